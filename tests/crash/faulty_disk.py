@@ -42,10 +42,15 @@ class FaultyDisk(Disk):
             raise Unavailable(f"{path.name}: No space left on device", hint="the disk is full")
         self.operations += 1
 
-    def stage(self, path, *parts, private=False):
+    def stage(self, path, *parts, private=False, is_synced=True):
         whole = b"".join(bytes(part) for part in parts)
         self._tick(path.with_name(f"{path.name}.tmp-half"), whole[: len(whole) // 2])
-        return super().stage(path, *parts, private=private)
+        return super().stage(path, *parts, private=private, is_synced=is_synced)
+
+    def sync_files(self, paths):
+        for path in paths:
+            self._tick(path)
+        super().sync_files(paths)
 
     def publish(self, renames):
         for temporary, path in renames:

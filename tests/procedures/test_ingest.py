@@ -222,6 +222,38 @@ def test_an_ingest_that_fails_at_its_end_leaves_nothing_on_the_disk(world, monke
     assert world.state().batches == {}
 
 
+@pytest.mark.parametrize("kind", [OneSealer, ManySealers, SealerThreads])
+def test_every_staged_file_is_on_the_disk_before_it_has_its_name(world, monkeypatch, kind):
+    if kind is SealerThreads and kernels.lines is None:
+        pytest.skip("no kernels here: no threads")
+    if kind is ManySealers:
+        in_processes(monkeypatch)
+    monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
+    synced, finish = set(), kind.finish
+    honest = os.fsync
+
+    def note(descriptor):
+        synced.add(os.fstat(descriptor).st_ino)
+        honest(descriptor)
+
+    staged = []
+
+    def finished(self, on_tally):
+        shares = finish(self, on_tally)
+        staged.extend(path for share in shares for path, _ in share.staged)
+        if kind is not ManySealers:  # a process of its own has synced its files itself
+            assert {path.stat().st_ino for path in staged} <= synced
+        return shares
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(kind, "finish", finished)
+    path = world.path / "a.csv"
+    path.write_text(LINES)
+    run(world, [path], workers=1 if kind is OneSealer else 2)
+    assert len(staged) >= 3
+    assert not any(path.exists() for path in staged)
+
+
 @pytest.mark.slow
 def test_kill_9_in_the_middle_of_a_parallel_ingest_loses_nothing(world):
     path = world.path / "a.csv"

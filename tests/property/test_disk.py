@@ -2,6 +2,8 @@
 
 import errno
 import fcntl
+import io
+import mmap
 import os
 
 import pytest
@@ -75,3 +77,51 @@ def test_a_folder_below_a_file_is_unavailable_and_no_endless_search(tmp_path):
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(Unavailable, match="file: File exists"):
         Disk().make_folder(tmp_path / "file" / "below")
+
+
+def aligned(size):
+    memory = mmap.mmap(-1, size)
+    memory.write(os.urandom(size))
+    return memoryview(memory)
+
+
+@pytest.mark.parametrize("size", [2**20, 2**21 + 512, 2**21 + 4095, 3 * 2**20 + 7])
+@pytest.mark.parametrize("shift", [0, 1, 512])
+def test_what_is_written_around_the_page_cache_is_whole_in_any_length_and_at_any_place(tmp_path, size, shift):
+    body = aligned(size + shift)[shift:]
+    path = tmp_path / "rows"
+    Disk().write(path, b"head", body, b"tail")
+    assert path.read_bytes() == b"head" + bytes(body) + b"tail"
+    Disk().write(path, body, body)
+    assert path.read_bytes() == 2 * bytes(body)
+
+
+def test_a_file_system_that_knows_no_way_around_its_cache_gets_the_bytes_as_ever(tmp_path, monkeypatch):
+    honest, asked = fcntl.fcntl, []
+
+    def refuse(descriptor, command, *flags):
+        if command == fcntl.F_SETFL and flags[0] & os.O_DIRECT:
+            asked.append(flags)
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return honest(descriptor, command, *flags)
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    body = aligned(2**20)
+    Disk().write(tmp_path / "rows", body)
+    assert asked
+    assert (tmp_path / "rows").read_bytes() == bytes(body)
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_direct_write_says_so(tmp_path, monkeypatch):
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Full(io.BufferedWriter):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "fdopen", lambda descriptor, mode: Full(io.FileIO(descriptor, "wb")))
+    with pytest.raises(Unavailable, match="No space left") as found:
+        Disk().stage(tmp_path / "rows", aligned(2**20))
+    assert "the disk is full" in found.value.hint

@@ -26,6 +26,8 @@ BUCKET_ROWS: Final = 2**12
 """A bucket of so many rows stays in the cache of one core while it is sorted."""
 PARTS: Final = 2**12
 """Parts of a bucket that are counted before their rows are compared: about one for each row."""
+_PAGE_BYTES: Final = 4096
+"""Memory that begins at a multiple of this can be written to a disk from where it stands."""
 _IS_LAST: Final = np.uint32(1 << 31)
 """The bit by which the kernel marks the highest rank of a sid."""
 
@@ -51,7 +53,7 @@ def fused_rows(core: SegmentCore, rows: PackedRows, keys: list[Secret], entropy:
     checked = _remember(rows.words, canary, ranks, draw_places(count, entropy))
     buckets = 1 << (padded // BUCKET_ROWS).bit_length()
     room = _room(padded, buckets)
-    out, filled = np.empty((buckets * room, words), np.uint64), np.zeros(buckets, np.int64)
+    out, filled = _aligned(buckets * room, words), np.zeros(buckets, np.int64)
     maker = _Maker(core, keys, min(SLICE_ROWS, count))
     for start in range(0, count - 1, SLICE_ROWS):
         part = slice(start, min(start + SLICE_ROWS, count - 1))
@@ -72,6 +74,13 @@ def _room(padded: int, buckets: int) -> int:
         return padded
     mean = padded / buckets
     return int(mean + 10 * mean**0.5) + 64
+
+
+def _aligned(rows: int, words: int) -> U64:
+    """Room for so many rows, from which a disk can take them without a copy; shape (rows, words)."""
+    memory = np.empty(rows * words + _PAGE_BYTES // 8, np.uint64)
+    start = -memory.ctypes.data % _PAGE_BYTES // 8
+    return memory[start : start + rows * words].reshape(rows, words)
 
 
 def _remember(words: U64, canary: U64, ranks: U32, at: npt.NDArray[np.int64]) -> Checked:

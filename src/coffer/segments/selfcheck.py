@@ -61,39 +61,34 @@ class Checked:
         Raises:
             RuntimeError: one is not there.
         """
-        labels = ordered[:, 0]
-        pi = prf.public_permutation_key(core.seg_id)
-        for sid, rank, plain in zip(self.sids, self.ranks.tolist(), self.plain, strict=True):
-            label = _xor(keys, sid.tobytes(), lane=prf.LABEL_LANE, kind=core.kind, rank=rank)[:8]
-            y = _xor(keys, sid.tobytes(), lane=prf.DATA_LANE, kind=core.kind, rank=rank)
-            pad = prf.reference_pads(pi, y, core.row_bytes - 8)
-            expected = label + bytes(a ^ b for a, b in zip(plain.tobytes(), pad, strict=True))
-            place = _first_place(labels, int.from_bytes(label, "big"))
-            while (
-                place < len(labels) and ordered[place].tobytes()[:8] == label and ordered[place].tobytes() != expected
-            ):
-                place += 1
-            if place == len(labels) or ordered[place].tobytes() != expected:
+        label, y = (self._recomputed(core, keys, lane=lane) for lane in (prf.LABEL_LANE, prf.DATA_LANE))
+        words = ordered.shape[1] - 1
+        pads = prf.pads(prf.public_permutation_key(core.seg_id), y, -(-words // 2))
+        expected = np.concatenate([label[:, :1], self.plain ^ pads[:, :words]], axis=1)
+        places = _first_places(ordered[:, 0], label[:, 0])
+        for row, place in zip(expected, places.tolist(), strict=True):
+            at = place
+            while at < len(ordered) and ordered[at, 0] == row[0] and (ordered[at] != row).any():
+                at += 1
+            if at == len(ordered) or (ordered[at] != row).any():
                 raise RuntimeError("a recomputed row differs from the sealed one: the segment must not be written")
 
+    def _recomputed(self, core: SegmentCore, keys: list[Secret], *, lane: int) -> prf.Blocks:
+        """The y of each row, by the library's CMAC."""
+        sids, ranks = [sid.tobytes() for sid in self.sids], self.ranks.tolist()
+        partials = (prf.reference_partials(key, sids, ranks, lane=lane, kind=core.kind) for key in keys)
+        return prf.combine([np.frombuffer(one, "<u8").reshape(-1, 2) for one in partials])
 
-def _first_place(labels: npt.NDArray[np.uint64], label: int) -> int:
-    """Where a label would stand among labels in the order of their bytes.
+
+def _first_places(labels: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Where each wanted label would stand among labels in the order of their bytes; shape (m,).
 
     Only the labels that are looked at are turned round.
     """
-    low, high = 0, len(labels)
-    while low < high:
+    low, high = np.zeros(len(wanted), np.int64), np.full(len(wanted), len(labels), np.int64)
+    turned = wanted.byteswap()
+    while (low < high).any():
         middle = (low + high) // 2
-        if int(labels[middle].byteswap()) < label:
-            low = middle + 1
-        else:
-            high = middle
+        is_before = (low < high) & (labels[np.minimum(middle, len(labels) - 1)].byteswap() < turned)
+        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, np.where(low < high, middle, high))
     return low
-
-
-def _xor(keys: list[Secret], sid: bytes, *, lane: int, kind: int, rank: int) -> bytes:
-    total = 0
-    for key in keys:
-        total ^= int.from_bytes(prf.reference_partial(key, sid, lane=lane, kind=kind, rank=rank), "big")
-    return total.to_bytes(16, "big")

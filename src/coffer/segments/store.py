@@ -43,11 +43,15 @@ class SegmentStore:
     disk: Disk
 
     def stage(self, sealed: "SealedSegment") -> list[tuple[Path, Path]]:
-        """Write the three files under temporary names, synced; the renames that would publish them."""
+        """Write the three files under temporary names; the renames that would publish them.
+
+        ``disk.sync_files`` must follow before they are published.
+        """
         path = self._path(sealed.header.core.day, sealed.header.core.seg_id)
         contents: tuple[bytes | memoryview, ...] = (sealed.rows, sealed.manifest, sealed.header.raw)
         parts = zip(SUFFIXES, contents, strict=True)
-        return [(self.disk.stage(path.with_suffix(suffix), part), path.with_suffix(suffix)) for suffix, part in parts]
+        paths = [(path.with_suffix(suffix), part) for suffix, part in parts]
+        return [(self.disk.stage(final, part, is_synced=False), final) for final, part in paths]
 
     def read_header(self, day: dt.date, seg_id: bytes) -> Header:
         """The header, parsed and not yet proven."""

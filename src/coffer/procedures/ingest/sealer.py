@@ -237,11 +237,12 @@ class Sealer:
 
     def _flush(self) -> None:
         groups = self.hand_over()
-        for key in sorted(groups):
-            self._made.append(self.seal_group(self.core(key), key, groups.pop(key)))
+        made = [self.seal_group(self.core(key), key, groups.pop(key)) for key in sorted(groups)]
+        self._store.disk.sync_files([path for one in made for path, _ in one.staged])
+        self._made += made
 
     def seal_group(self, core: SegmentCore, key: GroupKey, parts: list[PackedRows]) -> SealedGroup:
-        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files.
+        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files, which are still to be synced.
 
         Several threads may do so at once.
         """

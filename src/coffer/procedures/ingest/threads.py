@@ -1,9 +1,9 @@
 """Sealers as threads of this process, for lines that kernels read.
 
-Kernels, AES, SHA-256 and writing leave Python's lock, so that the threads work side by side. Each thread reads chunks
-and holds their rows. When too many are held, or at the end, all wait; then each group of rows is sealed as one
-segment, the largest group first. Compared with processes there is one segment of a group instead of one a process,
-and nothing is started or sent.
+Kernels, AES, SHA-256 and writing leave Python's lock, so that the threads work side by side. Readers take chunks and
+hold their rows. When too many are held, or at the end, sealers make one segment of each group of rows, the largest
+group first, while readers go on. Compared with processes there is one segment of a group instead of one a process, and
+nothing is started or sent.
 """
 
 import queue
@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
+from typing import Final
 
 from coffer.disk import Disk
 from coffer.entropy import Entropy
@@ -21,8 +23,12 @@ from coffer.procedures.ingest.sources import Chunk
 from coffer.procedures.ingest.split import GroupKey
 from coffer.records.draft import Parsed
 from coffer.records.readers.port import BoundFeed
+from coffer.segments.header import SegmentCore
 from coffer.segments.rows import PackedRows
 from coffer.tally.exact import ExactCounts
+
+_SYNCING: Final = 2
+"""Segments whose files are made durable at once, beside the sealing."""
 
 
 class SealerThreads:
@@ -34,10 +40,11 @@ class SealerThreads:
         disk: Disk,
         entropy: Entropy,
         on_count: OnCount,
-        pool: ThreadPoolExecutor,
+        pools: "_Pools",
         count: int,
     ) -> None:
-        self._pool = pool
+        self._pools = pools
+        self._disk = disk
         self._on_count = on_count
         self._sealer = Sealer(config, disk, entropy)
         self._readers = [Sealer(config, disk, entropy, flush_rows=None) for _ in range(count)]
@@ -45,6 +52,8 @@ class SealerThreads:
         for reader in self._readers:
             self._idle.put(reader)
         self._reading: deque[tuple[int, Future[ChunkCount]]] = deque()
+        self._sealing: list[Future[SealedGroup]] = []
+        self._syncing: list[Future[None]] = []
         self._made: list[SealedGroup] = []
 
     def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
@@ -66,9 +75,8 @@ class SealerThreads:
         while len(self._reading) >= QUEUED * len(self._readers):
             self._collect()
         if sum(reader.held for reader in self._readers) >= FLUSH_ROWS * len(self._readers):
-            self._collect_all()
-            self._seal(self._handed_over())
-        self._reading.append((file, self._pool.submit(run)))
+            self._seal()
+        self._reading.append((file, self._pools.reading.submit(run)))
 
     def _collect(self) -> None:
         file, reading = self._reading.popleft()
@@ -86,23 +94,39 @@ class SealerThreads:
                 groups.setdefault(key, []).extend(parts)
         return groups
 
-    def _seal(self, groups: dict[GroupKey, list[PackedRows]]) -> None:
-        """Seal groups side by side, the largest first: no thread begins it when the others are done."""
-        order = sorted(groups, key=lambda key: -sum(map(len, groups[key])))
-        sealing = [
-            self._pool.submit(self._sealer.seal_group, self._sealer.core(key), key, groups.pop(key)) for key in order
-        ]
-        self._made += [one.result() for one in sealing]
+    def _seal(self) -> None:
+        """Begin to seal all rows that are held, the largest group first: no thread begins it when the others are done.
+
+        What was begun before is finished first, so that rows are held twice at most.
+        """
+        self._collect_all()
+        self._collect_sealed()
+        groups = self._handed_over()
+        for key in sorted(groups, key=lambda key: -sum(map(len, groups[key]))):
+            core, rows = self._sealer.core(key), groups.pop(key)
+            self._sealing.append(self._pools.sealing.submit(self._seal_group, core, key, rows))
+
+    def _seal_group(self, core: SegmentCore, key: GroupKey, rows: list[PackedRows]) -> SealedGroup:
+        """Seal one group. Another thread waits until the disk has its files."""
+        made = self._sealer.seal_group(core, key, rows)
+        staged = [path for path, _ in made.staged]
+        self._syncing.append(self._pools.syncing.submit(self._disk.sync_files, staged))
+        return made
+
+    def _collect_sealed(self) -> None:
+        self._made += [one.result() for one in self._sealing]
+        self._sealing = []
 
     def finish(self, on_tally: OnTally) -> list[SealedShare]:
         """Wait for every chunk, then seal what is held. The tally is released beside that."""
         self._collect_all()
         counts = [tally for reader in self._readers if (tally := reader.counts()) is not None]
         total = reduce(ExactCounts.merge, counts) if counts else None
-        released = None if total is None else self._pool.submit(on_tally, total)
-        self._seal(self._handed_over())
-        if released is not None:
-            released.result()
+        released = None if total is None else self._pools.reading.submit(on_tally, total)
+        self._seal()
+        self._collect_sealed()
+        for waiting in [*self._syncing, *([] if released is None else [released])]:
+            waiting.result()
         made = sorted(self._made, key=lambda one: (one.line.day, one.line.kind, one.line.rule, one.line.part))
         return [
             SealedShare(
@@ -114,13 +138,27 @@ class SealerThreads:
         ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pools:
+    """Threads by what they do. A pool of each: else reading, and with it the tally, would wait behind all sealing."""
+
+    reading: ThreadPoolExecutor
+    sealing: ThreadPoolExecutor
+    syncing: ThreadPoolExecutor
+
+
 @contextmanager
 def sealer_threads(
     config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount, count: int
 ) -> Iterator[SealerThreads]:
-    """``count`` threads that read and seal. None works any more when the block is left."""
-    pool = ThreadPoolExecutor(count, thread_name_prefix="coffer-sealer")
+    """``count`` threads that read and as many that seal. None works any more when the block is left."""
+    pools = _Pools(
+        reading=ThreadPoolExecutor(count, thread_name_prefix="coffer-reader"),
+        sealing=ThreadPoolExecutor(count, thread_name_prefix="coffer-sealer"),
+        syncing=ThreadPoolExecutor(_SYNCING, thread_name_prefix="coffer-syncer"),
+    )
     try:
-        yield SealerThreads(config, disk, entropy, on_count, pool, count)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # what is staged is removed only when nobody stages any more
+        yield SealerThreads(config, disk, entropy, on_count, pools, count)
+    finally:  # what is staged is removed only when nobody stages any more
+        for pool in (pools.reading, pools.sealing, pools.syncing):
+            pool.shutdown(wait=True, cancel_futures=True)
