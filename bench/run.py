@@ -1,9 +1,13 @@
 """Coffer beside ClickHouse and DuckDB on the same simulated days: ``make bench RECORDS=7029000``.
 
-Measures, paired and repeated: sealing against loading in plaintext; one number over the whole window; the count by
-country, day and kind; bytes on disk; peak memory of each tree of child processes (the sum of their resident pages,
-sampled). A task is timed alone, without starting (``ours.py``, ``peers.py``), and as a whole command. Checks that the
-busiest planted number has exactly the planted records. Writes ``bench/results.json``.
+Measures, in rounds in which each engine has its turn: sealing against loading in plaintext; one number over the whole
+window; the count by country, day and kind; bytes on disk; peak memory of each tree of child processes (the sum of their
+resident pages, sampled). A figure is the median of the rounds, and a ratio the median of the rounds' ratios. A task is
+timed alone, without starting (``ours.py``, ``peers.py``), and as a whole command. Checks that the busiest planted
+number has exactly the planted records. Writes ``bench/results.json``, by the number of records.
+
+The peers run in an environment of their own (``--peers-python``), since chdb brings pandas, which pyarrow imports where
+it is, and Coffer's users do not have it.
 """
 
 import argparse

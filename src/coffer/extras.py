@@ -8,6 +8,7 @@ Only this module lists the extras. A module that needs an extra's library import
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Literal
 
 from coffer.errors import Unavailable
@@ -28,4 +29,18 @@ def extra(name: Extra) -> Iterator[None]:
         library = (error.name or "").partition(".")[0]
         if library in {"", "coffer"}:  # a bug of ours: installing an extra would not mend it
             raise
-        raise Unavailable(f"library {library}: not installed", hint=f'pip install "surecoffer[{name}]"') from None
+        raise _missing(name, library) from None
+
+
+def require(name: Extra, library: str) -> None:
+    """Stop now if an extra's library is missing, without reading it.
+
+    Raises:
+        Unavailable: it is.
+    """
+    if find_spec(library) is None:
+        raise _missing(name, library)
+
+
+def _missing(name: Extra, library: str) -> Unavailable:
+    return Unavailable(f"library {library}: not installed", hint=f'pip install "surecoffer[{name}]"')

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coffer import wire
+from coffer.extras import require
 from coffer.kinds import KIND_NAMES
 from coffer.tally.exact import CLASSES, COUNTRY_KEYS, HOUR_KEYS, MEASURES, NOWHERE, ExactCounts
 
@@ -84,7 +85,7 @@ def require_noise(epsilon: Decimal | None) -> None:
         Unavailable: the extra ``tally`` is not installed.
     """
     if epsilon is not None:
-        from coffer.tally import noise  # noqa: F401, PLC0415 - an extra: an exact tally needs none
+        require("tally", "opendp")  # which takes long to read, and is read beside sealing
 
 
 def shown(count: int) -> ReleasedCount:

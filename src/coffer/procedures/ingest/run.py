@@ -110,8 +110,13 @@ class _Batch:
         counts = [share.counts for share in shares if share.counts is not None]
         self.counts = reduce(ExactCounts.merge, counts) if counts else None
 
+    def beside_sealing(self, counts: ExactCounts) -> None:
+        """Step 7, as far as it can be done beside the last sealing: the tally and the fingerprints of files."""
+        self.release_tally(counts)
+        self.memory.fingerprints()
+
     def release_tally(self, counts: ExactCounts) -> None:
-        """Step 7: release the tally, once. This may run beside the last sealing."""
+        """Release the tally, once."""
         epsilon = self.state.roster.epsilon
         released = release(
             counts, feed=self.feed.name, country_names=plans(self.roster.numbering).country_names, epsilon=epsilon
@@ -220,7 +225,7 @@ def run_ingest(
                     return IngestSummary(
                         files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index, late=late
                     )
-                shares = sealers.finish(batch.release_tally)
+                shares = sealers.finish(batch.beside_sealing)
             for one, file in zip(opened, files, strict=True):
                 one.source.verify_unchanged()
                 file.verify_plausible()

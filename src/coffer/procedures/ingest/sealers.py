@@ -60,7 +60,8 @@ class Sealers(Protocol):
     def finish(self, on_tally: OnTally) -> list[SealedShare]:
         """Wait for all sealers; returns what each made.
 
-        ``on_tally`` is told the tally as soon as all is read, where that is known before all is sealed.
+        ``on_tally`` is told the tally as soon as all is read, where that is known before all is sealed. It may take
+        long: other sealers work beside it.
         """
         ...
 
