@@ -262,5 +262,12 @@ def countries_of(numbers: U64, version: str = VERSION) -> npt.NDArray[np.uint16]
 
 def read_table(name: str, version: str) -> list[dict[str, str]]:
     """The rows of one of the files in ``data``."""
+    columns = read_columns(name, version)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def read_columns(name: str, version: str) -> dict[str, tuple[str, ...]]:
+    """The columns of one of the files in ``data``, by name."""
     text = _FOLDER.joinpath(f"{name}-{version}.csv").read_text("ascii")
-    return list(csv.DictReader(text.splitlines()))
+    header, *rows = csv.reader(text.splitlines())
+    return dict(zip(header, zip(*rows, strict=True), strict=True))

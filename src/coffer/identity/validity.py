@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coffer.identity.arrays import POWERS_OF_TEN, U64
-from coffer.identity.numbering import MAX_DIGITS, VERSION, read_table, trunks
+from coffer.identity.numbering import MAX_DIGITS, VERSION, read_columns, trunks
 
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -38,13 +38,13 @@ class Steps:
 @cache
 def steps() -> Steps:
     """The table, read once."""
-    rows = read_table("valid", VERSION)
-    starts = np.array([int(row["start"].ljust(MAX_DIGITS, "0")) for row in rows], np.uint64)
-    bits = {text: sum(1 << int(n) for n in text.split()) for text in {row["lengths"] for row in rows}}
+    columns = read_columns("valid", VERSION)
+    starts = np.array([int(start.ljust(MAX_DIGITS, "0")) for start in columns["start"]], np.uint64)
+    bits = {text: sum(1 << int(n) for n in text.split()) for text in set(columns["lengths"])}
     edges = np.arange(10**_LEADING + 1, dtype=np.uint64) * _REST
     return Steps(
         starts=starts,
-        lengths=np.array([bits[row["lengths"]] for row in rows], np.uint16),
+        lengths=np.array([bits[text] for text in columns["lengths"]], np.uint16),
         first=(np.searchsorted(starts, edges[:-1], side="right") - 1).astype(np.int32),
         last=(np.searchsorted(starts, edges[1:], side="left") - 1).astype(np.int32),
     )

@@ -28,7 +28,7 @@ def noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
     grid = pl.DataFrame(list(domain), schema={"hour": pl.Int64, "kind": pl.UInt8, "class": pl.UInt8}, orient="row")
     full = grid.join(exact, on=["hour", "kind", "class"], how="left").with_columns(pl.col(*MEASURES).fill_null(0))
     return full.with_columns(
-        pl.Series(name, _laplace(full[name].to_list(), scale), dtype=pl.Int64) for name in MEASURES
+        pl.Series(name, _laplace(full[name], scale), dtype=pl.Int64) for name in MEASURES
     )
 
 
@@ -43,12 +43,12 @@ def noisy_countries(exact: pl.DataFrame, scale: float, *, threshold: int) -> pl.
     released = {int(key): value for key, value in mechanism(counts).items()}
     rows = sorted(released)
     kept = exact[rows].with_columns(pl.Series("records", [released[row] for row in rows], dtype=pl.Int64))
-    return kept.with_columns(pl.Series(name, _laplace(kept[name].to_list(), scale), dtype=pl.Int64) for name in BUCKETS)
+    return kept.with_columns(pl.Series(name, _laplace(kept[name], scale), dtype=pl.Int64) for name in BUCKETS)
 
 
-def _laplace(values: list[int], scale: float) -> list[int]:
-    if not values:
+def _laplace(values: pl.Series, scale: float) -> list[int]:
+    if values.is_empty():
         return []
     space = vector_domain(atom_domain(T="i64")), l1_distance(T="i64")
     mechanism = space >> then_laplace(scale=scale)
-    return list(mechanism(values))
+    return list(mechanism(values.cast(pl.Int64).to_numpy(writable=True)))  # of a list, each value is looked at in Python

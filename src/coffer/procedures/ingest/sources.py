@@ -20,7 +20,9 @@ from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
-_COUNTED_BYTES: Final = 256 * 2**10
+_SCANNED_BYTES: Final = 2**18
+"""Read at once while a file is scanned, so that its bytes are hashed and counted in the cache of one core."""
+_COUNTED_BYTES: Final = 2**18
 """Bytes whose line ends are counted at once: the array of comparisons stays in the cache of one core."""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -181,21 +183,22 @@ class Source:
         """
         self._seen = self._identity()
         state, line, last = _Marking(marks), 1, b"\n"
-        start = end = 0
+        start, first_line, end, waiting = 0, 1, 0, 0
         self._places = []
         with self._reader() as reader:
             is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
-            while data := self._read(reader, CHUNK_BYTES):
+            while data := self._read(reader, _SCANNED_BYTES):
                 state.update(data)
-                cut = self._verify_text(data, line=line, waiting=end - start) if is_text else 0
-                if is_plain and cut:
-                    self._places.append(self._place(start, end + cut - start, line))
-                    start = end + cut
-                end += len(data)
+                cut = self._verify_text(data, line=line, waiting=waiting) if is_text else 0
                 line += count_line_ends(data)
+                waiting = len(data) - cut if cut else waiting + len(data)
+                if is_plain and cut and end + cut - start > CHUNK_BYTES - _SCANNED_BYTES:
+                    self._places.append(self._place(start, end + cut - start, first_line))
+                    start, first_line = end + cut, line
+                end += len(data)
                 last = data[-1:]
         if is_plain and start < end:
-            self._places.append(self._place(start, end - start, line))
+            self._places.append(self._place(start, end - start, first_line))
         is_torn = last != b"\n"
         return Content(
             hash=state.digest(), size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
