@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup demo test quick explore lint bench lock vectors man clean
+.PHONY: setup demo test quick explore lint bench growth lock vectors man clean
 
 setup: $(STAMP)
 
@@ -37,22 +37,37 @@ vectors: setup
 man: setup
 	$(BIN)/python scripts/make_man.py build/man
 
+# The peers have an environment of their own: chdb brings pandas, which pyarrow would read at every start of ours.
 RECORDS ?= 7029000
-bench: setup
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements-bench.lock
-	$(BIN)/python bench/run.py --records $(RECORDS)
+PEERS := build/peers
+$(PEERS)/.made-from-lock: requirements-bench.lock
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --require-hashes --requirement requirements-bench.lock
+	touch $@
+
+bench: export PATH := $(PATH):$(CURDIR)/$(PEERS)/bin
+bench: setup $(PEERS)/.made-from-lock
+	$(BIN)/python bench/run.py --records $(RECORDS) --peers-python $(PEERS)/bin/python
 	POLARS_MAX_THREADS=1 $(BIN)/python bench/readers.py
-	$(BIN)/python bench/long_log.py
 	$(BIN)/python bench/service.py
 	$(BIN)/python bench/desk.py
 	$(BIN)/python bench/parallel.py
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/window.py
 
+# How the costs grow; the largest take an hour.
+growth: setup $(PEERS)/.made-from-lock
+	for records in 1000000 7029000 21087000 70271000; do \
+		$(BIN)/python bench/run.py --records $$records --peers-python $(PEERS)/bin/python || exit 1; done
+	$(BIN)/python bench/growth.py --peers-python $(PEERS)/bin/python
+	$(BIN)/python scripts/make_growth_plots.py
+
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--strip-extras --allow-unsafe --no-header
 lock:
 	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras \
-		--allow-unsafe --no-header $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 build test lint) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-bench.lock bench/peers.in
+	$(COMPILE) $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 build test lint) --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv demo build

@@ -12,15 +12,12 @@ it is, and Coffer's users do not have it.
 
 import argparse
 import json
-import os
-import platform
 import shutil
-import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
+from time import sleep
 
+from measuring import Cost, keep, kept, measure, median, ratio, rounded
 from rich.console import Console
 from rich.table import Table
 
@@ -28,41 +25,8 @@ HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 FIRST, LAST = "2012-12-10", "2013-01-08"
 COFFER = str(BIN / "coffer")
-ENVIRONMENT = os.environ | {"COFFER_PASSPHRASE": "bench"}
-PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def resident_bytes(pid: int) -> int:
-    """The resident bytes of a process and all its descendants."""
-    try:
-        own = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return own + sum(resident_bytes(int(child)) for child in children)
-
-
-def measure(command: list[str]) -> tuple[float, float, str]:
-    """Run a command; return its seconds, peak MiB and stdout."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-    peak = 0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.05):
-            peak = max(peak, resident_bytes(process.pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    out, err = process.communicate()
-    seconds = time.perf_counter() - started
-    done.set()
-    watcher.join()
-    if process.returncode:
-        sys.exit(f"{' '.join(command)[:200]}: exit code {process.returncode}\n{err}")
-    return seconds, peak / 2**20, out
+REST_S = 2
+"""Between two loads: what the one left to be written to the disk is not the other's cost."""
 
 
 def folder_bytes(folder: Path) -> int:
@@ -78,15 +42,15 @@ def found_vault(folder: Path) -> None:
     measure([COFFER, "epoch", str(folder), "--days", FIRST, LAST])
 
 
-def timed_task(script: str, *arguments: str) -> tuple[float, float, int]:
-    """The seconds of a task alone, the peak MiB of its process, and the number of records or rows."""
-    _, peak, out = measure([sys.executable, str(HERE / script), *arguments])
+def timed_task(python: str, script: str, *arguments: str) -> tuple[Cost, Cost, int]:
+    """What a task costs alone and as a whole process, and the number of records or rows.
+
+    A peak is that of the process.
+    """
+    whole, out = measure([python, str(HERE / script), *arguments])
     document = json.loads(out.strip().splitlines()[-1])
-    return document["seconds"], peak, document["found"]
-
-
-def peer(engine: str, task: str, data: Path, database: Path, subject: str = "") -> tuple[float, float, int]:
-    return timed_task("peers.py", engine, task, str(data), str(database), subject)
+    alone = Cost(seconds=document["seconds"], processor_s=document["processor_s"], peak_mib=whole.peak_mib)
+    return alone, whole, document["found"]
 
 
 def request(vault: Path, subject: str, note: Path) -> None:
@@ -98,18 +62,21 @@ def request(vault: Path, subject: str, note: Path) -> None:
         measure([COFFER, "countersign", str(vault), str(note), "--as", name, "--yes"])
 
 
-def load(options: argparse.Namespace, data: Path, vault: Path) -> dict[str, list[tuple[float, float]]]:
+def load(options: argparse.Namespace, data: Path, vault: Path) -> dict[str, list[Cost]]:
     """Let each engine load the same files in turn, ``rounds`` times; the last load of each stays."""
     files = sorted(str(path) for path in data.glob("2*.csv"))
-    loads: dict[str, list[tuple[float, float]]] = {"coffer": [], **{engine: [] for engine in options.peers}}
+    loads: dict[str, list[Cost]] = {name: [] for name in ("coffer", *options.peers)}
     for _ in range(options.rounds):
         found_vault(vault)
-        seconds, peak, _ = measure([COFFER, "ingest", str(vault), "--feed", str(data / "feed.toml"), *files])
-        loads["coffer"].append((seconds, peak))
+        sleep(REST_S)
+        loads["coffer"].append(measure([COFFER, "ingest", str(vault), "--feed", str(data / "feed.toml"), *files])[0])
         for engine in options.peers:
             shutil.rmtree(options.work / engine, ignore_errors=True)
-            loads[engine].append(peer(engine, "load", data, options.work / engine)[:2])
-        print({name: [f"{s:.1f} s {p:.0f} MiB" for s, p in costs] for name, costs in loads.items()}, flush=True)
+            sleep(REST_S)
+            arguments = [engine, "load", str(data), str(options.work / engine)]
+            loads[engine].append(timed_task(options.peers_python, "peers.py", *arguments)[1])
+        told = {name: f"{c[-1].seconds:.1f} s, {c[-1].processor_s:.1f} s of processor, {c[-1].peak_mib:.0f} MiB" for name, c in loads.items()}
+        print(f"{options.records:,} records in: {told}", flush=True)
     return loads
 
 
@@ -120,7 +87,7 @@ def planted(data: Path, most: int = 2000) -> list[dict[str, object]]:
     return sorted(numbers, key=lambda item: -len(item["records"]))
 
 
-def open_planted(vault: Path, data: Path, work: Path, rounds: int) -> dict[str, tuple[float, float]]:
+def open_planted(vault: Path, data: Path, work: Path, rounds: int) -> dict[str, Cost]:
     """Open the busiest planted number, by the whole command and as a task alone.
 
     The number of records must be the planted one.
@@ -132,93 +99,93 @@ def open_planted(vault: Path, data: Path, work: Path, rounds: int) -> dict[str, 
         note, answer = work / f"{number}.note", work / f"answer-{number}"
         request(vault, str(subject["subject"]), note)
         if number < rounds:
-            seconds, peak, _ = measure([COFFER, "open", str(vault), str(note), "-o", str(answer)])
-            whole.append((seconds, peak))
+            whole.append(measure([COFFER, "open", str(vault), str(note), "-o", str(answer)])[0])
             records = len((answer / "records.csv").read_bytes().splitlines()) - 1
             assert records == expected, f"{records} records opened, {expected} planted"
         else:
             notes += [str(note), str(answer)]
-    seconds, peak, records = timed_task("ours.py", "one", str(vault), *notes)
+    alone, _, records = timed_task(sys.executable, "ours.py", "one", str(vault), *notes)
     assert records == expected, f"{records} records opened, {expected} planted"
-    return {"one number, 30 days": (seconds, peak), "one number, whole command": min(whole)}
+    return {"one number, 30 days": alone, "one number, whole command": median(whole)}
+
+
+def look_up(options: argparse.Namespace, data: Path) -> dict[str, dict[str, Cost]]:
+    """What the peers take for the same number, and for the count."""
+    subject = planted(data)[0]
+    number, expected = str(subject["subject"]).removeprefix("tel:"), len(subject["records"])
+    theirs: dict[str, dict[str, Cost]] = {}
+    for engine in options.peers:
+        where = [str(data), str(options.work / engine), number]
+        one, _, rows = timed_task(options.peers_python, "peers.py", engine, "one", *where)
+        print(f"{engine}: {rows:,} of the {expected:,} records of one number: it has them as they are written", flush=True)
+        count = timed_task(options.peers_python, "peers.py", engine, "count", *where)[0]
+        theirs[engine] = {"one number, 30 days": one, "count by country, day, kind": count}
+    return theirs
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=7_029_000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--work", type=Path, default=HERE / "work")
     parser.add_argument("--peers", nargs="+", default=["clickhouse", "duckdb"], choices=["clickhouse", "duckdb"])
-    parser.add_argument("--results", type=Path, default=HERE / "results.json")
+    parser.add_argument("--peers-python", default=sys.executable)
     options = parser.parse_args()
-    work = options.work.resolve()
-    options.work = work
+    work = options.work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
+    clear(options)
+    clear(options)
     data, vault = work / f"data-{options.records}", work / "vault"
     if not (data / "feed.toml").is_file():
         shutil.rmtree(data, ignore_errors=True)
-        seconds, peak, _ = measure([COFFER, "simulate", str(data), "--records", str(options.records)])
-        print(f"simulated {options.records:,} records in {seconds:.1f} s, peak {peak:.0f} MiB", flush=True)
+        cost, _ = measure([COFFER, "simulate", str(data), "--records", str(options.records)])
+        print(f"simulated {options.records:,} records in {cost.seconds:.1f} s, peak {cost.peak_mib:.0f} MiB", flush=True)
     loads = load(options, data, vault)
-    ours = {"ingest": min(loads["coffer"]), **open_planted(vault, data, work, options.rounds)}
-    ours["count by country, day, kind"] = timed_task("ours.py", "count", str(vault))[:2]
+    count = timed_task(sys.executable, "ours.py", "count", str(vault))[0]
     report = [COFFER, "report", str(vault), "--from", FIRST, "--to", LAST, "--by", "day,kind,origin", "--json"]
-    ours["count, whole command"] = min(measure(report)[:2] for _ in range(options.rounds))
-    rows_bytes = sum(path.stat().st_size for path in (vault / "segments").rglob("*.rows"))
-    number = str(planted(data)[0]["subject"]).removeprefix("tel:")
-    results = []
-    for engine in options.peers:
-        theirs = {"ingest": min(loads[engine])}
-        for name, task in (("one number", "one"), ("count", "count")):
-            started = time.perf_counter()
-            seconds, peak, _ = peer(engine, task, data, work / engine, number)
-            # The peer's whole command does its task five times, so four of them are subtracted.
-            whole = time.perf_counter() - started - 4 * seconds
-            alone = "one number, 30 days" if task == "one" else "count by country, day, kind"
-            theirs |= {alone: (seconds, peak), f"{name}, whole command": (whole, peak)}
-        sizes = {"ingest": (folder_bytes(vault), folder_bytes(work / engine))}
-        results += [
-            line(name, options.records, ours[name], engine, theirs[name], sizes.get(name, (None, None))) for name in ours
-        ]
-    document = {
-        "machine": processor(),
-        "cores": os.cpu_count(),
-        "row_bytes_per_record": round(rows_bytes / options.records, 2),
-        "results": results,
+    ours = {
+        "ingest": median(loads["coffer"]),
+        **open_planted(vault, data, work, options.rounds),
+        "count by country, day, kind": count,
+        "count, whole command": median(measure(report)[0] for _ in range(options.rounds)),
     }
-    options.results.write_text(json.dumps(document, indent=1) + "\n")
-    show(results)
-    for path in work.glob("answer-*"):
-        shutil.rmtree(path)
-    for path in work.glob("*.note"):
+    tasks = {name: {"coffer": rounded(cost)} for name, cost in ours.items()}
+    for engine, costs in look_up(options, data).items():
+        ingest = rounded(median(loads[engine])) | {
+            "ratio": ratio(loads["coffer"], loads[engine]),
+            "processor_ratio": ratio(loads["coffer"], loads[engine], "processor_s"),
+        }
+        tasks["ingest"][engine] = ingest | {"bytes": folder_bytes(work / engine)}
+        for name, cost in costs.items():
+            tasks[name][engine] = rounded(cost) | {"ratio": round(cost.seconds / ours[name].seconds, 3)}
+    tasks["ingest"]["coffer"]["bytes"] = folder_bytes(vault)
+    segments = list((vault / "segments").rglob("*.rows"))
+    run = {
+        "rounds": options.rounds,
+        "segments": len(segments),
+        "row_bytes_per_record": round(sum(path.stat().st_size for path in segments) / options.records, 2),
+        "tasks": tasks,
+    }
+    keep("runs", kept("runs") | {str(options.records): run})
+    show(tasks)
+    clear(options)
+
+
+def clear(options: argparse.Namespace) -> None:
+    """Remove what a run makes, but not the records and the vault."""
+    for path in [*options.work.glob("answer-*"), *(options.work / engine for engine in options.peers)]:
+        shutil.rmtree(path, ignore_errors=True)
+    for path in options.work.glob("*.note"):
         path.unlink()
 
 
-def processor() -> str:
-    """The processor's name, if the system tells it."""
-    names = [text for text in Path("/proc/cpuinfo").read_text().splitlines() if text.startswith("model name")]
-    return names[0].partition(": ")[2] if names else platform.machine()
-
-
-def line(
-    name: str,
-    records: int,
-    ours: tuple[float, float],
-    engine: str,
-    theirs: tuple[float, float],
-    sizes: tuple[int | None, int | None],
-) -> dict[str, object]:
-    return {
-        "name": name, "records": records, "coffer_s": round(ours[0], 4), "peer": engine, "peer_s": round(theirs[0], 4), "ratio": round(theirs[0] / ours[0], 4),
-        "coffer_peak_mib": round(ours[1]), "peer_peak_mib": round(theirs[1]), "coffer_bytes": sizes[0], "peer_bytes": sizes[1],
-    }  # fmt: skip
-
-
-def show(results: list[dict[str, object]]) -> None:
-    table = Table(*results[0], box=None)
-    for row in results:
-        table.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value or "") for value in row.values()))
-    Console(width=200).print(table)
+def show(tasks: dict[str, dict[str, dict[str, float]]]) -> None:
+    columns = ("seconds", "processor_s", "peak_mib", "ratio", "processor_ratio", "bytes")
+    table = Table("task", "who", *columns, box=None)
+    for task, by_engine in tasks.items():
+        for engine, row in by_engine.items():
+            table.add_row(task, engine, *(f"{row[name]:,}" if name in row else "" for name in columns))
+    Console(width=160).print(table)
 
 
 if __name__ == "__main__":

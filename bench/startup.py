@@ -9,7 +9,6 @@ start; processor time is given beside it. A first run compiles the byte code and
 ``python bench/startup.py 15 --work`` runs the work alone, and keeps no figures.
 """
 
-import json
 import os
 import resource
 import shutil
@@ -23,11 +22,11 @@ from itertools import count
 from pathlib import Path
 
 from coffer.cli.commands import LISTED
+from measuring import keep
 from rich.console import Console
 from rich.table import Table
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 COFFER = str(BIN / "coffer")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -167,9 +166,7 @@ def main() -> None:
     Console(width=100).print(table)
     if not is_all:
         return
-    path = HERE / "results.json"
-    results = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(results | {"startup": {"runs": RUNS, "starts": rows}}, indent=1) + "\n")
+    keep("startup", {"runs": RUNS, "starts": rows})
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests")]
 
+from measuring import keep
 from month import make_month
 from playwright.sync_api import sync_playwright
 
@@ -158,9 +159,7 @@ def main() -> None:
         "under_load": load,
     }
     print(json.dumps(rows, indent=1))
-    path = HERE / "results.json"
-    results = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(results | {"window": rows}, indent=1) + "\n")
+    keep("window", rows)
 
 
 if __name__ == "__main__":
