@@ -216,7 +216,9 @@ class World:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return self.ingest_files([path], by=by)
 
-    def ingest_files(self, paths: Sequence[Path], *, by: Feed | None = None, as_new: bool = False) -> IngestSummary:
+    def ingest_files(
+        self, paths: Sequence[Path], *, by: Feed | None = None, as_new: bool = False, workers: int = 1
+    ) -> IngestSummary:
         return run_ingest(
             self.vault,
             by or feed(),
@@ -224,6 +226,7 @@ class World:
             on_progress=lambda **_: None,
             on_rejects=lambda _name, _rejects: None,
             as_new=as_new,
+            workers=workers,
         )
 
     def order(self, **changes: object) -> Order:

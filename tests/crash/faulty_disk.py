@@ -2,6 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
+from threading import Lock
 
 from coffer.disk import Disk
 from coffer.errors import Unavailable
@@ -27,8 +28,13 @@ class FaultyDisk(Disk):
         self.operations = 0
         self.is_dead = False
         self.failed: Path | None = None
+        self._alone = Lock()
 
     def _tick(self, path: Path, half: bytes | None = None) -> None:
+        with self._alone:  # threads stage side by side
+            self._count(path, half)
+
+    def _count(self, path: Path, half: bytes | None) -> None:
         if self.is_dead:
             raise Killed
         if self.operations == self.fail_at:

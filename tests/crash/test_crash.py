@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from coffer import kernels
 from coffer.disk import Disk
 from coffer.errors import CofferError
 from coffer.procedures.reports.totals import make_report
@@ -112,6 +113,41 @@ def test_an_ingest_that_fails_anywhere_leaves_every_row_in_exactly_one_segment(t
         assert len(state.batches) == 2, f"operation {n}: the rows are in {len(state.batches) - 1} batches"
         assert total_of(again) == 11
         assert ingest(again).entries == (), f"operation {n}: the memory does not say what the log says"
+        on_disk = {path.stem for path in (again.vault.path / "segments").rglob("*") if path.is_file()}
+        assert on_disk == {seg_id.hex() for seg_id in state.segments}
+        assert not list(again.vault.path.rglob("*.tmp-*"))
+        assert is_clean(again), capsys.readouterr().out
+        shutil.rmtree(tmp_path / f"{n}")
+
+
+def ingest_by_threads(world):
+    """Three files, sealed while the next are read."""
+    days = (("a", 1), ("b", 1), ("c", 2))
+    for name, day in days:
+        lines = (f"+33612345678,+3369876540{i},2016-09-0{day} 11:0{i}:0{day},{ord(name)}\n" for i in range(3))
+        (world.path / f"{name}.csv").write_text("".join(lines))
+    return world.ingest_files([world.path / f"{name}.csv" for name, _ in days], workers=2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(kernels.lines is None, reason="no kernels here: no threads")
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL, Mode.SHORT], ids=lambda mode: mode.name)
+def test_threads_whose_disk_fails_anywhere_leave_every_row_in_exactly_one_segment(
+    template, tmp_path, mode, monkeypatch, capsys
+):
+    monkeypatch.setattr("coffer.procedures.ingest.run.PARALLEL_BYTES", 0)
+    monkeypatch.setattr("coffer.procedures.ingest.threads.FLUSH_ROWS", 2)
+    operations = count_operations(template, tmp_path, ingest_by_threads)
+    assert operations > 30
+    for n in range(operations):
+        disk = FaultyDisk(n, mode)
+        world = copy_of(template, tmp_path / f"{n}", disk)
+        fail(ingest_by_threads, world, disk)
+        again = world.reopen()
+        files = ingest_by_threads(again).files
+        assert {(file.read, file.kept + file.duplicate) for file in files} == {(3, 3)}
+        assert total_of(again) == 10
+        state = again.state()
         on_disk = {path.stem for path in (again.vault.path / "segments").rglob("*") if path.is_file()}
         assert on_disk == {seg_id.hex() for seg_id in state.segments}
         assert not list(again.vault.path.rglob("*.tmp-*"))

@@ -5,10 +5,10 @@ import random
 from contextlib import contextmanager, nullcontext
 
 import pytest
-from world import World, feed
 
 from coffer import kernels
 from coffer.authority.authorization import MAX_SUBJECTS
+from world import World, feed
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,7 +46,9 @@ def lines(rng, people):
         a = rng.choice([a, a, a, a.replace("+33", "0"), a.replace("+33", "0033"), ""])
         forwarded = rng.choice(people) if rng.random() < 0.05 else ""
         kind = rng.choice(["voice", "voice", "sms"])
-        start = f"2016-09-0{rng.randint(1, 3)} {rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}:{rng.randint(0, 59):02d}"
+        start = (
+            f"2016-09-0{rng.randint(1, 3)} {rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}:{rng.randint(0, 59):02d}"
+        )
         cell = rng.choice(["", "208-01-1234-5678", "208-10-77-1"])
         yield f"{kind},{a},{b},{forwarded},{start},{rng.choice(['', '0', '61', '7200'])},{cell}\n"
 
