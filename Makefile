@@ -18,6 +18,7 @@ demo: setup
 
 test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	COFFER_PURE=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/procedures tests/segments
 
 quick: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

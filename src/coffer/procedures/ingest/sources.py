@@ -184,15 +184,16 @@ class Source:
         self._seen = self._identity()
         state, line, last = _Marking(marks), 1, b"\n"
         start, first_line, end, waiting = 0, 1, 0, 0
+        size = min(_SCANNED_BYTES, CHUNK_BYTES)
         self._places = []
         with self._reader() as reader:
             is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
-            while data := self._read(reader, _SCANNED_BYTES):
+            while data := self._read(reader, size):
                 state.update(data)
                 cut = self._verify_text(data, line=line, waiting=waiting) if is_text else 0
                 line += count_line_ends(data)
                 waiting = len(data) - cut if cut else waiting + len(data)
-                if is_plain and cut and end + cut - start > CHUNK_BYTES - _SCANNED_BYTES:
+                if is_plain and cut and end + cut - start > CHUNK_BYTES - size:
                     self._places.append(self._place(start, end + cut - start, first_line))
                     start, first_line = end + cut, line
                 end += len(data)
