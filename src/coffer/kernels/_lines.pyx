@@ -8,7 +8,10 @@ its columns, its time, its numbers, and every word among those that were learnt.
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr
+from libc.string cimport memcpy
+
+cdef extern from *:
+    int ctz "__builtin_ctzll"(unsigned long long) nogil  # zeros below the lowest bit that is set
 
 cpdef enum:
     # What stops the kernel before a line, so that its caller makes room or fills in what is missing.
@@ -63,6 +66,9 @@ cdef enum:
     IS_ODD = 64
 
 cdef uint64_t MIX = 0x9E3779B97F4A7C15
+cdef uint64_t ONES = 0x0101010101010101
+cdef uint64_t SEVENS = 0x7F7F7F7F7F7F7F7F
+cdef uint64_t NEWLINES = 0x0A0A0A0A0A0A0A0A
 cdef uint64_t E164 = <uint64_t>1 << 56
 cdef uint64_t FREE = 0xFFFFFFFFFFFFFFFF
 cdef uint64_t TEN_DIGITS = 10000000000
@@ -76,11 +82,21 @@ cdef struct Identity:
     uint64_t note  # the bits above, the country << 16, the place of its string << 32
 
 
+cdef struct Text:
+    const uint8_t *at  # within the data, or within a joined time
+    int64_t size
+
+
 cdef inline uint64_t swapped(uint64_t x) noexcept nogil:
     """The bytes of a word in the other order."""
     x = (x & 0x00FF00FF00FF00FFU) << 8 | (x >> 8) & 0x00FF00FF00FF00FFU
     x = (x & 0x0000FFFF0000FFFFU) << 16 | (x >> 16) & 0x0000FFFF0000FFFFU
     return x << 32 | x >> 32
+
+
+cdef inline uint64_t zeros_of(uint64_t word) noexcept nogil:
+    """The top bit of each byte of a word that is zero."""
+    return ~(((word & SEVENS) + SEVENS) | word | SEVENS)
 
 
 cdef inline int64_t days_before(int64_t year, int64_t month, int64_t day) noexcept nogil:
@@ -91,6 +107,36 @@ cdef inline int64_t days_before(int64_t year, int64_t month, int64_t day) noexce
     return (
         age * 146097 + of_age * 365 + of_age // 4 - of_age // 100 + (153 * ((month + 9) % 12) + 2) // 5 + day - 1 - 719468
     )
+
+
+cdef inline bint digits_of(Text text, uint64_t *value) noexcept nogil:
+    """The value of up to 19 digits; whether there are only digits, and one at least."""
+    cdef uint64_t total = 0
+    cdef uint8_t digit, worst = 0
+    cdef int64_t at
+    if not 1 <= text.size <= 19:
+        return False
+    for at in range(text.size):
+        digit = text.at[at] - 48
+        worst = max(worst, digit)
+        total = total * 10 + digit
+    value[0] = total
+    return worst <= 9
+
+
+cdef inline bint number_of(Text text, int64_t *at, int digits, int64_t *value) noexcept nogil:
+    """The next digits of a time, exactly so many; whether they are there."""
+    cdef int64_t total = 0, i
+    cdef uint8_t digit, worst = 0
+    if text.size - at[0] < digits:
+        return False
+    for i in range(at[0], at[0] + digits):
+        digit = text.at[i] - 48
+        worst = max(worst, digit)
+        total = total * 10 + digit
+    at[0] += digits
+    value[0] = total
+    return worst <= 9
 
 
 @cython.final  # so that its functions are called directly, and the compiler can join them
@@ -137,9 +183,8 @@ cdef class Scanner:
     cdef public int64_t needed_day, needed_kind, needed_rule
     # Of the lines at work
     cdef const uint8_t[::1] data
-    cdef bint is_joined  # the time stands in ``text``
     cdef public int64_t[::1] begins, ends  # of its columns
-    cdef public uint8_t[::1] text  # its time
+    cdef public uint8_t[::1] text  # its time, joined from several columns
 
     def run(self, const uint8_t[::1] data, bint is_plain):
         """Read lines from ``position`` on, until all are read or something is needed; what that is.
@@ -182,29 +227,45 @@ cdef class Scanner:
         self.odd_runs += 1
         return True
 
-    cdef int64_t _find(self, int byte, int64_t begin, int64_t end) except -1 nogil:
-        """Where a byte first stands from ``begin`` on; ``end`` if nowhere before it."""
-        cdef const void *place
-        if not 0 <= begin < end <= self.data.shape[0]:  # so the search stays within the data
-            return end
-        place = memchr(&self.data[begin], byte, end - begin)
-        return end if place == NULL else <const uint8_t *>place - &self.data[0]
+    cdef inline int _text(self, int column, Text *text) except -1 nogil:
+        """The text of a column. Its place was compared with the data, so what reads within its size reads the data."""
+        cdef int64_t begin = self.begins[column], end = self.ends[column]
+        if not 0 <= begin <= end <= self.data.shape[0]:
+            raise IndexError
+        text.at = &self.data[0] + begin
+        text.size = end - begin
+        return 0
 
     cdef int _cut(self, int64_t begin, int64_t *after) except -1 nogil:
-        """As ``_split``, for lines that hold nothing but text and delimiters."""
-        cdef int64_t size = self.data.shape[0], end = self._find(10, begin, size), at = begin, stop
-        cdef int column
-        after[0] = min(end + 1, size)
-        if end - begin > MAX_LINE:
-            return ODD
-        for column in range(self.columns):
-            stop = self._find(self.delimiter, at, end)
-            self.begins[column] = at
-            self.ends[column] = stop
-            at = stop + 1
-            if stop == end:
-                return TAKEN if column == self.columns - 1 else ODD
-        return ODD
+        """As ``_split``, for lines that hold nothing but text and delimiters: eight bytes at a time."""
+        cdef int64_t size = self.data.shape[0], at = begin, field = begin, place
+        cdef uint64_t delimiters = ONES * <uint64_t>self.delimiter, word, marks
+        cdef const uint8_t *data = &self.data[0]
+        cdef int column = 0, columns = self.columns
+        while at < size:
+            word = 0
+            if at + 8 <= size:
+                memcpy(&word, data + at, 8)
+            else:
+                memcpy(&word, data + at, size - at)  # zeros behind it are neither
+            marks = zeros_of(word ^ delimiters) | zeros_of(word ^ NEWLINES)
+            while marks:
+                place = at + (ctz(marks) >> 3)
+                marks &= marks - 1
+                if column < columns:
+                    self.begins[column] = field
+                    self.ends[column] = place
+                column += 1
+                field = place + 1
+                if data[place] == 10:
+                    after[0] = field
+                    return TAKEN if column == columns and place - begin <= MAX_LINE else ODD
+            at += 8
+        after[0] = size
+        if column < columns:
+            self.begins[column] = field
+            self.ends[column] = size
+        return TAKEN if column + 1 == columns and size - begin <= MAX_LINE else ODD
 
     cdef int _split(self, int64_t begin, int64_t *after) except -1 nogil:
         """Find the columns of a line, and where the next line begins."""
@@ -367,12 +428,13 @@ cdef class Scanner:
 
     cdef int _word(self, int column, Py_ssize_t first, Py_ssize_t last) except -2 nogil:
         """The value of the word in a column; -1 if it is none of ``values`` from ``first`` to ``last``."""
-        cdef int64_t begin = self.begins[column], size = self.ends[column] - begin
         cdef Py_ssize_t word, i
+        cdef Text text
+        self._text(column, &text)
         for word in range(first, last):
-            if self.values[word, 0] == size:
-                for i in range(size):
-                    if self.values[word, 2 + i] != self.data[begin + i]:
+            if self.values[word, 0] == text.size:
+                for i in range(text.size):
+                    if self.values[word, 2 + i] != text.at[i]:
                         break
                 else:
                     return self.values[word, 1]
@@ -380,62 +442,51 @@ cdef class Scanner:
 
     cdef bint _duration(self, int column, int64_t *duration) except -1 nogil:
         """Whole seconds, or h:mm:ss; -1 for none. Whether it is either."""
-        cdef int64_t at = self.begins[column], end = self.ends[column], value = 0, parts = 0, part_begin = at
+        cdef int64_t at, value = 0, parts = 0, part_begin = 0
         cdef uint8_t digit
-        if end - at > 9:
+        cdef Text text
+        self._text(column, &text)
+        if text.size > 9:
             return False
-        duration[0] = -1 if at == end else 0
-        while at < end:
-            digit = self.data[at] - 48
+        duration[0] = -1 if text.size == 0 else 0
+        for at in range(text.size):
+            digit = text.at[at] - 48
             if digit <= 9:
                 value = value * 10 + digit
-            elif self.data[at] == 58 and parts < 2 and 1 <= at - part_begin <= (2 if parts else 3) and (at - part_begin == 2 or not parts):
+            elif text.at[at] == 58 and parts < 2 and 1 <= at - part_begin <= (2 if parts else 3) and (at - part_begin == 2 or not parts):
                 if parts and value > 59:
                     return False
                 duration[0] = (duration[0] + value) * 60
                 value, parts, part_begin = 0, parts + 1, at + 1
             else:
                 return False
-            at += 1
-        if parts and (parts != 2 or end - part_begin != 2 or value > 59):
+        if parts and (parts != 2 or text.size - part_begin != 2 or value > 59):
             return False
-        if end > self.begins[column]:
+        if text.size:
             duration[0] += value
         return True
 
-    cdef bint _digits(self, int64_t begin, int64_t end, uint64_t *value) except -1 nogil:
-        """The value of up to 19 digits; whether there are only digits, and one at least."""
-        cdef uint64_t total = 0
-        cdef uint8_t digit, worst = 0
-        cdef int64_t at
-        if not 1 <= end - begin <= 19:
-            return False
-        for at in range(begin, end):
-            digit = self.data[at] - 48
-            worst = max(worst, digit)
-            total = total * 10 + digit
-        value[0] = total
-        return worst <= 9
-
     cdef bint _own(self, int what, int column, uint64_t *value) except -1 nogil:
         """A cell, IMEI or IMSI; 0 for none. Whether it is one."""
-        cdef int64_t begin = self.begins[column], end = self.ends[column], at
+        cdef Text text
+        cdef int64_t at
         cdef int part = 0, digits = 0
         cdef uint64_t number = 0, packed = 0
         cdef uint8_t digit  # 253 is what a hyphen gives
-        if begin == end:
+        self._text(column, &text)
+        if text.size == 0:
             return True
         if what == 1:
-            return 14 <= end - begin <= 16 and self._digits(begin, end, value)
+            return 14 <= text.size <= 16 and digits_of(text, value)
         if what == 2:
-            return 6 <= end - begin <= 15 and self._digits(begin, end, value)
-        for at in range(begin, end + 1):
-            digit = self.data[at] - 48 if at < end else 253
+            return 6 <= text.size <= 15 and digits_of(text, value)
+        for at in range(text.size + 1):
+            digit = text.at[at] - 48 if at < text.size else 253
             if digit <= 9 and digits < 9:
                 number = number * 10 + digit
                 digits += 1
                 continue
-            if digit != 253 or not 0 < digits <= self.most_digits[part] or (at < end) != (part < 3):
+            if digit != 253 or not 0 < digits <= self.most_digits[part] or (at < text.size) != (part < 3):
                 return False
             if (part == 0 and (digits != 3 or number == 0)) or (part == 2 and number >= 1 << 16) or number >= 1 << 28:
                 return False
@@ -446,23 +497,24 @@ cdef class Scanner:
 
     cdef int _start(self, int64_t *start) except -1 nogil:
         """Microseconds since 1970 in UTC."""
-        cdef int64_t at = self.begins[self.starts[0]], end = self.ends[self.starts[0]], size = 0, local, day, i
+        cdef int64_t size = 0, local, day, end, i
         cdef bint has_offset = False
         cdef Py_ssize_t part
-        self.is_joined = self.starts.shape[0] > 1
-        if self.is_joined:
+        cdef Text text
+        self._text(self.starts[0], &text)
+        if self.starts.shape[0] > 1:
             for part in range(self.starts.shape[0]):
-                at, end = self.begins[self.starts[part]], self.ends[self.starts[part]]
-                if size + end - at + 1 > self.text.shape[0]:
+                self._text(self.starts[part], &text)
+                if size + text.size + 1 > self.text.shape[0]:
                     return ODD
                 if part:
                     self.text[size] = 32
                     size += 1
-                for i in range(at, end):
-                    self.text[size] = self.data[i]
+                for i in range(text.size):
+                    self.text[size] = text.at[i]
                     size += 1
-            at, end = 0, size
-        if not self._time(at, end, &local, &has_offset):
+            text.at, text.size = &self.text[0], size
+        if not self._time(text, &local, &has_offset):
             return ODD
         if has_offset or self.zone_is_utc:
             start[0] = local
@@ -479,38 +531,19 @@ cdef class Scanner:
         start[0] = local - end * 1000000
         return TAKEN
 
-    cdef inline int _letter(self, int64_t at) except -1 nogil:
-        """A byte of the time."""
-        return self.text[at] if self.is_joined else self.data[at]
-
-    cdef bint _number(self, int64_t *at, int64_t size, int digits, int64_t *value) except -1 nogil:
-        """The next digits of the time, exactly so many; whether they are there."""
-        cdef int64_t total = 0, i
-        cdef int digit
-        if at[0] + digits > size:
-            return False
-        for i in range(digits):
-            digit = self._letter(at[0] + i) - 48
-            if not 0 <= digit <= 9:
-                return False
-            total = total * 10 + digit
-        at[0] += digits
-        value[0] = total
-        return True
-
-    cdef bint _time(self, int64_t at, int64_t size, int64_t *result, bint *has_offset) except -1 nogil:
+    cdef bint _time(self, Text text, int64_t *result, bint *has_offset) except -1 nogil:
         """Read the time by the first format that fits; microseconds, in local time unless it has an offset."""
         cdef Py_ssize_t form
         for form in range(self.formats.shape[0]):
             has_offset[0] = False
-            if self._in_format(self.formats[form, 0], self.formats[form, 1], at, size, result, has_offset):
+            if self._in_format(self.formats[form, 0], self.formats[form, 1], text, result, has_offset):
                 return True
         return False
 
-    cdef bint _in_format(self, int begin, int end, int64_t at, int64_t size, int64_t *result, bint *has_offset) except -1 nogil:
+    cdef bint _in_format(self, int begin, int end, Text text, int64_t *result, bint *has_offset) except -1 nogil:
         """Read the time by the instructions from ``begin`` to ``end``."""
         cdef int64_t[7] fields  # year, month, day, hour, minute, second, microsecond
-        cdef int64_t offset = 0, last, seconds, number
+        cdef int64_t at = 0, size = text.size, offset = 0, last, seconds, number
         cdef int half = -1
         cdef uint8_t step
         cdef Py_ssize_t i
@@ -519,42 +552,42 @@ cdef class Scanner:
         for i in range(begin, end):
             step = self.instructions[i]
             if step < 128:
-                if at >= size or self._letter(at) != step:
+                if at >= size or text.at[at] != step:
                     return False
                 at += 1
             elif step <= SECOND:
-                if not self._number(&at, size, 4 if step == YEAR else 2, &fields[step - YEAR]):
+                if not number_of(text, &at, 4 if step == YEAR else 2, &fields[step - YEAR]):
                     return False
             elif step == SHORT_YEAR:
-                if not self._number(&at, size, 2, &fields[0]):
+                if not number_of(text, &at, 2, &fields[0]):
                     return False
                 fields[0] += 2000 if fields[0] < 70 else 1900
             elif step == MONTH_NAME:
-                fields[1] = self._month(at, size)
+                fields[1] = self._month(text, at)
                 at += 3
             elif step == HALF_HOUR:
-                if not self._number(&at, size, 2, &fields[3]) or not 1 <= fields[3] <= 12:
+                if not number_of(text, &at, 2, &fields[3]) or not 1 <= fields[3] <= 12:
                     return False
             elif step == HALF:
-                if at + 2 > size or self._letter(at + 1) != 77 or self._letter(at) not in (65, 80):
+                if at + 2 > size or text.at[at + 1] != 77 or text.at[at] not in (65, 80):
                     return False
-                half = self._letter(at) == 80
+                half = text.at[at] == 80
                 at += 2
             elif step == FRACTION:
                 last = at
-                while at < size and at < last + 6 and 48 <= self._letter(at) <= 57:
-                    fields[6] = fields[6] * 10 + self._letter(at) - 48
+                while at < size and at < last + 6 and 48 <= text.at[at] <= 57:
+                    fields[6] = fields[6] * 10 + text.at[at] - 48
                     at += 1
                 if at == last:
                     return False
                 fields[6] *= self.powers[6 - (at - last)]
             elif step == OFFSET:
                 has_offset[0] = True
-                if not self._offset(&at, size, &offset):
+                if not self._offset(text, &at, &offset):
                     return False
             else:  # seconds or milliseconds since 1970
                 last = 10 if step == EPOCH else 13
-                if not 0 < size - at <= last or not self._number(&at, size, <int>(size - at), &number):
+                if not 0 < size - at <= last or not number_of(text, &at, <int>(size - at), &number):
                     return False
                 has_offset[0] = True
                 result[0] = number * (1000000 if step == EPOCH else 1000)
@@ -572,59 +605,64 @@ cdef class Scanner:
         result[0] = (seconds - offset) * 1000000 + fields[6]
         return True
 
-    cdef int64_t _month(self, int64_t at, int64_t size) except -1 nogil:
+    cdef int64_t _month(self, Text text, int64_t at) except -1 nogil:
         """The month whose short English name stands there; 0 for none."""
         cdef Py_ssize_t name
-        if at + 3 <= size:
+        if at + 3 <= text.size:
             for name in range(12):
                 if (
-                    self._letter(at) == self.months[name, 0]
-                    and self._letter(at + 1) == self.months[name, 1]
-                    and self._letter(at + 2) == self.months[name, 2]
+                    text.at[at] == self.months[name, 0]
+                    and text.at[at + 1] == self.months[name, 1]
+                    and text.at[at + 2] == self.months[name, 2]
                 ):
                     return name + 1
         return 0
 
-    cdef bint _offset(self, int64_t *at, int64_t size, int64_t *offset) except -1 nogil:
+    cdef bint _offset(self, Text text, int64_t *at, int64_t *offset) except -1 nogil:
         """Z, or hours and minutes from UTC; whether either is there."""
         cdef int64_t hours, minutes, sign
-        if at[0] >= size or self._letter(at[0]) not in (43, 45, 90):
+        if at[0] >= text.size or text.at[at[0]] not in (43, 45, 90):
             return False
-        sign = 44 - <int64_t>self._letter(at[0])
+        sign = 44 - <int64_t>text.at[at[0]]
         at[0] += 1
         if sign < -1:
             return True
-        if not self._number(at, size, 2, &hours):
+        if not number_of(text, at, 2, &hours):
             return False
-        if at[0] < size and self._letter(at[0]) == 58:
+        if at[0] < text.size and text.at[at[0]] == 58:
             at[0] += 1
-        if not self._number(at, size, 2, &minutes) or hours > 23 or minutes > 59:
+        if not number_of(text, at, 2, &minutes) or hours > 23 or minutes > 59:
             return False
         offset[0] = sign * (hours * 3600 + minutes * 60)
         return True
 
     cdef int _identity(self, int column, int kind, Identity *out) except -1 nogil:
         """Whose number or address stands in a column; nobody's for column -1."""
-        cdef int64_t begin, end, digits
+        cdef int64_t digits
         cdef uint64_t value, number = 0
+        cdef int country = -1
         cdef bint has_plus
+        cdef Text text, rest
         out.high = out.low = out.head = out.note = 0
         if column < 0:
             return TAKEN
-        begin, end = self.begins[column], self.ends[column]
-        if begin == end:
+        self._text(column, &text)
+        if text.size == 0:
             return TAKEN
         if kind != EMAIL:
-            has_plus = self.data[begin] == 43
-            digits = end - begin - has_plus
-            if digits > 2 and self._digits(begin + has_plus, end, &value):
+            has_plus = text.at[0] == 43
+            rest.at, rest.size = text.at + has_plus, text.size - has_plus
+            digits = rest.size
+            if digits > 2 and digits_of(rest, &value):
                 if has_plus:
-                    number = value if self._country(value, digits) >= 0 else 0
+                    country = self._country(value, digits)
+                    number = value if country >= 0 else 0
                 else:
                     number = self._bare(value, digits)
+                    country = self._country(number, self._size(number)) if number else -1
         if number == 0:
-            return self._learnt(begin, end, kind, out)
-        out.note = <uint64_t>self._country(number, self._size(number)) << 16 | IS_PRESENT
+            return self._learnt(self.begins[column], self.ends[column], kind, out)
+        out.note = <uint64_t>country << 16 | IS_PRESENT
         if self.listed.shape[0] and self._is_listed(number):
             out.note |= IS_LISTED
             return TAKEN
@@ -748,16 +786,15 @@ cdef class Scanner:
             self.unknown_words += 1
         return UNKNOWN
 
-    def read_time(self, const uint8_t[::1] text):
+    def read_time(self, const uint8_t[::1] written):
         """Microseconds of a time; None if the instructions do not read it."""
-        cdef int64_t result, i
+        cdef int64_t result
         cdef bint has_offset = False
-        if text.shape[0] > self.text.shape[0]:
+        cdef Text text
+        if written.shape[0] == 0:
             return None
-        for i in range(text.shape[0]):
-            self.text[i] = text[i]
-        self.is_joined = True
-        return result if self._time(0, text.shape[0], &result, &has_offset) else None
+        text.at, text.size = &written[0], written.shape[0]
+        return result if self._time(text, &result, &has_offset) else None
 
     def learn(self, const uint64_t[:, ::1] words):
         """Keep words, of which none is there: 5 u64 of bytes, size << 2 | kind, high, low, head, note. Slots must be left."""
