@@ -7,9 +7,10 @@ from world import World
 
 pytest.register_assert_rewrite("known_answers")
 
-# make test tries the same examples each time, so that what fails fails again; make explore tries others.
-settings.register_profile("repeatable", derandomize=True)
-settings.register_profile("explore")
+# make test tries the same examples each time, so that what fails fails again; make explore tries others. None is timed:
+# how long an example takes says more of who else uses the machine.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("repeatable")
 
 SAMPLES = Path(__file__).parent / "samples"
