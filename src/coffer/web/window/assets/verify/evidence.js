@@ -220,7 +220,7 @@ async function readNumbered(cursor, sizeOf, take) {
   }
 }
 
-/** A segment's evidence: LP(header), LP(head of the manifest), in version 2 LP(pages), then (u32 index, rows) ascending. */
+/** Of a segment: LP(header), LP(head of the manifest), in version 2 LP(pages), then (u32 index, rows) ascending. */
 async function readSegment({ state, key }, segId, raw) {
   const cursor = new Cursor(raw, `segment ${segId}`);
   const header = await parseHeader(cursor.prefixed());
