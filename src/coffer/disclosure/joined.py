@@ -12,9 +12,7 @@ from coffer.errors import MalformedInput
 
 def join_parts(parts: Mapping[bytes, bytes]) -> bytes:
     """Over ascending keys, which all have one length: key || LP(part)."""
-    return b"".join(
-        piece for key, part in sorted(parts.items()) for piece in (key, len(part).to_bytes(4, "big"), part)
-    )
+    return b"".join(piece for key, part in sorted(parts.items()) for piece in (key, len(part).to_bytes(4, "big"), part))
 
 
 def split_parts(raw: bytes, key_bytes: int, place: str) -> Iterator[tuple[bytes, bytes]]:
