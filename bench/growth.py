@@ -37,7 +37,10 @@ LOG_TASKS = {
 
 
 def measured(act: Callable[[int], object], times: int) -> dict[str, float]:
-    """The least and median seconds of ``act`` on the clock, and the least of the processor; the first does not count."""
+    """The least and median seconds of ``act``, and the least of the processor.
+
+    The first time does not count.
+    """
     clock, spent = [], []
     for number in range(times + 1):
         started, worked = time.perf_counter(), time.process_time()

@@ -127,10 +127,10 @@ class Disk:
     def temporaries(self, folder: Path) -> list[Path]:
         """The files below a folder that are staged and not published."""
         with _failing(folder):
-            found = [
+            staged = [
                 Path(parent, name) for parent, *names in os.walk(folder) for name in chain(*names) if TEMPORARY in name
             ]
-        return sorted(found)
+        return sorted(staged)
 
     def make_folder(self, path: Path, *, private: bool = False) -> None:
         """Make the folder and the folders above it, each durable in the one above it."""
@@ -314,7 +314,7 @@ def _is_taken(descriptor: int, path: Path) -> bool:
 
 
 class _failing:  # noqa: N801 - read as a verb at every ``with``
-    """Makes ``Unavailable`` of what the system refuses. A class, since an opening enters it a thousand times."""
+    """Makes ``Unavailable`` of what the system refuses. A class: an opening enters it a thousand times."""
 
     __slots__ = ("_path",)
 

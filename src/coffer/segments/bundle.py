@@ -31,10 +31,10 @@ def parse_bundle(raw: bytes, clauses: tuple[int, ...], place: str) -> dict[int, 
     """The inverse of ``format_bundle``, for exactly these clauses."""
     if len(raw) != _SUBKEY.size * len(clauses):
         raise MalformedInput(f"{place}: {len(raw)} bytes, expected {_SUBKEY.size * len(clauses)}")
-    found = dict(_SUBKEY.iter_unpack(raw))
-    if tuple(found) != clauses:
+    keys = dict(_SUBKEY.iter_unpack(raw))
+    if tuple(keys) != clauses:
         raise MalformedInput(f"{place}: a subkey of another clause")
-    return {clause: Secret(key, "subkey") for clause, key in found.items()}
+    return {clause: Secret(key, "subkey") for clause, key in keys.items()}
 
 
 def seal_bundle(subkeys: Mapping[int, Secret], epoch_key: bytes, *, seg_id: bytes, index: int) -> bytes:

@@ -103,7 +103,9 @@ def open_records(
 
 
 def _deliver(path: Path, answer: Answer, forms: "Forms | None", vault: Vault) -> None:
-    """Make all forms, then write the answer and its forms. Without forms, a subject access has its openings.
+    """Make all forms, then write the answer and its forms.
+
+    A subject access has its openings without any option.
 
     If a form cannot be made, nothing is written, and the opening can be taken up again without it.
     The folder appears before the zip: after a crash in between, ``coffer disclose`` makes the zip from the answer.
