@@ -29,7 +29,7 @@ class Table:
         self._rows.append([visible(cell) for cell in cells])
 
     def lines(self, width: int, *, has_bold: bool) -> list[str] | None:
-        """The table's lines, as the library draws them; None if it does not fit, or has other characters than ASCII."""
+        """The table's lines, as the library draws them; None if it does not fit or is not all ASCII."""
         shown = [self._heads, *self._rows] if self._heads else self._rows
         if not self._rows or not all(cell.isascii() for row in shown for cell in row):
             return None
