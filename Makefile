@@ -43,6 +43,7 @@ bench: setup
 	$(BIN)/python bench/run.py --records $(RECORDS)
 	POLARS_MAX_THREADS=1 $(BIN)/python bench/readers.py
 	$(BIN)/python bench/long_log.py
+	$(BIN)/python bench/growth.py --peers-python $(BIN)/python
 	$(BIN)/python bench/service.py
 	$(BIN)/python bench/desk.py
 	$(BIN)/python bench/parallel.py
