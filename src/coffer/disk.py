@@ -127,9 +127,8 @@ class Disk:
     def temporaries(self, folder: Path) -> list[Path]:
         """The files below a folder that are staged and not published."""
         with _failing(folder):
-            staged = [
-                Path(parent, name) for parent, *names in os.walk(folder) for name in chain(*names) if TEMPORARY in name
-            ]
+            below = os.walk(folder, onerror=_raise_unless_missing)
+            staged = [Path(parent, name) for parent, *names in below for name in chain(*names) if TEMPORARY in name]
         return sorted(staged)
 
     def make_folder(self, path: Path, *, private: bool = False) -> None:
@@ -311,6 +310,12 @@ def _is_taken(descriptor: int, path: Path) -> bool:
         except BlockingIOError:
             return False
     return True
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    """What a walk does about a folder that it cannot list: one that has gone meanwhile holds nothing."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 class _failing:  # noqa: N801 - read as a verb at every ``with``
