@@ -127,7 +127,7 @@ class Disk:
     def temporaries(self, folder: Path) -> list[Path]:
         """The files below a folder that are staged and not published."""
         with _failing(folder):
-            below = os.walk(folder, onerror=_raise_unless_missing)
+            below = os.walk(folder, onerror=_raise_unless_closed)
             staged = [Path(parent, name) for parent, *names in below for name in chain(*names) if TEMPORARY in name]
         return sorted(staged)
 
@@ -312,9 +312,12 @@ def _is_taken(descriptor: int, path: Path) -> bool:
     return True
 
 
-def _raise_unless_missing(error: OSError) -> None:
-    """What a walk does about a folder that it cannot list: one that has gone meanwhile holds nothing."""
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+def _raise_unless_closed(error: OSError) -> None:
+    """What a walk does about a folder that it cannot list.
+
+    One that has gone holds nothing, and one that another user closed to this one holds nothing of ours.
+    """
+    if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
         raise error
 
 
