@@ -44,10 +44,15 @@ NAMES = ("judge", "dpo", "regulator")
 PASSPHRASE = Secret(b"bench", "passphrase")
 
 
-def timed(results: dict[str, float], name: str, act: Callable[[], object]) -> object:
-    started = time.perf_counter()
-    value = act()
-    results[name] = round(time.perf_counter() - started, 3)
+def timed(results: dict[str, float], name: str, act: Callable[[], object], times: int = 1) -> object:
+    """What ``act`` gives; its least seconds on the clock and of the processor go into the results."""
+    clock, spent = [], []
+    for _ in range(times):
+        started, worked = time.perf_counter(), time.process_time()
+        value = act()
+        clock.append(time.perf_counter() - started)
+        spent.append(time.process_time() - worked)
+    results |= {name: round(min(clock), 6), f"{name[:-2]}_cpu_s": round(min(spent), 6)}
     print(f"{name}: {results[name]} s", file=sys.stderr, flush=True)
     return value
 
@@ -95,6 +100,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work" / "long-log")
+    parser.add_argument("--times", type=int, default=1, help="starts, appends and proofs; the least of each counts")
+    parser.add_argument("--log-alone", action="store_true", help="no custodian starts on it")
+    parser.add_argument("--keep", action="store_true", help="leave the vault there")
     options = parser.parse_args()
     shutil.rmtree(options.work, ignore_errors=True)
     options.work.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +122,8 @@ def main() -> None:
             pass
 
     timed(results, "replay_and_write_a_snapshot_s", write_snapshot)
-    again = timed(results, "start_from_the_snapshot_s", lambda: open_vault(options.work, Disk(), outside).replay())
+    times = options.times
+    again = timed(results, "start_from_the_snapshot_s", lambda: open_vault(options.work, Disk(), outside).replay(), times)
     assert again == whole, "the snapshot gives another state"
     keys = vault.custodian("judge").unlock(PASSPHRASE)
 
@@ -124,18 +133,22 @@ def main() -> None:
         )  # fmt: skip
         service.verify_ready()
 
-    timed(results, "custodian_first_start_s", start_custodian)
-    timed(results, "custodian_start_from_the_snapshot_s", start_custodian)
+    if not options.log_alone:
+        timed(results, "custodian_first_start_s", start_custodian)
+        timed(results, "custodian_start_from_the_snapshot_s", start_custodian)
     state = vault.replay()
     size = state.size
-    refused = vault.entry(
-        IntentEntry(authorization=Commitment(bytes(32)), requester=DESK, nonce=bytes(16), cells_at_most=1), vault.operator_key(DESK), state
-    )  # fmt: skip
-    timed(results, "append_one_entry_s", lambda: vault.append([refused], state))
-    timed(results, "prove_one_entry_s", lambda: vault.log.inclusion_proof(size // 3, size + 1))
+
+    def append() -> None:
+        body = IntentEntry(authorization=Commitment(bytes(32)), requester=DESK, nonce=os.urandom(16), cells_at_most=1)
+        vault.append([vault.entry(body, vault.operator_key(DESK), state)], state)
+
+    timed(results, "append_one_entry_s", append, times)
+    timed(results, "prove_one_entry_s", lambda: vault.log.inclusion_proof(size // 3, size + 1), times)
     results |= {"entries": options.entries, "snapshot_mib": round((options.work / "snapshot").stat().st_size / 2**20, 1)}
     print(json.dumps(results, indent=1))
-    shutil.rmtree(options.work)
+    if not options.keep:
+        shutil.rmtree(options.work)
 
 
 if __name__ == "__main__":

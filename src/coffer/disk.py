@@ -16,6 +16,7 @@ import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -68,8 +69,8 @@ class Disk:
 
     def read(self, path: Path) -> bytes:
         """The whole file."""
-        with _failing(path):
-            return path.read_bytes()
+        with _failing(path), path.open("rb", buffering=0) as file:
+            return file.readall()
 
     def read_range(self, path: Path, offset: int, size: int) -> bytes:
         """``size`` bytes from ``offset``; fewer is an error."""
@@ -111,8 +112,16 @@ class Disk:
 
     def children(self, folder: Path) -> list[Path]:
         """The files and folders in a folder, in order of name; none if the folder does not exist."""
-        with _failing(folder):
-            return sorted(folder.iterdir()) if folder.is_dir() else []
+        return [folder / name for name in self.names(folder)]
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, ascending; none if the folder does not exist.
+
+        Cheaper than ``children`` by a path object each: every command that writes looks at all segments' files.
+        """
+        with _failing(folder), suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(os.listdir(folder))  # noqa: PTH208 - names are what is asked for
+        return []
 
     def below(self, folder: Path) -> list[Path]:
         """Every file below a folder, in order of path; none if the folder does not exist."""
@@ -122,7 +131,9 @@ class Disk:
     def temporaries(self, folder: Path) -> list[Path]:
         """The files below a folder that are staged and not published."""
         with _failing(folder):
-            return sorted(folder.rglob(f"*{TEMPORARY}*"))
+            below = os.walk(folder, onerror=_raise_unless_closed)
+            staged = [Path(parent, name) for parent, *names in below for name in chain(*names) if TEMPORARY in name]
+        return sorted(staged)
 
     def make_folder(self, path: Path, *, private: bool = False) -> None:
         """Make the folder and the folders above it, each durable in the one above it."""
@@ -329,12 +340,30 @@ def _is_taken(descriptor: int, path: Path) -> bool:
     return True
 
 
-@contextmanager
-def _failing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
+def _raise_unless_closed(error: OSError) -> None:
+    """What a walk does about a folder that it cannot list.
+
+    One that has gone holds nothing, and one that another user closed to this one holds nothing of ours.
+    """
+    if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
+        raise error
+
+
+class _failing:  # noqa: N801 - read as a verb at every ``with``
+    """Makes ``Unavailable`` of what the system refuses. A class: an opening enters it a thousand times."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not isinstance(error, OSError):
+            return
         hint = None
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "the disk is full: nothing was lost; free some space and run the command again"
-        raise Unavailable(f"{path.name}: {error.strerror or error}", hint=hint) from error
+        raise Unavailable(f"{self._path.name}: {error.strerror or error}", hint=hint) from error

@@ -23,6 +23,9 @@ def guard() -> None:
     given = os.environ.get("PYTHONPATH", "")
     sys.path[:] = safe_path(sys.path, given, os.getcwd(), has_first=not sys.flags.safe_path)
     os.environ["PYTHONSAFEPATH"] = "1"
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # numpy starts them when it is imported, and nothing here needs them
     if given:
         os.environ["PYTHONPATH"] = os.pathsep.join(part for part in given.split(os.pathsep) if os.path.isabs(part))
     import ctypes

@@ -9,6 +9,7 @@ import binascii
 import datetime as dt
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final, NewType
 
 from coffer.errors import MalformedInput
@@ -24,6 +25,7 @@ _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 EPOCH_DAY: Final = dt.date(1970, 1, 1)
 
 
+@lru_cache(maxsize=256)
 def tag(name: str) -> bytes:
     r"""The domain separator ``T(name)``: ASCII ``coffer/v1/`` + name + LF (``docs/formats/README.md``)."""
     return b"coffer/v1/" + name.encode("ascii") + b"\n"

@@ -162,7 +162,7 @@ def empty_answer(world, note, word, names=FR):
         close_body = CloseEntry(intent=intent, result=result, records=0, answers=0, unconfirmed_cells=0)
         close = vault.append([vault.entry(close_body, key, state)], state)[0]
         checkpoint = vault.log.checkpoint()
-        logged = {i: vault.logged(i, checkpoint) for i in sorted({*state.roster_indexes.values(), intent, close})}
+        logged = vault.logged({*state.roster_indexes.values(), intent, close}, checkpoint)
     evidence = Evidence(
         origin=vault.pins.origin,
         log_key=vault.pins.log_key.format(),

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from forging import RECORDS, ROWS, SUBJECT, rows_of
 
-from coffer.disclosure.answer import answer_files
+from coffer.disclosure.joined import join_parts
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest import sealer
 from coffer.segments.header import SegmentCore, parse_header
@@ -75,14 +75,15 @@ def test_header_that_claims_the_other_version_is_refused(world, monkeypatch, ver
 def test_evidence_without_a_page_that_tells_of_a_label_is_no_evidence(world, capsys):
     world.ingest(RECORDS)
     answer = world.open(world.authorize(by=ALL))
-    files = answer_files(answer)
     seg_id, segment = next((name, one) for name, one in answer.evidence.segments.items() if one.batches)
     pages = (0).to_bytes(4, "big") + segment.pages[0]
-    whole = files[f"evidence/segments/{seg_id}"]
-    assert whole.count(len(pages).to_bytes(4, "big") + pages) == 1
+    whole, listed = segment.raw, len(pages).to_bytes(4, "big") + pages
+    assert whole.count(listed) == 1
     folder = world.write_answer(answer)
     assert audit(["answer", str(folder)]) == 0
-    path = folder / "evidence" / "segments" / seg_id
-    path.write_bytes(whole.replace(len(pages).to_bytes(4, "big") + pages, bytes(4)))
+    parts = {name: one.raw for name, one in answer.evidence.segments.items()}
+    parts[seg_id] = whole.replace(listed, bytes(4))
+    joined = join_parts({bytes.fromhex(name): raw for name, raw in parts.items()})
+    (folder / "evidence" / "segments").write_bytes(joined)
     assert audit(["answer", str(folder)]) == 3
     assert "no page that names it" in capsys.readouterr().out

@@ -256,7 +256,7 @@ def test_package_of_more_files_or_bytes_than_it_may_hold_is_refused(parts, packe
 
 def test_manifest_longer_than_a_log_entry_is_taken(parts):
     disclosure, forms, key = parts
-    more = {f"evidence/segments/{n:064x}": b"x" for n in range(500)}
+    more = {f"evidence/requests/{n:064}.digest": b"x" for n in range(500)}
     raw = format_package(replace(disclosure, files=dict(disclosure.files) | more), forms, key)
     assert len(parse_zip(raw)[0][1]) > 65_535
     verify(raw)

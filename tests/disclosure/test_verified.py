@@ -88,10 +88,19 @@ def test_answer_whose_countersignatures_were_cut_off_is_not_disclosed(answer):
 
 
 def test_entry_that_is_not_in_the_log_is_not_disclosed(answer):
-    close = next(path for path, raw in answer.items() if raw.startswith(b"coffer.close/v1"))
-    assert b"answers: 2" in answer[close]
+    entries = answer["evidence/entries"]
+    assert entries.count(b"\nanswers: 2\n") == 1
     with pytest.raises(NotProven, match="not under this root"):
-        verify_disclosure(answer | {close: answer[close].replace(b"answers: 2", b"answers: 3")})
+        verify_disclosure(answer | {"evidence/entries": entries.replace(b"\nanswers: 2\n", b"\nanswers: 3\n")})
+
+
+def test_entry_without_proof_and_proof_without_entry_are_malformed(answer):
+    changed = edited(answer, "evidence/proofs.json", lambda d: d.pop(max(d, key=int)))
+    with pytest.raises(MalformedInput, match="expected a list of base64"):
+        verify_disclosure(changed)
+    more = edited(answer, "evidence/proofs.json", lambda d: d.update({"99": []}))
+    with pytest.raises(MalformedInput, match="other indexes than evidence/entries has"):
+        verify_disclosure(more)
 
 
 def test_whole_log_signed_by_another_key_is_caught_by_whoever_knows_the_key(opened, answer):
@@ -145,6 +154,7 @@ def test_outcome_that_the_log_does_not_bear_out_is_not_disclosed(answer, change)
         lambda d: d.update(records=True),
         lambda d: d.update(format="coffer.answer/v1"),
         lambda d: d.update(format="coffer.answer/v2"),
+        lambda d: d.update(format="coffer.answer/v3"),
         lambda d: d["cells"][0].update(outside_period=-1),
         lambda d: d["cells"][0].pop("outside_period"),
         lambda d: d.pop("repeated_records"),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from coffer_audit.errors import MalformedInput, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 EPOCH = date(1970, 1, 1)
@@ -220,6 +220,17 @@ class Cursor:
         """Refuse trailing bytes."""
         if not self.is_at_end():
             raise MalformedInput(f"{self._place} byte {self.at}: found {len(self._raw) - self.at} B, expected the end")
+
+
+def split_parts(raw: bytes, key_bytes: int, place: str) -> Iterator[tuple[bytes, bytes]]:
+    """Give each key and its part of a joined file (docs/formats/answer.md): ascending key || LP(part)."""
+    cursor, last = Cursor(raw, place), b""
+    while not cursor.is_at_end():
+        at, key = cursor.at, cursor.take(key_bytes)
+        if key <= last:
+            raise MalformedInput(f"{place} byte {at}: found a key that is not above the one before")
+        yield key, cursor.prefixed()
+        last = key
 
 
 def list_folder(folder: Path) -> list[str]:

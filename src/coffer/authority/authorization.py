@@ -18,6 +18,8 @@ from coffer.ledger.rules import is_rule_name
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import Note, parse_note
 
+SUBJECT_ACCESS: Final = "subject-access"
+"""The ``basis:`` of a request that the person concerned makes."""
 MAX_SUBJECTS: Final = 20
 MAX_LIFE: Final = dt.timedelta(days=30)
 MAX_SECRECY: Final = dt.timedelta(days=3_653)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from coffer.cli.screen import Screen
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.visible import FALLBACK, visible
 
 if TYPE_CHECKING:
-    from coffer.cli.screen import Screen
     from coffer.custodian.evident import Uptime
     from coffer.notes.keys import Secret
 
@@ -50,18 +50,14 @@ def uptime() -> "Uptime":
         return Uptime()
 
 
-def console() -> "Screen":
+def console() -> Screen:
     """For results on stdout."""
-    from coffer.cli.screen import Screen  # noqa: PLC0415 - only what prints a result pays for the library
-
-    return Screen(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return Screen(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
-def error_console() -> "Screen":
+def error_console() -> Screen:
     """For tables beside a result that takes all of stdout."""
-    from coffer.cli.screen import Screen  # noqa: PLC0415 - as above
-
-    return Screen(stderr=True, highlight=False, markup=False, emoji=False)
+    return Screen(stderr=True)
 
 
 def print_text(text: str) -> None:

@@ -1,11 +1,10 @@
 """Which forms of an answer to make, and where to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import click
+from zoneinfo import ZoneInfo
 
 from coffer.authority.authorization import Terms
 from coffer.authority.typed import parse_zone
@@ -14,37 +13,10 @@ from coffer.disclosure.etsi import EtsiHeader, default_header
 from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
 from coffer.disclosure.package import format_package
 from coffer.disclosure.pdf import PdfStyle
-from coffer.disclosure.pdf_texts import LANGUAGES
 from coffer.disclosure.typesetting import require_typesetter
 from coffer.disclosure.verified import Disclosure, PinnedLog
 from coffer.procedures.notices import openings_for
 from coffer.vault.folder import DESK, Vault
-
-FOLDER: Final = "disclosure"
-"""Where the forms lie within an answer's folder; the auditor passes over it."""
-
-_OPTIONS: Final = (
-    click.option("--format", "formats", help="Forms to make: some of csv,etsi,pdf,json, joined by commas."),
-    click.option(
-        "--package",
-        metavar="OUT.zip",
-        help="One signed zip with the answer, its evidence and the forms (all, unless --format says which).",
-    ),
-    click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of the PDF."),
-    click.option(
-        "--time-zone", default="UTC", show_default=True, help="Of local times in the PDF, for example Europe/Paris."
-    ),
-    click.option(
-        "--etsi-country", help="countryCode of the ETSI response, for example FR; else that of the request or subject."
-    ),
-    click.option(
-        "--etsi-organisation", help="authorisedOrganisationID; else that of the ETSI request, or the authority."
-    ),
-    click.option(
-        "--etsi-request-number", help="requestNumber; else that of the ETSI request, or the authorization's id."
-    ),
-    click.option("--etsi-provider", help="cSPID; else the vault's origin."),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +46,8 @@ class Forms:
         return render(disclosure, rendering, now=clock())
 
 
-def form_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of every command that makes forms; ``parse_forms`` reads them."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+NO_FORMS: Final = Forms(formats=(), package=None, style=PdfStyle(language="en", zone=ZoneInfo("UTC")), header={})
+"""What a subject access has without any option: its openings alone."""
 
 
 def parse_forms(options: Mapping[str, Any]) -> Forms:

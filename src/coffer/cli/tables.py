@@ -28,6 +28,29 @@ class Table:
         """A row, as many cells as the others have."""
         self._rows.append([visible(cell) for cell in cells])
 
+    def lines(self, width: int, *, has_bold: bool) -> list[str] | None:
+        """The table's lines, as the library draws them; None if it does not fit or is not all ASCII."""
+        shown = [self._heads, *self._rows] if self._heads else self._rows
+        if not self._rows or not all(cell.isascii() for row in shown for cell in row):
+            return None
+        if len({len(row) for row in shown}) > 1 or not shown[0]:
+            return None
+        least = 1 if len(shown[0]) == 1 else 0  # the library makes no table without a column
+        widths = [max(least, *map(len, column)) for column in zip(*shown, strict=True)]
+        if sum(widths) + 2 * (len(widths) - 1) > width:
+            return None
+        heads = self._heads or ("",) * len(widths)
+        lines = []
+        for number, row in enumerate(shown):
+            is_head = bool(self._heads) and number == 0
+            cells = []
+            for place, (cell, head, size) in enumerate(zip(row, heads, widths, strict=True)):
+                padded = cell.rjust(size) if head in self._numbers else cell.ljust(size)
+                is_bold = has_bold and (is_head or not (self._heads or place))
+                cells.append(f"\x1b[1m{padded}\x1b[0m" if is_bold else padded)
+            lines.append("  ".join(cells))
+        return lines
+
     def __rich__(self) -> "rich.table.Table":
         """As the library that prints it takes it, which is loaded only now."""
         from rich.table import Table as Drawn  # noqa: PLC0415 - reading it takes longer than many commands

@@ -12,7 +12,6 @@ from coffer.cli.tables import Table
 from coffer.identity.identifier import Identifier
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
-from coffer.procedures.opening.decide import segments_of
 from coffer.vault.folder import Vault
 from coffer.visible import counted
 
@@ -100,8 +99,10 @@ def _verified(authorization: Authorization, roster: Roster) -> str:
 def say_older_rosters(authorization: Authorization, state: State, now: dt.datetime) -> None:
     """Say which other rules are enforced for records that were sealed under other rosters."""
     terms = authorization.terms
-    if terms.origin != state.origin:
+    if terms.origin != state.origin or state.rosters.keys() <= {terms.roster}:
         return
+    from coffer.procedures.opening.decide import segments_of  # noqa: PLC0415 - few vaults have had another roster
+
     reached = segments_of(authorization, state, before=state.size, now=now)
     older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != terms.roster}
     for roster in older.values():

@@ -35,11 +35,14 @@ class Ballot:
     replies: Mapping[str, Reply]
 
     @cached_property
+    def _clauses(self) -> Mapping[str, tuple[int, ...]]:
+        """The clauses that each custodian holds who answered."""
+        return {name: self.roster.clauses_held(name, self.rule) for name in self.roster.names if name in self.replies}
+
+    @cached_property
     def holders(self) -> tuple[str, ...]:
         """Those who answered and hold a clause, in the roster's order."""
-        return tuple(
-            name for name in self.roster.names if name in self.replies and self.roster.clauses_held(name, self.rule)
-        )
+        return tuple(name for name, clauses in self._clauses.items() if clauses)
 
     def is_enough(self, names: Collection[str]) -> bool:
         """Whether these custodians satisfy the rule."""
@@ -89,11 +92,7 @@ class Ballot:
         return choices
 
     def _answers(self, clause: int, names: Collection[str]) -> list[bytes]:
-        return [
-            self.replies[name].values[self.cell, clause]
-            for name in names
-            if clause in self.roster.clauses_held(name, self.rule)
-        ]
+        return [self.replies[name].values[self.cell, clause] for name in names if clause in self._clauses[name]]
 
 
 def _xor(values: list[bytes]) -> bytes:

@@ -5,7 +5,6 @@ words. Source: ``docs/formats/exchange.md``, "Check words"; what the words stop 
 """
 
 from functools import cache
-from importlib import resources
 from typing import Final
 
 from coffer import wire
@@ -23,6 +22,8 @@ LIST_HASH: Final = bytes.fromhex("a98029e61927d196cdc1ccad4dfd5fbafd93d65bd56277
 @cache
 def word_list() -> tuple[str, ...]:
     """The 256 words, of which the n-th stands for the byte n."""
+    from importlib import resources  # noqa: PLC0415 - it loads ten modules more, and few commands show words
+
     raw = resources.files("coffer.custody").joinpath(f"data/{LIST}").read_bytes()
     assert wire.digest(raw) == LIST_HASH, "the list is part of the format"
     return tuple(raw.decode("ascii").split())

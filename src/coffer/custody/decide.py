@@ -283,10 +283,14 @@ def _verify_subjects(
     heightened = verify_all_signed(authorization, roster)
     protected = [decider.is_protected(subject.sid) for subject in terms.subjects]
     is_within = True
+    rules: dict[tuple[int, bytes], str] = {}
     for cell in cells:
         is_line = 1 <= cell.line <= len(terms.subjects)
         number, item = (cell.line - 1 if is_line else 0), asked[cell.seg_id]
-        is_rule = subject_rule(terms.subjects[number], item.segment.roster).name == item.header.core.rule
+        key = number, item.segment.roster.hash
+        if key not in rules:  # once a roster, not once a segment
+            rules[key] = subject_rule(terms.subjects[number], item.segment.roster).name
+        is_rule = rules[key] == item.header.core.rule
         is_approved = heightened[number] or not protected[number]
         is_within &= is_line & is_rule & is_approved
     if not is_within:

@@ -5,10 +5,11 @@ Pure; ``procedures/opening/run.py`` writes the folder. Source: ``docs/formats/an
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coffer import wire
+from coffer.disclosure.joined import join_parts
 from coffer.ledger.entries import SegmentId
 from coffer.ledger.superseded import Superseded
 from coffer.segments.opened import OpenedRow
@@ -66,16 +67,16 @@ class SegmentEvidence:
 
     @property
     def raw(self) -> bytes:
-        """The file ``evidence/segments/<seg_id>``."""
+        """Its part of the file ``evidence/segments``."""
         parts = [wire.lp(self.header), wire.lp(self.head)]
         if self.pages is not None:
-            parts.append(wire.lp(_numbered(self.pages)))
-        return b"".join((*parts, _numbered(self.batches)))
+            parts.append(wire.lp(b"".join(_numbered(self.pages))))
+        return b"".join((*parts, *_numbered(self.batches)))
 
 
-def _numbered(parts: Mapping[int, bytes]) -> bytes:
+def _numbered(parts: Mapping[int, bytes]) -> Iterator[bytes]:
     """Each part behind its index, ascending."""
-    return b"".join(index.to_bytes(4, "big") + part for index, part in sorted(parts.items()))
+    return (piece for index, part in sorted(parts.items()) for piece in (index.to_bytes(4, "big"), part))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -136,7 +137,7 @@ def answer_document(answer: Answer) -> dict[str, object]:
     """The content of ``answer.json``."""
     names = AnsweredCell.__slots__
     return {
-        "format": "coffer.answer/v3",
+        "format": "coffer.answer/v4",
         "origin": answer.evidence.origin,
         "authorization": answer.authorization,
         "intent": answer.intent,
@@ -223,15 +224,26 @@ def answer_files(answer: Answer) -> dict[str, bytes]:
         "evidence/checkpoint": evidence.checkpoint,
         "evidence/proofs.json": _json(proofs),
         "evidence/secrets.json": _json({"result_salt": evidence.result_salt.hex()}),
+        "evidence/entries": join_parts({index.to_bytes(8, "big"): raw for index, raw in evidence.entries.items()}),
+        "evidence/segments": join_parts({bytes.fromhex(key): one.raw for key, one in evidence.segments.items()}),
     }
     if answer.superseded_csv is not None:
         files["superseded.csv"] = answer.superseded_csv
-    files |= {f"evidence/entries/{index}.note": raw for index, raw in evidence.entries.items()}
     files |= {f"evidence/requests/{number:02d}.digest": raw for number, raw in enumerate(evidence.requests)}
     files |= {f"evidence/replies/{number:02d}-{index}.reply": raw for (number, index), raw in evidence.replies.items()}
-    files |= {f"evidence/segments/{seg_id}": segment.raw for seg_id, segment in evidence.segments.items()}
     return files
 
 
-def _json(document: object) -> bytes:
-    return (json.dumps(document, indent=1) + "\n").encode("ascii")
+def _json(document: Mapping[str, object]) -> bytes:
+    """One key a line, and one object a line in a list of them.
+
+    A person reads it, and the library's fast encoder writes it: that one indents nothing.
+    """
+    lines = (f" {json.dumps(key)}: {_json_value(value)}" for key, value in document.items())
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
+
+
+def _json_value(value: object) -> str:
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return json.dumps(value)
+    return "[\n" + ",\n".join(f"  {json.dumps(item)}" for item in value) + "\n ]"

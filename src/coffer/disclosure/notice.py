@@ -25,8 +25,6 @@ from coffer.ledger.reveal import line_key
 from coffer.ledger.state import State
 from coffer.visible import visible_cell
 
-SUBJECT_ACCESS: Final = "subject-access"
-"""The ``basis:`` of a request that the person concerned makes."""
 _COLUMNS: Final = (
     "authorization",
     "ordered_by",

@@ -13,7 +13,7 @@ from coffer import wire
 from coffer.disclosure.repeats import REPEATS
 from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
-from coffer.records.feed import Layout
+from coffer.records.layout import Layout
 from coffer.segments.opened import OpenedRow
 from coffer.segments.rows import MAX_DURATION_S
 
@@ -55,9 +55,9 @@ def format_superseded(rows: Iterable[OpenedRow], devices: tuple[str, ...] = ()) 
 
 def _format(rows: Iterable[OpenedRow], devices: tuple[str, ...], marks: tuple[str, ...]) -> bytes:
     lines = sorted(
-        (row.line, wire.format_time(row.start), row.kind, row.direction, row.peer, cells)
+        (row.line, start, row.kind, row.direction, row.peer, _cells(row, start, devices, marks))
         for row in rows
-        for cells in [_cells(row, devices, marks)]
+        for start in [wire.format_time(row.start)]
     )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -76,11 +76,10 @@ def format_imsi(imsi: int) -> str:
     return f"{imsi:06d}" if imsi else ""
 
 
-def _cells(row: OpenedRow, devices: tuple[str, ...], marks: tuple[str, ...]) -> tuple[str, ...]:
+def _cells(row: OpenedRow, start: str, devices: tuple[str, ...], marks: tuple[str, ...]) -> tuple[str, ...]:
     duration = "" if row.duration_s is None else str(row.duration_s)
     answered = "true" if row.is_answered else "false"
     own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi), REPEAT: row.repeat, BATCH: row.superseded}
-    start = wire.format_time(row.start)
     return (
         *(row.subject, row.kind, row.direction, row.peer, start, duration, answered, row.cell),
         *(own[name] for name in (*devices, *marks)),

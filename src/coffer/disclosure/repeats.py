@@ -48,7 +48,10 @@ def mark_superseded(rows: Iterable[BatchRow], living: Iterable[BatchRow]) -> lis
     A row without a mark is in no other batch. Among equal rows, each living row that stands marks one superseded row
     that would stand. A superseded row never marks a living one.
     """
-    standing, others = _standing(list(rows))
+    replaced = list(rows)
+    if not replaced:
+        return []
+    standing, others = _standing(replaced)
     current, _ = _standing(list(living))
     left = Counter(_values(one) for one in current)
     marked = [(one, "") for one in current]

@@ -23,6 +23,7 @@ from coffer.disclosure.answer import (
     result_commitment,
 )
 from coffer.disclosure.claims import ANSWER_KEYS, CELL_KEYS, index_of, typed
+from coffer.disclosure.joined import split_parts
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
@@ -42,12 +43,12 @@ from coffer.translog.merkle import leaf_hash, verify_inclusion
 ANSWER_PATH: Final = re.compile(
     r"records\.csv|superseded\.csv|answer\.json"
     r"|evidence/(?:trust\.json|authorization\.note|checkpoint|proofs\.json|secrets\.json"
-    r"|entries/[0-9]{1,19}\.note|requests/[0-9]{2,9}\.digest|replies/[0-9]{2,9}-[1-9]\.reply"
-    r"|segments/[0-9a-f]{64})"
+    r"|entries|segments|requests/[0-9]{2,9}\.digest|replies/[0-9]{2,9}-[1-9]\.reply)"
 )
 """Every path that an answer may hold. Other files in its folder are no part of the answer."""
 STATUSES: Final = ("complete", "no records", "unconfirmed")
-_ENTRY: Final = re.compile(r"evidence/entries/(0|[1-9][0-9]{0,18})\.note")
+_ENTRIES: Final = "evidence/entries"
+_INDEX_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
         Refused: there are too few countersignatures.
     """
     contents = _Files(files)
+    contents["evidence/segments"]  # that it is there: an auditor reads it, and rows are not recomputed here
     own = _parse_pins(contents)
     if pins is not None and pins != own:
         raise NotProven(
@@ -249,25 +251,25 @@ def _replay(
     proven to have been logged, with their feed and line.
     """
     proofs = contents.document("evidence/proofs.json")
-    raws = {int(match[1]): path for path in contents.all if (match := _ENTRY.fullmatch(path))}
-    if {str(index) for index in raws} != set(proofs):
-        raise MalformedInput("evidence/proofs.json: other indexes than evidence/entries has")
     state = State.empty(origin=pins.log_key.name, genesis=wire.Hash(pins.genesis))
     places: dict[int, LogPlace] = {}
     segments: dict[SegmentId, tuple[str, SegmentLine]] = {}
-    for index, path in sorted(raws.items()):
-        proof = proofs[str(index)]
+    for key, raw in split_parts(contents[_ENTRIES], _INDEX_BYTES, _ENTRIES):
+        index = int.from_bytes(key, "big")
+        proof = proofs.pop(str(index), None)
         if not isinstance(proof, list) or len(proof) > 64 or not all(isinstance(item, str) for item in proof):
             raise MalformedInput(f"evidence/proofs.json: {index}: expected a list of base64")
         hashes = [wire.Hash(wire.parse_base64(item, f"evidence/proofs.json: {index}", size=32)) for item in proof]
         head = checkpoint.head
-        verify_inclusion(leaf=leaf_hash(contents[path]), index=index, size=head.size, root=head.root, proof=hashes)
+        verify_inclusion(leaf=leaf_hash(raw), index=index, size=head.size, root=head.root, proof=hashes)
         state.size = index  # the entries between are not shown, but none of them could make these count for more
-        state.apply(contents[path])
-        entry = parse_entry(contents[path], path)
+        state.apply(raw)
+        entry = parse_entry(raw, f"{_ENTRIES}: entry {index}")
         places[index] = LogPlace(index=index, time=entry.time)
         if isinstance(entry.body, IngestEntry):
             segments |= {line.seg_id: (entry.body.feed, line) for line in entry.body.segments}
+    if proofs:
+        raise MalformedInput("evidence/proofs.json: other indexes than evidence/entries has")
     if state.in_force is None:
         raise NotProven("answer: D2: entry 0 is not the genesis roster")
     return state, places.__getitem__, segments
@@ -275,8 +277,8 @@ def _replay(
 
 def _parse_answer(contents: _Files, pins: PinnedLog) -> dict[str, object]:
     answer = typed(contents.document("answer.json"), ANSWER_KEYS, "answer.json")
-    if answer["format"] != "coffer.answer/v3" or answer["origin"] != pins.log_key.name:
-        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v3 and the log's")
+    if answer["format"] != "coffer.answer/v4" or answer["origin"] != pins.log_key.name:
+        raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v4 and the log's")
     wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
     return answer
 

@@ -13,8 +13,7 @@ import csv
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coffer.errors import MalformedInput, Unavailable
@@ -30,7 +29,7 @@ VERSION: Final = "9.0.43"
 
 Ingest reads numbers by them.
 """
-_FOLDER: Traversable = resources.files("coffer.identity").joinpath("data")
+_FOLDER: Final = Path(__file__).with_name("data")  # importlib.resources would load ten modules more
 MAX_DIGITS: Final = 15
 """ITU-T E.164 section 6.2.1."""
 
@@ -151,6 +150,12 @@ def plans(version: str = VERSION) -> Plans:
 
 
 @cache
+def _bits(lengths: str) -> int:
+    """The bits of some lengths. A table has a thousand rows and a few dozen sets of lengths."""
+    return sum(1 << int(length) for length in lengths.split())
+
+
+@cache
 def _table(version: str) -> _Table:
     verify_version(version)
     rows = read_table("numbering", version)
@@ -162,7 +167,7 @@ def _table(version: str) -> _Table:
         starts.append(int(row["prefix"]) * free)
         ends.append(starts[-1] + free - 1)
         countries.append(names.setdefault(row["country"], len(names)))
-        lengths.append(sum(1 << int(length) for length in row["lengths"].split()))
+        lengths.append(_bits(row["lengths"]))
     for country in _homes():  # a short code or dialled digits may have a country that no prefix has
         names.setdefault(country, len(names))
     return _Table(
@@ -182,7 +187,7 @@ def _homes() -> dict[str, HomePlan]:
             calling_code=int(row["calling_code"]),
             trunk=row["trunk"],
             idd=row["idd"],
-            lengths=sum(1 << int(length) for length in row["lengths"].split()),
+            lengths=_bits(row["lengths"]),
             short_digits=int(row["short_digits"]),
             is_plain=row["is_plain"] == "1",
         )

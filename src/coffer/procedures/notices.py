@@ -2,8 +2,8 @@
 
 import datetime as dt
 
-from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.disclosure.notice import SUBJECT_ACCESS, Notice, concerning, entry_indexes, find_notices, proof_files
+from coffer.authority.authorization import SUBJECT_ACCESS, Authorization, parse_authorization
+from coffer.disclosure.notice import Notice, concerning, entry_indexes, find_notices, proof_files
 from coffer.ledger.state import State
 from coffer.vault.folder import Vault
 
@@ -28,5 +28,5 @@ def proof_of(vault: Vault, state: State, notice: Notice) -> dict[str, bytes]:
         notice,
         trust={"origin": vault.pins.origin, "log": vault.pins.log_key.format(), "genesis": vault.pins.genesis.hex()},
         checkpoint=checkpoint,
-        logged={index: vault.logged(index, checkpoint) for index in wanted},
+        logged=vault.logged(wanted, checkpoint),
     )

@@ -9,29 +9,19 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import IntFlag
 from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.habits import MAX_OUTSIDE_DIGITS, STYLES, Habits
 from coffer.identity.numbering import HomePlan, home_plan
 from coffer.kinds import KINDS
+from coffer.records.layout import Layout
 from coffer.records.mapping import NO_MAPPING, Column, FeedMapping, parse_mapping
 from coffer.records.presets import Preset, with_preset
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
 from coffer.toml import Table, parse_toml
 
 FOLDS: Final = ("reject", "first", "second")
-
-
-class Layout(IntFlag):
-    """Fields of a row's extra (``docs/formats/segment.md``), in this order."""
-
-    CELL = 1
-    IMEI = 2
-    IMSI = 4
-    SHORT_STRING = 8
-    LONG_STRING = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 Implements ``docs/formats/segment.md``.
 """
 
+import struct
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -13,6 +14,7 @@ from coffer.segments.header import Header
 from coffer.segments.prf import KEY_BYTES, effective_key, subkey_commitment
 
 _PLACE: Final = "bundle"
+_SUBKEY: Final = struct.Struct(f">H {KEY_BYTES}s")
 
 
 def bundle_info(seg_id: bytes, custodian: int) -> bytes:
@@ -27,14 +29,12 @@ def format_bundle(subkeys: Mapping[int, Secret]) -> bytes:
 
 def parse_bundle(raw: bytes, clauses: tuple[int, ...], place: str) -> dict[int, Secret]:
     """The inverse of ``format_bundle``, for exactly these clauses."""
-    cursor = wire.Cursor(raw, place)
-    subkeys: dict[int, Secret] = {}
-    for clause in clauses:
-        if cursor.u16() != clause:
-            raise MalformedInput(f"{place}: a subkey of another clause")
-        subkeys[clause] = Secret(cursor.take(KEY_BYTES), "subkey")
-    cursor.end()
-    return subkeys
+    if len(raw) != _SUBKEY.size * len(clauses):
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected {_SUBKEY.size * len(clauses)}")
+    keys = dict(_SUBKEY.iter_unpack(raw))
+    if tuple(keys) != clauses:
+        raise MalformedInput(f"{place}: a subkey of another clause")
+    return {clause: Secret(key, "subkey") for clause, key in keys.items()}
 
 
 def seal_bundle(subkeys: Mapping[int, Secret], epoch_key: bytes, *, seg_id: bytes, index: int) -> bytes:

@@ -129,9 +129,12 @@ def candidates(entries: bytes, label: bytes) -> range:
 
     From the last one whose first label is below it, or the first one, to the last one whose first label is not above.
     """
-    own = range(len(entries) // ENTRY_BYTES)
-    start = max(bisect.bisect_left(own, label, key=lambda index: first_label(entries, index)) - 1, 0)
-    return range(start, bisect.bisect_right(own, label, lo=start, key=lambda index: first_label(entries, index)))
+    count, size = len(entries) // ENTRY_BYTES, ENTRY_BYTES
+    end = bisect.bisect_left(range(count), label, key=lambda index: entries[size * index : size * index + 8])
+    start = max(end - 1, 0)
+    while end < count and first_label(entries, end) == label:  # two rows with one label, which hardly ever happens
+        end += 1
+    return range(start, end)
 
 
 def _place(header: Header) -> str:

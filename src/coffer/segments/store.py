@@ -59,7 +59,7 @@ class SegmentStore:
 
     def read_raw_header(self, day: dt.date, seg_id: bytes) -> bytes:
         """The header file as it lies there."""
-        return self.disk.read(self._path(day, seg_id).with_suffix(".header"))
+        return self.disk.read(self._path(day, seg_id, ".header"))
 
     def files(self, day: dt.date, seg_id: bytes) -> SegmentFiles:
         """All of a segment, read as it is asked for."""
@@ -72,10 +72,9 @@ class SegmentStore:
         Raises:
             NotProven: the manifest is not the header's.
         """
-        path = self._path(header.core.day, header.core.seg_id)
+        day, seg_id = header.core.day, header.core.seg_id
         size = header.core.batch_rows * header.core.row_bytes
-        rows, manifest = path.with_suffix(".rows"), path.with_suffix(".manifest")
-        pages, batches = self.disk.ranges(manifest), self.disk.ranges(rows)
+        pages, batches = (self.disk.ranges(self._path(day, seg_id, suffix)) for suffix in (".manifest", ".rows"))
 
         def close() -> None:
             pages.close()
@@ -94,21 +93,24 @@ class SegmentStore:
     def remove_dead(self, dead: Collection[bytes]) -> int:
         """Remove the files of these segments; how many files."""
         names = {seg_id.hex() for seg_id in dead}
-        return self._remove(lambda path: path.stem in names)
+        files = self._files(lambda name: _stem(name) in names) if names else []
+        for path in files:
+            self.disk.remove(path)
+        return len(files)
 
     def unknown(self, known: Collection[bytes]) -> list[Path]:
         """Files of segments that are not among these, without temporary ones. Nothing is done to them."""
-        names = {seg_id.hex() for seg_id in known}
-        return [path for path in self._files() if TEMPORARY not in path.name and path.stem not in names]
+        own = {seg_id.hex() for seg_id in known}
+        return self._files(lambda name: TEMPORARY not in name and _stem(name) not in own)
 
-    def _remove(self, is_wanted_no_more: Callable[[Path], bool]) -> int:
-        unwanted = [path for path in self._files() if is_wanted_no_more(path)]
-        for path in unwanted:
-            self.disk.remove(path)
-        return len(unwanted)
+    def _files(self, is_wanted: Callable[[str], bool]) -> list[Path]:
+        """The files whose names are wanted."""
+        folders = self.disk.children(self.folder)
+        return [folder / name for folder in folders for name in self.disk.names(folder) if is_wanted(name)]
 
-    def _files(self) -> list[Path]:
-        return [path for folder in self.disk.children(self.folder) for path in self.disk.children(folder)]
+    def _path(self, day: dt.date, seg_id: bytes, suffix: str = "") -> Path:
+        return Path(f"{self.folder}/{day.isoformat()}/{seg_id.hex()}{suffix}")
 
-    def _path(self, day: dt.date, seg_id: bytes) -> Path:
-        return self.folder / day.isoformat() / seg_id.hex()
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0]

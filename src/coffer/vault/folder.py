@@ -2,7 +2,7 @@
 
 import hmac
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -224,16 +224,19 @@ class Vault:
         self.gather_cosignatures(state)
         return list(range(first, first + len(entries)))
 
-    def logged(self, index: int, checkpoint: bytes) -> tuple[bytes, list[wire.Hash]]:
-        """An entry and the proof that it is under the checkpoint.
+    def logged(self, indexes: Iterable[int], checkpoint: bytes) -> dict[int, tuple[bytes, list[wire.Hash]]]:
+        """Entries by index, ascending, each with the proof that it is under the checkpoint.
 
         Raises:
             NotProven: the log's files were changed since they were replayed.
         """
         head = verify_checkpoint(checkpoint, self.pins.log_key, "checkpoint").head
-        entry, proof = self.log.entries(index, index + 1)[0], self.log.inclusion_proof(index, head.size)
-        verify_inclusion(leaf=leaf_hash(entry), index=index, size=head.size, root=head.root, proof=proof)
-        return entry, proof
+        entries = self.log.entries_at(indexes)
+        proofs = dict(zip(entries, self.log.inclusion_proofs(list(entries), head.size), strict=True))
+        for index, proof in proofs.items():
+            leaf = leaf_hash(entries[index])
+            verify_inclusion(leaf=leaf, index=index, size=head.size, root=head.root, proof=proof)
+        return {index: (entries[index], proof) for index, proof in proofs.items()}
 
     def append_counting(self, entries: Sequence[bytes], state: State) -> list[Verdict]:
         """Log the entries that count, under one checkpoint; returns the verdict on each entry.

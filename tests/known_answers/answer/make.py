@@ -39,6 +39,8 @@ def make(out):
             name_print=ref.name_print(seeded("file key"), "Master.csv.1"),
         )
 
+    joined(out)
+
     def pins(name, expect, text):
         out.add(f"answer/pins-{name}", expect, "pins", body=text.encode())
 
@@ -51,3 +53,22 @@ def make(out):
     pins("key-unknown", "parse", good + 'witness = "none"\n')
     pins("not-toml", "parse", good.replace("=", ":"))
     pins("non-ascii", "parse", good + "# é\n")
+
+
+def joined(out):
+    """Joined files, with keys as short as they are in no answer, and as long as an index and a seg_id."""
+
+    def add(name, expect, raw, size=2, **found):
+        out.add(f"answer/joined-{name}", expect, "joined", raw=raw, key_bytes=size, **found)
+
+    first, last = ref.lp(b"one"), ref.lp(b"")
+    add("two", "ok", b"\x00\xff" + first + b"\x01\x00" + last, key=[b"\x00\xff", b"\x01\x00"], part=[b"one", b""])
+    for size in (8, 32):
+        key = seeded("key of a part")[:size]
+        add(f"key-of-{size}-bytes", "ok", key + first, size, key=[key], part=[b"one"])
+    add("nothing", "ok", b"", key=[], part=[])
+    add("key-twice", "parse", b"\x00\x01" + first + b"\x00\x01" + last)
+    add("key-below-the-one-before", "parse", b"\x01\x00" + first + b"\x00\xff" + last)
+    add("cut-within-a-key", "parse", b"\x00\x01" + first + b"\x00")
+    add("cut-within-a-length", "parse", b"\x00\x01" + first + b"\x00\x02" + b"\0\0\0")
+    add("cut-within-a-part", "parse", b"\x00\x01" + first[:-1])

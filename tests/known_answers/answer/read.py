@@ -1,6 +1,8 @@
 import hashlib
 
+import coffer_audit.wire
 from coffer.disclosure.answer import result_commitment
+from coffer.disclosure.joined import join_parts, split_parts
 from coffer.notes.keys import Secret
 from coffer.tally.release import tally_hash
 from coffer.vault.memory import MemoryKey
@@ -12,6 +14,19 @@ from known_answers.vector import runner
 def run_result(vector, _):
     superseded = vector.bytes("superseded") or None
     assert result_commitment(vector.bytes("salt"), vector.bytes("records"), superseded) == vector.bytes("commitment")
+
+
+@runner("joined", "raw key-bytes key? part?")
+def run_joined(vector, _):
+    raw, size = vector.bytes("raw"), vector.int("key-bytes")
+    for split in (split_parts, coffer_audit.wire.split_parts):
+
+        def parse(split=split):
+            return list(split(raw, size, "joined"))
+
+        if not vector.is_refused(parse):
+            assert parse() == list(zip(vector.many("key"), vector.many("part"), strict=True))
+            assert join_parts(dict(parse())) == raw
 
 
 @runner("tally-hash", "hours countries", found="hash")

@@ -196,6 +196,9 @@ VECTOR_TESTS = {
     "request": _request,
     "reply": _reply,
     "result": _result,
+    "joined": lambda v: [
+        [key.hex(), part.hex()] for key, part in wire.split_parts(v.bytes("raw"), v.int("key-bytes"), "joined")
+    ],
 }
 
 

@@ -54,6 +54,8 @@ const VECTORS = {
   },
   "tile-path": (v) => tree.formatTile(one(v, "level"), int(v, "index"), int(v, "width")),
   tiles: (v) => [...tree.listTiles(int(v, "size"))].length,
+  joined: (v) =>
+    [...wire.splitParts(bytes(v, "raw"), int(v, "key-bytes"), "joined")].map((pair) => pair.map(wire.hex)),
   bundle: (v) => tree.parseBundle(bytes(v, "raw"), int(v, "width"), "bundle").map(wire.hex),
   checkpoint: async (v) => {
     const checkpoint = notes.parseCheckpoint(body(v), "checkpoint");

@@ -63,7 +63,7 @@ def test_changed_answers(case, tmp_path):
         random.Random(SEED),
         {"log": "", "genesis": ""},
     )
-    texts = {name: raw for name, raw in case.files.items() if name.endswith((".json", ".csv", ".note"))}
+    texts = {name: raw for name, raw in case.files.items() if name.endswith((".json", ".csv", ".note", "/entries"))}
     changes = [draw_change(dice, case.files) for _ in range(250)] + [draw_change(dice, texts) for _ in range(250)]
     expected = verdicts(folder, case.files, changes, lambda path: is_answer_clean(path, nothing))
     cases = [{"kind": "answer", "path": str(folder), "pins": nothing, "change": change} for change in changes]

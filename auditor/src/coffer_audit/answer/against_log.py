@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer.completeness import verify_complete
-from coffer_audit.answer.evidence import segment_of
+from coffer_audit.answer.evidence import segment_of, shown_entries
 from coffer_audit.entries.parse import parse_entry
 from coffer_audit.errors import verify_that
 from coffer_audit.log.checkpoint import parse_checkpoint
@@ -94,7 +94,7 @@ def _verify_effect(given: Given, whole: State) -> None:
 
     The evidence shows few entries. One that is dated back, or comes a second time, may count among those alone.
     """
-    shown = {int(name.removesuffix(".note")) for name in given.files.names("evidence/entries")}
+    shown = {index for index, _ in shown_entries(given)}
     for index, code, message in whole.invalid:
         verify_that(
             index not in shown, f"entry {index}: found without effect in the full log ({code}: {message}), expected one"

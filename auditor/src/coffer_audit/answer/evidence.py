@@ -19,10 +19,10 @@ from coffer_audit.trust import decide_trust
 from coffer_audit.validity.state import replay
 from coffer_audit.vault.audit import MAX_FILE_BYTES
 from coffer_audit.vault.witnesses import verify_quorum
-from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_decimal, parse_hex, parse_json
+from coffer_audit.wire import MAX_JSON, MAX_SMALL_JSON, Cursor, parse_json, split_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from coffer_audit.answer.authorization import Authorization
@@ -113,20 +113,23 @@ def verify_origin(given: Given) -> None:
     """Step 1: prove that the log's key signed the checkpoint."""
     verify_checkpoint(given.checkpoint, given.trust.key, "checkpoint")
     verify_that(given.claims.origin == given.trust.key.name, "answer.json origin: found another than the log's")
-    verify_that(given.claims.format == "coffer.answer/v3", "answer.json format: found another")
+    verify_that(given.claims.format == "coffer.answer/v4", "answer.json format: found another")
+
+
+def shown_entries(given: Given) -> Iterator[tuple[int, bytes]]:
+    """Give the entries of the evidence with their indexes, ascending. Nothing of them is proven yet."""
+    for key, raw in split_parts(given.read("entries", MAX_FILE_BYTES), 8, "entries"):
+        yield int.from_bytes(key, "big"), raw
 
 
 def verify_entries(given: Given, findings: Findings) -> State:
     """Step 2: prove that every entry is in the tree, and give the State after them."""
     proofs, entries = parse_json(given.read("proofs.json", MAX_JSON), "proofs.json"), []
-    names = given.files.names("evidence/entries")
-    indexes = sorted(parse_decimal(name.removesuffix(".note"), "entries: name") for name in names)
-    verify_that(names and sorted(f"{i}.note" for i in indexes) == names, "entries: found other names than <index>.note")
-    verify_that({str(i) for i in indexes} == set(proofs), "proofs.json: found other indexes than entries/ has")
-    for index in indexes:
-        raw, proof = given.read(f"entries/{index}.note", MAX_NOTE_BYTES), proofs[str(index)]
-        verify_included(raw, index, proof, given.checkpoint)
+    for index, raw in shown_entries(given):
+        verify_that(str(index) in proofs, f"proofs.json: found no proof of entry {index}, expected one")
+        verify_included(raw, index, proofs.pop(str(index)), given.checkpoint)
         entries.append((index, raw))
+    verify_that(not proofs, "proofs.json: found other indexes than entries has")
     state = replay(given.trust.key.name, given.trust.genesis, entries, sparse=True)
     for index, code, message in state.invalid:
         findings.violate(code, message, entry=index)
@@ -182,14 +185,16 @@ def _read_pages(raw: bytes, header: Header, place: str) -> dict[int, bytes]:
     return pages
 
 
-def _read_segment(given: Given, state: State, seg_id: str) -> tuple[Header, Manifest, dict[tuple[str, int], bytes]]:
-    """Give the header, manifest and batches of a segment's file.
+def _read_segment(
+    raw: bytes, given: Given, state: State, seg_id: str
+) -> tuple[Header, Manifest, dict[tuple[str, int], bytes]]:
+    """Give the header, manifest and batches of a segment's evidence.
 
-    The file is LP(header), LP(head of the manifest), in version 2 LP(pages), then the batches (u32 index, rows) in
+    It is LP(header), LP(head of the manifest), in version 2 LP(pages), then the batches (u32 index, rows) in
     ascending order. Each batch must have the manifest's hash.
     """
-    place = f"segments/{seg_id}"
-    cursor = Cursor(given.read(place, MAX_FILE_BYTES), place)
+    place = f"segment {seg_id}"
+    cursor = Cursor(raw, place)
     header = parse_header(cursor.prefixed(), stripped=True)
     verify_header(header, segment_of(state, seg_id), given.trust.key.name, None)
     head = cursor.prefixed()
@@ -216,9 +221,9 @@ def verify_segments(given: Given, state: State, paper: Authorization) -> Stored:
     headers: dict[str, Header] = {}
     manifests: dict[str, Manifest] = {}
     batches: dict[tuple[str, int], bytes] = {}
-    for seg_id in given.files.names("evidence/segments"):
-        parse_hex(seg_id, 32, "segments: name")
-        headers[seg_id], manifests[seg_id], own = _read_segment(given, state, seg_id)
+    for key, raw in split_parts(given.read("segments", MAX_FILE_BYTES), 32, "segments"):
+        seg_id = key.hex()
+        headers[seg_id], manifests[seg_id], own = _read_segment(raw, given, state, seg_id)
         batches |= own
     _verify_cells(given.claims, state, paper, headers)
     return Stored(headers=headers, manifests=manifests, batches=batches)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from coffer.cli.console import console, print_json, read_file, say, verify_absent
-from coffer.cli.forms import FOLDER, form_options, parse_forms, pins_of, zip_bytes
+from coffer.cli.form_options import FOLDER, form_options
+from coffer.cli.forms import parse_forms, pins_of, zip_bytes
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.package import MAX_FILES, MAX_PACKAGE_BYTES
 from coffer.disclosure.verified import ANSWER_PATH, Disclosure, verify_complete, verify_disclosure

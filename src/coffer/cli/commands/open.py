@@ -5,30 +5,31 @@ import datetime as dt
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from coffer.authority.authorization import parse_authorization
+from coffer.authority.authorization import SUBJECT_ACCESS, parse_authorization
 from coffer.cli.console import clock, console, print_json, say, verify_absent
 from coffer.cli.custodians import deadline_option, remote_custodians, unlock
-from coffer.cli.forms import FOLDER, Forms, form_options, parse_forms, pins_of, zip_bytes
+from coffer.cli.form_options import FOLDER, asked_forms, form_options
 from coffer.cli.notes import read_notes
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.periods import show_days
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.answer import Answer, answer_document, answer_files, count_alone, days_opened
-from coffer.disclosure.etsi import FAILURES, format_failure
 from coffer.disclosure.order_times import opens_part_of_a_day
-from coffer.disclosure.verified import verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import Refused
 from coffer.notes.note import parse_note
-from coffer.procedures.notices import openings_for
 from coffer.procedures.opening.ask import CONSTANT
 from coffer.procedures.opening.run import run_opening
 from coffer.vault.folder import Vault
 from coffer.visible import counted
+
+if TYPE_CHECKING:
+    from coffer.cli.forms import Forms
 
 SHOWN_ROWS = 20
 """As many as fit a terminal; all are in records.csv."""
@@ -68,10 +69,10 @@ def open_records(
     disclosure/ of the answer; with --package they are in the zip.
     """
     path = verify_absent(output.rstrip("/"))
-    forms = parse_forms(options)
+    forms = asked_forms(options)
     opened = vault_at(vault)
     raw, _ = read_notes(notes)
-    if "etsi" in forms.formats:
+    if forms is not None and "etsi" in forms.formats:
         forms.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
@@ -84,7 +85,8 @@ def open_records(
                 patience_s=deadline_s,
             )
         except Refused as error:
-            _write_failure(path, raw, forms, opened, error)
+            if forms is not None and "etsi" in forms.formats:
+                _write_failure(path, raw, forms, opened, error)
             raise
         finally:
             for remote in remotes:
@@ -94,49 +96,55 @@ def open_records(
         print_json(answer_document(answer))
     else:
         _print(answer, path)
-        if forms.formats and (path / FOLDER).is_dir():
+        if forms is not None and forms.formats and (path / FOLDER).is_dir():
             say(f"the forms ({', '.join(forms.formats)}) are in {path}/{FOLDER}")
-        if forms.package:
+        if forms is not None and forms.package:
             say(f"the package is {forms.package}")
 
 
-def _deliver(path: Path, answer: Answer, forms: Forms, vault: Vault) -> None:
+def _deliver(path: Path, answer: Answer, forms: "Forms | None", vault: Vault) -> None:
     """Make all forms, then write the answer and its forms.
+
+    A subject access has its openings without any option.
 
     If a form cannot be made, nothing is written, and the opening can be taken up again without it.
     The folder appears before the zip: after a crash in between, ``coffer disclose`` makes the zip from the answer.
     """
     files, disk, staged = answer_files(answer), Disk(), None
-    if (
-        forms.formats
-        or openings_for(vault, parse_authorization(files["evidence/authorization.note"], "request"), clock())
-        is not None
-    ):
-        disclosure = verify_disclosure(files, pins_of(vault))
-        if forms.package:
-            staged = disk.stage(forms.package, zip_bytes(forms, disclosure, vault), private=True)
+    package = None if forms is None else forms.package
+    terms = parse_authorization(answer.evidence.note, "request").terms
+    if (forms is not None and forms.formats) or terms.basis == SUBJECT_ACCESS:
+        # Most answers have no forms, and need none of the libraries that make them.
+        from coffer.cli.forms import NO_FORMS, pins_of, zip_bytes  # noqa: PLC0415
+        from coffer.disclosure.verified import verify_disclosure  # noqa: PLC0415
+
+        asked, disclosure = forms or NO_FORMS, verify_disclosure(files, pins_of(vault))
+        if package is not None:
+            staged = disk.stage(package, zip_bytes(asked, disclosure, vault), private=True)
         else:
-            files |= {f"{FOLDER}/{name}": raw for name, raw in forms.render(disclosure, vault).items()}
+            files |= {f"{FOLDER}/{name}": raw for name, raw in asked.render(disclosure, vault).items()}
     try:
         disk.write_folder(path, files)
     except BaseException:
         if staged is not None:
             disk.remove(staged)
         raise
-    if staged is not None and forms.package is not None:
-        disk.publish([(staged, forms.package)])
+    if staged is not None and package is not None:
+        disk.publish([(staged, package)])
 
 
-def _write_failure(path: Path, raw: bytes, forms: Forms, vault: Vault, error: Refused) -> None:
+def _write_failure(path: Path, raw: bytes, forms: "Forms", vault: Vault, error: Refused) -> None:
     """Write the ETSI message that the request failed, beside where the answer would be.
 
     Whoever asked in ETSI's form waits for one. Nothing is written while the request may still be opened: before it is
     in force, or while signatures are missing.
     """
+    from coffer.disclosure.etsi import FAILURES, format_failure  # noqa: PLC0415 - asked for by its form only
+
     authorization = parse_authorization(raw, "request")
     is_asked = any(o.intent.authorization == authorization.commitment for o in vault.replay().openings.values())
     is_early = clock() < authorization.terms.not_before or (error.code == "scope" and not is_asked)
-    if "etsi" not in forms.formats or error.code not in FAILURES or is_early:
+    if error.code not in FAILURES or is_early:
         return
     names = (path.with_name(f"{path.name}-failed{f'-{n}' if n > 1 else ''}.xml") for n in itertools.count(1))
     file = next(name for name in names if not name.exists())

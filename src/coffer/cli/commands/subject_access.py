@@ -4,11 +4,11 @@ import datetime as dt
 
 import click
 
+from coffer.authority.authorization import SUBJECT_ACCESS
 from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_etsi import periods_of
 from coffer.cli.periods import InOrder, time_options, typed_times
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.notice import SUBJECT_ACCESS
 from coffer.disk import Disk
 from coffer.procedures.opening.request import Order, make_request
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from coffer import wire
+from coffer.custodian import answering, reporting  # noqa: F401 - read at the start, and not when a stranger first asks
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import Clock, CustodianService
 from coffer.entropy import Entropy

@@ -29,7 +29,8 @@ from coffer.ledger.roster import Roster
 from coffer.procedures.ingest.split import GroupKey, country_rules, party_of, peers_of
 from coffer.records.canonical import complete
 from coffer.records.draft import Draft, Marks, PartyDraft, Window
-from coffer.records.feed import Feed, Layout
+from coffer.records.feed import Feed
+from coffer.records.layout import Layout
 from coffer.records.no_index import NoIndex
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.instructions import instructions, set_instructions

@@ -136,6 +136,7 @@ def segments_for(
     reached = []
     asked = [frozenset(own) for own in days]
     wanted = frozenset[dt.date]().union(*asked)  # looked at first: a desk asks this of every case for each page
+    rules: dict[tuple[int, bytes], str] = {}
     for segment in state.segments.values():
         line = segment.line
         if (
@@ -148,8 +149,12 @@ def segments_for(
             continue
         for number, subject in enumerate(subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
-            is_asked = line.day in asked[number - 1]
-            if is_asked and not is_elsewhere and subject_rule(subject, segment.roster).name == line.rule:
+            if is_elsewhere or line.day not in asked[number - 1]:
+                continue
+            key = number, segment.roster.hash
+            if key not in rules:  # once a roster, not once a segment
+                rules[key] = subject_rule(subject, segment.roster).name
+            if rules[key] == line.rule:
                 reached.append((segment, number))
     return sorted(reached, key=lambda item: (item[0].line.seg_id, item[1]))
 

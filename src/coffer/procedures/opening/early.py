@@ -49,7 +49,10 @@ def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[
         Refused: too few of that roster's custodians have signed (code scope).
     """
     authorization = countersigned.authorization
+    distinct: dict[tuple[bytes, int], Segment] = {}
     for segment, number in segments:
+        distinct.setdefault((segment.roster.hash, number), segment)
+    for (_, number), segment in distinct.items():
         roster = segment.roster
         rule = subject_rule(authorization.terms.subjects[number - 1], roster)
         signers = signers_of(authorization, roster)

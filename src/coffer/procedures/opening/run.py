@@ -351,7 +351,7 @@ class _UnderWay:
     def _evidence(self, segments: frozenset[SegmentId]) -> Evidence:
         vault, checkpoint = self._vault, self._vault.log.checkpoint()
         wanted = evident_entries(self._opening, segments, self._state)
-        logged = {index: vault.logged(index, checkpoint) for index in wanted}
+        logged = vault.logged(wanted, checkpoint)
         finders = {seg_id.hex(): self._finders[seg_id] for seg_id in sorted(segments)}
         return Evidence(
             origin=vault.pins.origin,

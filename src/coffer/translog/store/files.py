@@ -3,9 +3,11 @@
 Any static web server can serve the folder as it is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -52,6 +54,15 @@ class FileLog:
         for index, width, part in tiling.bundles_of(start, end):
             entries += self._bundle(index, width)[part]
         return entries
+
+    def entries_at(self, indexes: Iterable[int]) -> dict[int, bytes]:
+        """The raw entries with these indexes. Each bundle is read once."""
+        raws: dict[int, bytes] = {}
+        for _, group in groupby(sorted(indexes), key=lambda index: index // tiling.WIDTH):
+            own = list(group)
+            entries = self.entries(own[0], own[-1] + 1)
+            raws |= {index: entries[index - own[0]] for index in own}
+        return raws
 
     def size(self) -> int:
         """Entries under the newest checkpoint; 0 before the first."""
@@ -160,14 +171,20 @@ class FileLog:
 
         It is unproven: the caller verifies it.
         """
-        return inclusion_path(index, size, lambda level, at: self._node(level, at, size))
+        return self.inclusion_proofs([index], size)[0]
+
+    def inclusion_proofs(self, indexes: Sequence[int], size: int) -> list[list[Hash]]:
+        """The audit path of each entry. Tiles and nodes that several paths share are read once."""
+        tile = cache(self._hash_tile)
+        node = cache(lambda level, at: self._node(level, at, size, tile))
+        return [inclusion_path(index, size, node) for index in indexes]
 
     def consistency_proof(self, old_size: int, size: int) -> list[Hash]:
         """Proof that the first ``old_size`` entries are a prefix of the first ``size``.
 
         It comes from the stored tiles and is unproven.
         """
-        return consistency_path(old_size, size, lambda level, at: self._node(level, at, size))
+        return consistency_path(old_size, size, lambda level, at: self._node(level, at, size, self._hash_tile))
 
     def cosign(self, lines: Sequence[SignatureLine]) -> None:
         """Add witnesses' lines, which the caller verified, to the newest checkpoint.
@@ -179,13 +196,14 @@ class FileLog:
         kept = [line for line in note.signatures if (line.name, line.key_id) not in named]
         self._disk.write(self._folder / tiling.CHECKPOINT, Note(text=note.text, signatures=(*kept, *lines)).raw)
 
-    def _node(self, level: int, at: int, size: int) -> Hash:
+    @staticmethod
+    def _node(level: int, at: int, size: int, hash_tile: Callable[[int, int, int], list[Hash]]) -> Hash:
         """The root of a complete subtree of 2^level leaves, from the tile that holds it or its parts."""
         tile, height = divmod(level, 8)
         first = at << height
         width = min(tiling.WIDTH, (size >> 8 * tile) - first // tiling.WIDTH * tiling.WIDTH)
         start = first % tiling.WIDTH
-        return root_hash(self._hash_tile(tile, first // tiling.WIDTH, width)[start : start + (1 << height)])
+        return root_hash(hash_tile(tile, first // tiling.WIDTH, width)[start : start + (1 << height)])
 
     def _hash_tile(self, level: int, index: int, width: int) -> list[Hash]:
         """At least ``width`` hashes of a tile. A larger tile may have replaced a partial one meanwhile."""

@@ -23,7 +23,7 @@ async function readLog({ log, key, genesis, claims }, progress) {
 
 /** Step 12: the log is the same and valid, and no segment was left out that could be asked until the close. */
 export async function verifyAgainstLog(audit, progress) {
-  const { claims, checkpoint, digests, files, findings, state, opening, paper, roster } = audit;
+  const { claims, checkpoint, digests, findings, shown, state, opening, paper, roster } = audit;
   const log = await readLog(audit, progress);
   if (log.unrun.length) throw new NotRun("log: a step that was not run", log.unrun[0]);
   verifyThat(log.isClean, "log: found violations in it", { invalid: true });
@@ -34,7 +34,6 @@ export async function verifyAgainstLog(audit, progress) {
     const values = { size: seen.size, ...(who.length ? { who: who.join(", ") } : {}) };
     verifyThat(isSame, `checkpoint of size ${seen.size}: another log than this one, cosigned by: ${who}`, values);
   }
-  const shown = new Set(files.names("evidence/entries").map((name) => parseInt(name, 10)));
   const lost = log.state.invalid.find(({ index }) => shown.has(index));
   verifyThat(!lost, `entry ${lost?.index}: without effect in the full log (${lost?.code})`, { entry: lost?.index });
   // the entries are the same, so the same indexes are the same draw and close

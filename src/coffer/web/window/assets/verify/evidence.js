@@ -4,7 +4,7 @@
 
 import {
   ascii, compareLists, concat, Cursor, dayNumber, encode, hashOf, hex, isAscending, isEqual, KINDS, parseBase64,
-  parseDecimal, parseHex, refuseUnless, u32, u64, unhex, verifyThat,
+  parseHex, refuseUnless, splitParts, u32, u64, unhex, verifyThat,
 } from "./wire.js";
 import { hasKeys, isObject, MAX_JSON, MAX_SMALL_JSON, parseJson } from "./json.js";
 import { MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuorum, verifySigners } from "./notes.js";
@@ -93,7 +93,7 @@ export async function verifyPackage({ files, read, key }) {
 export async function verifyOrigin({ checkpoint, key, claims }) {
   await verifyCheckpoint(checkpoint, key);
   verifyThat(claims.origin === key.name, "answer.json origin: not the log's");
-  verifyThat(claims.format === "coffer.answer/v3", "answer.json format: another");
+  verifyThat(claims.format === "coffer.answer/v4", "answer.json format: another");
 }
 
 async function verifyIncluded(raw, index, proof, checkpoint) {
@@ -105,25 +105,20 @@ async function verifyIncluded(raw, index, proof, checkpoint) {
 }
 
 /** Step 2: every entry is in the tree. Gives the State after them. */
-export async function verifyEntries({ files, read, key, genesis, checkpoint, findings }) {
+export async function verifyEntries({ read, key, genesis, checkpoint, findings }) {
   const [proofs, entries] = [parseJson(read("proofs.json", MAX_JSON), "proofs.json"), []];
-  const names = files.names("evidence/entries");
-  const indexes = names.map((name) => parseDecimal(name.replace(/\.note$/, ""), "entries: name"));
-  indexes.sort((a, b) => (a < b ? -1 : 1));
-  const isNamed = names.length && indexes.map((i) => `${i}.note`).sort().join() === names.join();
-  verifyThat(isNamed, "entries: other names than <index>.note");
-  verifyThat(hasKeys(proofs, indexes), "proofs.json: other indexes than entries/ has");
-  for (const index of indexes) {
-    const raw = read(`entries/${index}.note`, MAX_NOTE_BYTES);
+  for (const [at, raw] of splitParts(read("entries", MAX_FILE_BYTES), 8, "entries")) {
+    const index = new Cursor(at, "entries: index").number(8);
     await verifyIncluded(raw, index, proofs[String(index)], checkpoint);
     entries.push([index, raw]);
   }
+  verifyThat(hasKeys(proofs, entries.map(([index]) => String(index))), "proofs.json: other indexes than entries has");
   const state = await replay(key.name, genesis, entries, true);
   for (const { index, code, message } of state.invalid) findings.violate(code, message, { entry: index });
   verifyThat(state.rosters.length, "entries: no valid genesis at entry 0");
   await verifyQuorum(checkpoint, state);
   verifyThat(!state.pending.size, "entries: an ingest batch that is not whole");
-  return { state };
+  return { state, shown: new Set(entries.map(([index]) => index)) };
 }
 
 /** Step 3: State links intent, draw and close as answer.json says. */
@@ -225,9 +220,9 @@ async function readNumbered(cursor, sizeOf, take) {
   }
 }
 
-/** A segment's file: LP(header), LP(head of the manifest), in version 2 LP(pages), then (u32 index, rows) ascending. */
-async function readSegment({ read, state, key }, segId) {
-  const cursor = new Cursor(read(`segments/${segId}`, MAX_FILE_BYTES), `segments/${segId}`);
+/** Of a segment: LP(header), LP(head of the manifest), in version 2 LP(pages), then (u32 index, rows) ascending. */
+async function readSegment({ state, key }, segId, raw) {
+  const cursor = new Cursor(raw, `segment ${segId}`);
   const header = await parseHeader(cursor.prefixed());
   await verifyHeader(header, segmentOf(state, segId), key.name);
   const { pageBatches, isPaged } = header;
@@ -258,10 +253,9 @@ async function readSegment({ read, state, key }, segId) {
 
 /** Step 5: headers by the log, manifests by headers, batches by manifests; every cell names such a segment. */
 export async function verifySegments(audit) {
-  const [{ files, claims, state }, stored] = [audit, new Map()];
-  for (const segId of files.names("evidence/segments")) {
-    parseHex(segId, 32, "segments: name");
-    stored.set(segId, await readSegment(audit, segId));
+  const [{ read, claims, state }, stored] = [audit, new Map()];
+  for (const [key, raw] of splitParts(read("segments", MAX_FILE_BYTES), 32, "segments")) {
+    stored.set(hex(key), await readSegment(audit, hex(key), raw));
   }
   const superseded = state.supersededBefore(claims.intent);
   for (const cell of claims.cells) verifyCell(cell, { ...audit, stored, superseded });

@@ -243,3 +243,14 @@ export class Cursor {
 
   end() { refuseUnless(this.isAtEnd(), `${this.place} byte ${this.at}: expected the end`); }
 }
+
+/** Each key and its part of a joined file (docs/formats/answer.md): ascending key || LP(part). */
+export function* splitParts(raw, keyBytes, place) {
+  const cursor = new Cursor(raw, place);
+  for (let last = ""; !cursor.isAtEnd();) {
+    const key = cursor.take(keyBytes);
+    refuseUnless(hex(key) > last, `${place}: a key not above the one before`);
+    yield [key, cursor.prefixed()];
+    last = hex(key);
+  }
+}

@@ -1,0 +1,64 @@
+"""The options of the forms of an answer.
+
+They are apart from what makes the forms: most answers have none, and ETSI's and the PDF's libraries take a fifth of the
+time in which ``coffer open`` starts.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from coffer.disclosure.pdf_texts import LANGUAGES
+
+if TYPE_CHECKING:
+    from coffer.cli.forms import Forms
+
+FOLDER: Final = "disclosure"
+"""Where the forms lie within an answer's folder; the auditor passes over it."""
+
+_OPTIONS: Final = (
+    click.option("--format", "formats", help="Forms to make: some of csv,etsi,pdf,json, joined by commas."),
+    click.option(
+        "--package",
+        metavar="OUT.zip",
+        help="One signed zip with the answer, its evidence and the forms (all, unless --format says which).",
+    ),
+    click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of the PDF."),
+    click.option(
+        "--time-zone", default="UTC", show_default=True, help="Of local times in the PDF, for example Europe/Paris."
+    ),
+    click.option(
+        "--etsi-country", help="countryCode of the ETSI response, for example FR; else that of the request or subject."
+    ),
+    click.option(
+        "--etsi-organisation", help="authorisedOrganisationID; else that of the ETSI request, or the authority."
+    ),
+    click.option(
+        "--etsi-request-number", help="requestNumber; else that of the ETSI request, or the authorization's id."
+    ),
+    click.option("--etsi-provider", help="cSPID; else the vault's origin."),
+)
+_DEFAULTS: Final = dict.fromkeys(
+    ("formats", "package", "etsi_country", "etsi_organisation", "etsi_request_number", "etsi_provider")
+) | {"language": "en", "time_zone": "UTC"}
+
+
+def form_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that makes forms; ``parse_forms`` reads them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def asked_forms(options: Mapping[str, Any]) -> "Forms | None":
+    """The options of ``form_options``, parsed; None if none of them was given.
+
+    Raises:
+        MalformedInput: the first that is wrong, or a zip that is there already.
+    """
+    if dict(options) == _DEFAULTS:
+        return None
+    from coffer.cli.forms import parse_forms  # noqa: PLC0415 - most answers have no forms
+
+    return parse_forms(options)
