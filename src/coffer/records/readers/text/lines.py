@@ -91,15 +91,15 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
     As many of them as there are bytes cost a few passes over the bytes, and no row of a column. ``is_multiline``: those
     within quotes belong to a value and stay. A last line may have no end.
     """
-    if data and data.count(b"\n") + data.count(b"\r\n") == len(data):
-        return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=data.count(b"\n"))
-    has_tail = bool(data) and not data.endswith(b"\n")
-    is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
-    if not (is_edge_empty or b"\n\n" in data or b"\n\r\n" in data):
-        lines = data.count(b"\n") + has_tail
-        return Filled(data=data, numbers=first + np.arange(lines, dtype=np.int64), empty=0)
     view = np.frombuffer(data, np.uint8)
     is_end = view == _LF
+    count = int(np.count_nonzero(is_end))
+    if data and 2 * count >= len(data) and count + data.count(b"\r\n") == len(data):
+        return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=count)
+    has_tail = bool(data) and not data.endswith(b"\n")
+    is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
+    if not (is_edge_empty or (is_end[1:] & is_end[:-1]).any() or _has_returns_alone(view, is_end)):
+        return Filled(data=data, numbers=first + np.arange(count + has_tail, dtype=np.int64), empty=0)
     begins = np.concatenate((np.ones(1, np.bool_), is_end[:-1]))
     is_left_out = is_end & begins
     is_return = begins & (view == _CR)
@@ -118,6 +118,11 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
     return Filled(data=view[is_kept].tobytes(), numbers=numbers, empty=lines - len(numbers))
 
 
+def _has_returns_alone(view: npt.NDArray[np.uint8], is_end: npt.NDArray[np.bool_]) -> bool:
+    """Whether a line within holds nothing but a carriage return."""
+    return bool((is_end[2:] & is_end[:-2] & (view[1:-1] == _CR)).any())
+
+
 def whole_lines(data: bytes, first: int) -> Lines:
     """Cut at LF; a CR before it is dropped, and so are empty lines.
 
@@ -128,7 +133,7 @@ def whole_lines(data: bytes, first: int) -> Lines:
     view = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(view == _LF)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
-    stops = ends - (np.append(view, np.uint8(0))[np.maximum(ends - 1, 0)] == _CR) * (ends > starts)
+    stops = ends - (view[np.maximum(ends - 1, 0)] == _CR) * (ends > starts) if b"\r" in data else ends
     text = slices(data, starts, stops)
     is_long = ends - starts > MAX_LINE_BYTES
     if not is_long.any():
