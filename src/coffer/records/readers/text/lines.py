@@ -98,7 +98,8 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
         return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=count)
     has_tail = bool(data) and not data.endswith(b"\n")
     is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
-    if not (is_edge_empty or (is_end[1:] & is_end[:-1]).any() or _has_returns_alone(view, is_end)):
+    is_empty_within = (is_end[1:] & is_end[:-1]).any() or (b"\r" in data and b"\n\r\n" in data)
+    if not (is_edge_empty or is_empty_within):
         return Filled(data=data, numbers=first + np.arange(count + has_tail, dtype=np.int64), empty=0)
     begins = np.concatenate((np.ones(1, np.bool_), is_end[:-1]))
     is_left_out = is_end & begins
@@ -116,11 +117,6 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
     if has_tail and is_kept[-1]:
         numbers = np.append(numbers, first - 1 + lines)
     return Filled(data=view[is_kept].tobytes(), numbers=numbers, empty=lines - len(numbers))
-
-
-def _has_returns_alone(view: npt.NDArray[np.uint8], is_end: npt.NDArray[np.bool_]) -> bool:
-    """Whether a line within holds nothing but a carriage return."""
-    return bool((is_end[2:] & is_end[:-2] & (view[1:-1] == _CR)).any())
 
 
 def whole_lines(data: bytes, first: int) -> Lines:
