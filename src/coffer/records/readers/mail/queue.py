@@ -275,7 +275,7 @@ def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     """
     is_weak = rows["is_weak"].fill_null(value=False)
     if not is_weak.any():
-        return rows.with_columns(epoch=_first_place("host", "qid"))
+        return rows.with_columns(epoch=_numbers(rows, "host", "qid"))
     weak = rows.filter(is_weak).sort("host", "qid", "time", "seq")
     is_arrival = (pl.col("role") == Role.OPEN) & (pl.col("status").fill_null(0) != NOTICE)
     was_final = (pl.col("role").shift() == Role.TO) & pl.col("status").shift().is_in([SENT, FAILED])
@@ -283,12 +283,17 @@ def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     begins = is_arrival & was_final & is_same & (pl.col("time") - pl.col("time").shift() > REPEAT_GAP)
     weak = weak.with_columns(epoch=begins.fill_null(value=False).cum_sum().cast(pl.Int64))
     rows = pl.concat([rows.filter(~is_weak).with_columns(epoch=pl.lit(0, pl.Int64)), weak])
-    return rows.sort("seq", maintain_order=True).with_columns(epoch=_first_place("host", "qid", "epoch"))
+    rows = rows.sort("seq", maintain_order=True)
+    return rows.with_columns(epoch=_numbers(rows, "host", "qid", "epoch"))
 
 
-def _first_place(*key: str) -> pl.Expr:
-    """The place of the first row that has the same key: a number for each distinct one."""
-    return pl.int_range(pl.len(), dtype=pl.Int64).first().over(key)
+def _numbers(rows: pl.DataFrame, *key: str) -> pl.Series:
+    """A number for each distinct key; three columns of a step have fewer than 2^63 combinations."""
+    numbers = np.zeros(len(rows), np.int64)
+    for name in key:
+        encoded = rows[name].to_arrow().dictionary_encode()
+        numbers = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
+    return pl.Series(numbers, dtype=pl.Int64)
 
 
 def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
