@@ -195,8 +195,8 @@ def _fields(text: pl.Series, widths: pl.Series) -> pl.DataFrame:
         qid=pl.when(has_id).then("qid"),
         message=pl.when(has_id).then("message").otherwise("rest"),
     )
-    is_line = parts.select((pl.col("host") != "") & pl.col("program").is_not_null() & pl.col("rest").is_not_null())
-    is_line = is_line.to_series().fill_null(value=False)
+    has_all = (pl.col("host") != "") & pl.col("program").is_not_null() & pl.col("rest").is_not_null()
+    is_line = parts.select(has_all.fill_null(value=False)).to_series()
     return fields if is_line.all() else fields.select(pl.when(is_line).then(pl.all()))
 
 
