@@ -1,4 +1,4 @@
-"""Lines and records that readers take apart in steps: the same as one pattern, or one strict parser, finds in the whole."""
+"""Lines and records that readers take apart in steps, against one pattern or one strict parser."""
 
 import json
 
@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coffer.records.readers.calls import freeswitch
+from coffer.records.readers.calls.freeswitch_plain import Plain
 from coffer.records.readers.mail import exim, postfix
 from coffer.records.readers.mail.addresses import ANGLED
 from coffer.records.readers.text import prefixes
@@ -139,7 +140,7 @@ def test_plain_records_are_those_that_the_strict_decoder_reads(legs, changes, in
         data = data[:at] + piece + data[at + gone :]
     found = records_of(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(freeswitch, "_plain_records", lambda _, at: freeswitch._Next(places=(), end=at))
+        patch.setattr(freeswitch, "plain_records", lambda _, at, __: Plain(places=[], values=[], end=at))
         assert records_of(data) == found
 
 

@@ -25,9 +25,9 @@ def are_plain(column: pa.StringArray) -> Bools:
     text = pl.Series(pl.from_arrow(column))
     is_plain = text.str.contains(_PLAIN) & (text.str.len_bytes() <= MAX_ADDRESS_BYTES)
     domains = text.str.splitn("@", 2).struct.field("field_1")
-    canonical = [domain for domain in domains.filter(is_plain).unique().to_list() if is_canonical_domain(domain)]
-    found: Bools = (is_plain & domains.is_in(canonical).fill_null(value=False)).to_numpy()
-    return found
+    kept = [domain for domain in domains.filter(is_plain).unique().to_list() if is_canonical_domain(domain)]
+    are_canonical: Bools = (is_plain & domains.is_in(kept).fill_null(value=False)).to_numpy()
+    return are_canonical
 
 
 def canonical(plain: pa.StringArray) -> pa.StringArray:

@@ -121,15 +121,15 @@ def _merged(one: Identities, one_at: I64, other: Identities, other_at: I64) -> I
     )
 
 
-def _spread(found: Identities, at: I64, rows: int) -> Identities:
+def _spread(parsed: Identities, at: I64, rows: int) -> Identities:
     """A longer column, which has these identities at these places and nobody elsewhere."""
     places = np.full(rows, -1, np.int64)
     places[at] = np.arange(len(at))
     return Identities(
-        type=_spread_values(found.type, at, rows),
-        number=_spread_values(found.number, at, rows),
-        text=found.text.take(pa.array(places, mask=places < 0)),
-        fault=_spread_values(found.fault, at, rows),
+        type=_spread_values(parsed.type, at, rows),
+        number=_spread_values(parsed.number, at, rows),
+        text=parsed.text.take(pa.array(places, mask=places < 0)),
+        fault=_spread_values(parsed.fault, at, rows),
     )
 
 

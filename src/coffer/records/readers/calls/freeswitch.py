@@ -10,14 +10,12 @@ than a few times, whatever a file holds: see ``_Objects``.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
-import msgspec
 import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -31,8 +29,10 @@ from coffer.records.readers.calls.freeswitch_calls import (
     Values,
     calls_of,
     legs_of,
+    newest_first,
     values_of,
 )
+from coffer.records.readers.calls.freeswitch_plain import plain_records
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.head import is_utf8
 from coffer.records.readers.text.lines import BOM
@@ -41,7 +41,6 @@ from coffer.records.rejects import Reason, some_rejects
 
 MAX_RECORD_BYTES: Final = 1 << 20
 """Many times a record with long application logs; a larger one is rejected, and reading goes on behind it."""
-Profile = TypeVar("Profile")
 _BETWEEN: Final = re.compile(rb"[ \t\r\n,\[\]]*")
 _NEXT_OBJECT: Final = re.compile(rb"\n,?(?=\{)")
 """Where a record may begin behind a damaged one: an object at the very start of a line."""
@@ -162,10 +161,10 @@ class FreeswitchJsonReader(_FreeswitchReader):
             if at == len(buffer):
                 return
             if at >= barren:
-                plain = _plain_records(buffer, at)
+                plain = plain_records(buffer, at, MAX_RECORD_BYTES)
                 barren = buffer.find(b"\n", plain.end) + 1 or len(buffer)
                 if plain.values:
-                    yield plain
+                    yield _Next(places=plain.places, end=plain.end, values=plain.values)
                     at = plain.end
                     continue
             is_damaged = self._offset + at < self._damaged_until
@@ -281,67 +280,6 @@ _DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 """Numbers stay as written: a digit string of any length costs nothing, and is judged where it is used."""
 
 
-_Variables: Final = msgspec.defstruct("_Variables", [(name, str, "") for name in VARIABLES], gc=False)
-_Profile: Final = msgspec.defstruct("_Profile", [(name, str, "") for name in PROFILE], gc=False)
-_of_variables: Final[Callable[[object], Values]] = attrgetter(*VARIABLES)
-_of_profile: Final[Callable[[object], Values]] = attrgetter(*PROFILE)
-_TO: Final = PROFILE.index("destination_number")
-_NOTHING: Final = ("",) * len(PROFILE)
-
-
-class _Flow(msgspec.Struct, gc=False):
-    """Of an entry in ``callflow`` what is wanted."""
-
-    profile_index: str = ""
-    caller_profile: _Profile | None = None  # type: ignore[valid-type]
-
-
-class _Document(msgspec.Struct, gc=False):
-    """Of a record what is wanted; text alone, so that whatever else stands there is left to ``_DECODER``."""
-
-    variables: _Variables | None = None  # type: ignore[valid-type]
-    callflow: list[_Flow] | _Flow = []
-
-
-_PLAIN: Final = msgspec.json.Decoder(_Document)
-"""Checks a whole record as strictly as ``_DECODER``, and makes values only of what is wanted: five times as fast."""
-
-
-def _plain_records(buffer: bytes, at: int) -> _Next:
-    """The records from there on of which each is one line, and whose wanted values are ASCII text.
-
-    ``_DECODER`` finds the same in them. A record that it may read in another way ends the run.
-    """
-    places: list[int] = []
-    values: list[Values] = []
-    view = memoryview(buffer)
-    while buffer.startswith(b"{", at) and (end := buffer.find(b"\n", at, at + MAX_RECORD_BYTES)) >= 0:
-        try:
-            found = _values_within(_PLAIN.decode(view[at:end]))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            break
-        if not "".join(found).isascii():
-            break
-        places.append(at)
-        values.append(found)
-        at = end + 1
-    return _Next(places=places, end=at, values=values)
-
-
-def _values_within(document: _Document) -> Values:
-    """As ``values_of``."""
-    variables = ("",) * len(VARIABLES) if document.variables is None else _of_variables(document.variables)
-    flows = document.callflow if isinstance(document.callflow, list) else [document.callflow]
-    profiles = _newest_first(
-        [
-            (flow.profile_index, _NOTHING if flow.caller_profile is None else _of_profile(flow.caller_profile))
-            for flow in flows
-        ]
-    )
-    first, newest = (profiles[-1], profiles[0]) if profiles else (_NOTHING, _NOTHING)
-    return (*variables, *first, newest[_TO])
-
-
 def _end_of_lines(buffer: bytes) -> int:
     """Where a buffer ends without a last line end, behind which the next record may begin."""
     return len(buffer) - (2 if buffer.endswith(b"\n,") else buffer.endswith(b"\n"))
@@ -382,18 +320,9 @@ def _json_profiles(document: dict[str, Any], *, is_text: bool) -> Sequence[Mappi
     flows = document.get("callflow")
     flows = flows if isinstance(flows, list) else [flows]
     flows = [flow for flow in flows if isinstance(flow, dict)]
-    return _newest_first(
+    return newest_first(
         [(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE, is_text=is_text)) for flow in flows]
     )
-
-
-def _newest_first(profiles: list[tuple[object, Profile]]) -> Sequence[Profile]:
-    """By index, where all have one; else as they stand, which is newest first."""
-    if len(profiles) > 1 and all(
-        isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10 for index, _ in profiles
-    ):
-        profiles = sorted(profiles, key=lambda item: -int(str(item[0])))
-    return [values for _, values in profiles]
 
 
 def _xml_record(buffer: bytes, start: int, end: int) -> _Next:
@@ -404,7 +333,7 @@ def _xml_record(buffer: bytes, start: int, end: int) -> _Next:
         return _Next(places=(start,), end=end)
     variables = root.find("variables")
     flows = [(flow.get("profile_index"), _elements(flow.find("caller_profile"))) for flow in root.findall("callflow")]
-    return _Next(places=(start,), end=end, values=(values_of(_elements(variables), _newest_first(flows)),))
+    return _Next(places=(start,), end=end, values=(values_of(_elements(variables), newest_first(flows)),))
 
 
 def _elements(parent: Element | None) -> Mapping[str, str]:

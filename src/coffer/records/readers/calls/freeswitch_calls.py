@@ -8,7 +8,7 @@ at: dialled digits (PINs), recordings, application data and SIP headers stay beh
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import polars as pl
 
@@ -50,11 +50,21 @@ LEGS: Final = pl.Schema(
     }
 )
 
+Profile = TypeVar("Profile")
 Values = tuple[str, ...]
 """What is wanted of one record, as ``values_of`` gives it; empty for what it does not have."""
 _FIRST: Final = tuple(f"first_{name}" for name in PROFILE)
 _NEWEST: Final = "newest_destination_number"
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+def newest_first(profiles: list[tuple[object, Profile]]) -> Sequence[Profile]:
+    """By index, where all have one; else as they stand, which is newest first."""
+    if len(profiles) > 1 and all(
+        isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10 for index, _ in profiles
+    ):
+        profiles = sorted(profiles, key=lambda item: -int(str(item[0])))
+    return [values for _, values in profiles]
 
 
 def values_of(variables: Mapping[str, str], profiles: Sequence[Mapping[str, str]]) -> Values:
@@ -65,7 +75,10 @@ def values_of(variables: Mapping[str, str], profiles: Sequence[Mapping[str, str]
 
 
 def legs_of(file: int, offsets: Sequence[int], values: Sequence[Values]) -> pl.DataFrame:
-    """Records of a file as rows of ``LEGS``; each value may be URL-encoded. ``uuid`` is empty in one that names no call."""
+    """Records of a file as rows of ``LEGS``; ``uuid`` is empty in one that names no call.
+
+    Each value may be URL-encoded.
+    """
     columns = zip(*values, strict=True) if values else ((),) * len((*VARIABLES, *_FIRST, _NEWEST))
     read = pl.DataFrame(
         {

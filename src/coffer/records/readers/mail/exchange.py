@@ -288,7 +288,7 @@ def _line_faults(data: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.u
 
 
 def _width_faults(data: bytes, starts: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.uint8]:
-    """Lines without quotes that have not ``width`` columns, as a ``Reason``, 0 for the others; shape (lines,).
+    """Lines without quotes that have not ``width`` columns: a ``Reason``, 0 for others; shape (lines,).
 
     Not the real check, which is Arrow's: it spares the attempts that each bad line costs there.
     """
@@ -328,7 +328,7 @@ def split_columns(
 
 
 def _split_run(data: bytes, names: Sequence[str]) -> pa.Table | None:
-    """The needed ones of these columns; None if the lines do not split so. Each of ``names`` stands there once."""
+    """The needed ones of these columns, whose names differ; None if the lines do not split so."""
     wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
     try:
         return pc_csv.read_csv(

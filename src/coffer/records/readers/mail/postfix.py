@@ -113,7 +113,10 @@ class PostfixReader(MailLogReader):
         return self._parsed(rows, file)
 
     def _newest(self, written: pl.Series, file: int) -> stamps.Years | None:
-        """What gives these stamps the newest year they can have, which the account is told; None if the feed says it."""
+        """What gives stamps the newest year they can have; None if the feed says the year.
+
+        The account is told how many lines are of an assumed year.
+        """
         if not self._years.is_newest:
             return None
         each = pl.DataFrame({"stamp": written}).group_by("stamp").len()
@@ -159,7 +162,7 @@ class PostfixReader(MailLogReader):
 
 
 def _stamp_widths(text: pl.Series) -> pl.Series:
-    """Characters of the stamp that each line begins with, with a blank behind it; null where there is none."""
+    """Characters of the stamp that each line begins with; null where no blank follows one."""
     widths = pl.Series([_CLASSIC_WIDTH], dtype=pl.UInt32).new_from_index(0, len(text))
     others = (~text.str.contains(_CLASSIC)).arg_true()
     return widths.scatter(others, _widths_of(_STAMP, text.gather(others))) if len(others) else widths

@@ -9,13 +9,13 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from coffer.kinds import KINDS
 from coffer.records.readers.account import EVENTS, UTC_MICROS, Account, Columns
 from coffer.records.readers.mail import handover
 from coffer.records.readers.mail.addresses import addressed
+from coffer.records.readers.mail.runs import numbers_of, seen_in_run
 from coffer.records.readers.port import MAX_OPEN
 
 
@@ -246,7 +246,7 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
     is_id = role == Role.MESSAGE_ID
     again = is_id & is_same & np.isin(before, (Role.FROM, Role.TO))
     if again.any():
-        begins |= again & (_seen_in_run(is_id, begins) > 0)
+        begins |= again & (seen_in_run(is_id, begins) > 0)
     senders = np.flatnonzero(role == Role.FROM)
     run = np.cumsum(begins)
     sender = rows["sender"].gather(places[senders])
@@ -260,14 +260,6 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
     return rows if rows["seq"].is_sorted() else rows[places].sort("seq")
 
 
-def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """How many marks stand before each place in its run; runs begin where ``begins`` says."""
-    before: npt.NDArray[np.int64] = np.cumsum(marks) - marks
-    starts = np.flatnonzero(begins)
-    found: npt.NDArray[np.int64] = before - np.repeat(before[starts], np.diff(starts, append=len(marks)))
-    return found
-
-
 def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     """Number the messages that were sent with one weak id.
 
@@ -275,7 +267,7 @@ def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     """
     is_weak = rows["is_weak"].fill_null(value=False)
     if not is_weak.any():
-        return rows.with_columns(epoch=_numbers(rows, "host", "qid"))
+        return rows.with_columns(epoch=numbers_of(rows, "host", "qid"))
     weak = rows.filter(is_weak).sort("host", "qid", "time", "seq")
     is_arrival = (pl.col("role") == Role.OPEN) & (pl.col("status").fill_null(0) != NOTICE)
     was_final = (pl.col("role").shift() == Role.TO) & pl.col("status").shift().is_in([SENT, FAILED])
@@ -284,16 +276,7 @@ def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     weak = weak.with_columns(epoch=begins.fill_null(value=False).cum_sum().cast(pl.Int64))
     rows = pl.concat([rows.filter(~is_weak).with_columns(epoch=pl.lit(0, pl.Int64)), weak])
     rows = rows.sort("seq", maintain_order=True)
-    return rows.with_columns(epoch=_numbers(rows, "host", "qid", "epoch"))
-
-
-def _numbers(rows: pl.DataFrame, *key: str) -> pl.Series:
-    """A number for each distinct key; three columns of a step have fewer than 2^63 combinations."""
-    numbers = np.zeros(len(rows), np.int64)
-    for name in key:
-        encoded = rows[name].to_arrow().dictionary_encode()
-        numbers = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
-    return pl.Series(numbers, dtype=pl.Int64)
+    return rows.with_columns(epoch=numbers_of(rows, "host", "qid", "epoch"))
 
 
 def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
