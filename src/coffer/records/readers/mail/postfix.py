@@ -175,8 +175,9 @@ def _widths_of(stamp: str, text: pl.Series) -> pl.Series:
 def _fields(text: pl.Series, widths: pl.Series) -> pl.DataFrame:
     """The parts of ``STAMP HOST PROGRAM/DAEMON[PID]: QUEUEID: MESSAGE``.
 
-    All are null where a line has another form. Lines are cut at their first blanks and colons, since a pattern with so many groups takes four times as long. A log
-    has few distinct programs, which alone are looked at closely. The queue id is null where there is none.
+    All are null where a line has another form. Lines are cut at their first blanks and colons, since a pattern with
+    so many groups takes four times as long. A log has few distinct programs, which alone are looked at closely. The
+    queue id is null where there is none.
     """
     cut = pl.col("text").str.slice(pl.col("width") + 1).str.splitn(" ", 3)
     parts = pl.DataFrame({"text": text, "width": widths}).select(
