@@ -13,8 +13,9 @@ from phonenumbers import PhoneNumberType
 from coffer.errors import MalformedInput
 from coffer.identity.columns import Fault, IdentityRules, parse_identities, sids
 from coffer.identity.habits import Habits
-from coffer.identity.identifier import IdentityType, pack_short_code, parse_subject, unpack_short_code
+from coffer.identity.identifier import IdentityType, pack_short_code, parse_email, parse_subject, unpack_short_code
 from coffer.identity.numbering import home_plan, locate, place_of, plans
+from coffer.identity.uris import address_within
 
 HOMES = ("FR", "IN", "US", "DE", "IT", "BR", "GB", "CN", "AR", "MX")
 values = st.one_of(
@@ -72,6 +73,32 @@ def test_a_column_is_read_as_its_values_one_by_one(items, country, is_local):
             assert parse_subject(f"tel:+{number}", "subject").value == str(number)
         if kind == IdentityType.SHORT:
             assert pack_short_code(*unpack_short_code(number)) == number
+
+
+domains = st.one_of(
+    st.sampled_from(
+        ("x.example", "X.Example", "x.example.", "xn--bcher-kva.example", "a_b.example", "localhost", "-a.b")
+    ),
+    st.sampled_from(("a..b", ".a.b", "xn--.b", f"{'d' * 63}.b", f"{'d' * 64}.b", "d.b" * 63, "1.2", "x.b\u00fccher")),
+    st.text("aB0-._", max_size=9),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.text('aB0.+!_-"\\\\ @<>(,\u00e9\t', max_size=4), st.integers(0, 66), domains), max_size=6))
+def test_addresses_in_a_column_are_read_as_one_by_one(items):
+    written = [f"{local}{'x' * more}@{domain}" for local, more, domain in items] or [""]
+    found = parse_identities(pa.array(written), np.full(len(written), 3, np.uint8), rules_of("FR", False))
+    expected = []
+    for text in written:
+        try:
+            expected.append(parse_email(address_within(text.strip(" ")), "address") if text else None)
+        except MalformedInput:
+            expected.append(None)
+    assert found.text.to_pylist() == expected
+    assert (
+        (found.fault > 0) == [bool(text) and form is None for text, form in zip(written, expected, strict=True)]
+    ).all()
 
 
 def numbers_of_the_world():

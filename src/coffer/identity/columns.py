@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.errors import MalformedInput
+from coffer.identity.addresses import are_plain, canonical
 from coffer.identity.arrays import POWERS_OF_TEN, U8, U64
 from coffer.identity.habits import Habits
 from coffer.identity.identifier import (
@@ -33,6 +34,9 @@ from coffer.identity.uris import address_within, has_marks, number_within
 from coffer.visible import is_visible
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+_MAIL: Final = 3
+"""The kind of records whose identities are addresses (``docs/formats/segment.md``)."""
 
 WITHHELD: Final = frozenset(
     {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "blocked", "-1"}
@@ -79,20 +83,57 @@ def parse_identities(column: pa.Array, kinds: U8, rules: IdentityRules) -> Ident
     column = column.cast(pa.binary())
     written = np.flatnonzero(pc.binary_length(column).to_numpy())
     if len(written) > len(column) // 2:
-        return _parse_written(column, kinds, rules)
+        return _parse_filled(column, kinds, rules)
     # Columns such as that of forwarded-to numbers are mostly empty: parse only the rows that have a value.
-    parsed = _parse_written(column.take(pa.array(written)), kinds[written], rules)
-    at = np.full(len(column), -1, np.int64)
-    at[written] = np.arange(len(written))
+    return _spread(_parse_filled(column.take(pa.array(written)), kinds[written], rules), written, len(column))
+
+
+def _parse_filled(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> Identities:
+    """Plain addresses of mails all at once, and whatever else there is."""
+    mails = np.flatnonzero(kinds == _MAIL)
+    if not len(mails):
+        return _parse_written(column, kinds, rules)
+    text = (column if len(mails) == len(column) else column.take(pa.array(mails))).cast(pa.string())
+    is_plain = are_plain(text)
+    plain, is_other = mails[is_plain], np.ones(len(column), np.bool_)
+    is_other[plain] = False
+    others = np.flatnonzero(is_other)
+    addresses = Identities(
+        type=np.full(len(plain), IdentityType.EMAIL, np.uint8),
+        number=np.zeros(len(plain), np.uint64),
+        text=canonical(text if len(plain) == len(text) else text.filter(pa.array(is_plain))),
+        fault=np.zeros(len(plain), np.uint8),
+    )
+    if not len(others):
+        return addresses
+    rest = _parse_written(column.take(pa.array(others)), kinds[others], rules)
+    return _merged(addresses, plain, rest, others)
+
+
+def _merged(one: Identities, one_at: I64, other: Identities, other_at: I64) -> Identities:
+    """Two parts of a column, each with the places of its rows."""
+    back = np.argsort(np.concatenate((one_at, other_at)))
     return Identities(
-        type=_spread(parsed.type, written, len(column)),
-        number=_spread(parsed.number, written, len(column)),
-        text=parsed.text.take(pa.array(at, mask=at < 0)),
-        fault=_spread(parsed.fault, written, len(column)),
+        type=np.concatenate((one.type, other.type))[back],
+        number=np.concatenate((one.number, other.number))[back],
+        text=pa.concat_arrays([one.text, other.text]).take(pa.array(back)),
+        fault=np.concatenate((one.fault, other.fault))[back],
     )
 
 
-def _spread(values: npt.NDArray[Scalar], at: I64, rows: int) -> npt.NDArray[Scalar]:
+def _spread(parsed: Identities, at: I64, rows: int) -> Identities:
+    """A longer column, which has these identities at these places and nobody elsewhere."""
+    places = np.full(rows, -1, np.int64)
+    places[at] = np.arange(len(at))
+    return Identities(
+        type=_spread_values(parsed.type, at, rows),
+        number=_spread_values(parsed.number, at, rows),
+        text=parsed.text.take(pa.array(places, mask=places < 0)),
+        fault=_spread_values(parsed.fault, at, rows),
+    )
+
+
+def _spread_values(values: npt.NDArray[Scalar], at: I64, rows: int) -> npt.NDArray[Scalar]:
     out = np.zeros(rows, values.dtype)
     out[at] = values
     return out

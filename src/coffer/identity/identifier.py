@@ -241,6 +241,14 @@ def _ascii_domain(domain: str) -> str:
     return idna.encode(domain, uts46=True).decode("ascii").lower().removesuffix(".")
 
 
+def is_canonical_domain(domain: str) -> bool:
+    """Whether ``parse_email`` keeps this domain of an address as it stands, but for capital letters."""
+    try:
+        return "." in domain and _ascii_domain(domain.lower()) == domain.lower()
+    except (idna.IDNAError, UnicodeError):
+        return False
+
+
 def _local_part(text: str, place: str) -> str:
     """The one spelling of a local part: small ASCII letters, NFC, and quotes only where they are needed.
 

@@ -190,6 +190,11 @@ class Account:
         """What was taken for true in a line: columns ``file`` and ``what``, a row each."""
         self._count("assumed", rows)
 
+    def assume_counts(self, file: int, counts: Mapping[str, int]) -> None:
+        """What was taken for true, counted already."""
+        for word, count in counts.items():
+            self.page(file).assumed[word] += count
+
     def reject(self, file: int, rejects: Rejects) -> None:
         """Source records that cannot be kept."""
         if len(rejects.lines):

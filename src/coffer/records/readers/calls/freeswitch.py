@@ -17,14 +17,22 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-import polars as pl
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
-from coffer.records.readers.calls.freeswitch_calls import LEGS, PROFILE, VARIABLES, Leg, calls_of, leg_of
+from coffer.records.readers.calls.freeswitch_calls import (
+    PROFILE,
+    VARIABLES,
+    Values,
+    calls_of,
+    legs_of,
+    newest_first,
+    values_of,
+)
+from coffer.records.readers.calls.freeswitch_plain import plain_records
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.head import is_utf8
 from coffer.records.readers.text.lines import BOM
@@ -33,8 +41,8 @@ from coffer.records.rejects import Reason, some_rejects
 
 MAX_RECORD_BYTES: Final = 1 << 20
 """Many times a record with long application logs; a larger one is rejected, and reading goes on behind it."""
-_BETWEEN: Final = re.compile(r"[ \t\r\n,\[\]]*")
-_NEXT_OBJECT: Final = re.compile(r"\n,?(?=\{)")
+_BETWEEN: Final = re.compile(rb"[ \t\r\n,\[\]]*")
+_NEXT_OBJECT: Final = re.compile(rb"\n,?(?=\{)")
 """Where a record may begin behind a damaged one: an object at the very start of a line."""
 _SPACE: Final = re.compile(rb"\s*")
 _XML_END: Final = b"</cdr>"
@@ -57,15 +65,14 @@ def recognise_xml(head: bytes, _name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Next:
-    """What stands next in a buffer: a record's values, or why it has none.
+    """Records that stand next in a buffer: the values of each, or why there are none.
 
-    The record begins at ``start``; what follows it begins at ``end``.
+    They begin at ``places``; what follows them begins at ``end``.
     """
 
-    start: int
+    places: Sequence[int]
     end: int
-    variables: Mapping[str, str] | None = None
-    profiles: Sequence[Mapping[str, str]] = ()
+    values: Sequence[Values] = ()
     reason: Reason = Reason.BAD_RECORD
 
 
@@ -100,22 +107,24 @@ class _FreeswitchReader:
         raise NotImplementedError
 
     def _read(self, file: int, *, is_end: bool) -> Sequence[Found]:
-        legs: list[Leg] = []
+        places: list[int] = []
+        values: list[Values] = []
         bad: defaultdict[Reason, list[int]] = defaultdict(list)
         at = 0
-        for record in self._records(self._buffer, is_end=is_end):
-            at, place = record.end, self._offset + record.start
-            leg = None if record.variables is None else leg_of(file, place, record.variables, record.profiles)
-            if leg is None and record.reason is Reason.KEPT:
-                continue
-            if leg is None:
-                bad[record.reason].append(place)
-            else:
-                legs.append(leg)
-        for reason, places in bad.items():
-            self._account.reject(file, some_rejects(np.array(places, np.int64), reason))
+        for records in self._records(self._buffer, is_end=is_end):
+            at = records.end
+            if records.values:
+                places += records.places
+                values += records.values
+            elif records.reason is not Reason.KEPT:
+                bad[records.reason] += records.places
+        legs = legs_of(file, [self._offset + place for place in places], values)
+        is_call = legs["uuid"] != ""
+        self._account.reject(file, some_rejects(legs["offset"].filter(~is_call).to_numpy(), Reason.BAD_RECORD))
+        for reason, starts in bad.items():
+            self._account.reject(file, some_rejects(np.array(starts, np.int64) + self._offset, reason))
         self._buffer, self._offset = self._buffer[at:], self._offset + at
-        self._waiting.add(pl.DataFrame(legs, schema=LEGS))
+        self._waiting.add(legs.filter(is_call))
         return self._account.told()
 
 
@@ -137,60 +146,65 @@ class FreeswitchJsonReader(_FreeswitchReader):
         return found
 
     def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
-        # Latin-1 keeps byte offsets, and JSON's own signs are ASCII; the few values that are wanted are decoded again below.
-        text = buffer.decode("latin-1")
-        objects = _Objects(text)
-        at = 0
+        objects = _Objects(buffer)
+        at = barren = 0
         if self._is_overlong:
             # The tail of a record that was rejected already.
             following = objects.following(-1)
             self._is_overlong = following is None
-            at = _end_of_lines(text) if following is None else following
-            yield _Next(start=0, end=at, reason=Reason.KEPT)
+            at = _end_of_lines(buffer) if following is None else following
+            yield _Next(places=(), end=at, reason=Reason.KEPT)
             if following is None:
                 return
         while True:
-            at = _end_of_match(_BETWEEN, text, at)
-            if at == len(text):
+            at = _end_of_match(_BETWEEN, buffer, at)
+            if at == len(buffer):
                 return
+            if at >= barren:
+                plain = plain_records(buffer, at, MAX_RECORD_BYTES)
+                barren = buffer.find(b"\n", plain.end) + 1 or len(buffer)
+                if plain.values:
+                    yield _Next(places=plain.places, end=plain.end, values=plain.values)
+                    at = plain.end
+                    continue
             is_damaged = self._offset + at < self._damaged_until
             document, end = objects.decode(at, is_alone=is_damaged)
             if isinstance(document, dict) and end - at <= MAX_RECORD_BYTES:
                 # Once a record, and not for each of its values: there may be thousands.
                 is_text = is_utf8(buffer[at:end])
-                yield _Next(
-                    start=at,
-                    end=end,
-                    variables=_texts(document.get("variables"), VARIABLES, is_text=is_text),
-                    profiles=_json_profiles(document, is_text=is_text),
-                )
+                variables = _texts(document.get("variables"), VARIABLES, is_text=is_text)
+                profiles = _json_profiles(document, is_text=is_text)
+                yield _Next(places=(at,), end=end, values=(values_of(variables, profiles),))
                 at = end
                 continue
             following = objects.following(at)
-            is_told = is_end or len(text) - at > MAX_RECORD_BYTES
+            is_told = is_end or len(buffer) - at > MAX_RECORD_BYTES
             if not is_told and (following is None or not is_damaged):
                 return
             if not is_damaged:
                 self._damaged_until = self._offset + at + MAX_RECORD_BYTES
             self._is_overlong = following is None and not is_end
-            behind = _end_of_lines(text) if following is None else following
+            behind = _end_of_lines(buffer) if following is None else following
             is_long = (behind if document is None else end) - at > MAX_RECORD_BYTES
             is_cut = following is None and document is None
             reason = Reason.ROW_TOO_LONG if is_long else Reason.CUT_OFF if is_cut else Reason.BAD_RECORD
-            yield _Next(start=at, end=behind, reason=reason)
+            yield _Next(places=(at,), end=behind, reason=reason)
             at = behind
 
 
 class _Objects:
-    """JSON values in a text, each parsed once or twice.
+    """JSON values in a buffer, each parsed once or twice.
+
+    They are read as Latin-1, which keeps byte offsets: JSON's own signs are ASCII, and ``_texts`` decodes the few values
+    that are wanted again.
 
     A record that cannot be read may hold thousands of places where one could begin. If each were tried to the end of
     the text, one megabyte would take minutes. So the places within ``MAX_RECORD_BYTES`` behind such a record are tried
     alone: only up to the next of these places.
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, buffer: bytes) -> None:
+        self._buffer = buffer
         self._start = self._stop = 0
         self._part = ""
         self._is_alone = False
@@ -201,7 +215,7 @@ class _Objects:
         """Where the next record behind this place may begin."""
         is_known = 0 <= self._searched <= at and (self._following is None or at < self._following)
         if not is_known:
-            match = _NEXT_OBJECT.search(self._text, at + 1)
+            match = _NEXT_OBJECT.search(self._buffer, at + 1)
             self._searched, self._following = at, match.end() if match else None
         return self._following
 
@@ -219,14 +233,14 @@ class _Objects:
         return document, self._start + end
 
     def _cut(self, at: int, *, is_alone: bool) -> None:
-        """Copy a part of the text, so that no value is parsed beyond it.
+        """Copy a part of the buffer, so that no value is parsed beyond it.
 
         Values may begin in its first half, or anywhere in it if they are alone.
         """
         following = self.following(at) if is_alone else None
-        end = min(at + 2 * MAX_RECORD_BYTES, len(self._text) if following is None else following)
-        self._part, self._start, self._is_alone = self._text[at:end], at, is_alone
-        self._stop = end if end in (len(self._text), following) else at + MAX_RECORD_BYTES
+        end = min(at + 2 * MAX_RECORD_BYTES, len(self._buffer) if following is None else following)
+        self._part, self._start, self._is_alone = self._buffer[at:end].decode("latin-1"), at, is_alone
+        self._stop = end if end in (len(self._buffer), following) else at + MAX_RECORD_BYTES
 
 
 class FreeswitchXmlReader(_FreeswitchReader):
@@ -248,13 +262,13 @@ class FreeswitchXmlReader(_FreeswitchReader):
             if self._is_overlong:
                 # The tail of a record that was rejected already.
                 self._is_overlong = stop < 0
-                yield _Next(start=at, end=end, variables=None, reason=Reason.KEPT)
+                yield _Next(places=(), end=end, reason=Reason.KEPT)
             elif end - at > MAX_RECORD_BYTES:
                 self._is_overlong = stop < 0
-                yield _Next(start=at, end=end, reason=Reason.ROW_TOO_LONG)
+                yield _Next(places=(at,), end=end, reason=Reason.ROW_TOO_LONG)
             elif stop < 0:
                 if is_end:
-                    yield _Next(start=at, end=end, reason=Reason.CUT_OFF)
+                    yield _Next(places=(at,), end=end, reason=Reason.CUT_OFF)
                 return
             else:
                 yield _xml_record(buffer, at, end)
@@ -266,13 +280,13 @@ _DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 """Numbers stay as written: a digit string of any length costs nothing, and is judged where it is used."""
 
 
-def _end_of_lines(text: str) -> int:
-    """Where a text ends without a last line end, behind which the next record may begin."""
-    return len(text) - (2 if text.endswith("\n,") else text.endswith("\n"))
+def _end_of_lines(buffer: bytes) -> int:
+    """Where a buffer ends without a last line end, behind which the next record may begin."""
+    return len(buffer) - (2 if buffer.endswith(b"\n,") else buffer.endswith(b"\n"))
 
 
-def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
-    match = pattern.match(text, at)
+def _end_of_match(pattern: re.Pattern[bytes], buffer: bytes, at: int) -> int:
+    match = pattern.match(buffer, at)
     return match.end() if match else at
 
 
@@ -295,7 +309,8 @@ def _utf8(text: str, *, is_text: bool) -> str:
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeEncodeError:
-        return text
+        # An escape may name half of a pair, which is no character.
+        return text.encode("utf-8", "replace").decode("utf-8")
     except UnicodeDecodeError:
         # If the whole record is UTF-8, the character was written as an escape, and is right as it stands.
         return text if is_text else text.encode("latin-1").decode("utf-8", "replace")
@@ -305,16 +320,9 @@ def _json_profiles(document: dict[str, Any], *, is_text: bool) -> Sequence[Mappi
     flows = document.get("callflow")
     flows = flows if isinstance(flows, list) else [flows]
     flows = [flow for flow in flows if isinstance(flow, dict)]
-    return _newest_first(
+    return newest_first(
         [(flow.get("profile_index"), _texts(flow.get("caller_profile"), PROFILE, is_text=is_text)) for flow in flows]
     )
-
-
-def _newest_first(profiles: list[tuple[object, Mapping[str, str]]]) -> Sequence[Mapping[str, str]]:
-    """By index, where all have one; else as they stand, which is newest first."""
-    if all(isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10 for index, _ in profiles):
-        profiles = sorted(profiles, key=lambda item: -int(str(item[0])))
-    return [values for _, values in profiles]
 
 
 def _xml_record(buffer: bytes, start: int, end: int) -> _Next:
@@ -322,10 +330,10 @@ def _xml_record(buffer: bytes, start: int, end: int) -> _Next:
     try:
         root = fromstring(text, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
-        return _Next(start=start, end=end)
+        return _Next(places=(start,), end=end)
     variables = root.find("variables")
     flows = [(flow.get("profile_index"), _elements(flow.find("caller_profile"))) for flow in root.findall("callflow")]
-    return _Next(start=start, end=end, variables=_elements(variables), profiles=_newest_first(flows))
+    return _Next(places=(start,), end=end, values=(values_of(_elements(variables), newest_first(flows)),))
 
 
 def _elements(parent: Element | None) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ at: dialled digits (PINs), recordings, application data and SIP headers stay beh
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import polars as pl
 
@@ -50,72 +50,131 @@ LEGS: Final = pl.Schema(
     }
 )
 
+Profile = TypeVar("Profile")
+Values = tuple[str, ...]
+"""What is wanted of one record, as ``values_of`` gives it; empty for what it does not have."""
+_FIRST: Final = tuple(f"first_{name}" for name in PROFILE)
+_NEWEST: Final = "newest_destination_number"
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 
-Leg = dict[str, object]
+
+def newest_first(profiles: list[tuple[object, Profile]]) -> Sequence[Profile]:
+    """By index, where all have one; else as they stand, which is newest first."""
+    if len(profiles) > 1 and all(
+        isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10 for index, _ in profiles
+    ):
+        profiles = sorted(profiles, key=lambda item: -int(str(item[0])))
+    return [values for _, values in profiles]
 
 
-def leg_of(file: int, offset: int, variables: Mapping[str, str], profiles: Sequence[Mapping[str, str]]) -> Leg | None:
-    """One record as a row; None if it names no call: no uuid.
-
-    ``profiles``: the caller profiles in the order of the record, newest first; each value may be URL-encoded.
-    """
+def values_of(variables: Mapping[str, str], profiles: Sequence[Mapping[str, str]]) -> Values:
+    """The wanted values of one record. ``profiles``: its caller profiles, newest first."""
     first, newest = (profiles[-1], profiles[0]) if profiles else ({}, {})
-    uuid = _unquoted(variables.get("uuid") or "") or _unquoted(first.get("uuid") or "")
-    if not uuid:
-        return None
-    read = {name: _unquoted(variables.get(name) or "") for name in VARIABLES}
+    of_first = (first.get(name, "") for name in PROFILE)
+    return (*(variables.get(name, "") for name in VARIABLES), *of_first, newest.get("destination_number", ""))
+
+
+def legs_of(file: int, offsets: Sequence[int], values: Sequence[Values]) -> pl.DataFrame:
+    """Records of a file as rows of ``LEGS``; ``uuid`` is empty in one that names no call.
+
+    Each value may be URL-encoded.
+    """
+    columns = zip(*values, strict=True) if values else ((),) * len((*VARIABLES, *_FIRST, _NEWEST))
+    read = pl.DataFrame(
+        {
+            name: _unquoted(pl.Series(column, dtype=pl.String))
+            for name, column in zip((*VARIABLES, *_FIRST, _NEWEST), columns, strict=True)
+        }
+    ).with_columns(
+        uuid=_either("uuid", "first_uuid"), file=pl.lit(file, pl.Int32), offset=pl.Series(offsets, dtype=pl.Int64)
+    )
     # A B leg names its A leg; an A leg names itself. An outbound leg that names no other was originated by the switch.
-    is_outbound = read["direction"] == "outbound"
-    parent = _other(read, _PARENTS, uuid) if is_outbound else ""
-    bond = _other(read, _BONDS, uuid) if is_outbound and not parent else ""
+    is_outbound = pl.col("direction") == "outbound"
+    read = read.with_columns(
+        parent=pl.when(is_outbound).then(_other(_PARENTS)).otherwise(pl.lit("")), is_outbound=is_outbound
+    )
+    has_bond = is_outbound & (pl.col("parent") == "")
+    read = read.with_columns(bond=pl.when(has_bond).then(_other(_BONDS)).otherwise(pl.lit("")))
     # Both legs of a bridge name each other as bonds. A leg whose call_uuid is its own uuid is no other's B leg.
-    if bond and read["call_uuid"] != uuid:
-        parent = bond
-    return {
-        "file": file,
-        "offset": offset,
-        # An id of zeros names nothing.
-        "key": parent or (uuid if _is_id(uuid) else f"x{file}:{offset}"),
-        "uuid": uuid,
-        "bond": bond,
-        "is_outbound": is_outbound,
-        "is_b": bool(parent),
-        "is_fork": bool(parent) and read["hangup_cause"] in _FORKS,
-        "micros": read["start_uepoch"] or (read["start_epoch"] + "000000" if read["start_epoch"] else ""),
-        "stamp": read["start_stamp"],
-        "ended": read["end_uepoch"],
-        "is_answered": _is_positive(read["answer_uepoch"]) or _is_positive(read["answer_epoch"]),
-        "seconds": read["billsec"],
-        "a": _unquoted(first.get("caller_id_number") or "") or read["caller_id_number"] or read["sip_from_user"],
-        "b": _unquoted(first.get("destination_number") or "") or read["destination_number"] or read["sip_to_user"],
-        "rdnis": _unquoted(first.get("rdnis") or ""),
-        "last": _unquoted(newest.get("destination_number") or ""),
-    }
+    is_bridged = (pl.col("bond") != "") & (pl.col("call_uuid") != pl.col("uuid"))
+    read = read.with_columns(parent=pl.when(is_bridged).then("bond").otherwise("parent"))
+    is_b = pl.col("parent") != ""
+    epoch = pl.col("start_epoch")
+    # An id of zeros names nothing.
+    own = pl.when(_is_id(pl.col("uuid"))).then("uuid").otherwise(pl.format("x{}:{}", "file", "offset"))
+    return read.select(
+        "file",
+        "offset",
+        key=pl.when(is_b).then("parent").otherwise(own),
+        uuid="uuid",
+        bond="bond",
+        is_outbound="is_outbound",
+        is_b=is_b,
+        is_fork=is_b & pl.col("hangup_cause").is_in(_FORKS),
+        micros=pl.when(pl.col("start_uepoch") != "")
+        .then("start_uepoch")
+        .when(epoch != "")
+        .then(epoch + "000000")
+        .otherwise(pl.lit("")),
+        stamp="start_stamp",
+        ended="end_uepoch",
+        is_answered=_is_positive("answer_uepoch") | _is_positive("answer_epoch"),
+        seconds="billsec",
+        a=_either("first_caller_id_number", "caller_id_number", "sip_from_user"),
+        b=_either("first_destination_number", "destination_number", "sip_to_user"),
+        rdnis="first_rdnis",
+        last=_NEWEST,
+    )
 
 
-def _other(read: Mapping[str, str], names: Sequence[str], uuid: str) -> str:
+def _either(*names: str) -> pl.Expr:
+    """The first of these values that is not empty; empty if all are."""
+    found = pl.col(names[-1])
+    for name in reversed(names[:-1]):
+        found = pl.when(pl.col(name) != "").then(name).otherwise(found)
+    return found
+
+
+def _other(names: Sequence[str]) -> pl.Expr:
     """The first id of another leg that stands under one of these names; empty if there is none."""
-    return next((read[name] for name in names if _is_id(read[name]) and read[name] != uuid), "")
+    found = pl.lit("")
+    for name in reversed(names):
+        value = pl.col(name)
+        found = pl.when(_is_id(value) & (value != pl.col("uuid"))).then(value).otherwise(found)
+    return found
 
 
-def _is_id(text: str) -> bool:
-    return bool(text.strip("0-"))
+def _is_id(text: pl.Expr) -> pl.Expr:
+    return text.str.strip_chars("0-") != ""
 
 
-def _unquoted(text: str) -> str:
+def _unquoted(text: pl.Series) -> pl.Series:
     """URL-encoding undone, once; what is not encoded stays as it is.
 
-    A file that decides imports no network package, hence not ``urllib``.
+    Most that is encoded is the plus of a number. All else is read one by one, each distinct value once.
     """
-    if "%" not in text:
+    at = text.str.contains("%", literal=True).arg_true()
+    if not len(at):
         return text
+    encoded = text.gather(at)
+    is_odd = ~encoded.str.contains("^(?:[^%]|%2B)*$")
+    encoded = encoded.str.replace_all("%2B", "+", literal=True).zip_with(~is_odd, encoded)
+    if is_odd.any():
+        distinct = encoded.filter(is_odd).unique()
+        decoded = [_unquoted_one(value) for value in distinct.to_list()]
+        encoded = encoded.zip_with(~is_odd, encoded.replace(distinct, pl.Series(decoded, dtype=pl.String)))
+    return text.scatter(at, encoded)
+
+
+def _unquoted_one(text: str) -> str:
+    """A file that decides imports no network package, hence not ``urllib``."""
     raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8", "replace"))
     return raw.decode("utf-8", "replace")
 
 
-def _is_positive(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text[:20]) > 0
+def _is_positive(name: str) -> pl.Expr:
+    text = pl.col(name)
+    return text.str.contains("^[0-9]+$") & text.str.head(20).str.contains("[1-9]")
 
 
 def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame]:

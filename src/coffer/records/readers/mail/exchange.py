@@ -6,6 +6,7 @@ Arrow splits the bytes of a line and only the columns needed are taken from it. 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,9 @@ from coffer.records.settings import ExchangeSettings
 STEP: Final = 500_000
 """Rows that are joined at a time, and rows that stay open: servers log apart, so a message is complete only with the last file."""
 MAX_COLUMNS: Final = 200
+_QUOTE: Final = ord('"')
+_LF: Final = ord("\n")
+_CR: Final = ord("\r")
 _NO_ID: Final = ("", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}")
 """A network message id that is empty or all zeros names nothing: strangers' mails must not be joined by it."""
 _REQUIRED: Final = ("date-time", "event-id", "message-id", "recipient-address", "sender-address")
@@ -59,6 +63,15 @@ def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signa
     if export_columns(first, _REQUIRED) is not None:
         return "a header names the properties of message tracking events"
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Records:
+    """Whole lines: their bytes, their numbers in the file and where each begins; shape (lines,)."""
+
+    data: bytes
+    numbers: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
 
 
 class ExchangeReader:
@@ -141,20 +154,36 @@ class ExchangeReader:
                 f"file {file}: line {numbers[0]}: a record before any #Fields line",
                 hint="is this a message tracking log?",
             )
-        faults = _line_faults(data, starts, len(self._columns))
-        if faults.any():
-            for reason in np.unique(faults[faults > 0]).tolist():
-                self._account.reject(file, some_rejects(numbers[faults == reason], Reason(reason)))
-            ends = np.append(starts[1:], len(data))
-            good = np.flatnonzero(faults == 0)
-            data = b"".join(data[starts[i] : ends[i]] for i in good.tolist())
-            lengths = (ends - starts)[good]
-            numbers, starts = numbers[good], np.cumsum(lengths) - lengths
-        for table, at in split_columns(data, starts, self._columns):
-            if table is None:
-                self._account.reject(file, some_rejects(numbers[at], Reason.WRONG_COLUMN_COUNT))
-            elif table.num_rows:
-                self._take(_fields(table).with_columns(line=numbers[at]), file)
+        lines = self._without(_Records(data=data, numbers=numbers, starts=starts), _line_faults(data, starts), file)
+        if not len(lines.numbers):
+            return
+        unique = [name if self._columns.index(name) == i else f"{i}" for i, name in enumerate(self._columns)]
+        table = _split_run(lines.data, unique)
+        if table is None or table.num_rows != len(lines.numbers):
+            lines = self._without(lines, _width_faults(lines.data, lines.starts, len(unique)), file)
+            tables = split_columns(lines.data, lines.starts, unique)
+        else:
+            tables = iter([(table, slice(0, len(lines.numbers)))])
+        for found, at in tables:
+            if found is None:
+                self._account.reject(file, some_rejects(lines.numbers[at], Reason.WRONG_COLUMN_COUNT))
+            elif found.num_rows:
+                self._take(_fields(found).with_columns(line=lines.numbers[at]), file)
+
+    def _without(self, lines: "_Records", faults: npt.NDArray[np.uint8], file: int) -> "_Records":
+        """Rejects faulty lines; gives the others."""
+        if not faults.any():
+            return lines
+        for reason in np.unique(faults[faults > 0]).tolist():
+            self._account.reject(file, some_rejects(lines.numbers[faults == reason], Reason(reason)))
+        ends = np.append(lines.starts[1:], len(lines.data))
+        good = np.flatnonzero(faults == 0)
+        lengths = (ends - lines.starts)[good]
+        return _Records(
+            data=b"".join(lines.data[lines.starts[i] : ends[i]] for i in good.tolist()),
+            numbers=lines.numbers[good],
+            starts=np.cumsum(lengths) - lengths,
+        )
 
     def _take(self, fields: pl.DataFrame, file: int) -> None:
         if self._days is None:
@@ -205,14 +234,14 @@ class ExchangeReader:
             delay_s=pl.lit(0.0),
             sender=envelope.replace("<>", ""),
             status=event.replace_strict({**_ATTEMPTS, "DSN": NOTICE}, default=None, return_dtype=pl.UInt8),
-            text=pl.col("recipient-address").str.to_lowercase().str.split(";"),
+            text=pl.col("recipient-address").str.to_lowercase(),
         ).filter(pl.col("role") > 0)
         return self._by_recipient(rows, file)
 
     def _by_recipient(self, rows: pl.DataFrame, file: int) -> pl.DataFrame:
         is_open = rows["role"] == Role.OPEN
         arrivals = rows.filter(is_open).with_columns(text=pl.lit(None, pl.String))
-        each = rows.filter(~is_open).explode("text").with_columns(pl.col("text").str.strip_chars(" "))
+        each = _exploded(rows.filter(~is_open)).with_columns(pl.col("text").str.strip_chars(" "))
         related = pl.col("related-recipient-address").str.strip_chars(" ;").str.to_lowercase()
         is_one = pl.col("role").eq(Role.ALIAS) & related.ne("") & ~related.str.contains(";", literal=True)
         each = each.with_columns(orig=pl.when(is_one).then(related))
@@ -225,6 +254,13 @@ class ExchangeReader:
         return pl.concat(parts).sort("line", maintain_order=True)
 
 
+def _exploded(rows: pl.DataFrame) -> pl.DataFrame:
+    """A row for each of the recipients in ``text``; most lines have one."""
+    if not rows["text"].str.contains(";", literal=True).any():
+        return rows
+    return rows.with_columns(pl.col("text").str.split(";")).explode("text")
+
+
 def _fields(table: pa.Table) -> pl.DataFrame:
     names = (*_REQUIRED, *_OPTIONAL)
     given = {name: _text(table[name]) for name in names if name in table.column_names}
@@ -232,27 +268,41 @@ def _fields(table: pa.Table) -> pl.DataFrame:
     return pl.DataFrame({name: given.get(name) for name in names}, schema=dict.fromkeys(names, pl.String))
 
 
-def _line_faults(data: bytes, starts: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.uint8]:
-    """What is wrong with each line as a ``Reason``, 0 nothing; shape (lines,).
-
-    ``width``: how many columns it is to have.
+def _line_faults(data: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """What keeps a line from being one row, as a ``Reason``, 0 nothing; shape (lines,).
 
     A line with a quote left open or a carriage return within would not stay one line.
     """
     view = np.frombuffer(data, np.uint8)
-    lengths = np.diff(starts, append=len(data))
+    ends = np.append(starts[1:], len(data))
     faults = np.zeros(len(starts), np.uint8)
-    quotes = np.searchsorted(starts, np.flatnonzero(view == ord('"')), side="right") - 1
-    quoted = np.bincount(quotes, minlength=len(starts))
-    # Not the real check, which is Arrow's: it spares the attempts that each bad line costs there.
-    faults[(quoted == 0) & (widths(view, ",") != width)] = Reason.WRONG_COLUMN_COUNT
-    faults[quoted % 2 == 1] = Reason.WRONG_COLUMN_COUNT
-    if data.count(b"\r") != data.count(b"\r\n"):
-        returns = np.flatnonzero(view == 13)
-        lone = returns[np.append(view, np.uint8(0))[returns + 1] != 10]
+    faults[_quotes(view, starts) % 2 == 1] = Reason.WRONG_COLUMN_COUNT
+    is_return = view == _CR
+    at_ends = is_return[np.maximum(ends - 2, 0)] & (view[ends - 1] == _LF) & (ends - starts > 1)
+    if np.count_nonzero(is_return) != np.count_nonzero(at_ends):
+        returns = np.flatnonzero(is_return)
+        lone = returns[np.append(view, np.uint8(0))[returns + 1] != _LF]
         faults[np.searchsorted(starts, lone, side="right") - 1] = Reason.WRONG_COLUMN_COUNT
-    faults[lengths > MAX_LINE_BYTES + 1] = Reason.ROW_TOO_LONG
+    faults[ends - starts > MAX_LINE_BYTES + 1] = Reason.ROW_TOO_LONG
     return faults
+
+
+def _width_faults(data: bytes, starts: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.uint8]:
+    """Lines without quotes that have not ``width`` columns: a ``Reason``, 0 for others; shape (lines,).
+
+    Not the real check, which is Arrow's: it spares the attempts that each bad line costs there.
+    """
+    view = np.frombuffer(data, np.uint8)
+    faults = np.zeros(len(starts), np.uint8)
+    faults[(_quotes(view, starts) == 0) & (widths(view, ",") != width)] = Reason.WRONG_COLUMN_COUNT
+    return faults
+
+
+def _quotes(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many quotes each line has; shape (lines,)."""
+    quotes = np.flatnonzero(view == _QUOTE)
+    before = np.searchsorted(quotes, np.append(starts, len(view)))
+    return np.diff(before)
 
 
 def split_columns(
@@ -263,13 +313,11 @@ def split_columns(
     A line that has not these columns comes alone, with None. A run that does not split into a row a line is halved:
     one bad line costs some twenty attempts, and is never handed to Python.
     """
-    wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
-    unique = [name if names.index(name) == i else f"{i}" for i, name in enumerate(names)]
     ends = np.append(starts[1:], len(data))
     runs = [slice(0, len(starts))] if len(starts) else []
     while runs:
         run = runs.pop()
-        table = _split_run(data[int(starts[run.start]) : int(ends[run.stop - 1])], unique, wanted)
+        table = _split_run(data[int(starts[run.start]) : int(ends[run.stop - 1])], names)
         if table is not None and table.num_rows == run.stop - run.start:
             yield table, run
         elif run.stop - run.start == 1:
@@ -279,7 +327,9 @@ def split_columns(
             runs += [slice(middle, run.stop), slice(run.start, middle)]
 
 
-def _split_run(data: bytes, names: list[str], wanted: list[str]) -> pa.Table | None:
+def _split_run(data: bytes, names: Sequence[str]) -> pa.Table | None:
+    """The needed ones of these columns, whose names differ; None if the lines do not split so."""
+    wanted = [name for name in (*_REQUIRED, *_OPTIONAL) if name in names]
     try:
         return pc_csv.read_csv(
             pa.BufferReader(data),

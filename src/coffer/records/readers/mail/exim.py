@@ -24,8 +24,15 @@ from coffer.records.settings import EximSettings
 _ID: Final = r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})"
 """A message id: 16 characters, since Exim 4.97 23. The first six are the second of arrival, to base 62."""
 _STAMP: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?: [+-][0-9]{4})?"
-_TOLD: Final = rf"(?:\[[0-9]+\] )?(?:({_ID}) (?:(<=|=>|->|>>|\*>|\*\*|==) |(Completed)))?(.*)$"
-_LINE: Final = rf"^({_STAMP}) {_TOLD}"
+_FLAG: Final = r"(?:<=|=>|->|>>|\*>|\*\*|==)"
+_COMPLETED: Final = "Completed"
+_TOLD: Final = rf"(?:\[[0-9]+\] )?(?:({_ID}) (?:({_FLAG}) |({_COMPLETED})))?(.*)$"
+_PLAIN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9A-Za-z]"
+"""A line that begins with a stamp of ``_PLAIN_WIDTH`` characters, and with neither a zone nor a process behind it."""
+_PLAIN_WIDTH: Final = 19
+_START: Final = rf"^({_STAMP}) ((?:\[[0-9]+\] )?)"
+"""Stamp, process."""
+_OF_MESSAGE: Final = rf"^{_ID} (?:{_FLAG} |{_COMPLETED})"
 _SYSLOG: Final = (
     rf"^({prefixes.STAMP}) ([^ ]+) exim[^ :\[]*(?:\[[0-9]+\])?: (?:\[[0-9]+[\\/][0-9]+\] )?(?:({_STAMP}) )?{_TOLD}"
 )
@@ -44,7 +51,7 @@ _FROM_HERE: Final = r" H=[^\[]*\[(?:127\.|::1\])"
 _DISCARDED: Final = r'C="250 [0-9.]+ (?i:ok, (?:id=[^,)"]*, ?)?(?:discard|bounce|reject|quarantine))'
 """A filter that answers so (amavis) took the mail and threw it away."""
 _ARRIVAL: Final = rf"^{_WORD}( R={_ID} )?"
-_MESSAGE_ID: Final = rf'^{_WORD}(?: [^"]*?)? id=([^ "]+)'
+_MESSAGE_ID: Final = r'^(?:"(?:[^"\\]|\\.)*"|[^" ])+(?: [^"]*?)? id=([^ "]+)'
 _CHILD: Final = rf'C="250 [^"]*(?:id=|queued as )({_ID}|[0-9A-Za-z]{{5,20}})"'
 _STATUSES: Final = {"=>": SENT, "->": SENT, ">>": SENT, "**": FAILED, "==": DEFERRED}
 _BASE_62: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -81,12 +88,7 @@ class EximReader(MailLogReader):
         self._settings = feed.settings if isinstance(feed.settings, EximSettings) else EximSettings()
 
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:
-        fields = (
-            lines.text.str.extract_groups(_LINE)
-            .struct.rename_fields(["stamp", "qid", "flag", "completed", "message"])
-            .struct.unnest()
-            .with_columns(line=lines.numbers, host=pl.lit(""))
-        )
+        fields = _fields(lines.text).with_columns(line=lines.numbers, host=pl.lit(""))
         fields, is_lost = _with_syslog(fields, lines)
         self._logged += int(fields["stamp"].is_not_null().sum())
         self._account.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
@@ -117,7 +119,7 @@ class EximReader(MailLogReader):
             fault=stamped.fault.set(is_told_by_id, 0),
             sender=parts["sender"].replace("<>", ""),
             status=pl.when(parts["parent"].is_not_null()).then(NOTICE),
-            orig=pl.col("message").str.extract(_MESSAGE_ID, 2),
+            orig=_message_ids(rows["message"]),
             is_local=_is_here(),
         )
 
@@ -131,6 +133,48 @@ class EximReader(MailLogReader):
         stamped = stamps.parse_stamps(rows["stamp"].gather(at), (*stamps.WITH_ZONE, *stamps.WITHOUT_ZONE), self._feed)
         until = pl.Series([None], dtype=stamped.start.dtype).new_from_index(0, len(rows))
         return rows.with_columns(until=until.scatter(at, stamped.start))
+
+
+def _fields(text: pl.Series) -> pl.DataFrame:
+    """The parts of ``STAMP [PROCESS] ID FLAG MESSAGE``; all null where a line has another form.
+
+    Id and flag are null in a line that tells nothing of a message; ``completed`` stands in the place of the flag. Lines
+    are cut at blanks, since a pattern with so many groups takes four times as long.
+    """
+    widths = pl.Series([_PLAIN_WIDTH], dtype=pl.UInt32).new_from_index(0, len(text))
+    starts = widths + 1
+    others = (~text.str.contains(_PLAIN)).arg_true()
+    if len(others):
+        start = text.gather(others).str.extract_groups(_START).struct.rename_fields(["stamp", "process"])
+        stamp, process = (part.str.len_chars() for part in start.struct.unnest().get_columns())
+        widths, starts = widths.scatter(others, stamp), starts.scatter(others, stamp + 1 + process)
+    told = pl.DataFrame({"text": text, "width": widths, "start": starts}).select(
+        stamp=pl.when(pl.col("width").is_not_null()).then(pl.col("text").str.slice(0, pl.col("width"))),
+        rest=pl.col("text").str.slice(pl.col("start")),
+    )
+    parts = pl.col("rest").str.splitn(" ", 3).struct.rename_fields(["qid", "flag", "message"])
+    told = told.with_columns(is_told=pl.col("rest").str.contains(_OF_MESSAGE), parts=parts).unnest("parts")
+    is_flag = pl.col("is_told") & ~pl.col("flag").str.starts_with(_COMPLETED)
+    return told.select(
+        "stamp",
+        qid=pl.when("is_told").then("qid"),
+        flag=pl.when(is_flag).then("flag"),
+        completed=pl.when(pl.col("is_told") & ~is_flag).then(pl.lit(_COMPLETED)),
+        message=pl.when(is_flag).then("message").when(~pl.col("is_told")).then("rest"),
+    )
+
+
+def _message_ids(message: pl.Series) -> pl.Series:
+    """The message id of each arrival, null where there is none.
+
+    In nearly all lines it is the first ``id=`` behind two words or more, without a quote before it. Only others need
+    the pattern, which is slow.
+    """
+    parts = message.str.splitn(" id=", 2).struct.rename_fields(["before", "behind"]).struct.unnest()
+    is_plain = pl.col("before").str.contains('^[^ "]+ [^"]*$') & pl.col("behind").str.contains('^[^ "]')
+    odd = parts.select(pl.col("behind").is_not_null() & ~is_plain).to_series().arg_true()
+    found = parts["behind"].str.extract('^([^ "]+)')
+    return found.scatter(odd, message.gather(odd).str.extract(_MESSAGE_ID)) if len(odd) else found
 
 
 def _is_here() -> pl.Expr:

@@ -9,13 +9,13 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from coffer.kinds import KINDS
 from coffer.records.readers.account import EVENTS, UTC_MICROS, Account, Columns
 from coffer.records.readers.mail import handover
 from coffer.records.readers.mail.addresses import addressed
+from coffer.records.readers.mail.runs import numbers_of, seen_in_run
 from coffer.records.readers.port import MAX_OPEN
 
 
@@ -71,7 +71,8 @@ ROWS: Final[Columns] = {
 put into the queue anew. ``program``: under which name the mail system logs, null for its usual one. ``is_local``: it came from, or went to, a
 program of this very host. ``until``: when a delivery ended, if ``time`` does not say so. ``is_weak``: the id is one that its sender chose. Null
 where a line has none."""
-_KEY: Final = handover.KEY
+_KEY: Final = "epoch"
+"""Each message has a number of its own while it is settled. Columns of ``handover.KEY`` say the same, and cost several times more to join."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +118,13 @@ class Queue:
         messages = _messages(rows, self._forwards)
         again = handover.requeued(rows, messages, open_role=Role.OPEN)
         messages = handover.begun_before(messages, again)
-        attempts = rows.filter(pl.col("role") == Role.TO).join(messages, on=_KEY, how="left", maintain_order="left")
+        attempts = rows.filter(pl.col("role") == Role.TO)
+        attempts = attempts.join(messages.drop("host", "qid"), on=_KEY, how="left", maintain_order="left")
         attempts = self._without(attempts, handover.told_again(attempts, again, sent=SENT), "deferred")
         attempts, handed, aliases = self._hand_over(attempts, messages, rows, is_last=is_last)
         rows = pl.concat([rows, aliases])
         messages = messages.join(handed, on=_KEY, how="left").with_columns(waits=pl.col("waits").fill_null(value=False))
-        done = messages.filter(_is_done(self._seen, is_last=is_last)).select(*_KEY)
+        done = messages.filter(_is_done(self._seen, is_last=is_last)).select(_KEY)
         done = _with_oldest(done, messages, rows, self._rules.max_open)
         complete = attempts.join(done, on=_KEY, how="semi", maintain_order="left")
         kept = rows.join(done, on=_KEY, how="anti", maintain_order="left")
@@ -173,7 +175,7 @@ class Queue:
         links = attempts.filter(
             pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
         )
-        nothing = pl.DataFrame(schema={**{name: attempts.schema[name] for name in _KEY}, "waits": pl.Boolean})
+        nothing = pl.DataFrame(schema={_KEY: attempts.schema[_KEY], "waits": pl.Boolean})
         pairs = [handover.linked(links, messages, attempts)] if len(links) else []
         back = handover.given_back(attempts, messages, rows, open_role=Role.OPEN, sent=SENT)
         if len(back):
@@ -182,12 +184,12 @@ class Queue:
             return attempts, nothing, rows.head(0)
         found = pl.concat(pairs, how="diagonal")
         told = found.filter(pl.col("has_attempt")).unique("seq")
-        recipient = [*_KEY, "text", "orig"]
+        recipient = [_KEY, "text", "orig"]
         ended = told.group_by(recipient).agg(until_seq=pl.col("seq").max())
         earlier = attempts.join(told, on="seq", how="anti").join(ended, on=recipient, how="inner", nulls_equal=True)
         earlier = earlier.filter(pl.col("seq") < pl.col("until_seq"))
         waiting = found if is_last else found.filter(pl.col("has_attempt").is_null())
-        waits = nothing if is_last else waiting.select(*_KEY, waits=True).unique()
+        waits = nothing if is_last else waiting.select(_KEY, waits=True).unique()
         aliases = _carried(told, attempts, rows)
         attempts = self._without(attempts, told, "handed-over")
         return self._without(attempts, earlier, "deferred"), waits, aliases
@@ -203,7 +205,7 @@ class Queue:
         self._merge(notices, "bounce")
         order = ["seq"] if self._rules.is_in_order else ["time", "seq"]
         attempts = attempts.filter(~pl.col("is_notice")).sort(order).with_row_index("place")
-        is_latest = pl.col("place") == pl.col("place").max().over([*_KEY, "text", "orig"])
+        is_latest = pl.col("place") == pl.col("place").max().over([_KEY, "text", "orig"])
         earlier = attempts.filter(~is_latest)
         self._merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
         self._merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
@@ -220,7 +222,7 @@ class Queue:
             **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
             answered=pl.col("status") == SENT,
             last_stamp=pl.col("time" if self._rules.is_time_of_line else "until"),
-            event_id=pl.struct(*_KEY, "text", "orig").hash(),
+            event_id=pl.struct(_KEY, "text", "orig").hash(),
         )
 
     def _merge(self, attempts: pl.DataFrame, word: str) -> None:
@@ -234,31 +236,28 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
     """
     if not are_reused:
         return _with_repeats(rows)
-    rows = rows.sort("host", "qid", "seq")
-    role = rows["role"].to_numpy()
-    same = (rows["host"] == rows["host"].shift()) & (rows["qid"] == rows["qid"].shift())
+    order = rows.select("host", "qid", "seq").with_row_index("place").sort("host", "qid", "seq")
+    places = order["place"].to_numpy()
+    role = rows["role"].to_numpy()[places]
+    same = (order["host"] == order["host"].shift()) & (order["qid"] == order["qid"].shift())
     is_same = same.fill_null(value=False).to_numpy()
     before = np.concatenate((np.zeros(1, np.uint8), role[:-1]))[: len(role)]
     begins = (role == Role.OPEN) | (before == Role.REMOVED) | ~is_same
     is_id = role == Role.MESSAGE_ID
     again = is_id & is_same & np.isin(before, (Role.FROM, Role.TO))
     if again.any():
-        begins |= again & (_seen_in_run(is_id, begins) > 0)
+        begins |= again & (seen_in_run(is_id, begins) > 0)
     senders = np.flatnonzero(role == Role.FROM)
     run = np.cumsum(begins)
-    sender = rows["sender"].gather(pl.Series(senders, dtype=pl.UInt32))
+    sender = rows["sender"].gather(places[senders])
     is_other = (sender != sender.shift()).fill_null(value=False).to_numpy()
     is_other[1:] &= np.diff(run[senders]) == 0
     begins[senders[is_other]] = True
-    return rows.with_columns(epoch=pl.Series(np.cumsum(begins).astype(np.int64))).sort("seq")
-
-
-def _seen_in_run(marks: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """How many marks stand before each place in its run; runs begin where ``begins`` says."""
-    before: npt.NDArray[np.int64] = np.cumsum(marks) - marks
-    starts = np.flatnonzero(begins)
-    found: npt.NDArray[np.int64] = before - np.repeat(before[starts], np.diff(starts, append=len(marks)))
-    return found
+    epochs = np.empty(len(rows), np.int64)
+    epochs[places] = np.cumsum(begins)
+    rows = rows.with_columns(epoch=pl.Series(epochs))
+    # Only rows that stand for an alias are out of order.
+    return rows if rows["seq"].is_sorted() else rows[places].sort("seq")
 
 
 def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
@@ -266,17 +265,18 @@ def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
 
     An arrival ``REPEAT_GAP`` after the last delivery begins another message.
     """
-    rows = rows.with_columns(epoch=pl.lit(0, pl.Int64))
     is_weak = rows["is_weak"].fill_null(value=False)
     if not is_weak.any():
-        return rows
+        return rows.with_columns(epoch=numbers_of(rows, "host", "qid"))
     weak = rows.filter(is_weak).sort("host", "qid", "time", "seq")
     is_arrival = (pl.col("role") == Role.OPEN) & (pl.col("status").fill_null(0) != NOTICE)
     was_final = (pl.col("role").shift() == Role.TO) & pl.col("status").shift().is_in([SENT, FAILED])
     is_same = (pl.col("host") == pl.col("host").shift()) & (pl.col("qid") == pl.col("qid").shift())
     begins = is_arrival & was_final & is_same & (pl.col("time") - pl.col("time").shift() > REPEAT_GAP)
     weak = weak.with_columns(epoch=begins.fill_null(value=False).cum_sum().cast(pl.Int64))
-    return pl.concat([rows.filter(~is_weak), weak]).sort("seq", maintain_order=True)
+    rows = pl.concat([rows.filter(~is_weak).with_columns(epoch=pl.lit(0, pl.Int64)), weak])
+    rows = rows.sort("seq", maintain_order=True)
+    return rows.with_columns(epoch=numbers_of(rows, "host", "qid", "epoch"))
 
 
 def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -284,14 +284,14 @@ def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
     Alias lines tell how a list or redirected address became its recipients.
     """
-    aliases = rows.filter(pl.col("role") == Role.ALIAS).unique([*_KEY, "text"], keep="first", maintain_order=True)
+    aliases = rows.filter(pl.col("role") == Role.ALIAS).unique([_KEY, "text"], keep="first", maintain_order=True)
     if aliases.is_empty():
         return attempts
-    aliases = aliases.select(*_KEY, "text", written="orig")
+    aliases = aliases.select(_KEY, "text", written="orig")
     for _ in range(handover.MAX_HOPS):
         attempts = attempts.with_columns(at=pl.coalesce("orig", "text"))
         attempts = attempts.join(
-            aliases, left_on=[*_KEY, "at"], right_on=[*_KEY, "text"], how="left", maintain_order="left"
+            aliases, left_on=[_KEY, "at"], right_on=[_KEY, "text"], how="left", maintain_order="left"
         )
         attempts = attempts.with_columns(orig=pl.coalesce("written", "orig")).drop("at", "written")
     return attempts
@@ -322,9 +322,9 @@ def _copies(latest: pl.DataFrame) -> pl.DataFrame:
     special = latest.filter(is_special & pl.col("orig").is_not_null())
     if special.is_empty():
         return special
-    several = latest.join(special.select(*_KEY, "orig").unique(), on=[*_KEY, "orig"], how="semi", maintain_order="left")
+    several = latest.join(special.select(_KEY, "orig").unique(), on=[_KEY, "orig"], how="semi", maintain_order="left")
     several = several.filter(~pl.col("text").str.contains("@", literal=True) | is_special)
-    by = [*_KEY, "orig"]
+    by = [_KEY, "orig"]
     several = several.sort(pl.col("status") != SENT, is_special, "seq").with_columns(
         is_first=pl.int_range(pl.len()).over(by) == 0, is_special=is_special
     )
@@ -342,6 +342,7 @@ def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:
     began = (role == Role.OPEN) | (role == Role.MESSAGE_ID)
     attempt = role == Role.TO
     messages = rows.group_by(_KEY, maintain_order=True).agg(
+        pl.col("host", "qid").first(),
         first=pl.col("seq").min(),
         removed=pl.col("seq").filter(role == Role.REMOVED).max(),
         written_by=pl.col("sender").drop_nulls().first(),
@@ -361,7 +362,7 @@ def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:
     reckoned = (pl.col("attempted") - pl.duration(microseconds=pl.col("delay_us"))).dt.truncate("1s")
     from_system = (pl.col("written_by") == "") | pl.col("written_by").str.starts_with("double-bounce@")
     return messages.join(forwards.with_columns(is_forward=True), on=["host", "qid"], how="left").select(
-        *_KEY,
+        *handover.KEY,
         "first",
         "removed",
         "written_by",
@@ -384,8 +385,10 @@ def _is_done(seen: int, *, is_last: bool) -> pl.Expr:
 
 def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, max_open: int) -> pl.DataFrame:
     """With the oldest messages too, if more than ``max_open`` stay open: they are given as they stand."""
+    if len(rows) <= max_open:
+        return done
     waiting = messages.join(done, on=_KEY, how="anti").sort("first")
     waiting = waiting.join(rows.group_by(_KEY).len("rows"), on=_KEY, how="left", maintain_order="left")
     total = waiting["rows"].cast(pl.Int64).cum_sum()
     excess = int(np.searchsorted(total.to_numpy(), max(0, int(total[-1]) - max_open))) if len(total) else 0
-    return pl.concat([done, waiting.head(excess).select(*_KEY)]) if excess else done
+    return pl.concat([done, waiting.head(excess).select(_KEY)]) if excess else done

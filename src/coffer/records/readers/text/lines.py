@@ -91,15 +91,16 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
     As many of them as there are bytes cost a few passes over the bytes, and no row of a column. ``is_multiline``: those
     within quotes belong to a value and stay. A last line may have no end.
     """
-    if data and data.count(b"\n") + data.count(b"\r\n") == len(data):
-        return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=data.count(b"\n"))
-    has_tail = bool(data) and not data.endswith(b"\n")
-    is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
-    if not (is_edge_empty or b"\n\n" in data or b"\n\r\n" in data):
-        lines = data.count(b"\n") + has_tail
-        return Filled(data=data, numbers=first + np.arange(lines, dtype=np.int64), empty=0)
     view = np.frombuffer(data, np.uint8)
     is_end = view == _LF
+    count = int(np.count_nonzero(is_end))
+    if data and 2 * count >= len(data) and count + data.count(b"\r\n") == len(data):
+        return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=count)
+    has_tail = bool(data) and not data.endswith(b"\n")
+    is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
+    is_empty_within = (is_end[1:] & is_end[:-1]).any() or (b"\r" in data and b"\n\r\n" in data)
+    if not (is_edge_empty or is_empty_within):
+        return Filled(data=data, numbers=first + np.arange(count + has_tail, dtype=np.int64), empty=0)
     begins = np.concatenate((np.ones(1, np.bool_), is_end[:-1]))
     is_left_out = is_end & begins
     is_return = begins & (view == _CR)
@@ -128,7 +129,7 @@ def whole_lines(data: bytes, first: int) -> Lines:
     view = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(view == _LF)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
-    stops = ends - (np.append(view, np.uint8(0))[np.maximum(ends - 1, 0)] == _CR) * (ends > starts)
+    stops = ends - (view[np.maximum(ends - 1, 0)] == _CR) * (ends > starts) if b"\r" in data else ends
     text = slices(data, starts, stops)
     is_long = ends - starts > MAX_LINE_BYTES
     if not is_long.any():

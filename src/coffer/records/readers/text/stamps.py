@@ -23,10 +23,14 @@ _LEAP_CYCLE: Final = 9
 """29 February was at most eight years ago (1896 to 1904, 2096 to 2104)."""
 
 
-def parse_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed) -> Times:
-    """Stamps with a year, each distinct one once."""
+def parse_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed, years: "Years | None" = None) -> Times:
+    """Stamps with a year, each distinct one once.
+
+    ``years``: gives those without one the newest that they can have.
+    """
     distinct = stamps.unique()
-    times = parse_times(distinct.str.replace("Z$", "+00:00"), formats, feed.time_zone, feed.fold)
+    dated = distinct if years is None else years.add(distinct)
+    times = parse_times(dated.str.replace("Z$", "+00:00"), formats, feed.time_zone, feed.fold)
     table = pl.DataFrame([distinct.alias("stamp"), *times.columns()])
     read = pl.DataFrame({"stamp": stamps}).join(table, on="stamp", how="left", maintain_order="left", nulls_equal=True)
     return Times(start=read["start"], fault=read["fault"], is_ambiguous=read["is_ambiguous"])
@@ -62,9 +66,7 @@ class Years:
         if not is_classic.any():
             return stamps
         if self._year is None:
-            distinct = pl.DataFrame({"stamp": stamps.filter(is_classic).unique()})
-            table = distinct.with_columns(dated=self._newest(distinct["stamp"]))
-            dated = pl.DataFrame({"stamp": stamps}).join(table, on="stamp", how="left", maintain_order="left")["dated"]
+            dated = self._newest(stamps)
         else:
             years = np.zeros(len(stamps), np.int64)
             years[is_classic.to_numpy()] = self._counted(months.filter(is_classic).to_numpy())
