@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -253,6 +252,8 @@ def _ask(valid: _ValidReadings, at: I64, value: U64, digits: I64, home: HomePlan
 @lru_cache(maxsize=_ASKED)
 def _ask_one(digits: str, country: str) -> int:
     """The E.164 number, or 0 if the library finds none that can exist."""
+    import phonenumbers  # noqa: PLC0415 - tables answer most questions
+
     try:
         number = phonenumbers.parse(digits, country)
     except phonenumbers.NumberParseException:
@@ -269,6 +270,8 @@ def other_idd(country: str) -> str:
 
     A single prefix is in the table already.
     """
+    import phonenumbers  # noqa: PLC0415 - likewise
+
     meta = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
     pattern = (meta.international_prefix or "") if meta is not None else ""
     return "" if pattern.isdigit() else pattern

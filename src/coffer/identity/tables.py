@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,8 @@ from coffer.identity.validity import steps
 _LEADING: Final = 100_000
 _REST: Final = 10**MAX_DIGITS // _LEADING
 SEVERAL: Final = 0xFFFFFFFF
+
+_ALONE: Final = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -35,13 +38,18 @@ class NumberTables:
     plan_countries: npt.NDArray[np.uint16]
 
 
-@cache
 def number_tables(version: str) -> NumberTables:
-    """The tables by which a roster's version tells countries.
+    """The tables by which a roster's version tells countries. Threads that ask at once get the same, read once.
 
     Raises:
         Unavailable: that version is not here.
     """
+    with _ALONE:
+        return _read(version)
+
+
+@cache
+def _read(version: str) -> NumberTables:
     valid, plan = steps(), plans(version)
     edges = np.arange(_LEADING + 1, dtype=np.uint64) * np.uint64(_REST)
     first, last = edges[:-1], edges[1:] - np.uint64(1)

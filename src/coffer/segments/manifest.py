@@ -22,8 +22,9 @@ PAGE_BATCHES: Final = 32
 def format_manifest(rows: memoryview, core: SegmentCore) -> bytes:
     """The manifest file of sealed rows."""
     seg_id, size = core.seg_id, core.batch_rows * core.row_bytes
+    before = _before_batch(seg_id)
     entries = b"".join(
-        bytes(rows[start : start + 8]) + batch_hash(rows[start : start + size], seg_id=seg_id, index=index)
+        bytes(rows[start : start + 8]) + _batch_hash(before, index, rows[start : start + size])
         for index, start in enumerate(range(0, len(rows), size))
     )
     if core.version == 1:
@@ -36,7 +37,15 @@ def format_manifest(rows: memoryview, core: SegmentCore) -> bytes:
 
 def batch_hash(batch: memoryview | bytes, *, seg_id: bytes, index: int) -> bytes:
     """H(T("batch") || seg_id || u32 index || batch)."""
-    return wire.digest(wire.tag("batch"), seg_id, index.to_bytes(4, "big"), batch)  # type: ignore[arg-type]
+    return _batch_hash(_before_batch(seg_id), index, batch)
+
+
+def _before_batch(seg_id: bytes) -> bytes:
+    return wire.tag("batch") + seg_id
+
+
+def _batch_hash(before: bytes, index: int, batch: memoryview | bytes) -> bytes:
+    return wire.digest(before, index.to_bytes(4, "big"), batch)  # type: ignore[arg-type]
 
 
 def page_hash(page: bytes, *, seg_id: bytes, index: int) -> bytes:

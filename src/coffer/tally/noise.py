@@ -27,9 +27,7 @@ def noisy_hours(exact: pl.DataFrame, scale: float) -> pl.DataFrame:
     domain = product((day * 24 + hour for day in days for hour in range(24)), kinds, range(len(CLASSES)))
     grid = pl.DataFrame(list(domain), schema={"hour": pl.Int64, "kind": pl.UInt8, "class": pl.UInt8}, orient="row")
     full = grid.join(exact, on=["hour", "kind", "class"], how="left").with_columns(pl.col(*MEASURES).fill_null(0))
-    return full.with_columns(
-        pl.Series(name, _laplace(full[name], scale), dtype=pl.Int64) for name in MEASURES
-    )
+    return full.with_columns(pl.Series(name, _laplace(full[name], scale), dtype=pl.Int64) for name in MEASURES)
 
 
 def noisy_countries(exact: pl.DataFrame, scale: float, *, threshold: int) -> pl.DataFrame:
@@ -51,4 +49,6 @@ def _laplace(values: pl.Series, scale: float) -> list[int]:
         return []
     space = vector_domain(atom_domain(T="i64")), l1_distance(T="i64")
     mechanism = space >> then_laplace(scale=scale)
-    return list(mechanism(values.cast(pl.Int64).to_numpy(writable=True)))  # of a list, each value is looked at in Python
+    return list(
+        mechanism(values.cast(pl.Int64).to_numpy(writable=True))
+    )  # of a list, each value is looked at in Python

@@ -15,7 +15,6 @@ from typing import Final, NewType
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from coffer import wire
 from coffer.extras import require
@@ -121,6 +120,8 @@ def _threshold(scale: float) -> int:
 
 def format_table(frame: pl.DataFrame, epsilon: Decimal | None) -> bytes:
     """A Parquet file whose metadata says how it was released."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - needed only where tables are written or read
+
     table = frame.to_arrow()
     table = table.replace_schema_metadata(
         {"coffer.tally": "v1", "coffer.release": "exact" if epsilon is None else f"epsilon {epsilon}"}
@@ -132,6 +133,8 @@ def format_table(frame: pl.DataFrame, epsilon: Decimal | None) -> bytes:
 
 def parse_table(raw: bytes) -> pl.DataFrame:
     """The inverse of ``format_table``; callers prove the bytes against the log first."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
+
     frame = pl.from_arrow(pq.read_table(pa.BufferReader(raw)))
     assert isinstance(frame, pl.DataFrame)
     return frame

@@ -17,7 +17,6 @@ from typing import Final
 
 from coffer.disk import Disk
 from coffer.entropy import Entropy
-from coffer.identity.tables import number_tables
 from coffer.procedures.ingest.sealer import FLUSH_ROWS, ChunkCount, SealedGroup, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sealers import QUEUED, OnCount, OnTally
 from coffer.procedures.ingest.sources import Chunk
@@ -153,7 +152,6 @@ def sealer_threads(
     config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount, count: int
 ) -> Iterator[SealerThreads]:
     """``count`` threads that read and as many that seal. None works any more when the block is left."""
-    number_tables(config.roster.numbering)  # read once now, or each thread would read them
     pools = _Pools(
         reading=ThreadPoolExecutor(count, thread_name_prefix="coffer-reader"),
         sealing=ThreadPoolExecutor(count, thread_name_prefix="coffer-sealer"),

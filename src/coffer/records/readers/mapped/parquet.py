@@ -6,12 +6,11 @@ million times in a few bytes. Source: Apache Parquet, ``docs/formats/feed.md``.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
@@ -24,6 +23,9 @@ from coffer.records.readers.mapped.nested import Steps, kind_at, values_at
 from coffer.records.readers.mapped.typed import MAX_VALUE_BYTES, Texts, is_single, text_of, times_of
 from coffer.records.readers.port import Found, Piece
 from coffer.records.rejects import Reason, one_reject
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData
 
 MAX_FILE_BYTES: Final = 1 << 30
 """The whole file is held in memory, for its index stands at its end; a larger one is refused: write it in parts."""
@@ -85,6 +87,8 @@ class ParquetReader:
         return self._account.told()
 
     def _batches(self, file: int, data: bytes) -> None:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - every ingest reads this file
+
         row = 1
         try:
             source = pq.ParquetFile(pa.BufferReader(data))
@@ -133,7 +137,7 @@ class ParquetReader:
 _AS_TEXT: Final = "write the columns that the feed names as text, whole numbers or timestamps"
 
 
-def _verify_size(metadata: pq.FileMetaData, wanted: set[str], size: int) -> None:
+def _verify_size(metadata: "FileMetaData", wanted: set[str], size: int) -> None:
     """Refuse a file that unfolds to more than its size can honestly mean.
 
     Raises:
