@@ -5,6 +5,9 @@ It is guarded before it reads anything else, and Ctrl-C ends it cleanly even whi
 
 import os
 import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
 
 from coffer.guarded import guard
 
@@ -19,4 +22,19 @@ def main() -> None:
     except KeyboardInterrupt:
         print("coffer: stopped", file=sys.stderr)
         sys.exit(130)
-    run()
+    try:
+        run()
+    except SystemExit as stop:
+        if isinstance(stop.code, int) and threading.active_count() == 1:
+            leave(stop.code)
+        raise
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now. Taking all modules apart first, as Python does, takes up to a fifth of a second.
+
+    What must be done before is done already, by the blocks that were left. Outputs are flushed.
+    """
+    with suppress(OSError, ValueError):  # closed, or full: the code says how the command went
+        sys.stderr.flush()
+    os._exit(code)
