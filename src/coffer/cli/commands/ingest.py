@@ -4,19 +4,19 @@ import csv
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from coffer.cli.console import console, print_json, read_file, say, verify_absent
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import FileCount
-from coffer.procedures.ingest.run import IngestSummary, run_ingest
+from coffer.procedures.ingest.run import IngestSummary, Progress, run_ingest
 from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
@@ -72,15 +72,7 @@ def ingest(
     files = _without_empty(files)
     rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
     try:
-        with _progress() as bar:
-            task = bar.add_task("sealing", total=_size(files), records=0, rate=0)
-            total, started = 0, time.monotonic()
-
-            def on_progress(*, records: int, done_bytes: int) -> None:
-                nonlocal total
-                total += records
-                bar.update(task, advance=done_bytes, records=total, rate=total / (time.monotonic() - started))
-
+        with _progress(files) as on_progress:
             summary = run_ingest(
                 opened,
                 parsed,
@@ -149,16 +141,37 @@ def _text(feed: str) -> str:
         raise MalformedInput(f"{Path(feed).name}: not a feed file: not UTF-8") from None
 
 
-def _progress() -> Progress:
+@contextmanager
+def _progress(files: tuple[str, ...]) -> Iterator[Progress]:
+    """A bar on the terminal, if stderr is one."""
+    if not sys.stderr.isatty():
+        yield _unseen
+        return
+    from rich import progress as bars  # noqa: PLC0415 - what nobody sees is not read
+    from rich.console import Console  # noqa: PLC0415 - likewise
+
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("{task.fields[records]:,} records, {task.fields[rate]:,.0f}/s"),
-        TimeRemainingColumn(),
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TextColumn("{task.fields[records]:,} records, {task.fields[rate]:,.0f}/s"),
+        bars.TimeRemainingColumn(),
     )
-    return Progress(*columns, transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True))
+    with bars.Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task("sealing", total=_size(files), records=0, rate=0)
+        total, started = 0, time.monotonic()
+
+        def on_progress(*, records: int, done_bytes: int) -> None:
+            nonlocal total
+            total += records
+            bar.update(task, advance=done_bytes, records=total, rate=total / (time.monotonic() - started))
+
+        yield on_progress
+
+
+def _unseen(*, records: int, done_bytes: int) -> None:
+    """Progress that nobody sees."""
 
 
 class _RejectFile:
