@@ -185,7 +185,7 @@ class Disk:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most commands write few files
 
         with ThreadPoolExecutor(_SYNCING) as pool:
-            for _ in pool.map(self._sync_file, paths):
+            for _ in pool.map(self.sync_file, paths):
                 pass  # an error is raised here
 
     def _create(self, path: Path, *parts: bytes | memoryview, private: bool = True, is_synced: bool = True) -> None:
@@ -200,7 +200,8 @@ class Disk:
                 if is_synced:
                     os.fsync(descriptor)
 
-    def _sync_file(self, path: Path) -> None:
+    def sync_file(self, path: Path) -> None:
+        """Make one file durable."""
         with _failing(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
             try:

@@ -53,10 +53,9 @@ class FaultyDisk(Disk):
         self._tick(path.with_name(f"{path.name}.tmp-half"), whole[: len(whole) // 2])
         return super().stage(path, *parts, private=private, is_synced=is_synced)
 
-    def sync_files(self, paths):
-        for path in paths:
-            self._tick(path)
-        super().sync_files(paths)
+    def sync_file(self, path):
+        self._tick(path)
+        super().sync_file(path)
 
     def publish(self, renames):
         for temporary, path in renames:

@@ -27,8 +27,8 @@ from coffer.segments.header import SegmentCore
 from coffer.segments.rows import PackedRows
 from coffer.tally.exact import ExactCounts
 
-_SYNCING: Final = 2
-"""Segments whose files are made durable at once, beside the sealing."""
+_SYNCING: Final = 8
+"""Files that are made durable at once, beside the sealing: a disk takes what waits together in one turn."""
 
 
 class SealerThreads:
@@ -109,8 +109,7 @@ class SealerThreads:
     def _seal_group(self, core: SegmentCore, key: GroupKey, rows: list[PackedRows]) -> SealedGroup:
         """Seal one group. Another thread waits until the disk has its files."""
         made = self._sealer.seal_group(core, key, rows)
-        staged = [path for path, _ in made.staged]
-        self._syncing.append(self._pools.syncing.submit(self._disk.sync_files, staged))
+        self._syncing.extend(self._pools.syncing.submit(self._disk.sync_file, path) for path, _ in made.staged)
         return made
 
     def _collect_sealed(self) -> None:
