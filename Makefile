@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup demo test quick explore lint bench growth lock vectors man clean
+.PHONY: setup demo test quick explore lint peers bench growth lock vectors man clean
 
 setup: $(STAMP)
 
@@ -45,6 +45,8 @@ $(PEERS)/.made-from-lock: requirements-bench.lock
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --require-hashes --requirement requirements-bench.lock
 	touch $@
+
+peers: $(PEERS)/.made-from-lock
 
 bench: export PATH := $(PATH):$(CURDIR)/$(PEERS)/bin
 bench: setup $(PEERS)/.made-from-lock

@@ -2,8 +2,8 @@
 
     python bench/growth.py --peers-python PATH [--segments 10 100 1000 3000] [--entries 1000 10000 100000]
 
-Opening: a vault with one record of a person in each segment, in at most 1,000 of them, opened by a warm desk with three local custodians, log
-entries and evidence on disk; beside it the same records in ClickHouse (``chdb``), in as many parts, looked up by their
+Opening: a vault with one record of a person in each segment, in at most 1,000 of them, opened by a warm desk with three
+local custodians, log entries and evidence on disk; beside it the same records in ClickHouse (``chdb``), in as many parts, looked up by their
 number. Log: ``long_log.py``, beside SQLite with the same entries in a table. Each measurement is a process of its own,
 and the peers' are run by another interpreter, which has ``chdb``. Times are the least and the median of several, after
 one that does not count. ``bench/results.json`` keeps them under "growth".
@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from measuring import keep
+from measuring import RESULTS, keep, verify_peers
 
 HERE = Path(__file__).parent
 PERSON, OTHER = "+33612345678", "+33612345679"
@@ -228,13 +228,15 @@ def main() -> None:
     parser.add_argument("--entries", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--work", type=Path, default=HERE / "work")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where figures are kept (bench/results.json)")
     options = parser.parse_args()
+    verify_peers(options.peers_python, ["chdb"])
     options.work.mkdir(parents=True, exist_ok=True)
     rows = {
         "opening": opening_rows(options.segments, options.peers_python, options.times, options.work),
         "log": log_rows(options.entries, options.peers_python, options.times, options.work),
     }
-    keep("growth", rows)
+    keep("growth", rows, options.output)
 
 
 if __name__ == "__main__":

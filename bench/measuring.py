@@ -78,17 +78,24 @@ def rounded(cost: Cost) -> dict[str, float]:
     return {"seconds": round(cost.seconds, 4), "processor_s": round(cost.processor_s, 4), "peak_mib": round(cost.peak_mib)}
 
 
-def keep(section: str, value: object) -> None:
-    """Keep figures in ``results.json``, in the place of the section's older ones, with the machine they are of."""
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+def keep(section: str, value: object, path: Path = RESULTS) -> None:
+    """Keep figures in a file, in the place of the section's older ones, with the machine they are of."""
+    results = json.loads(path.read_text()) if path.exists() else {}
     machine = {"processor": processor(), "cores": os.cpu_count()}
-    RESULTS.write_text(json.dumps(results | {"machine": machine, section: value}, indent=1) + "\n")
+    path.write_text(json.dumps(results | {"machine": machine, section: value}, indent=1) + "\n")
 
 
-def kept(section: str) -> dict[str, object]:
+def kept(section: str, path: Path = RESULTS) -> dict[str, object]:
     """The figures of a section; empty if there are none."""
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = json.loads(path.read_text()) if path.exists() else {}
     return results.get(section, {})
+
+
+def verify_peers(python: str, modules: Iterable[str]) -> None:
+    """Stop now if the peers' interpreter lacks one of them."""
+    for module in modules:
+        if subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode:
+            sys.exit(f"{python}: no {module} there. make peers makes an environment with it: build/peers/bin/python")
 
 
 def processor() -> str:

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from time import sleep
 
-from measuring import Cost, keep, kept, measure, median, ratio, rounded
+from measuring import RESULTS, Cost, keep, kept, measure, median, ratio, rounded, verify_peers
 from rich.console import Console
 from rich.table import Table
 
@@ -117,20 +117,22 @@ def look_up(options: argparse.Namespace, data: Path) -> dict[str, dict[str, Cost
     for engine in options.peers:
         where = [str(data), str(options.work / engine), number]
         one, _, rows = timed_task(options.peers_python, "peers.py", engine, "one", *where)
-        print(f"{engine}: {rows:,} of the {expected:,} records of one number: it has them as they are written", flush=True)
+        print(f"{engine}: {rows:,} of the {expected:,} records of one number: the others are written in another way, and it normalises nothing", flush=True)
         count = timed_task(options.peers_python, "peers.py", engine, "count", *where)[0]
         theirs[engine] = {"one number, 30 days": one, "count by country, day, kind": count}
     return theirs
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=7_029_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, default=HERE / "work")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=7_029_000, help="how many are simulated in 30 days (7029000)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each engine has its turn (3)")
+    parser.add_argument("--work", type=Path, default=HERE / "work", help="folder of data, vault and databases")
     parser.add_argument("--peers", nargs="+", default=["clickhouse", "duckdb"], choices=["clickhouse", "duckdb"])
-    parser.add_argument("--peers-python", default=sys.executable)
+    parser.add_argument("--peers-python", default=sys.executable, help="interpreter that has them: see make peers")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where figures are kept (bench/results.json)")
     options = parser.parse_args()
+    verify_peers(options.peers_python, ({"clickhouse": "chdb", "duckdb": "duckdb"}[one] for one in options.peers))
     work = options.work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     clear(options)
@@ -166,7 +168,7 @@ def main() -> None:
         "row_bytes_per_record": round(sum(path.stat().st_size for path in segments) / options.records, 2),
         "tasks": tasks,
     }
-    keep("runs", kept("runs") | {str(options.records): run})
+    keep("runs", kept("runs", options.output) | {str(options.records): run}, options.output)
     show(tasks)
     clear(options)
 

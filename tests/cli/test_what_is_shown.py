@@ -9,6 +9,7 @@ import pytest
 
 from coffer.cli.main import run
 from coffer.disclosure.answer import answer_files
+from coffer_audit.cli import main as audit
 from world import feed
 
 HOSTILE = ["Theft [black on black] and everything[/]", "Theft [/bold] x", "a :smile: b", "[link=x]y[/link]", "\\[red]"]
@@ -89,12 +90,24 @@ def test_output_that_nobody_reads_or_no_disk_takes_is_no_traceback(world, progra
     ]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, "Traceback" in done.stderr) == (5, False)
+    assert (done.returncode, done.stderr) == (5, f"{program}: output: No space left on device\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([command[0], "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (5, f"{program}: output: No space left on device\n")
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (5, "")
+
+
+def test_ctrl_c_in_an_audit_is_a_clean_end(world, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("coffer_audit.cli.audit_vault", stop)
+    assert audit(["vault", str(world.vault.path)]) == 130
+    assert capsys.readouterr().err == "coffer-audit: stopped\n"
 
 
 def test_ctrl_c_while_the_program_is_read_is_a_clean_end():

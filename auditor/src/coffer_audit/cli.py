@@ -272,10 +272,23 @@ _COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code: 0 clean, 2 malformed, 3 not proven, 5 unavailable."""
     _prepare_outputs()
-    options = _build_parser().parse_args(argv)
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        print("coffer-audit: stopped", file=sys.stderr)
+        return 130
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        options = _build_parser().parse_args(argv)
+    except SystemExit as stop:  # after a help, or a wrong use
+        return _print("") or int(stop.code or 0)
     try:
         findings, report, lines = _COMMANDS[options.command](options)
-        print(json.dumps(report, indent=2) if options.json else "\n".join(map(_visible, lines)), flush=True)
+        text = json.dumps(report, indent=2) if options.json else "\n".join(map(_visible, lines))
+        if failed := _print(f"{text}\n"):
+            return failed
         if findings.violations:
             raise NotProven(
                 f"{options.command}: found {format_count(len(findings.violations), 'violation')}, expected none",
@@ -283,11 +296,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     except AuditError as error:
         return _tell(error)
-    except BrokenPipeError:  # the program that read the report has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Unavailable.exit_code
     except OSError as error:
         return _tell(Unavailable(f"{options.command}: found {type(error).__name__}, expected readable files"))
+    return 0
+
+
+def _print(text: str) -> int:
+    """Print on stdout and flush it; give the exit code if that fails, else 0."""
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that nothing is left to flush at the end
+        if isinstance(error, BrokenPipeError):  # the program that read the report has ended
+            return Unavailable.exit_code
+        return _tell(Unavailable(f"output: {error.strerror}"))
     return 0
 
 
