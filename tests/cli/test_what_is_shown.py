@@ -102,7 +102,7 @@ def test_output_that_nobody_reads_or_no_disk_takes_is_no_traceback(world, progra
 
 
 def test_ctrl_c_in_an_audit_is_a_clean_end(world, monkeypatch, capsys):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("coffer_audit.cli.audit_vault", stop)
