@@ -189,13 +189,14 @@ class Disk:
                 pass  # an error is raised here
 
     def _create(self, path: Path, *parts: bytes | memoryview, private: bool = True, is_synced: bool = True) -> None:
-        """A new file; durable when this returns, if it is synced."""
+        """A new file of these bytes; durable when this returns, if it is synced."""
         with _failing(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
             with os.fdopen(descriptor, "wb") as file:
                 for part in parts:
-                    done = _write_directly(descriptor, part) if len(part) >= _DIRECT_BYTES else 0
-                    file.write(part[done:])
+                    data = memoryview(part).cast("B")
+                    done = _write_directly(descriptor, data) if len(data) >= _DIRECT_BYTES else 0
+                    file.write(data[done:])
                     file.flush()  # what follows may go another way
                 if is_synced:
                     os.fsync(descriptor)
@@ -314,14 +315,14 @@ class Disk:
             os.close(descriptor)
 
 
-def _write_directly(descriptor: int, part: bytes | memoryview) -> int:
-    """Append the beginning of a part without a copy in the page cache; how many bytes.
+def _write_directly(descriptor: int, data: memoryview) -> int:
+    """Append the beginning of some bytes without a copy in the page cache; how many bytes.
 
     What will not be read soon would push out there what others read, and it must be on the disk soon anyway. A file
     system that cannot takes nothing, and so does memory that is not aligned.
     """
     flags, done = fcntl.fcntl(descriptor, fcntl.F_GETFL), 0
-    with memoryview(part) as data, suppress(OSError):  # an error of the disk shows again when the rest is written
+    with suppress(OSError):  # an error of the disk shows again when the rest is written
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | _DIRECT)
         try:
             while done < len(data):

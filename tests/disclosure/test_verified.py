@@ -224,3 +224,11 @@ def test_device_columns_are_there_only_where_a_segment_keeps_them(golden, device
 def test_twelve_records_as_json(golden):
     assert format_json(golden) == (GOLDEN / "records.json").read_bytes()
     assert json.loads(format_json(replace(golden, draw=None)))["log"]["draw"] is None
+
+
+@pytest.mark.parametrize("change", ["empty", "cut", "other"])
+def test_evidence_of_rows_that_is_not_of_the_cells_segments_is_not_disclosed(answer, change):
+    whole = answer["evidence/segments"]
+    changed = {"empty": b"", "cut": whole[:-1], "other": bytes([whole[0] ^ 1]) + whole[1:]}[change]
+    with pytest.raises((NotProven, MalformedInput), match="evidence/segments"):
+        verify_disclosure(answer | {"evidence/segments": changed})

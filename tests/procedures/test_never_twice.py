@@ -3,13 +3,17 @@
 import gzip
 import os
 import shutil
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from coffer.errors import MalformedInput, NotProven
+from coffer.procedures.ingest.prints import Printer
+from coffer.procedures.ingest.sources import Content, Run
 from coffer.records.feed import parse_feed
-from coffer.vault.memory import MAX_LINES, MemoryKey, Remembered
+from coffer.vault.memory import MAX_LINES, Cost, MemoryKey, Remembered
 from coffer_audit.cli import main as audit
 from world import feed
 
@@ -437,3 +441,16 @@ def test_size_of_the_memory_tells_no_number_of_files_and_no_name_is_in_it(world)
     with pytest.raises(NotProven, match="another vault's"):
         MemoryKey(key._secret, "another.example/vault").unseal(key.seal([one], os.urandom), "x")
     assert b"Master" not in key.seal([one], os.urandom)
+
+
+def test_fingerprints_end_with_the_ingest_that_wanted_them(world):
+    """Ctrl-C while thousands of them are made: nobody waits for the others."""
+    printer = Printer(world.vault.memory_key(), Cost(memory_kib=1_024))
+    content = Content(hash=bytes(32), size=9, lines=1, is_torn=False, marks={})
+    parts = [(content, Run(start=0, end=9, first_line=1, is_known=False))] * 3
+    with printer.stopping():
+        assert len({one.whole for one in printer.prints_of(parts, os.urandom)}) == 3, "each has a salt of its own"
+    with suppress(KeyboardInterrupt), printer.stopping():
+        raise KeyboardInterrupt
+    with pytest.raises(CancelledError, match=r"^$"):
+        printer.prints_of(parts, os.urandom)

@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import sys
 import time
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -93,8 +94,9 @@ def prepare_outputs() -> None:
 
 
 def say(message: str) -> None:
-    """A line for people, on stderr."""
-    click.echo(f"coffer: {visible(message)}", err=True)
+    """A line for people, on stderr. If that takes nothing, the exit code still says how the command went."""
+    with suppress(OSError):
+        click.echo(f"coffer: {visible(message)}", err=True)
 
 
 def tell(line: str) -> None:

@@ -4,10 +4,10 @@ A file costs an answer more than its bytes do: it is created, synced, listed and
 segments' evidence are joined, each part behind its key. Source: ``docs/formats/answer.md``, "Joined files".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from coffer import wire
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, NotProven
 
 
 def join_parts(parts: Mapping[bytes, bytes]) -> bytes:
@@ -28,3 +28,15 @@ def split_parts(raw: bytes, key_bytes: int, place: str) -> Iterator[tuple[bytes,
             raise MalformedInput(f"{place}: byte {at}: a key that is not above the one before")
         yield key, cursor.lp()
         last = key
+
+
+def verify_keys(raw: bytes, keys: Collection[bytes], place: str) -> None:
+    """Prove that the parts are those of these keys, all of one length. The parts themselves are not looked at.
+
+    Raises:
+        MalformedInput: as ``split_parts``.
+        NotProven: there are others, or one is missing.
+    """
+    key_bytes = len(next(iter(keys), b"?"))
+    if {key for key, _ in split_parts(raw, key_bytes, place)} != set(keys):
+        raise NotProven(f"{place}: other parts than those of the cells")

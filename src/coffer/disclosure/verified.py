@@ -23,7 +23,7 @@ from coffer.disclosure.answer import (
     result_commitment,
 )
 from coffer.disclosure.claims import ANSWER_KEYS, CELL_KEYS, index_of, typed
-from coffer.disclosure.joined import split_parts
+from coffer.disclosure.joined import split_parts, verify_keys
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
@@ -48,6 +48,7 @@ ANSWER_PATH: Final = re.compile(
 """Every path that an answer may hold. Other files in its folder are no part of the answer."""
 STATUSES: Final = ("complete", "no records", "unconfirmed")
 _ENTRIES: Final = "evidence/entries"
+_SEGMENTS: Final = "evidence/segments"
 _INDEX_BYTES: Final = 8
 
 
@@ -105,7 +106,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
     D2: every entry is in the log under that checkpoint, and State accepts intent, draw and close.
     D3: the note is the intent's; its requester signed it, and so did custodians that satisfy the rule of every subject.
     D4: ``records.csv`` and ``superseded.csv`` hash to the result in the close entry.
-    D5: ``answer.json`` agrees with the entries.
+    D5: ``answer.json`` agrees with the entries, and the evidence of rows is of its cells' segments.
 
     ``pins``: the log that it must be; None accepts the log that the answer names.
 
@@ -115,7 +116,6 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
         Refused: there are too few countersignatures.
     """
     contents = _Files(files)
-    contents["evidence/segments"]  # that it is there: an auditor reads it, and rows are not recomputed here
     own = _parse_pins(contents)
     if pins is not None and pins != own:
         raise NotProven(
@@ -138,6 +138,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
     rows, superseded, devices = _verify_records(contents, authorization, close, answer)
     before = superseded_before(state, opening.index)
     cells = _parse_cells(answer, segments, before, len(authorization.terms.subjects))
+    verify_keys(contents[_SEGMENTS], [bytes.fromhex(cell.segment) for cell in cells], _SEGMENTS)
     batches = _verify_superseded(answer, cells, before, superseded)
     drawn = opening.draw.records if opening.draw is not None else 0
     custodians = _verify_outcome(answer, cells, close, roster, drawn)

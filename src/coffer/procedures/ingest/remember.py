@@ -6,15 +6,14 @@ Step 1 of ``docs/procedures/ingest.md``. No I/O, but the slow fingerprints are c
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import Final
 
 from coffer.ledger.entries import BatchId
+from coffer.procedures.ingest.prints import Printer, Prints, hash_before
 from coffer.procedures.ingest.sources import Content, Run
-from coffer.vault.memory import SALT_BYTES, Cost, MemoryKey, Remembered, rounded
+from coffer.vault.memory import Remembered, rounded
 
 TRIED: Final = 64
 """Fingerprints compared for one file: so many of its own name, and as many of other names of its feed.
@@ -26,8 +25,6 @@ OTHERS_KIB: Final = 64 * 65_536
 
 Beyond it a renamed file counts as new, and its days cause a warning.
 """
-_AT_ONCE: Final = 2
-"""Fingerprints made side by side, of up to 64 MiB each."""
 _CHAIN_BYTES: Final = 8
 NO_INODE: Final = (0, 0)
 """The inode of standard input, which has no name either."""
@@ -69,18 +66,6 @@ class File:
     skip_lines: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _New:
-    """A new part of a file, with the fingerprints of what ends where it ends and where it begins."""
-
-    file: File
-    known: Known
-    run: Run
-    salt: bytes
-    print: int
-    before: int
-
-
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     """A place up to which a file may be known.
@@ -102,14 +87,13 @@ class Memory:
     ``lines``: those that count. ``ignored``: with ``--new``, files are not compared with the memory.
     """
 
-    key: MemoryKey
+    printer: Printer
     feed: str
     lines: Sequence[Remembered]
-    cost: Cost
     entropy: Callable[[int], bytes]
     ignored: bool = False
     _here: list[tuple[File, Known]] = field(default_factory=list)
-    _new_parts: "list[_New] | None" = None
+    _prints: list[Prints] | None = None
     _left_kib: int = OTHERS_KIB
     _places: set[int] = field(default_factory=set)
     _by_name: defaultdict[bytes, list[Remembered]] = field(default_factory=lambda: defaultdict(list))
@@ -135,7 +119,7 @@ class Memory:
 
     def recognise(self, file: File) -> Known:
         """The parts of a file that are sealed already, or were read earlier in this ingest."""
-        name = self.key.name(file.name)
+        name = self.printer.key.name(file.name)
         here = self._earlier(file)
         least = here.end if here is not None else -1
         remembered = next((one for one in self._candidates(file, name, least) if self._fits(one, file.content)), None)
@@ -156,45 +140,36 @@ class Memory:
         These are the old lines whose days can still be ingested, and a line for each new part of a file.
         """
         kept = [line for line in self.lines if line.last_day >= first_day]
-        return [*kept, *(self._line(new, batch, last_day) for new in self.fingerprints())]
+        new = zip(self._new_parts(), self.fingerprints(), strict=True)
+        return [*kept, *(self._line(part, prints, batch, last_day) for part, prints in new)]
 
-    def fingerprints(self) -> list["_New"]:
-        """The fingerprints of all new parts of files.
+    def fingerprints(self) -> list[Prints]:
+        """The fingerprints of all new parts of files, made once. An ingest has them made beside sealing."""
+        if self._prints is None:
+            parts = [(file.content, run) for file, _, run in self._new_parts()]
+            self._prints = self.printer.prints_of(parts, self.entropy)
+        return self._prints
 
-        They are made once, several at a time. Each takes up to 0.1 s, so an ingest has them made beside sealing.
-        """
-        if self._new_parts is None:
-            new = [(file, known, run) for file, known in self._here for run in known.runs if not run.is_known]
-            salts = [self.entropy(SALT_BYTES) for _ in new]
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                self._new_parts = list(pool.map(self._printed, new, salts))
-        return self._new_parts
+    def _new_parts(self) -> list[tuple[File, Known, Run]]:
+        return [(file, known, run) for file, known in self._here for run in known.runs if not run.is_known]
 
-    def _printed(self, part: tuple[File, Known, Run], salt: bytes) -> "_New":
+    def _line(self, part: tuple[File, Known, Run], prints: Prints, batch: BatchId, last_day: dt.date) -> Remembered:
         file, known, run = part
-        print_of = partial(self._print, content=file.content, salt=salt)
-        before = print_of(run.start) if run.start else 0
-        return _New(file=file, known=known, run=run, salt=salt, print=print_of(run.end), before=before)
-
-    def _print(self, place: int, *, content: Content, salt: bytes) -> int:
-        return self.key.print(_digest(content, place), salt, self.cost.memory_kib)
-
-    def _line(self, new: "_New", batch: BatchId, last_day: dt.date) -> Remembered:
-        file, run, content = new.file, new.run, new.file.content
+        content = file.content
         is_end = run.end == content.size
         return Remembered(
             batch=batch,
             feed=self.feed,
-            chain=new.known.chain,
-            name=self.key.name(file.name),
+            chain=known.chain,
+            name=self.printer.key.name(file.name),
             start=run.start,
             end=run.end if file.can_go_on else rounded(run.end),
             is_torn=is_end and content.is_torn,
             is_whole=not file.can_go_on,
-            salt=new.salt,
-            memory_kib=self.cost.memory_kib,
-            print=new.print,
-            before=new.before,
+            salt=prints.salt,
+            memory_kib=self.printer.cost.memory_kib,
+            print=prints.whole,
+            before=prints.before,
             inode=file.inode,
             last_day=last_day,
         )
@@ -224,10 +199,10 @@ class Memory:
                 yield _Candidate(line.chain, line.end if file.can_go_on else file.content.size, line.is_torn, line)
 
     def _fits(self, one: _Candidate, content: Content) -> bool:
-        digest = _digest(content, one.end)
+        digest = hash_before(content, one.end)
         if one.line is None:
             return digest == one.hash
-        return self.key.print(digest, one.line.salt, one.line.memory_kib) == one.line.print
+        return self.printer.key.print(digest, one.line.salt, one.line.memory_kib) == one.line.print
 
     def _known(self, file: File, candidate: _Candidate, here: _Candidate | None) -> Known:
         """The known parts of a file whose content before ``candidate.end`` did not change.
@@ -279,8 +254,8 @@ class Memory:
                 return True
             key = (place, id(line))
             if key not in fitting:
-                fitting[key] = len(fitting) < TRIED and wanted == self.key.print(
-                    _digest(content, place), line.salt, line.memory_kib
+                fitting[key] = len(fitting) < TRIED and wanted == self.printer.key.print(
+                    hash_before(content, place), line.salt, line.memory_kib
                 )
             return fitting[key]
 
@@ -351,18 +326,6 @@ def _places_of(end: int, *, is_torn: bool) -> set[int]:
     If its last line was torn, the places after a line end of one or two bytes belong to them.
     """
     return {end, end + 1, end + 2} if is_torn else {end}
-
-
-def _digest(content: Content, place: int) -> bytes:
-    """SHA-256 of all content before a place.
-
-    The place has a mark, or is the beginning of the line that reaches a mark.
-    """
-    if place == content.size:
-        return content.hash
-    if place in content.marks:
-        return content.marks[place].hash
-    return next(mark.line_hash for mark in content.marks.values() if mark.line_start == place)
 
 
 def _is_comparable(line: Remembered, file: File) -> bool:

@@ -28,6 +28,7 @@ from coffer.procedures.ingest.decide import (
 from coffer.procedures.ingest.fused import is_fused
 from coffer.procedures.ingest.holders import living_epoch_keys
 from coffer.procedures.ingest.noting import Noting
+from coffer.procedures.ingest.prints import Printer
 from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
 from coffer.procedures.ingest.remember import File, Known, Memory
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
@@ -142,7 +143,7 @@ class _Batch:
         last_day = max((line.day for line in self.lines), default=now.date())
         first_day = accepted_window(self.state, now).earliest.date()
         lines = self.memory.learnt(self.id, last_day, first_day)
-        return self.memory.key.seal(lines, self.memory.entropy)
+        return self.memory.printer.key.seal(lines, self.memory.entropy)
 
     def log(self, files: Sequence[FileCount], tally: bytes | None) -> list[int]:
         """Step 8: log the entries, which makes the batch exist; returns their indexes."""
@@ -200,11 +201,11 @@ def run_ingest(
         no_index = vault.no_index()
         late = tuple(verify_receipted(state, vault.outside.clock(), vault.policy()))
         require_noise(state.roster.epsilon)
+        printer = Printer(vault.memory_key(), Cost.of(len(opened), vault.outside.costs.prints))
         memory = Memory(
-            key=vault.memory_key(),
+            printer=printer,
             feed=feed.name,
             lines=vault.remembered(state),
-            cost=Cost.of(len(opened), vault.outside.costs.prints),
             entropy=vault.outside.entropy,
             ignored=as_new,
         )
@@ -218,7 +219,7 @@ def run_ingest(
             is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
             readers = InOrder(accepted_window(state, now))
-            with _sealers(batch, now, opened, workers if is_large else 1, on_count) as sealers:
+            with _sealers(batch, now, opened, workers if is_large else 1, on_count) as sealers, printer.stopping():
                 _read(opened, files, batch, readers, sealers)
                 if all(file.is_known for file in files):
                     noting.tell(KNOWN, files)
