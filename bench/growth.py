@@ -69,7 +69,10 @@ def records_in(segments: int) -> int:
 
 
 def write_batches(folder: Path, segments: int) -> None:
-    """One file an ingest: a line a day, with one record of the person, or of somebody else once there are enough."""
+    """One file an ingest: a line a day, each with one record.
+
+    It is of the person, or of somebody else once there are enough.
+    """
     days, batches = days_and_batches(segments)
     for batch in range(batches):
         caller = PERSON if days * batch < records_in(segments) else OTHER

@@ -40,7 +40,7 @@ LOADED = {
     "countersign": {"coffer.custodian"},
     "disclose": {"lxml"},
     "epoch": {"coffer.custodian"},
-    "ingest": {*COLUMNS, "rich", "coffer.records.readers"},
+    "ingest": {"numpy", "polars", "pyarrow", "coffer.records.readers"},
     "init": {"coffer.custodian"},
     "lock": {"coffer.agent"},
     "open": {"coffer.custodian"},

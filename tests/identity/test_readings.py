@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import phonenumbers
 import pytest
 
 from coffer.identity import readings
@@ -146,8 +147,8 @@ def test_an_address_of_a_mail_stays_an_address():
 def test_the_library_is_asked_once_a_distinct_value_and_remembered_within_bounds(monkeypatch):
     """Carrier codes are the library's matter; a file of one number a million times must not cost a million calls."""
     calls = []
-    original = readings.phonenumbers.parse
-    monkeypatch.setattr(readings.phonenumbers, "parse", lambda *args: calls.append(args) or original(*args))
+    original = phonenumbers.parse
+    monkeypatch.setattr(phonenumbers, "parse", lambda *args: calls.append(args) or original(*args))
     readings._ask_one.cache_clear()
     habits = Habits(home=home_plan("BR", "test"))
     rules = IdentityRules(habits=habits, local_identities=False)

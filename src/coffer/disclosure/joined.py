@@ -31,7 +31,9 @@ def split_parts(raw: bytes, key_bytes: int, place: str) -> Iterator[tuple[bytes,
 
 
 def verify_keys(raw: bytes, keys: Collection[bytes], place: str) -> None:
-    """Prove that the parts are those of these keys, all of one length. The parts themselves are not looked at.
+    """Prove that the parts are those of these keys, all of one length.
+
+    The parts themselves are not looked at.
 
     Raises:
         MalformedInput: as ``split_parts``.

@@ -39,7 +39,9 @@ class NumberTables:
 
 
 def number_tables(version: str) -> NumberTables:
-    """The tables by which a roster's version tells countries. Threads that ask at once get the same, read once.
+    """The tables by which a roster's version tells countries.
+
+    Threads that ask at once get the same, read once.
 
     Raises:
         Unavailable: that version is not here.

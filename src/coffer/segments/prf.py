@@ -73,7 +73,7 @@ def reference_partial(key: Secret, sid: bytes, *, lane: int, kind: int, rank: in
 
 
 def reference_partials(key: Secret, sids: Sequence[bytes], ranks: Sequence[int], *, lane: int, kind: int) -> bytes:
-    """p_c of rows one after the other, as ``reference_partial``; the cipher is set up once for all of them."""
+    """p_c of rows one after the other, as ``reference_partial``. The cipher is set up once."""
     empty, partials = CMAC(AES256(key.unsafe_bytes())), []
     for sid, rank in zip(sids, ranks, strict=True):
         mac = empty.copy()

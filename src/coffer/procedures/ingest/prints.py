@@ -1,4 +1,7 @@
-"""The slow fingerprints of new parts of files, made side by side and stopped when nobody wants them any more."""
+"""The slow fingerprints of new parts of files.
+
+They are made side by side, and no further when nobody wants them any more.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -15,7 +18,10 @@ _AT_ONCE: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prints:
-    """The fingerprints of what ends where a part ends (``whole``) and where it begins (``before``; 0 at the start)."""
+    """The fingerprints of one part of a file.
+
+    ``whole``: of all that stands before the part's end. ``before``: before its beginning; 0 at the start of the file.
+    """
 
     salt: bytes
     whole: int

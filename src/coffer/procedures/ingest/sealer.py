@@ -242,9 +242,9 @@ class Sealer:
         self._made += made
 
     def seal_group(self, core: SegmentCore, key: GroupKey, parts: list[PackedRows]) -> SealedGroup:
-        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files, which are still to be synced.
+        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files.
 
-        Several threads may do so at once.
+        They are still to be synced. Several threads may do so at once.
         """
         config = self._config
         rows = concat_rows(parts)

@@ -95,9 +95,9 @@ class SealerThreads:
         return groups
 
     def _seal(self) -> None:
-        """Begin to seal all rows that are held, the largest group first: no thread begins it when the others are done.
+        """Begin to seal all rows that are held.
 
-        What was begun before is finished first, so that rows are held twice at most.
+        The largest group comes first, so that no thread begins it when the others are done. What was begun before is finished first, so that rows are held twice at most.
         """
         self._collect_all()
         self._collect_sealed()
@@ -139,7 +139,10 @@ class SealerThreads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pools:
-    """Threads by what they do. A pool of each: else reading, and with it the tally, would wait behind all sealing."""
+    """Threads by what they do.
+
+    Reading has a pool of its own, or it would wait behind all sealing, and the tally with it.
+    """
 
     reading: ThreadPoolExecutor
     sealing: ThreadPoolExecutor
