@@ -1,8 +1,8 @@
 """Which reading of dialled digits is taken: exactly one that can exist, or none. Each wrong value has a twin that differs in one thing and is taken."""
 
 import numpy as np
-import pyarrow as pa
 import phonenumbers
+import pyarrow as pa
 import pytest
 
 from coffer.identity import readings

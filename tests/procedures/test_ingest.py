@@ -243,7 +243,8 @@ def test_every_staged_file_is_on_the_disk_before_it_has_its_name(world, monkeypa
         staged.extend(path for share in shares for path, _ in share.staged)
         if kind is not ManySealers:  # a process of its own has synced its files itself
             inodes = {path.stat().st_ino for path in staged}
-            assert inodes and inodes <= synced
+            assert inodes
+            assert inodes <= synced
         return shares
 
     monkeypatch.setattr(os, "fsync", note)

@@ -33,7 +33,8 @@ def main() -> None:
 def leave(code: int) -> NoReturn:
     """End the process now.
 
-    Taking all modules apart first, as Python does, takes up to a fifth of a second. What must be done before is done already, by the blocks that were left. Outputs are flushed.
+    Taking all modules apart first, as Python does, takes up to a fifth of a second. What must be done before is
+    done already, by the blocks that were left. Outputs are flushed.
     """
     with suppress(OSError, ValueError):  # closed, or full: the code says how the command went
         sys.stderr.flush()

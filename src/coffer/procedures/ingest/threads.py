@@ -97,7 +97,8 @@ class SealerThreads:
     def _seal(self) -> None:
         """Begin to seal all rows that are held.
 
-        The largest group comes first, so that no thread begins it when the others are done. What was begun before is finished first, so that rows are held twice at most.
+        The largest group comes first, so that no thread begins it when the others are done. What was begun
+        before is finished first, so that rows are held twice at most.
         """
         self._collect_all()
         self._collect_sealed()
