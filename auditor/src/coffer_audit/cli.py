@@ -282,8 +282,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     try:
         options = _build_parser().parse_args(argv)
-    except SystemExit as stop:  # after a help, or a wrong use
-        return _print("") or int(stop.code or 0)
+    except SystemExit:  # after a help, or a wrong use
+        if failed := _print(""):
+            return failed
+        raise
     try:
         findings, report, lines = _COMMANDS[options.command](options)
         text = json.dumps(report, indent=2) if options.json else "\n".join(map(_visible, lines))
