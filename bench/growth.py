@@ -131,8 +131,8 @@ def open_clickhouse(folder: Path, segments: int, times: int) -> dict[str, float]
     assert int(parts) == segments, f"{int(parts)} parts, expected {segments}"
 
     def act(_: int) -> None:
-        found = lines_of(chdb, f"SELECT * FROM bench.side WHERE subject = '{PERSON}' ORDER BY start")
-        assert found == records_in(segments), f"{found} rows, expected {records_in(segments)}"
+        rows = lines_of(chdb, f"SELECT * FROM bench.side WHERE subject = '{PERSON}' ORDER BY start")
+        assert rows == records_in(segments), f"{rows} rows, expected {records_in(segments)}"
 
     return measured(act, times)
 

@@ -90,6 +90,14 @@ def fail(act, world, disk):
         assert re.search(r"^$|No space left on device", said)
 
 
+def verify_nothing_is_left(world, capsys):
+    """The files of segments are those of the log, nothing is staged, and the auditor finds nothing."""
+    on_disk = {path.stem for path in (world.vault.path / "segments").rglob("*") if path.is_file()}
+    assert on_disk == {seg_id.hex() for seg_id in world.state().segments}
+    assert not list(world.vault.path.rglob("*.tmp-*"))
+    assert is_clean(world), capsys.readouterr().out
+
+
 def count_operations(template, tmp_path, act):
     disk = FaultyDisk(None, Mode.ERROR)
     world = copy_of(template, tmp_path / "count", disk)
@@ -108,15 +116,12 @@ def test_an_ingest_that_fails_anywhere_leaves_every_row_in_exactly_one_segment(t
         fail(ingest, world, disk)
         again = world.reopen()
         summary = ingest(again)
-        state = again.state()
+        batches = again.state().batches
         assert [(file.read, file.kept + file.duplicate) in {(11, 10), (11, 11)} for file in summary.files] == [True]
-        assert len(state.batches) == 2, f"operation {n}: the rows are in {len(state.batches) - 1} batches"
+        assert len(batches) == 2, f"operation {n}: the rows are in {len(batches) - 1} batches"
         assert total_of(again) == 11
         assert ingest(again).entries == (), f"operation {n}: the memory does not say what the log says"
-        on_disk = {path.stem for path in (again.vault.path / "segments").rglob("*") if path.is_file()}
-        assert on_disk == {seg_id.hex() for seg_id in state.segments}
-        assert not list(again.vault.path.rglob("*.tmp-*"))
-        assert is_clean(again), capsys.readouterr().out
+        verify_nothing_is_left(again, capsys)
         shutil.rmtree(tmp_path / f"{n}")
 
 
@@ -147,11 +152,7 @@ def test_threads_whose_disk_fails_anywhere_leave_every_row_in_exactly_one_segmen
         files = ingest_by_threads(again).files
         assert {(file.read, file.kept + file.duplicate) for file in files} == {(3, 3)}
         assert total_of(again) == 10
-        state = again.state()
-        on_disk = {path.stem for path in (again.vault.path / "segments").rglob("*") if path.is_file()}
-        assert on_disk == {seg_id.hex() for seg_id in state.segments}
-        assert not list(again.vault.path.rglob("*.tmp-*"))
-        assert is_clean(again), capsys.readouterr().out
+        verify_nothing_is_left(again, capsys)
         shutil.rmtree(tmp_path / f"{n}")
 
 

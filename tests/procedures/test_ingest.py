@@ -200,13 +200,18 @@ def test_a_sealer_that_died_while_it_had_nothing_to_do_is_an_error_and_loses_not
     assert run(world, [path], workers=2).files[0].kept == 500
 
 
-@pytest.mark.parametrize("kind", [OneSealer, ManySealers, SealerThreads])
-def test_an_ingest_that_fails_at_its_end_leaves_nothing_on_the_disk(world, monkeypatch, kind):
+def sealed_by(kind, monkeypatch):
+    """However small an ingest is, this kind of sealers does it."""
     if kind is SealerThreads and kernels.lines is None:
         pytest.skip("no kernels here: no threads")
     if kind is ManySealers:
         in_processes(monkeypatch)
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
+
+
+@pytest.mark.parametrize("kind", [OneSealer, ManySealers, SealerThreads])
+def test_an_ingest_that_fails_at_its_end_leaves_nothing_on_the_disk(world, monkeypatch, kind):
+    sealed_by(kind, monkeypatch)
     path, finish = world.path / "a.csv", kind.finish
     path.write_text(LINES)
 
@@ -224,11 +229,7 @@ def test_an_ingest_that_fails_at_its_end_leaves_nothing_on_the_disk(world, monke
 
 @pytest.mark.parametrize("kind", [OneSealer, ManySealers, SealerThreads])
 def test_every_staged_file_is_on_the_disk_before_it_has_its_name(world, monkeypatch, kind):
-    if kind is SealerThreads and kernels.lines is None:
-        pytest.skip("no kernels here: no threads")
-    if kind is ManySealers:
-        in_processes(monkeypatch)
-    monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
+    sealed_by(kind, monkeypatch)
     synced, finish = set(), kind.finish
     honest = os.fsync
 

@@ -16,7 +16,7 @@ CHUNK = 64
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     monkeypatch.setattr(sources, "CHUNK_BYTES", CHUNK)
-    monkeypatch.setattr(sources, "_SCANNED_BYTES", 16)
+    monkeypatch.setattr(sources, "_CACHED_BYTES", 16)
 
 
 @given(

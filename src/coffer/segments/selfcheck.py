@@ -88,7 +88,7 @@ def _first_places(labels: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]
     low, high = np.zeros(len(wanted), np.int64), np.full(len(wanted), len(labels), np.int64)
     turned = wanted.byteswap()
     while (low < high).any():
-        middle = (low + high) // 2
-        is_before = (low < high) & (labels[np.minimum(middle, len(labels) - 1)].byteswap() < turned)
-        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, np.where(low < high, middle, high))
+        is_open, middle = low < high, (low + high) // 2
+        is_before = labels[np.minimum(middle, len(labels) - 1)].byteswap() < turned
+        low, high = np.where(is_open & is_before, middle + 1, low), np.where(is_open & ~is_before, middle, high)
     return low

@@ -49,6 +49,5 @@ def _laplace(values: pl.Series, scale: float) -> list[int]:
         return []
     space = vector_domain(atom_domain(T="i64")), l1_distance(T="i64")
     mechanism = space >> then_laplace(scale=scale)
-    return list(
-        mechanism(values.cast(pl.Int64).to_numpy(writable=True))
-    )  # of a list, each value is looked at in Python
+    exact = values.cast(pl.Int64).to_numpy(writable=True)  # of a list, each value would be looked at in Python
+    return list(mechanism(exact))

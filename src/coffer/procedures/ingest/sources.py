@@ -20,10 +20,8 @@ from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
-_SCANNED_BYTES: Final = 2**18
-"""Read at once while a file is scanned, so that its bytes are hashed and counted in the cache of one core."""
-_COUNTED_BYTES: Final = 2**18
-"""Bytes whose line ends are counted at once: the array of comparisons stays in the cache of one core."""
+_CACHED_BYTES: Final = 2**18
+"""Bytes read, hashed and counted at once: they, and an array of comparisons, stay in the cache of one core."""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -184,7 +182,7 @@ class Source:
         self._seen = self._identity()
         state, line, last = _Marking(marks), 1, b"\n"
         start, first_line, end, waiting = 0, 1, 0, 0
-        size = min(_SCANNED_BYTES, CHUNK_BYTES)
+        size = min(_CACHED_BYTES, CHUNK_BYTES)
         self._places = []
         with self._reader() as reader:
             is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
@@ -391,7 +389,7 @@ class _Marking:
 def count_line_ends(data: bytes | memoryview) -> int:
     """How many line ends there are. Arrays are compared four times as fast as ``bytes.count`` looks."""
     view = np.frombuffer(data, np.uint8)
-    parts = (view[at : at + _COUNTED_BYTES] for at in range(0, len(view), _COUNTED_BYTES))
+    parts = (view[at : at + _CACHED_BYTES] for at in range(0, len(view), _CACHED_BYTES))
     return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
 
 
