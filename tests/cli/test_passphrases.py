@@ -77,7 +77,10 @@ def test_a_damaged_key_file_is_told_where_it_unlocks(world, secret):
     whole = path.read_bytes()
     path.write_bytes(whole[:-9])
     try:
-        with passphrases.stretched_ahead(str(world.vault.path), ["regulator"]), pytest.raises(MalformedInput, match="damaged"):
+        with (
+            passphrases.stretched_ahead(str(world.vault.path), ["regulator"]),
+            pytest.raises(MalformedInput, match="damaged"),
+        ):
             unlocked(world, passphrases, "regulator")
     finally:
         path.write_bytes(whole)
