@@ -39,9 +39,10 @@ class Screen:
         return self._library.width if self._width is None else self._width
 
     def print(self, item: "str | Table", *, soft_wrap: bool = False) -> None:
-        """A text on a line of its own, or a table, whose lines end without blanks where the output is no terminal.
+        """A text on a line of its own, or a table.
 
-        ``soft_wrap``: the line is not cut where the screen ends.
+        Where the output is no terminal, no line of a table ends in blanks. ``soft_wrap``: a text is not cut where the
+        screen ends.
         """
         if isinstance(item, str):
             drawn = visible(item)

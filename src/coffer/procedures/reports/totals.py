@@ -62,7 +62,7 @@ class Report:
 
     @property
     def has_clipped_lines(self) -> bool:
-        """Whether noise put lines below nothing, which are shown as 0: then the lines add up to more than the total."""
+        """Whether noise put lines below nothing. They are shown as 0, so all add up to more than the total."""
         return sum(line.records for line in self.lines) != self.total
 
 
