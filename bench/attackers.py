@@ -7,6 +7,7 @@ on the services. Each attack is a thread that takes step after step until the in
 one address, some from many of 127.0.0.0/8. At the end it prints counts of its steps as JSON.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -179,8 +180,11 @@ PAUSES_S = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path, metavar="PLAN.json")
+    plan = parser.parse_args().plan
     os.nice(19)
-    attackers = Attackers(json.loads(Path(sys.argv[1]).read_text()))
+    attackers = Attackers(json.loads(plan.read_text()))
     threads = [threading.Thread(target=attackers.keep_on, args=pair, daemon=True) for pair in PAUSES_S.items()]
     for thread in threads:
         thread.start()

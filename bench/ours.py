@@ -8,10 +8,10 @@ custodians are at work already. Prints the seconds of the task alone in the best
 without stretching passphrases, and the number of records or lines.
 """
 
+import argparse
 import datetime as dt
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -61,8 +61,13 @@ def one(folder: Path, pairs: list[tuple[Path, Path]]) -> tuple[list[Times], int]
 
 
 def main() -> None:
-    task, folder, rest = sys.argv[1], Path(sys.argv[2]), [Path(item) for item in sys.argv[3:]]
-    times, items = count(folder) if task == "count" else one(folder, list(zip(rest[::2], rest[1::2], strict=True)))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("count", "one"))
+    parser.add_argument("vault", type=Path)
+    parser.add_argument("rest", type=Path, nargs="*", metavar="NOTE ANSWER", help="for one: notes, each with a folder")
+    given = parser.parse_args()
+    pairs = list(zip(given.rest[::2], given.rest[1::2], strict=True))
+    times, items = count(given.vault) if given.task == "count" else one(given.vault, pairs)
     seconds, processor_s = min(times)
     print(json.dumps({"seconds": seconds, "processor_s": processor_s, "found": items}))
 

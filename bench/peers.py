@@ -7,8 +7,8 @@ ClickHouse, partitioned by day. Numbers stay as they are written; nothing is val
 of the task alone, without starting, and for a look-up or a count the number of rows.
 """
 
+import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,15 +76,20 @@ ENGINES: dict[str, Callable[[str, Path, Path, str], int]] = {"clickhouse": click
 
 
 def main() -> None:
-    engine, task, folder, database = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
-    subject = sys.argv[5] if len(sys.argv) > 5 else ""
-    database.mkdir(parents=True, exist_ok=True)
-    run = ENGINES[engine]
-    repeats = 1 if task == "load" else 5
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("engine", choices=ENGINES)
+    parser.add_argument("task", choices=("load", "one", "count"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("database", type=Path)
+    parser.add_argument("subject", nargs="?", default="")
+    given = parser.parse_args()
+    given.database.mkdir(parents=True, exist_ok=True)
+    run = ENGINES[given.engine]
+    repeats = 1 if given.task == "load" else 5
     times, rows = [], 0
     for _ in range(repeats):
         started = time.perf_counter(), time.process_time()
-        rows = run(task, folder.resolve(), database, subject)
+        rows = run(given.task, given.folder.resolve(), given.database, given.subject)
         times.append((time.perf_counter() - started[0], time.process_time() - started[1]))
     seconds, processor_s = min(times)
     print(json.dumps({"seconds": seconds, "processor_s": processor_s, "found": rows}))

@@ -8,6 +8,7 @@ time. They include identities, canonical records and accounting, but no files, s
 its delivery line; the lines around it are read besides.
 """
 
+import argparse
 import csv
 import io
 import re
@@ -209,8 +210,11 @@ def show(name: str, records: int, size: int, lines: int, spent: float) -> None:
 
 
 def main():
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
-    only = set(sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("records", type=int, nargs="?", default=500_000)
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help="only these")
+    given = parser.parse_args()
+    wanted, only = given.records, set(given.formats)
     print(f"{'format':16} {'records':>9} {'B each':>7} {'records/s':>10} {'lines/s':>10} {'MB/s':>7}")
     for name in sorted(CASES):
         if name in ("kamailio-sqlite", "parquet") or (only and name not in only):

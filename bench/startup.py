@@ -9,6 +9,7 @@ start; processor time is given beside it. A first run compiles the byte code and
 ``python bench/startup.py 15 --work`` runs the work alone, and keeps no figures.
 """
 
+import argparse
 import os
 import resource
 import shutil
@@ -26,11 +27,10 @@ from measuring import keep
 from rich.console import Console
 from rich.table import Table
 
-RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 7
 BIN = Path(sys.executable).parent
 COFFER = str(BIN / "coffer")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-ENVIRONMENT |= {"COFFER_PASSPHRASE": "bench", "PYTHONPYCACHEPREFIX": tempfile.mkdtemp(prefix="startup-")}
+ENVIRONMENT["COFFER_PASSPHRASE"] = "bench"
 
 
 SUBJECT = "tel:+33612345678"
@@ -121,7 +121,12 @@ def session(work: Path, vault: Path) -> dict[str, str]:
 
 def main() -> None:
     """Measure all commands, print a table and keep the figures."""
-    is_all = "--work" not in sys.argv
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=int, nargs="?", default=7)
+    parser.add_argument("--work", action="store_true", help="the work alone; no figures are kept")
+    given = parser.parse_args()
+    runs, is_all = given.runs, not given.work
+    ENVIRONMENT["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="startup-")
     datasette = shutil.which("datasette", path=f"{BIN}{os.pathsep}{os.environ['PATH']}")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -146,7 +151,7 @@ def main() -> None:
             for command, environment in measured.values():
                 run(command, environment)
             times = {name: [] for name in measured}
-            for _ in range(RUNS):
+            for _ in range(runs):
                 for name, (command, environment) in measured.items():
                     times[name].append(run(command, environment))
         finally:
@@ -166,7 +171,7 @@ def main() -> None:
     Console(width=100).print(table)
     if not is_all:
         return
-    keep("startup", {"runs": RUNS, "starts": rows})
+    keep("startup", {"runs": runs, "starts": rows})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ and compares every field of every record with ``truths.json``. Prints how many s
 difference is an error that names the subject's place in the file.
 """
 
+import argparse
 import csv
 import json
 import os
@@ -28,7 +29,11 @@ def text(value: object) -> str:
 
 
 def main() -> None:
-    vault, data, work = (Path(item) for item in sys.argv[1:4])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, what in (("vault", "the vault"), ("data", "a folder that coffer simulate made"), ("work", "an empty folder")):
+        parser.add_argument(name, type=Path, help=what)
+    given = parser.parse_args()
+    vault, data, work = given.vault, given.data, given.work
     truths = json.loads((data / "truths.json").read_text())["subjects"]
     note, answer = work / "truths.note", work / "truths"
     subjects = [item for truth in truths for item in ("--subject", truth["subject"])]

@@ -91,7 +91,7 @@ def main() -> None:
         "8. What the court gets: one signed zip with a PDF, an ETSI message for its program, the records and the evidence."
     )
     story.run("coffer disclose answer --package case.zip --vault vault --language fr --time-zone Europe/Paris")
-    story.run("coffer-audit answer case.zip --vault vault", quiet=True)
+    story.run("coffer-audit answer case.zip --vault vault")
     story.tell("9. A copy in which somebody removed the opening from the log.")
     tamper(folder)
     story.run(f"coffer-audit vault tampered {pins}", expect=3)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coffer.authority.period import whole_days
-from coffer.cli import passphrases
+from coffer.cli import costs
 from coffer.custodian.evident import Uptime
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import CustodianService
@@ -75,7 +75,7 @@ CHEAP = Costs(passphrase=PassphraseCost(iterations=1, lanes=4, memory_kib=64), p
 
 def cheap_passphrases() -> None:
     """The same for vaults and custodians that a test makes by commands."""
-    passphrases.COSTS = CHEAP
+    costs.COSTS = CHEAP
 
 
 def destroy_entry(service: CustodianService, day: dt.date) -> bytes:

@@ -19,6 +19,7 @@ from coffer.agent.peers import RUNTIME, is_private
 from coffer.agent.protocol import DONE, HELD, NONE, REFUSED, Get, Hold, format_request
 from coffer.cli import console
 from coffer.cli.main import run
+from coffer.cli.passphrases import Passphrases
 from coffer.errors import Unavailable
 from coffer.notes.keyfile import StretchedKey
 from coffer.notes.keys import Secret
@@ -277,8 +278,22 @@ def test_wrong_passphrase_is_not_held(vault, tmp_path, capfd):
     (tmp_path / "wrong").write_text("battery staple")
     words = ["unlock", str(vault), "--as", "judge", "--passphrase-file", str(tmp_path / "wrong")]
     assert run(words) == 4
-    assert "wrong passphrase" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "wrong passphrase" in said
+    assert "hint: it is read from --passphrase-file, else from COFFER_PASSPHRASE_JUDGE" in said
     assert client.status() is None
+
+
+def test_nobody_is_asked_for_a_passphrase_that_could_unlock_nothing(vault, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(Passphrases, "get", lambda *_: pytest.fail("asked"))
+    assert run(["unlock", str(vault), "--as", "judge", "--as", "nobody"]) == 2
+    assert "custodian nobody: not one in this vault's folder" in capfd.readouterr().err
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    assert run(["unlock", str(vault), "--as", "judge"]) == 5
+    assert "XDG_RUNTIME_DIR is not set" in capfd.readouterr().err
+    (vault / "custodians" / "judge" / "keys").write_bytes(b"{}")
+    assert run(["unlock", str(vault), "--as", "judge"]) == 2
+    assert "custodian judge: key file is damaged" in capfd.readouterr().err
 
 
 def test_wrong_passphrase_of_a_command_is_refused_whatever_an_agent_holds(vault, tmp_path, monkeypatch):

@@ -37,13 +37,11 @@ HEAVY = (
 )
 LOADED = {
     "complete": {"coffer.custodian"},
-    "countersign": {"coffer.custodian"},
     "disclose": {"lxml"},
     "epoch": {"coffer.custodian"},
     "ingest": {"numpy", "polars", "pyarrow", "coffer.records.readers"},
     "init": {"coffer.custodian"},
     "lock": {"coffer.agent"},
-    "open": {"coffer.custodian"},
     "protect": {"coffer.custodian"},
     "receipts": {"coffer.custodian"},
     "refuse": {"coffer.custodian"},
@@ -51,7 +49,6 @@ LOADED = {
     "retire": {"coffer.custodian"},
     "revoke": {"coffer.custodian"},
     "send": {"coffer.custodian"},
-    "serve": {"coffer.custodian"},
     "simulate": {"numpy", "phonenumbers", "rich"},
     "status": {"coffer.custodian"},
     "sync": {"coffer.custodian"},

@@ -3,8 +3,8 @@
 import click
 import pytest
 
-from coffer.cli.commands.open import columns_that_fit
 from coffer.cli.main import coffer
+from coffer.cli.opening import columns_that_fit
 
 HEADER = ["subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell", "repeat"]
 ROW = [

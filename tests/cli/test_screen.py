@@ -8,17 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from coffer.cli.console import PIPE_WIDTH, console
+from coffer.cli.console import PIPE_WIDTH, console, error_console
 from coffer.cli.tables import Table
 
 CELLS = st.text(st.characters(codec="ascii", min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
 
 
 def drawn(item: Table | str, **how: object) -> str:
-    """As the library draws it."""
+    """As the library draws it, a table without the blanks at the ends of its lines."""
     out = io.StringIO()
     Console(file=out, highlight=False, markup=False, emoji=False, width=PIPE_WIDTH, **how).print(item)
-    return out.getvalue()
+    lines = out.getvalue().split("\n")
+    return "\n".join(line.rstrip(" ") if isinstance(item, Table) else line for line in lines)
 
 
 def shown(item: Table | str) -> str:
@@ -49,6 +50,20 @@ def test_table_that_does_not_fit_or_is_no_ascii_is_the_library_s(cell):
 @pytest.mark.parametrize("text", ["", "a line", "two  spaces ", "x" * 250, "words " * 60, "é and more"])
 def test_line_is_the_one_that_the_library_draws(text):
     assert shown(text) == drawn(text)
+
+
+@pytest.mark.parametrize("cell", ["a", "é", "x" * (PIPE_WIDTH + 9)])
+@pytest.mark.parametrize("is_stderr", [False, True])
+def test_no_line_of_a_table_in_a_file_ends_in_blanks(cell, is_stderr):
+    table = Table("name", "what is said of it")
+    table.add_row(cell, "of it")
+    table.add_row("b", "")
+    out = io.StringIO()
+    with patch("sys.stderr" if is_stderr else "sys.stdout", out):
+        (error_console() if is_stderr else console()).print(table)
+    lines = out.getvalue().split("\n")
+    assert [line for line in lines if line.endswith(" ")] == []
+    assert lines[-2:] == ["b", ""]
 
 
 def test_heading_is_bold_on_a_terminal():

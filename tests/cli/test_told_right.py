@@ -5,14 +5,18 @@ import datetime as dt
 import gzip
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import coffer
 import coffer_audit
+from coffer.cli.commands.report import _print
 from coffer.cli.main import run
-from coffer.procedures.reports.totals import make_report
+from coffer.procedures.reports.totals import Tables, make_report, sum_up
+from coffer.tally.exact import BUCKETS
 from coffer_audit.cli import main as audit
 from world import FEED, NOW, World, feed
 
@@ -153,6 +157,24 @@ def test_report_shows_no_hour_that_lay_ahead_and_no_duration_of_a_text(noisy):
     assert [line.keys[0][11:13] for line in hours.lines] == [f"{hour:02d}" for hour in range(13)]
     kinds = make_report(noisy.vault, noisy.state(), **days, by=["kind"], country=None)
     assert {line.keys[0]: any(line.buckets) for line in kinds.lines} == {"call": True, "text": False}
+
+
+def test_days_that_noise_put_below_nothing_are_told_from_the_total(capsys):
+    def told(*counts):
+        cells = {"records": counts, **dict.fromkeys(BUCKETS, [0] * len(counts)), "kind": ["call"] * len(counts)}
+        cells |= dict.fromkeys(("feed", "origin", "destination"), ["x"] * len(counts))
+        days = [dt.date(2016, 9, 1 + n) for n in range(len(counts))]
+        hours = pl.DataFrame(cells | {"day": days})
+        tables = Tables(hours=hours, countries=hours, batches=(), epsilon=Decimal("0.1"))
+        period = {"first": days[0], "last": days[-1]}
+        _print(sum_up(tables, **period, by=["day"]))
+        return capsys.readouterr()
+
+    clipped, plain = told(-3, 10), told(3, 10)
+    assert "hint: the lines do not add up to the total" in clipped.err
+    assert "\n7 records, " in clipped.out
+    assert "add up" not in plain.err
+    assert "\n13 records, " in plain.out
 
 
 def test_each_row_of_a_report_carries_its_own_noise(noisy, capsys):

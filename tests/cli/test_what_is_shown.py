@@ -30,7 +30,7 @@ def test_markup_in_a_sender_breaks_no_answer(world, capfd):
     world.ingest("BANK[/red],+33612345678,2016-09-01 10:00:00,\n[bold]X,+33612345678,2016-09-01 10:00:01,\n", by=texts)
     answer = world.open(world.authorize(kinds="text"))
     assert b"sender:BANK[/red]" in answer_files(answer)["records.csv"]
-    from coffer.cli.commands.open import _print
+    from coffer.cli.opening import _print
 
     capfd.readouterr()
     _print(answer, Path("answer"))

@@ -69,3 +69,21 @@ def test_the_command_lists_them(tmp_path, capfd):
     assert out.split("columns that are not read:\n")[1].split() == ["n", "like", "aaa-9"]
     assert run(["feed", "check", str(tmp_path / "t.csv"), "--feed", str(tmp_path / "f.toml"), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["files"][0]["unmapped"] == {"n": ["aaa-9"]}
+
+
+def test_a_column_of_minutes_and_seconds_that_calls_do_without_is_pointed_at(tmp_path, capfd):
+    table, feed = tmp_path / "t.csv", tmp_path / "feed.toml"
+    feed.write_text(NAMED)
+
+    def said(*rows):
+        table.write_text("a,b,t,Talk\n" + "".join(f"{A},{B},{row}\n" for row in rows))
+        assert run(["feed", "check", str(table), "--feed", str(feed)]) == 0
+        return capfd.readouterr().err
+
+    hint = 'hint: t.csv: calls have no duration, but Talk looks like one: name it as duration_s, with duration_format = "m:s" or "h:m"'
+    assert hint in said("1772445600,2:05", "1772445660,12:40")
+    assert "no duration" not in said("1772445600,2:05", "1772445660,line 2"), "the twin: no clock"
+    feed.write_text(NAMED.replace("[columns]", 'duration_format = "m:s"\n[columns]\nduration_s = "Talk"'))
+    assert "no duration" not in said("1772445600,2:05"), "the twin: it is read"
+    feed.write_text(NAMED.replace('"call"', '"text"'))
+    assert "no duration" not in said("1772445600,2:05"), "the twin: no call"

@@ -52,6 +52,15 @@ def held_key(raw: bytes) -> StretchedKey | None:
     return StretchedKey(secret=Secret(answer[len(HELD) :], "stretched key"), file=file)
 
 
+def verify_session() -> None:
+    """That this session has a place for an agent. Whoever asks a person for a passphrase looks first.
+
+    Raises:
+        Unavailable: it has none.
+    """
+    agent_folder(os.environ.get(RUNTIME, ""))
+
+
 def hold(key: StretchedKey, *, label: str, idle_s: int, life_s: int) -> None:
     """Give an agent a key to hold; one is started if there is none.
 

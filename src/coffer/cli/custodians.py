@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
 from coffer.cli.console import clock, say, uptime
 from coffer.cli.passphrases import Passphrases
 from coffer.errors import MalformedInput
@@ -21,18 +19,6 @@ from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.service import CustodianService
 from coffer.errors import CofferError, NotProven
 from coffer.notes.keyfile import Opener
-
-DEFAULT_DEADLINE_S = 30.0
-"""What an opening waits for its custodians in all: they answer in well under a second, and one that is down must not hold it up."""
-
-deadline_option = click.option(
-    "--deadline",
-    "deadline_s",
-    type=click.FloatRange(0.1, 3600),
-    default=DEFAULT_DEADLINE_S,
-    show_default=True,
-    help="Seconds to wait for custodians on other machines, in all.",
-)
 
 
 @contextmanager
@@ -70,7 +56,7 @@ def unlock(
     for name in (name for name, opener in given.items() if opener is None):
         say(f"custodian {name}: no passphrase given, so it does not answer")
     with ThreadPoolExecutor() as pool:  # while one passphrase is stretched, the log is replayed for another
-        started = list(pool.map(lambda name: _start(vault, folders[name], given[name]), given))
+        started = list(pool.map(lambda name: _start(vault, folders[name], passphrases, given[name]), given))
     services = []
     for name, outcome in zip(given, started, strict=True):
         if isinstance(outcome, CofferError):
@@ -82,7 +68,9 @@ def unlock(
     return services
 
 
-def _start(vault: Vault, folder: CustodianFolder, opener: Opener | None) -> CustodianService | CofferError | None:
+def _start(
+    vault: Vault, folder: CustodianFolder, passphrases: Passphrases, opener: Opener | None
+) -> CustodianService | CofferError | None:
     """A custodian at work, or the error that keeps it from answering; None without a passphrase.
 
     Raises:
@@ -90,7 +78,7 @@ def _start(vault: Vault, folder: CustodianFolder, opener: Opener | None) -> Cust
     """
     if opener is None:
         return None
-    service = at_work(vault, folder, folder.unlock(opener), opener)
+    service = at_work(vault, folder, passphrases.unlocked(folder, opener), opener)
     try:
         service.verify_ready()
     except (MalformedInput, NotProven) as error:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from coffer.cli import passphrases
+from coffer.cli import costs
 from coffer.cli.console import clock, uptime
 from coffer.cli.passphrases import Passphrases
 from coffer.custodian.machine.folder import Machine, Pinned
@@ -39,7 +39,7 @@ def at_work_retiring(folder: str, passphrase_file: str | None) -> tuple[Machine,
 
 def machine_at(folder: str) -> Machine:
     """The custodian's own folder."""
-    return Machine.open(Path(folder), Disk(), cost=passphrases.COSTS.passphrase)
+    return Machine.open(Path(folder), Disk(), cost=costs.COSTS.passphrase)
 
 
 def log_of(pinned: Pinned) -> LogReader:

@@ -6,6 +6,9 @@ the person at the terminal.
 
 import os
 import sys
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +16,15 @@ import click
 
 from coffer.cli.agents import held_for
 from coffer.cli.console import read_file
-from coffer.errors import MalformedInput
+from coffer.errors import CofferError, MalformedInput
 from coffer.ledger.rules import variable_name
-from coffer.notes.keyfile import Opener
+from coffer.notes.keyfile import Opener, StretchedKey, stretch
 from coffer.notes.keys import Secret
-from coffer.vault.outside import Costs
 from coffer.visible import visible
 
 if TYPE_CHECKING:
     from coffer.custodian.folder import CustodianFolder
-
-COSTS = Costs()
-"""What guesses cost, of every vault and custodian that commands make. Here alone a test makes them cheap."""
+    from coffer.custodian.keys import CustodianKeys
 
 passphrase_option = click.option(
     "--passphrase-file", help="File with the custodian's passphrase; else the environment or a prompt."
@@ -44,6 +44,37 @@ class Passphrases:
         self._file = file
         self._asks_agent = asks_agent
         self._typed: dict[str, Secret] = {}
+        self._ahead: Mapping[str, Future[StretchedKey | None]] = {}
+
+    @contextmanager
+    def stretched_ahead(self, vault: str, names: Collection[str] = ()) -> Iterator[None]:
+        """Stretch what nobody has to type in another thread, while the command reads the rest of its program.
+
+        ``names``: of custodians in the vault's folder; empty for all. A wrong passphrase is refused where it unlocks.
+
+        Raises:
+            MalformedInput: the file with the passphrase is not there.
+        """
+        files = {path.parent.name: path for path in sorted(Path(vault, "custodians").glob("*/keys"))}
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            try:
+                self._ahead = {
+                    name: pool.submit(_stretched, path, passphrase)
+                    for name, path in files.items()
+                    if (not names or name in names) and (passphrase := self.find(name)) is not None
+                }
+                yield
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def unlocked(self, folder: "CustodianFolder", opener: Opener) -> "CustodianKeys":
+        """The keys of a folder, by what was stretched ahead for this very key file, else by ``opener``.
+
+        Raises as ``CustodianFolder.unlock``.
+        """
+        ahead = self._ahead.get(folder.name)
+        key = None if ahead is None else ahead.result()
+        return folder.unlock(opener if key is None or key.file != folder.keys_version() else key)
 
     def get(self, name: str, *, is_new: bool = False) -> Secret:
         """The passphrase of a custodian.
@@ -97,4 +128,12 @@ class Passphrases:
         for variable in (f"COFFER_PASSPHRASE_{variable_name(name)}", "COFFER_PASSPHRASE"):
             if variable in os.environ:
                 return Secret(os.environb[variable.encode("ascii")], "passphrase")
+        return None
+
+
+def _stretched(key_file: Path, passphrase: Secret) -> StretchedKey | None:
+    """What a passphrase gives for a key file; None for one that cannot be read so, or that a token wraps."""
+    try:
+        return stretch(key_file.read_bytes(), passphrase, place=key_file.parent.name)
+    except (CofferError, OSError):
         return None

@@ -39,20 +39,31 @@ class Screen:
         return self._library.width if self._width is None else self._width
 
     def print(self, item: "str | Table", *, soft_wrap: bool = False) -> None:
-        """A text on a line of its own, or a table. ``soft_wrap``: the line is not cut where the screen ends."""
+        """A text on a line of its own, or a table.
+
+        Where the output is no terminal, no line of a table ends in blanks. ``soft_wrap``: a text is not cut where the
+        screen ends.
+        """
         if isinstance(item, str):
             drawn = visible(item)
             lines = [drawn] if soft_wrap or (len(drawn) <= self.width and drawn.isascii()) else None
         else:
             lines = item.lines(self.width, has_bold=self._has_bold)
         if not self._is_ours or lines is None:
-            self._library.print(visible(item) if isinstance(item, str) else item, soft_wrap=soft_wrap)
-            return
+            if isinstance(item, str) or self._library.is_terminal:
+                self._library.print(visible(item) if isinstance(item, str) else item, soft_wrap=soft_wrap)
+                return
+            with self._library.capture() as drawing:
+                self._library.print(item)
+            lines = drawing.get().removesuffix("\n").split("\n")
+        if not (isinstance(item, str) or self._is_terminal):  # in a file, a table's padding is in the way
+            lines = [line.rstrip(" ") for line in lines]
+        stream = sys.stderr if self._is_stderr else sys.stdout
         try:
-            sys.stdout.write("".join(f"{line}\n" for line in lines))
-            sys.stdout.flush()
+            stream.write("".join(f"{line}\n" for line in lines))
+            stream.flush()
         except BrokenPipeError:  # whoever read it has ended, and wants no more
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             raise SystemExit(1) from None
 
     @cached_property

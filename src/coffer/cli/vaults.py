@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from coffer.cli import console, passphrases
+from coffer.cli import console, costs
 from coffer.cli.agents import operator_opener
 from coffer.cli.console import say
 from coffer.custody.addresses import Address
@@ -34,7 +34,7 @@ class Network:
     @property
     def costs(self) -> Costs:
         """As the port."""
-        return passphrases.COSTS
+        return costs.COSTS
 
     def clock(self) -> dt.datetime:
         """As the port."""

@@ -136,7 +136,7 @@ class CustodianFolder:
             unwrap=lambda fields, sealed, nonce, aad: parse_token(fields, place).unwrap(
                 sealed, _pin(opener, place), nonce=nonce, aad=aad
             ),
-            hint=f"set COFFER_PASSPHRASE_{variable_name(self.name)} or type it again",
+            hint=f"it is read from --passphrase-file, else from COFFER_PASSPHRASE_{variable_name(self.name)} or COFFER_PASSPHRASE, else typed",
         )
         return CustodianKeys(
             auth=SigningKey(f"{self.name}/auth", parts["auth"]),

@@ -98,6 +98,15 @@ def format_wrapped_keys(
     return (json.dumps(document, indent=1) + "\n").encode("ascii")
 
 
+def verify_stretchable(raw: bytes, *, place: str) -> None:
+    """That a passphrase can open this key file. Whoever asks a person for one looks first.
+
+    Raises:
+        MalformedInput: the document is damaged, or no passphrase opens it.
+    """
+    _stretchable(raw, place)
+
+
 def stretch(raw: bytes, passphrase: Secret, *, place: str) -> StretchedKey:
     """What the passphrase gives for this key file.
 
@@ -106,13 +115,21 @@ def stretch(raw: bytes, passphrase: Secret, *, place: str) -> StretchedKey:
     Raises:
         MalformedInput: the document is damaged, or no passphrase opens it.
     """
+    document = _stretchable(raw, place)
     try:
-        document = json.loads(raw)
-        if document["format"] != _FORMAT or "argon2id" not in document:
-            raise MalformedInput(f"{place}: key file without a passphrase", hint="nothing of it can be kept unlocked")
         return StretchedKey(secret=_stretched(document, passphrase, place), file=wire.digest(raw))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise MalformedInput(f"{place}: key file is damaged") from None
+
+
+def _stretchable(raw: bytes, place: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(raw)
+        if document["format"] == _FORMAT and "argon2id" in document:
+            return document
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise MalformedInput(f"{place}: key file is damaged") from None
+    raise MalformedInput(f"{place}: key file without a passphrase", hint="nothing of it can be kept unlocked")
 
 
 def parse_keys(

@@ -3,8 +3,9 @@
 import click
 
 from coffer.cli.console import console, print_json, say
-from coffer.cli.custodians import deadline_option, remote_custodians, unlock
+from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.passphrases import Passphrases, passphrases_option
+from coffer.cli.patience import deadline_option
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven, Unavailable

@@ -72,6 +72,7 @@ def report(
     elif as_csv:
         print(format_report_csv(totals), end="")
         _say_unpublished(totals)
+        _say_clipped(totals)
     else:
         _print(totals)
 
@@ -101,6 +102,12 @@ def _print(totals: Report) -> None:
         say(
             f"with noise for privacy (epsilon {totals.epsilon} a batch, one record): the total is right to about {2 * totals.noise_sd:,.0f}"
         )
+    _say_clipped(totals)
+
+
+def _say_clipped(totals: Report) -> None:
+    if totals.has_clipped_lines:
+        say("hint: the lines do not add up to the total: noise put some below nothing, and they are shown as 0")
 
 
 def _say_unpublished(totals: Report) -> None:

@@ -6,7 +6,8 @@ import click
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import console, read_file, say
-from coffer.cli.custodians import deadline_option, remote_custodians
+from coffer.cli.custodians import remote_custodians
+from coffer.cli.patience import deadline_option
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Unavailable
 from coffer.procedures.opening.send import send_request

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 import click
 
 from coffer.cli.console import clock
-from coffer.cli.custodians import DEFAULT_DEADLINE_S
 from coffer.cli.passphrases import passphrases_option
+from coffer.cli.patience import DEFAULT_DEADLINE_S
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 

@@ -8,9 +8,10 @@ import click
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.cli.console import console, print_json, say, verify_absent
-from coffer.cli.custodians import deadline_option, remote_custodians, unlock
+from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.notes import read_notes
 from coffer.cli.passphrases import Passphrases, passphrases_option
+from coffer.cli.patience import deadline_option
 from coffer.cli.tables import Table
 from coffer.cli.terms import say_signers
 from coffer.cli.vaults import vault_at

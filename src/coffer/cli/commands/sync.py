@@ -3,7 +3,8 @@
 import click
 
 from coffer.cli.console import console, report_error, say
-from coffer.cli.custodians import deadline_option, remote_custodians
+from coffer.cli.custodians import remote_custodians
+from coffer.cli.patience import deadline_option
 from coffer.cli.vaults import vault_at
 from coffer.errors import Unavailable
 from coffer.procedures.sync import custodians_behind, run_sync, what_they_wait_for

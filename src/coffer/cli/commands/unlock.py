@@ -1,6 +1,8 @@
 """``coffer unlock``."""
 
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.machine.folder import CONFIG
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
-from coffer.notes.keyfile import StretchedKey, stretch
+from coffer.notes.keyfile import StretchedKey, stretch, verify_stretchable
 from coffer.notes.keys import Secret
 from coffer.vault.folder import DESK, open_vault
 from coffer.visible import counted
@@ -82,23 +84,9 @@ def unlock(
         raise MalformedInput(
             "unlock: no folder", hint="coffer unlock VAULT --as CUSTODIAN, or a custodian's own folder"
         )
-    passphrases = Passphrases(passphrase_file, asks_agent=False)
-    keys: dict[Path, StretchedKey] = {}
-    if Path(folder, CONFIG).is_file():
-        if names or operator:
-            raise MalformedInput(
-                f"{Path(folder).name}: a custodian's own folder, where --as and --operator say nothing"
-            )
-        keys |= _of_custodian(machine_at(folder).folder, passphrases)
-    else:
-        vault = vault_at(folder)
-        if not (names or operator):
-            known = ", ".join(vault.custodian_names()) or "none"
-            raise MalformedInput("unlock: nobody is named", hint=f"--operator, or --as of these: {known}")
-        if operator:
-            keys |= _of_operator(Path(folder), passphrase_file)
-        for name in dict.fromkeys(names):
-            keys |= _of_custodian(vault.custodian(name), passphrases)
+    files = list(_key_files(folder, names, passphrase_file, is_operator=operator))
+    client.verify_session()  # as the files, before anybody types a passphrase
+    keys = {file.path.resolve(): file.unlocked() for file in files}
     for path, key in keys.items():
         client.hold(key, label=str(path), idle_s=60 * idle_minutes, life_s=3600 * hours)
     told = client.status()
@@ -108,19 +96,67 @@ def unlock(
     say(f"{counted(len(keys), 'key file')} unlocked, until not used for {unused}; {most} at most. Lock: coffer lock")
 
 
-def _of_custodian(folder: CustodianFolder, passphrases: Passphrases) -> dict[Path, StretchedKey]:
-    """What a custodian's passphrase gives, once it is shown to open the keys."""
-    raw = Disk().read(folder.key_file)
-    key = stretch(raw, passphrases.get(folder.name), place=f"custodian {folder.name}")
-    folder.unlock(key)
-    return {folder.key_file.resolve(): key}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeyFile:
+    """A key file that a passphrase opens, looked at before anybody types one.
+
+    ``ask``: for its passphrase. ``prove``: that what it gives opens the keys.
+    """
+
+    path: Path
+    place: str
+    ask: Callable[[], Secret]
+    prove: Callable[[StretchedKey], object]
+    raw: bytes
+
+    @classmethod
+    def read(
+        cls, path: Path, place: str, ask: Callable[[], Secret], prove: Callable[[StretchedKey], object]
+    ) -> "_KeyFile":
+        """Raises ``MalformedInput`` if no passphrase opens it, ``Unavailable`` if it is not there."""
+        raw = Disk().read(path)
+        verify_stretchable(raw, place=place)
+        return cls(path=path, place=place, ask=ask, prove=prove, raw=raw)
+
+    def unlocked(self) -> StretchedKey:
+        """What the passphrase gives, once it is shown to open the keys."""
+        key = stretch(self.raw, self.ask(), place=self.place)
+        self.prove(key)
+        return key
 
 
-def _of_operator(vault: Path, passphrase_file: str | None) -> dict[Path, StretchedKey]:
+def _key_files(
+    folder: str, names: Sequence[str], passphrase_file: str | None, *, is_operator: bool
+) -> Iterator[_KeyFile]:
+    passphrases = Passphrases(passphrase_file, asks_agent=False)
+    if Path(folder, CONFIG).is_file():
+        if names or is_operator:
+            raise MalformedInput(
+                f"{Path(folder).name}: a custodian's own folder, where --as and --operator say nothing"
+            )
+        yield _of_custodian(machine_at(folder).folder, passphrases)
+        return
+    vault = vault_at(folder)
+    if not (names or is_operator):
+        known = ", ".join(vault.custodian_names()) or "none"
+        raise MalformedInput("unlock: nobody is named", hint=f"--operator, or --as of these: {known}")
+    if is_operator:
+        yield _of_operator(Path(folder), passphrase_file)
+    for name in dict.fromkeys(names):
+        yield _of_custodian(vault.custodian(name), passphrases)
+
+
+def _of_custodian(folder: CustodianFolder, passphrases: Passphrases) -> _KeyFile:
+    name = folder.name
+    return _KeyFile.read(folder.key_file, f"custodian {name}", lambda: passphrases.get(name), folder.unlock)
+
+
+def _of_operator(vault: Path, passphrase_file: str | None) -> _KeyFile:
+    def prove(key: StretchedKey) -> None:
+        open_vault(vault, Disk(), Network(), operator_passphrase=key).operator_key(DESK)
+
     path = vault / "operator" / "keys"
-    key = stretch(Disk().read(path), _passphrase_of_operator(passphrase_file), place="operator's keys")
-    open_vault(vault, Disk(), Network(), operator_passphrase=key).operator_key(DESK)
-    return {path.resolve(): key}
+    return _KeyFile.read(path, "operator's keys", lambda: _passphrase_of_operator(passphrase_file), prove)
 
 
 def _passphrase_of_operator(file: str | None) -> Secret:

@@ -4,6 +4,7 @@ It shows how records would be read, without showing any person.
 """
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ _SAMPLED: Final = 2_000
 """Records of a file whose shapes are examined: enough to see every way in which a source writes numbers."""
 _LOOKED_INTO_BYTES: Final = 1 << 26
 """A Parquet file of more is not read once more for the columns that the feed leaves out."""
+_TWO_PARTS: Final = re.compile("9{1,3}:99")
+"""The shape of 2:05, which may be minutes and seconds, or hours and minutes."""
 _OWN_TIMES: Final = (
     "cucm",
     "freeswitch-json",
@@ -79,6 +82,18 @@ class FileReport:
     several: int = 0
     sampled: int = 0
     unmapped: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def forgotten_duration(self) -> str | None:
+        """A column that looks like minutes and seconds and is not read, where calls have no duration at all."""
+        if not self.kinds["call"] or self.durations:
+            return None
+        two_parts = (
+            name
+            for name, shapes in self.unmapped.items()
+            if shapes and all(_TWO_PARTS.fullmatch(one) for one in shapes)
+        )
+        return next(two_parts, None)
 
     def verify_plausible(self) -> None:
         """Refuse a file if most of it was not understood: then its feed is not the right one.

@@ -60,6 +60,11 @@ class Report:
     noise_sd: float | None
     batches: int
 
+    @property
+    def has_clipped_lines(self) -> bool:
+        """Whether noise put lines below nothing. They are shown as 0, so all add up to more than the total."""
+        return sum(line.records for line in self.lines) != self.total
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:

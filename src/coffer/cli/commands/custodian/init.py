@@ -5,7 +5,7 @@ import shutil
 
 import click
 
-from coffer.cli import passphrases
+from coffer.cli import costs
 from coffer.cli.console import clock, console, say, verify_absent
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.custodian.keys import CustodianKeys
@@ -48,7 +48,7 @@ def init(
     building = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     passphrase = Passphrases(passphrase_file).get(name, is_new=True)
     try:
-        machine = Machine(building, disk, config, cost=passphrases.COSTS.passphrase)
+        machine = Machine(building, disk, config, cost=costs.COSTS.passphrase)
         keys = CustodianKeys.generate(machine.folder.name, os.urandom)
         machine.folder.create(keys, passphrase, os.urandom, token=wrapping)
         certificate, key = make_certificate(name, clock())

@@ -65,6 +65,10 @@ def check(
     if feed_file is not None and (reason := why_slow(parsed)):
         say(f"hint: these lines are read without compiled kernels, several times slower: {reason}")
     for report in reports:
+        if (column := report.forgotten_duration) is not None:
+            say(
+                f'hint: {report.name}: calls have no duration, but {column} looks like one: name it as duration_s, with duration_format = "m:s" or "h:m"'
+            )
         report.verify_plausible()
     if output == "-":
         print_text(text)

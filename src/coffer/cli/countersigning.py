@@ -1,0 +1,46 @@
+"""``coffer countersign`` at work: a request is shown, noted as approved, and signed."""
+
+import os
+from pathlib import Path
+
+import click
+
+from coffer.authority.authorization import parse_authorization
+from coffer.cli.console import clock, read_file, say
+from coffer.cli.custodians import at_work
+from coffer.cli.passphrases import Passphrases
+from coffer.cli.presence import say_news
+from coffer.cli.protected import say_protected
+from coffer.cli.terms import roster_of, say_signers, show_terms, status_of
+from coffer.cli.vaults import vault_at
+from coffer.custody.presence import news_of
+from coffer.disk import Disk
+
+
+def countersign_request(vault: str, note: str, name: str, passphrases: Passphrases, *, is_asking: bool) -> None:
+    """Approve a request as a custodian of this vault's folder, and add its signature to the note."""
+    opened = vault_at(vault)
+    raw, place = read_file(note), Path(note).name
+    authorization = parse_authorization(raw, place)
+    folder = opened.custodian(name)
+    opener = passphrases.opener(folder)
+    keys = passphrases.unlocked(folder, opener)
+    state = opened.replay()
+    news = news_of(state, name, folder.acknowledged(keys))
+    say_news(news, name, f"coffer roster acknowledge {vault} --as {name}")
+    if is_asking:
+        show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, clock()))
+    say_protected(folder, keys, authorization)
+    if is_asking:
+        click.confirm(f"approve this as {name}?", abort=True, err=True)
+    with opened.alone():
+        service = at_work(opened, folder, keys, opener)
+        service.verify_ready()
+        signed = service.countersign(raw, place)
+        folder.requests.keep_signed(signed, service.keys, clock(), os.urandom)
+    if signed.raw == raw:
+        say(f"{name} had countersigned it before")
+    else:
+        Disk().write(Path(note), signed.raw, private=True)
+        say(f"countersigned by {name}")
+    say_signers(opened, parse_authorization(signed.raw, place))
