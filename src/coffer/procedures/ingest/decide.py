@@ -7,6 +7,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
@@ -75,6 +76,16 @@ class FileCount:
                 hint=HINTS.get(reason, "is this feed file meant for this file?"),
             )
 
+    def verify_bounded(self, most_percent: Decimal) -> None:
+        """Refuse a file of whose new records more are rejected than the feed allows.
+
+        Raises:
+            MalformedInput: the message names the rate, the bound and the most frequent reasons.
+        """
+        rejected, new = self.rejected.total(), self.read - self.known
+        if rejected * 100 > most_percent * new:
+            raise over_bound(self.name, self.rejected, new, most_percent)
+
     def verify_understood(self) -> None:
         """Report a failure if most of a file's new lines were rejected.
 
@@ -92,6 +103,22 @@ class FileCount:
                     reason, "is this feed file meant for this file? coffer feed check shows how its lines are read"
                 ),
             )
+
+
+_SHOWN_REASONS: Final = 3
+"""The commonest reasons of rejects are shown, with how many each has."""
+
+
+def over_bound(name: str, rejected: Counter[str], records: int, most_percent: Decimal) -> MalformedInput:
+    """The error of a file of which more is rejected than its feed's ``max_rejects``."""
+    rate = Decimal(100 * rejected.total()) / max(records, 1)
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common(_SHOWN_REASONS))
+    commonest = rejected.most_common(1)[0][0]
+    return MalformedInput(
+        f"{name}: {rate:.3g} % rejected ({rejected.total():,} of {records:,} new records: {reasons}), expected at most "
+        f"{most_percent.normalize():f} %, the max_rejects of the feed",
+        hint=f"{HINTS.get(commonest, 'is this feed meant for this file?')}; coffer feed check FILE --feed FEED.toml shows how it is read",
+    )
 
 
 HINTS: Final = {

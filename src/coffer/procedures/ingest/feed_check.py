@@ -7,6 +7,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from coffer.identity.numbering import locate, plans
 from coffer.identity.readings import read_digits
 from coffer.identity.scanning import scan
 from coffer.kinds import KIND_NAMES
-from coffer.procedures.ingest.decide import FUTURE, HINTS
+from coffer.procedures.ingest.decide import FUTURE, HINTS, over_bound
 from coffer.procedures.ingest.read import InOrder, OpenFile, in_reading_order, open_file
 from coffer.procedures.ingest.sources import Source
 from coffer.records.draft import Parsed, Window
@@ -80,13 +81,17 @@ class FileReport:
     sampled: int = 0
     unmapped: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def verify_plausible(self) -> None:
+    def verify_plausible(self, most_percent: Decimal = Decimal(100)) -> None:
         """Refuse a file if most of it was not understood: then its feed is not the right one.
+
+        ``most_percent``: likewise if more of its records are rejected than this, the feed's ``max_rejects``.
 
         Raises:
             MalformedInput: the hint says what to set.
         """
         rejected = self.rejected.total()
+        if rejected * 100 > most_percent * self.read:
+            raise over_bound(self.name, self.rejected, self.read, most_percent)
         if rejected > self.kept:  # merged records count for neither: another record stands for their event
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(

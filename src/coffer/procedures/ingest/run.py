@@ -189,7 +189,8 @@ def run_ingest(
     whole, whatever is remembered.
 
     Raises:
-        MalformedInput: a file is missing, empty, not text, or not written as the feed says.
+        MalformedInput: a file is missing, empty, not text, or not written as the feed says, or more of it is rejected
+            than the feed's ``max_rejects``.
         Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that
             adds noise is missing, the disk fails or is full, or another command is writing.
     """
@@ -230,6 +231,7 @@ def run_ingest(
             for one, file in zip(opened, files, strict=True):
                 one.source.verify_unchanged()
                 file.verify_plausible()
+                file.verify_bounded(feed.max_rejects_percent)
             batch.collect(shares)
             tally = batch.stage_tally()
             memory_raw = batch.memorize(now)

@@ -65,7 +65,7 @@ def check(
     if feed_file is not None and (reason := why_slow(parsed)):
         say(f"hint: these lines are read without compiled kernels, several times slower: {reason}")
     for report in reports:
-        report.verify_plausible()
+        report.verify_plausible(parsed.max_rejects_percent)
     if output == "-":
         print_text(text)
     elif path is not None:
