@@ -40,6 +40,13 @@ WRAPPED = {
     "fraction": "Nov 20 10:00:{s}.123456 mx1 postfix/{d}[7]: {m}",
     "blank for T": "2026-11-20 10:00:{s} mx1 postfix/{d}[7]: {m}",
     "blank for T and a zone": "2026-11-20 11:00:{s}.5 +0100 mx1 postfix/{d}[7]: {m}",
+    "journal with weekday and zone": "Fri 2026-11-20 10:00:{s} UTC mx1 postfix/{d}[7]: {m}",
+    "journal with seconds since 1970": "17951688{s}.000000 mx1 postfix/{d}[7]: {m}",
+    "kubernetes with a pod's name": "[pod/mail-0/mail] Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}",
+    "tai64n": "@400000006aa8e01a2c3ca000 Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}",
+    "rfc 5424 with a byte-order mark": "<22>1 2026-11-20T10:00:{s}Z mx1 postfix/{d} 7 - - \ufeff{m}",
+    "collected": '{{"@timestamp": "2026-11-20T10:01:00Z", "message": "Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}"}}',
+    "docker json-file": '{{"log": "Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}\\n", "stream": "stdout"}}',
     "no zone": "2026-11-20T10:00:{s} mx1 postfix/{d}[7]: {m}",
 }
 

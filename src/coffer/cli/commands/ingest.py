@@ -15,7 +15,7 @@ from coffer.cli.console import console, print_json, read_file, say, verify_absen
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
-from coffer.procedures.ingest.decide import FileCount
+from coffer.procedures.ingest.decide import FileCount, year_remarks
 from coffer.procedures.ingest.run import IngestSummary, Progress, run_ingest
 from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
@@ -278,6 +278,8 @@ def _print_reasons(file: FileCount) -> None:
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
     for what, count in sorted(file.assumed.items()):
         console().print(f"  {file.name}: {what} assumed for {counted(count, 'line')} without it")
+    for remark in year_remarks(file.name, file.assumed, file.changed_year):
+        say(f"hint: {remark}")
     for what, count in sorted(file.emptied.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} kept without {what}")
     if file.ambiguous:

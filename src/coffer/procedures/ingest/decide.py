@@ -36,7 +36,8 @@ class FileCount:
     it, such as ``year 2026``, and for how many lines. ``known``: the part of ``duplicate`` that was sealed before.
     ``is_known``: all lines were. ``remark``: how the file relates to the one read before. ``is_warned``: the remark is
     a warning, because the file did not simply grow. ``dialled``: kept records with a party that is kept as the digits
-    dialled, because no such number can exist or several can.
+    dialled, because no such number can exist or several can. ``changed_year``: when the file was last changed; 0: not
+    known.
     """
 
     name: str
@@ -53,6 +54,7 @@ class FileCount:
     known: int = 0
     dialled: int = 0
     is_known: bool = False
+    changed_year: int = 0
     remark: str = ""
     is_warned: bool = False
     format: str = ""
@@ -107,6 +109,18 @@ class FileCount:
 
 _SHOWN_REASONS: Final = 3
 """The commonest reasons of rejects are shown, with how many each has."""
+
+
+def year_remarks(name: str, assumed: Counter[str], changed_year: int) -> list[str]:
+    """What the years rest on that were taken for those of stamps without one, and whether the file's date denies it."""
+    years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
+    if not years:
+        return []
+    setting = f"a log of another year needs year = {changed_year or years[0] - 1} under [postfix] in the feed"
+    if 0 < changed_year < years[0]:
+        return [f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"]
+    shown = " and ".join(map(str, years))
+    return [f"{name}: its lines have no year: {shown} is the newest in which none is after the clock; {setting}"]
 
 
 def over_bound(name: str, rejected: Counter[str], records: int, most_percent: Decimal) -> MalformedInput:

@@ -56,6 +56,7 @@ class FileReport:
     a. ``durations``: likewise. ``dialled``: records with a party that is kept as the digits dialled. ``sampled``:
     records that were examined closely. ``unmapped``: of a table the columns that the feed does not name, with the shapes
     of their values. ``several``: those among them with a party that could be more than one number.
+    ``changed_year``: when the file was last changed; 0: not known.
     """
 
     name: str
@@ -80,6 +81,7 @@ class FileReport:
     several: int = 0
     sampled: int = 0
     unmapped: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    changed_year: int = 0
 
     def verify_plausible(self, most_percent: Decimal = Decimal(100)) -> None:
         """Refuse a file if most of it was not understood: then its feed is not the right one.
@@ -246,7 +248,14 @@ def _international(head: bytes) -> list[str]:
 def _report(one: OpenFile, reason: str) -> FileReport:
     form = one.detected.format
     why = reason if one.detected.reason == NAMED else one.detected.reason
-    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why, unmapped=_unmapped(one))
+    return FileReport(
+        name=one.source.name,
+        format=form.name,
+        title=form.title,
+        reason=why,
+        unmapped=_unmapped(one),
+        changed_year=one.source.changed_year(),
+    )
 
 
 def _unmapped(one: OpenFile) -> dict[str, tuple[str, ...]]:

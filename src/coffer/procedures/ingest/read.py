@@ -19,6 +19,7 @@ from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
 from coffer.records.readers.port import BoundFeed, Found, Framing, Piece
+from coffer.records.readers.text.carriers import without_carriers
 from coffer.records.readers.text.head import UTF_16_MARKS, verify_lines
 from coffer.records.readers.text.order import in_time_order
 from coffer.records.rejects import Rejects
@@ -95,11 +96,15 @@ def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime
     have. All others keep their places. ``latest``: a stamp without a year is never later than this.
     """
     places = [place for place, one in enumerate(opened) if one.bound is None]
-    heads = [opened[place].source.head(HEAD_BYTES) for place in places] if len(places) > 1 else []
+    heads = [_bare_head(opened[place]) for place in places] if len(places) > 1 else []
     ordered = list(opened)
     for place, number in zip(places, in_time_order(heads, feed, latest), strict=False):
         ordered[place] = opened[places[number]]
     return ordered
+
+
+def _bare_head(one: OpenFile) -> bytes:
+    return without_carriers(one.source.head(HEAD_BYTES), one.detected.carriers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -157,7 +162,8 @@ class InOrder:
 def _pieces(file: int, opened: OpenFile, runs: Sequence[Run]) -> Iterator[tuple[Run, Piece]]:
     if opened.is_text:
         for run, chunk in opened.source.chunks_of(runs, skip_lines=0):
-            yield run, Piece(file=file, data=chunk.read(), first=chunk.first_line)
+            data = without_carriers(chunk.read(), opened.detected.carriers)
+            yield run, Piece(file=file, data=data, first=chunk.first_line)
     else:
         at = 0
         for data in opened.source.runs():

@@ -323,6 +323,7 @@ def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
         duplicate=lines,
         known=lines,
         is_known=known.is_whole,
+        changed_year=source.changed_year(),
         remark=known.remark,
         is_warned=known.is_warned,
     )

@@ -3,6 +3,7 @@
 A file is plain, gzip or zstd, which its content shows, or it is standard input.
 """
 
+import datetime as dt
 import hashlib
 import io
 import sys
@@ -219,6 +220,10 @@ class Source:
 
     def _place(self, offset: int, size: int, line: int) -> Chunk:
         return Chunk(first_line=line, size_bytes=size, data=None, path=self._path, offset=offset)
+
+    def changed_year(self) -> int:
+        """The year in which the file was last changed; 0 for standard input."""
+        return dt.datetime.fromtimestamp(self._path.stat().st_mtime, dt.UTC).year if self._path is not None else 0
 
     def verify_unchanged(self) -> None:
         """Prove that the file's size and time of change are the same as when it was scanned.

@@ -6,7 +6,7 @@ what stands in the file.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.port import BoundFeed, Framing, Reader
+from coffer.records.readers.text.carriers import behind_carriers
 from coffer.records.readers.text.head import UTF_16_MARKS, text_of_head
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
@@ -28,6 +29,7 @@ from coffer.records.settings import KNOWN
 HEAD_BYTES: Final = 65_536
 """A file is recognised by its beginning: enough for some hundred records, and for the longest header."""
 NAMED: Final = "named by the feed"
+_CARRIED: Final = "behind what a logger or container put in front of each line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Format:
     read. Where a feed joins rows, ``join`` gives the reader instead of ``bind``.
 
     ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
+    ``is_syslog``: its lines are those of a syslog, and its reader takes off itself what else stands around them.
     """
 
     name: str
@@ -47,12 +50,19 @@ class Format:
     open: Callable[[Feed, Window], Reader] | None = None
     bind: Callable[[Feed, bytes, str], BoundFeed] | None = None
     join: Callable[[Feed, Window], Reader] | None = None
+    is_syslog: bool = False
 
 
 def _lines(
     name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
 ) -> Format:
     return Format(name=name, title=title, framing=Framing.LINES, recognise=recognise, open=open_)
+
+
+def _syslog(
+    name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
+) -> Format:
+    return Format(name=name, title=title, framing=Framing.LINES, recognise=recognise, open=open_, is_syslog=True)
 
 
 def _bytes(
@@ -79,13 +89,13 @@ FORMATS: Final = (
     _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", ber.recognise, ber.BerReader),
     _lines("cucm", "Cisco Unified CM CDR", cucm.recognise, cucm.CucmReader),
     _lines("exchange", "Microsoft Exchange message tracking", exchange.recognise, exchange.ExchangeReader),
-    _lines("exim", "Exim mainlog", exim.recognise, exim.EximReader),
+    _syslog("exim", "Exim mainlog", exim.recognise, exim.EximReader),
     _bytes("freeswitch-json", "FreeSWITCH json_cdr", freeswitch.recognise_json, freeswitch.FreeswitchJsonReader),
     _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", freeswitch.recognise_xml, freeswitch.FreeswitchXmlReader),
-    _lines("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
+    _syslog("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
-    _lines("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
+    _syslog("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
     _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
     _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),
 )
@@ -96,12 +106,14 @@ FORMATS: Final = (
 class Detected:
     """A file's format, and why it is taken for it.
 
-    ``preset``: the one whose header it has; None for none.
+    ``preset``: the one whose header it has; None for none. ``carriers``: who put something in front of each line, the
+    outermost first (``text.carriers``).
     """
 
     format: Format
     reason: str
     preset: Preset | None = None
+    carriers: tuple[str, ...] = ()
 
 
 def format_named(name: str) -> Format:
@@ -119,15 +131,11 @@ def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
         MalformedInput: none does, or several.
     """
     if feed is not None and feed.format:
-        return Detected(format=format_named(feed.format), reason=NAMED)
+        return _named(format_named(feed.format), head, name)
     table = (
         "" if feed is None or feed.settings is None else type(feed.settings).__name__.removesuffix("Settings").lower()
     )
-    found = [
-        Detected(format=form, reason=reason)
-        for form in FORMATS
-        if (reason := form.recognise(head, name)) is not None and (not table or KNOWN.get(form.name) == table)
-    ]
+    found = _found([form for form in FORMATS if not table or KNOWN.get(form.name) == table], head, name)
     if len(found) == 1:
         return found[0]
     if found:
@@ -139,6 +147,42 @@ def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
         reason = f"the header of preset {preset.name}"
         return Detected(format=format_named(preset.format), reason=reason, preset=preset)
     raise MalformedInput(f"{name}: of no format that is known", hint=_hint(head))
+
+
+def _found(possible: Sequence[Format], head: bytes, name: str) -> list[Detected]:
+    """The formats that recognise a file as it is, or behind what carried its lines."""
+    found = _recognised(possible, head, name)
+    if _is_syslog(found) or any(one.format.framing is not Framing.LINES for one in found):
+        return found
+    # A row may look like one of its format even with a prefix in front: then the prefix goes all the same.
+    formats = [one.format for one in found] or [form for form in possible if form.framing is Framing.LINES]
+    deeper, carriers = behind_carriers(
+        head, lambda text: _recognised(formats, text, name) or None, is_whole=_is_syslog
+    )
+    return [replace(one, reason=f"{one.reason}; {_CARRIED}", carriers=carriers) for one in deeper or ()] or found
+
+
+def _is_syslog(found: Sequence[Detected]) -> bool:
+    return any(one.format.is_syslog for one in found)
+
+
+def _recognised(formats: Sequence[Format], head: bytes, name: str) -> list[Detected]:
+    return [
+        Detected(format=form, reason=reason)
+        for form in formats
+        if (reason := form.recognise(head, name)) is not None
+    ]
+
+
+def _named(form: Format, head: bytes, name: str) -> Detected:
+    """The format that a feed names.
+
+    Carriers are taken off if the format is recognised behind them, which a log of the site's own form is not.
+    """
+    if form.open is None or form.is_syslog or form.framing is not Framing.LINES:
+        return Detected(format=form, reason=NAMED)
+    _, carriers = behind_carriers(head, lambda text: form.recognise(text, name))
+    return Detected(format=form, reason=NAMED, carriers=carriers)
 
 
 def _preset_of(head: bytes, name: str) -> Preset | None:

@@ -9,6 +9,7 @@ from coffer.cli.console import clock, console, error_console, print_json, print_
 from coffer.cli.screen import Screen
 from coffer.cli.tables import Table
 from coffer.errors import MalformedInput
+from coffer.procedures.ingest.decide import year_remarks
 from coffer.procedures.ingest.feed_check import FileReport, check_files, propose_feed
 from coffer.procedures.ingest.fused import why_slow
 from coffer.procedures.ingest.sources import Source
@@ -62,6 +63,9 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
+    for report in reports:
+        for remark in year_remarks(report.name, report.assumed, report.changed_year):
+            say(f"hint: {remark}")
     if feed_file is not None and (reason := why_slow(parsed)):
         say(f"hint: these lines are read without compiled kernels, several times slower: {reason}")
     for report in reports:

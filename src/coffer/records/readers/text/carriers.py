@@ -1,0 +1,64 @@
+"""Which logger or container carried a file, found at its beginning, and the file's lines without it. Pure.
+
+It is for readers whose lines are no syslog's: they are given the lines as the source wrote them. Lines that another
+carrier brought stay as they are, so that the reader counts them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+import polars as pl
+
+from coffer.records.readers.text import prefixes
+from coffer.records.readers.text.lines import readable
+
+MAX_CARRIERS: Final = 3
+"""Around each other: a container's log in a syslog that a collector sent on."""
+_Found = TypeVar("_Found")
+
+
+def without_carriers(data: bytes, carriers: Sequence[str]) -> bytes:
+    """The same lines, each without what these carriers put in front; the first is the outermost."""
+    for carrier in carriers:
+        text = _lines(data)
+        by, line = prefixes.carried(text)
+        is_carried = (by == carrier).fill_null(value=False)
+        data = str(text.zip_with(~is_carried, line).str.join("\n")[0]).encode()
+    return data
+
+
+def behind_carriers(
+    head: bytes, recognise: Callable[[bytes], _Found | None], *, is_whole: Callable[[_Found], bool] = lambda _: False
+) -> tuple[_Found | None, tuple[str, ...]]:
+    """What is recognised behind the carriers of a file that begins with ``head``, and the carriers.
+
+    The carrier of a file brought at least half of its lines. What is recognised behind more carriers counts more, for a
+    row may look like one of its format with a prefix in front. ``is_whole``: nothing more is to be taken off, since the
+    lines of the format begin as a syslog's do.
+    """
+    found: _Found | None = None
+    tried: tuple[str, ...] = ()
+    carriers = tried
+    while len(tried) < MAX_CARRIERS and (carrier := _carrier_of(head)):
+        tried += (carrier,)
+        head = without_carriers(head, (carrier,))
+        if (now := recognise(head)) is not None:
+            found, carriers = now, tried
+            if is_whole(now):
+                break
+    return found, carriers
+
+
+def _carrier_of(head: bytes) -> str:
+    """Who brought most of the lines, and at least half of them; empty for nobody."""
+    text = _lines(head[: head.rfind(b"\n") + 1] or head)
+    text = text.filter(text.str.contains(r"\S"))
+    by, _ = prefixes.carried(text)
+    most = by.drop_nulls().value_counts(sort=True).head(1)
+    if most.is_empty() or int(most["count"][0]) * 2 < len(text):
+        return ""
+    return str(most.to_series(0)[0])
+
+
+def _lines(data: bytes) -> pl.Series:
+    return pl.Series([readable(data).decode()], dtype=pl.String).str.split("\n").explode()
