@@ -363,7 +363,19 @@ def test_counts_that_do_not_agree_are_shown_and_other_services_too():
     raw = framed([mo()], count=3)
     assert found(raw).skipped == {0: Counter({"missing-by-count": 2})}
     assert found(framed([mo(), mt()], count=1)).skipped == {0: Counter({"more-than-count": 1})}
-    assert found(framed([mo()], ts=7)).skipped == {0: Counter({"other-service": 1})}
+    named = {
+        7: "packet-switched",
+        9: "ims",
+        14: "ims",
+        10: "mms",
+        11: "location-service",
+        15: "sms-service",
+        31: "other-service",
+    }
+    for ts, word in named.items():
+        assert found(framed([mo()], ts=ts)).skipped == {0: Counter({word: 1})}
+    bare = mo() + tlv(79, tlv(0, b"\x4f"), constructed=True) + tlv(63, tlv(0, b"\x3f"), constructed=True)
+    assert found(bare).skipped == {0: Counter({"packet-switched": 1, "ims": 1})}
     assert found(framed([mo()], form=3)).rejects == [(0, 52, "bad-record", "")]
     assert found(framed([mo()]) + framed([mo()])[52:]).skipped == {
         0: Counter({"length-mismatch": 1, "more-than-count": 1})

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -92,6 +93,8 @@ def ingest(
         say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")
     for line in _warnings(summary, vault):
         say(line)
+    for remark in chain.from_iterable(year_remarks(one.name, one.assumed, one.changed_year) for one in summary.files):
+        say(f"hint: {remark}")
     if as_json:
         print_json(_document(summary))
     else:
@@ -278,8 +281,6 @@ def _print_reasons(file: FileCount) -> None:
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
     for what, count in sorted(file.assumed.items()):
         console().print(f"  {file.name}: {what} assumed for {counted(count, 'line')} without it")
-    for remark in year_remarks(file.name, file.assumed, file.changed_year):
-        say(f"hint: {remark}")
     for what, count in sorted(file.emptied.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} kept without {what}")
     if file.ambiguous:

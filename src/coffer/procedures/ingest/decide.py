@@ -118,7 +118,9 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int) -> list[st
         return []
     setting = f"a log of another year needs year = {changed_year or years[0] - 1} under [postfix] in the feed"
     if 0 < changed_year < years[0]:
-        return [f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"]
+        return [
+            f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"
+        ]
     shown = " and ".join(map(str, years))
     return [f"{name}: its lines have no year: {shown} is the newest in which none is after the clock; {setting}"]
 

@@ -28,7 +28,8 @@ from coffer.records.feed import Feed, parse_feed
 from coffer.records.guessing import mask
 from coffer.records.parties import PARTIES
 from coffer.records.proposing import Proposal, propose_known, propose_mapped, propose_preset
-from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
+from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect
+from coffer.records.readers.naming import hint_for
 from coffer.records.readers.text.head import text_of_head
 from coffer.records.settings import MAPPED
 from coffer.records.unmapped import unmapped_columns

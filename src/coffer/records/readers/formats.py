@@ -4,7 +4,6 @@ A new format is one line of ``FORMATS`` (and one of ``settings.KNOWN``). Recogni
 what stands in the file.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,9 +19,10 @@ from coffer.records.readers.mapped import csv, jsonl, parquet
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.mapped.jsonl import BoundJson
+from coffer.records.readers.naming import binary_hint_for, hint_for
 from coffer.records.readers.port import BoundFeed, Framing, Reader
 from coffer.records.readers.text.carriers import behind_carriers
-from coffer.records.readers.text.head import UTF_16_MARKS, text_of_head
+from coffer.records.readers.text.head import text_of_head
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
@@ -156,10 +156,8 @@ def _found(possible: Sequence[Format], head: bytes, name: str) -> list[Detected]
         return found
     # A row may look like one of its format even with a prefix in front: then the prefix goes all the same.
     formats = [one.format for one in found] or [form for form in possible if form.framing is Framing.LINES]
-    deeper, carriers = behind_carriers(
-        head, lambda text: _recognised(formats, text, name) or None, is_whole=_is_syslog
-    )
-    return [replace(one, reason=f"{one.reason}; {_CARRIED}", carriers=carriers) for one in deeper or ()] or found
+    deeper, carriers = behind_carriers(head, lambda text: _recognised(formats, text, name), is_whole=_is_syslog)
+    return [replace(one, reason=f"{one.reason}; {_CARRIED}", carriers=carriers) for one in deeper] or found
 
 
 def _is_syslog(found: Sequence[Detected]) -> bool:
@@ -168,9 +166,7 @@ def _is_syslog(found: Sequence[Detected]) -> bool:
 
 def _recognised(formats: Sequence[Format], head: bytes, name: str) -> list[Detected]:
     return [
-        Detected(format=form, reason=reason)
-        for form in formats
-        if (reason := form.recognise(head, name)) is not None
+        Detected(format=form, reason=reason) for form in formats if (reason := form.recognise(head, name)) is not None
     ]
 
 
@@ -178,10 +174,15 @@ def _named(form: Format, head: bytes, name: str) -> Detected:
     """The format that a feed names.
 
     Carriers are taken off if the format is recognised behind them, which a log of the site's own form is not.
+
+    Raises:
+        MalformedInput: it is a format of text, and the file is known to be none.
     """
+    if form.open is not None and form.framing is Framing.LINES and (hint := binary_hint_for(head)):
+        raise MalformedInput(f"{name}: not text in UTF-8, expected {form.title}", hint=hint)
     if form.open is None or form.is_syslog or form.framing is not Framing.LINES:
         return Detected(format=form, reason=NAMED)
-    _, carriers = behind_carriers(head, lambda text: form.recognise(text, name))
+    _, carriers = behind_carriers(head, lambda text: _recognised([form], text, name))
     return Detected(format=form, reason=NAMED, carriers=carriers)
 
 
@@ -204,43 +205,6 @@ def _preset_of(head: bytes, name: str) -> Preset | None:
             f"{name}: could be of preset {' or '.join(names)}", hint=f'say which in the feed: preset = "{names[0]}"'
         )
     return preset
-
-
-_NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
-    (b"SMS request sender:", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
-    (b"send-SMS request added", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
-    (b"cdrRecordType", "this is a file of call quality (CMR); use the files named cdr_"),
-    (b"SQLite format 3\0", "a SQLite database without Kamailio's tables in its first pages; export the table as CSV"),
-)
-"""Files that people mistake for records, by a mark in them, and what to take instead."""
-_OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
-    (rb" sendmail\[[0-9]+\]: [0-9A-Za-z]+: (?:from|to)=", "a log of Sendmail"),
-    (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
-    (rb" smtpd\[[0-9]+\]: [0-9a-f]{16} (?:mta|mda|smtp|bounce) ", "a log of OpenSMTPD"),
-    (rb" MailScanner\[[0-9]+\]: ", "a log of MailScanner"),
-    (rb" Info: (?:Start |Message done |New SMTP )?(?:MID|ICID|DCID) [0-9]+", "a mail log of Cisco's Email Security Appliance"),
-    (rb"(?m)^[0-9-]{10}T[^ ]+ [A-Z]+ [^(\n]*\((?:delivery|smtp|queue|message-ingest|imap|auth)\.[a-z-]+\) ", "a log of Stalwart"),
-    (rb"(?m)^[0-9-]{10}T[0-9:.]+Z(?:,[^,\n]*){7},(?:RECEIVE|SEND|DELIVER|SUBMIT|FAIL|HARECEIVE),", "message tracking without its #Fields line"),
-    (rb"#Fields: [^\n]*session-id", "a protocol log of Exchange, not message tracking"),
-    (rb"(?m) dovecot(?:\[[0-9]+\])?: (?:imap|pop3|lmtp|lda)", "a log of Dovecot"),
-    (rb"(?m) (?:rspamd|amavis)\[[0-9]+\]: ", "a log of a content filter, not of the mail server"),
-)  # fmt: skip
-"""Known sources that no reader takes, by a pattern that only they write."""
-
-
-def hint_for(head: bytes) -> str | None:
-    """What a file is that is known not to be read, and what to take instead; None for any other."""
-    if head.startswith(UTF_16_MARKS):
-        return "this is text in UTF-16: save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8"
-    known = next((hint for mark, hint in _NOT_READ if mark in head), None) or ber.hint_for(head)
-    if known is not None:
-        return known
-    other = next((what for pattern, what in _OF_OTHERS if re.search(pattern, head)), None)
-    return (
-        f"this is {other}, which no reader takes; ask for one, or export a table and name its columns"
-        if other
-        else None
-    )
 
 
 def _hint(head: bytes) -> str:

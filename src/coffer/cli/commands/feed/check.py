@@ -1,6 +1,7 @@
 """``coffer feed check``."""
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -63,9 +64,8 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
-    for report in reports:
-        for remark in year_remarks(report.name, report.assumed, report.changed_year):
-            say(f"hint: {remark}")
+    for remark in chain.from_iterable(year_remarks(one.name, one.assumed, one.changed_year) for one in reports):
+        say(f"hint: {remark}")
     if feed_file is not None and (reason := why_slow(parsed)):
         say(f"hint: these lines are read without compiled kernels, several times slower: {reason}")
     for report in reports:

@@ -28,21 +28,24 @@ def without_carriers(data: bytes, carriers: Sequence[str]) -> bytes:
 
 
 def behind_carriers(
-    head: bytes, recognise: Callable[[bytes], _Found | None], *, is_whole: Callable[[_Found], bool] = lambda _: False
-) -> tuple[_Found | None, tuple[str, ...]]:
+    head: bytes,
+    recognise: Callable[[bytes], Sequence[_Found]],
+    *,
+    is_whole: Callable[[Sequence[_Found]], bool] = lambda _: False,
+) -> tuple[Sequence[_Found], tuple[str, ...]]:
     """What is recognised behind the carriers of a file that begins with ``head``, and the carriers.
 
     The carrier of a file brought at least half of its lines. What is recognised behind more carriers counts more, for a
     row may look like one of its format with a prefix in front. ``is_whole``: nothing more is to be taken off, since the
     lines of the format begin as a syslog's do.
     """
-    found: _Found | None = None
+    found: Sequence[_Found] = ()
     tried: tuple[str, ...] = ()
     carriers = tried
     while len(tried) < MAX_CARRIERS and (carrier := _carrier_of(head)):
         tried += (carrier,)
         head = without_carriers(head, (carrier,))
-        if (now := recognise(head)) is not None:
+        if now := recognise(head):
             found, carriers = now, tried
             if is_whole(now):
                 break

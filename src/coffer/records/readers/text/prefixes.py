@@ -71,7 +71,9 @@ def is_wrapped(text: pl.Series) -> pl.Series:
 
     ``text`` may also be the message of another program's line.
     """
-    return text.str.contains(rf"^(?:<[0-9]{{1,3}}>|\{{|\[ID |{ANY_STAMP} |[A-Z][a-z]{{2}} {_ISO}|[0-9]{{10}}\.[0-9]{{6}} )")
+    return text.str.contains(
+        rf"^(?:<[0-9]{{1,3}}>|\{{|\[ID |{ANY_STAMP} |[A-Z][a-z]{{2}} {_ISO}|[0-9]{{10}}\.[0-9]{{6}} )"
+    )
 
 
 def unwrapped(text: pl.Series) -> pl.Series:
