@@ -30,6 +30,7 @@ from coffer.records.parties import PARTIES
 from coffer.records.proposing import Proposal, propose_known, propose_mapped, propose_preset
 from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect
 from coffer.records.readers.naming import hint_for
+from coffer.records.readers.text.arrays import lines_of_head
 from coffer.records.readers.text.head import text_of_head
 from coffer.records.settings import MAPPED
 from coffer.records.unmapped import unmapped_columns
@@ -197,7 +198,7 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
         if hint_for(head) is not None and text == head:
             raise
         try:
-            proposal = propose_mapped(text, source.name, country=home, zone=zone or "UTC", kind=kind)
+            proposal = propose_mapped(lines_of_head(text), source.name, country=home, zone=zone or "UTC", kind=kind)
         except MalformedInput as error:
             raise (error if text == head else unknown) from None  # a log in UTF-16 is to be converted
     else:

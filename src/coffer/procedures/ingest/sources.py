@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Self, cast
 import numpy as np
 
 from coffer.errors import MalformedInput, Unavailable
-from coffer.procedures.ingest.decoding import Utf16Reader
+from coffer.procedures.ingest.decoding import ArrayReader, Utf16Reader
 from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD, open_gzip, open_zstd, unpack
 
 CHUNK_BYTES: Final = 16 * 2**20
@@ -96,13 +96,15 @@ class Content:
 class Run:
     """Bytes ``start`` to ``end`` of a file's unpacked content. A line begins at ``start``.
 
-    ``first_line``: the number of that line, from 1. ``is_known``: the bytes were sealed before.
+    ``first_line``: the number of that line, from 1. ``is_known``: the bytes were sealed before. ``torn_bytes``: so many at
+    the beginning were read before, as a line without its end.
     """
 
     start: int
     end: int
     first_line: int
     is_known: bool
+    torn_bytes: int = 0
 
 
 WHOLE: Final = (Run(start=0, end=sys.maxsize, first_line=1, is_known=False),)
@@ -127,6 +129,8 @@ class Source:
         self.inode = (0, 0)
         self.encoding = ""
         """``utf-16`` and its likes: the content is what is written so, in UTF-8. Empty: the bytes as they are."""
+        self.is_array = False
+        """Whether the content is an array of JSON objects, which is given as a line for each."""
         self._places: list[Chunk] = []
 
     @classmethod
@@ -317,7 +321,8 @@ class Source:
 
     def _reader(self) -> BinaryIO:
         raw = self._raw_reader()
-        return cast("BinaryIO", Utf16Reader(raw, self.encoding)) if self.encoding else raw
+        text = cast("BinaryIO", Utf16Reader(raw, self.encoding)) if self.encoding else raw
+        return cast("BinaryIO", ArrayReader(text)) if self.is_array else text
 
     def _raw_reader(self) -> BinaryIO:
         if self._path is None:

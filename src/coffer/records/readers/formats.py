@@ -21,6 +21,7 @@ from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.naming import binary_hint_for, hint_for
 from coffer.records.readers.port import BoundFeed, Framing, Reader
+from coffer.records.readers.text.arrays import lines_of_head
 from coffer.records.readers.text.carriers import behind_carriers
 from coffer.records.readers.text.head import text_of_head
 from coffer.records.readers.threegpp import ber
@@ -189,7 +190,7 @@ def _named(form: Format, head: bytes, name: str) -> Detected:
 def _preset_of(head: bytes, name: str) -> Preset | None:
     """The preset whose header a file has, in UTF-8 or UTF-16 with its mark."""
     text = text_of_head(head)
-    keys = json_keys(text)
+    keys = json_keys(lines_of_head(text))
     found = [
         one
         for one in presets().values()

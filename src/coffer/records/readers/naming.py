@@ -64,7 +64,8 @@ _BY_MARK: Final[Sequence[tuple[bytes, str]]] = (
     (rb"#Fields: [^\n]*session-id", "a protocol log of Exchange: use the message tracking logs (MSGTRK)"),
     (rb"(?m)^[0-9-]{10}T[0-9:.]+Z(?:,[^,\n]*){7},(?:RECEIVE|SEND|DELIVER|SUBMIT|FAIL|HARECEIVE),",
      "message tracking without its #Fields line: put it back in front, as the server writes it"),
-    (rb"\A(?:From [^\n,;]+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|Return-Path: <|Received: from )", "mail itself, with contents: take the log of the mail server"),
+    (rb"\A(?:From [^\n,;]+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|Return-Path: <|Received: from )",
+     "mail itself, with contents: take the log of the mail server"),
 )  # fmt: skip
 """Files that people mistake for records, by a mark in them, and what to take instead."""
 _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
