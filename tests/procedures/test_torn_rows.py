@@ -5,8 +5,10 @@ import pytest
 from coffer.records.feed import parse_feed
 
 BASE = '[feed]\nname = "x"\nformat = "{}"\nhome_country = "FR"\ntime_zone = "UTC"\n'
-CUCM = "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,dateTimeOrigination,callingPartyNumber,originalCalledPartyNumber," \
-    "finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,duration,huntPilotDN,pkid\n"  # fmt: skip
+CUCM = (
+    "cdrRecordType,globalCallID_callManagerId,globalCallID_callId,dateTimeOrigination,callingPartyNumber,"
+    "originalCalledPartyNumber,finalCalledPartyNumber,dateTimeConnect,dateTimeDisconnect,duration,huntPilotDN,pkid\n"
+)
 
 
 def texts(count):

@@ -21,6 +21,7 @@ from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.naming import binary_hint_for, hint_for
 from coffer.records.readers.port import BoundFeed, Framing, Reader
+from coffer.records.readers.roaming import reader as roaming
 from coffer.records.readers.text.arrays import lines_of_head
 from coffer.records.readers.text.carriers import behind_carriers
 from coffer.records.readers.text.head import text_of_head
@@ -96,7 +97,9 @@ FORMATS: Final = (
     _syslog("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
+    _bytes("nrtrde", "NRTRDE (GSMA TD.35)", roaming.recognise_nrtrde, roaming.NrtrdeReader),
     _syslog("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
+    _bytes("tap3", "TAP3 (GSMA TD.57)", roaming.recognise_tap3, roaming.Tap3Reader),
     _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
     _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),
 )
