@@ -504,7 +504,7 @@ def _jsonl() -> bytes:
 def _nrtrde() -> bytes:
     """A call abroad, and one of data."""
     return roaming.nrtrde(
-        roaming.event(3, more=roaming.el(27, b"493055500") + roaming.el(30, CANARY.encode())),
+        roaming.event(3, more=roaming.el(27, B[1:].encode()) + roaming.el(30, CANARY.encode())),
         roaming.el(5, roaming.el(16, CANARY.encode()), constructed=True),
     )
 

@@ -64,7 +64,7 @@ class EventCutter:
 
     def end_file(self, said: int | None) -> None:
         """What is left was cut off. ``said``: how many events the file says that it has."""
-        if not self._is_over:
+        if not self._is_over and (self._base or self._data):
             if not self._ends and self._data[:1] not in (bytes([WHOLE]), bytes([NOTICE])):
                 raise MalformedInput(_NOT_ONE)
             self.rejected.append(one_reject(self._base, Reason.CUT_OFF))

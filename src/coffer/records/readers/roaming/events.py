@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
-from coffer.records.draft import OPTIONAL
+from coffer.records.draft import OPTIONAL, UNREADABLE
 from coffer.records.feed import Feed
 from coffer.records.readers.account import OWN
 from coffer.records.readers.roaming.layouts import NAMES, Fields, Layout, Tree
@@ -195,9 +195,11 @@ class _Events:
 
     def _text(self, name: str) -> pl.Series:
         data, ends = self._fields[name].flat()
-        letters = np.where(data < 128, data, np.uint8(ord("?")))  # they are letters of ISO 646
+        if (data > 127).any():  # no letters of ISO 646; there are few
+            raw = tbcd.raw(self._fields[name]).to_list()
+            return pl.Series([value.decode("utf-8", "replace").strip(" ") for value in raw], dtype=pl.String)
         bounds = np.concatenate((np.zeros(1, np.int64), ends))
-        found = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(bounds), pa.py_buffer(letters))
+        found = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(bounds), pa.py_buffer(data))
         return pl.Series(pl.from_arrow(found)).str.strip_chars(" ")
 
     def _digits(self, name: str) -> pl.Series:
@@ -269,6 +271,7 @@ class _Events:
         is_from_network = (number != "") | is_text
         is_sure = is_international & (is_marked | is_from_network)
         is_sender = is_text & written.str.contains(r"[A-Za-z]|" + _SHORT)
+        is_sender |= written.str.contains(UNREADABLE, literal=True)  # which is named for what it is
         other = ("+" + bare).zip_with(
             is_sure, written.zip_with(is_sender, pl.Series(["?"]).new_from_index(0, len(written)))
         )
