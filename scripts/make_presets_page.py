@@ -33,9 +33,25 @@ Some tables need no preset, because a format reads them: cdr_custom of Asterisk 
 """
 
 
+TAIL = """## Looked for, and not here
+
+| table | what is known | what not, so that there is no preset |
+|---|---|---|
+| Mitel MiVoice, SMDR | the maker documents it: columns of fixed width without a delimiter, whose places depend on six options | the date has no year and the parties are stations and trunks; a feed reads neither |
+| Bandwidth, billing records | that there are such reports | no page of the maker with their columns was found |
+| Mimecast, SIEM logs | names of fields (aCode, Sender, Rcpt, Act, Dir, datetime) in examples of others | a mail is three lines of three logs, of which only examples were found; which of them says that it arrived is not certain |
+| SendGrid, email activity | keys of the answer (from_email, to_email, status, last_event_time) | the only time is that of the last event, which may be a click days later; the columns of the CSV are not documented. `sendgrid-events` is what to use |
+| Zoom Phone, CSV of the portal | that it exists | its column names are not documented. `zoom-phone` is what to use |
+| Microsoft Teams, CSV of the admin center | its page, which says that Caller ID is the called number of some calls | of which calls. `teams-pstn` is what to use |
+| Vonage, reports of in-app voice and of messages | their columns are documented | parties are users of an application, or accounts of other services |
+
+A feed made by hand reads any of them that has a delimiter and a year ([feeds.md](../feeds.md)).
+"""
+
+
 def page() -> str:
     """The page."""
-    return "\n".join([HEAD, *(_section(one) for one in presets().values())])
+    return "\n".join([HEAD, *(_section(one) for one in presets().values()), TAIL])
 
 
 def _section(preset: Preset) -> str:
