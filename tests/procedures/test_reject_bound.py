@@ -27,7 +27,7 @@ def everything(world):
 def test_too_many_rejects_leave_the_vault_as_it_was(world):
     world.ingest(records(20).replace("+336", "+337"), name="before.csv")
     before, size = everything(world), world.state().size
-    with pytest.raises(MalformedInput) as caught:
+    with pytest.raises(MalformedInput, match="6 % rejected") as caught:
         world.ingest(records(94, bad_time=4, bad_number=2), by=bounded("5 %"), name="calls.csv")
     assert caught.value.message == (
         "calls.csv: 6 % rejected (6 of 100 new records: bad-time 4, not-a-number 2), expected at most 5 %, the max_rejects of the feed"

@@ -112,7 +112,10 @@ _SHOWN_REASONS: Final = 3
 
 
 def year_remarks(name: str, assumed: Counter[str], changed_year: int) -> list[str]:
-    """What the years rest on that were taken for those of stamps without one, and whether the file's date denies it."""
+    """What the years rest on that stamps without one were given.
+
+    A file that was last changed before such a year denies it.
+    """
     years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
     if not years:
         return []

@@ -68,9 +68,9 @@ class GoingOn:
         try:
             if torn is None:
                 return [*reader.end_file(file), *reader.finish()]
-            found = [*reader.take(torn), *reader.end_file(file), *reader.finish()]
+            ended = [*reader.take(torn), *reader.end_file(file), *reader.finish()]
             # That the line was cut off is no longer true of it: it is counted as what it is now.
-            return [replace(one, parsed=_without_line(one.parsed, torn.first)) for one in found]
+            return [replace(one, parsed=_without_line(one.parsed, torn.first)) for one in ended]
         except MalformedInput:  # there was nothing of that format so far, so nothing was given
             return []
 

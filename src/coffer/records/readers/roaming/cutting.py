@@ -26,7 +26,7 @@ _NOT_ONE = "neither TAP3 nor NRTRDE"
 
 
 class EventCutter:
-    """The events of one file. ``skipped`` and ``rejected`` hold what else the file had, ``headers`` its other elements.
+    """The events of one file. ``skipped`` and ``rejected`` hold what else the file had.
 
     ``headers`` holds the contents of the elements in front of the list and behind it, by tag.
     """

@@ -53,7 +53,10 @@ class Decoded:
 
 
 def fields_of(view: tlv.U8, whole: Column, tree: Tree) -> tuple[Fields, Bools, Bools]:
-    """The fields of some events, which events cannot be walked, and which have an indefinite length within."""
+    """The fields of some events.
+
+    Says too which events cannot be walked, and which have an indefinite length within.
+    """
     nothing = np.zeros(len(whole), np.int64)
     found = {name: Column(view=view, starts=nothing, sizes=nothing) for name in NAMES}
     is_bad, is_open = np.zeros(len(whole), np.bool_), np.zeros(len(whole), np.bool_)
@@ -88,9 +91,9 @@ def _first(view: tlv.U8, rows: I64, elements: tlv.Elements, tag: int, count: int
 
 
 def decode(data: bytes, spans: tuple[I64, I64, I64], layout: Layout, offsets: dict[str, str], feed: Feed) -> Decoded:
-    """Rows of the events that stand at [start, end) of ``data``; ``spans``: starts, ends, and offsets in the file.
+    """Rows of the events that stand at [start, end) of ``data``.
 
-    ``offsets``: by code the offset from UTC, like ``+0100``.
+    ``spans``: starts, ends, and offsets in the file. ``offsets``: by code the offset from UTC, like ``+0100``.
     """
     starts, ends, places = spans
     view = np.frombuffer(data + bytes(tlv.PADDING), np.uint8)
@@ -146,7 +149,10 @@ def _with_rewritten(
 
 
 class _Events:
-    """The fields of n events as columns. ``flaws``: optional fields that are bad, each with its reason and name."""
+    """The fields of n events as columns.
+
+    ``flaws``: optional fields that are bad, each with its reason and name.
+    """
 
     def __init__(
         self, fields: Fields, is_originated: Bools, layout: Layout, offsets: dict[str, str], feed: Feed
@@ -231,7 +237,7 @@ class _Events:
         return (stamp + offset).set(~is_good, "")
 
     def _parties(self, is_text: pl.Series) -> dict[str, pl.Series]:
-        """Who was in touch: the subscriber, and the other side as far as its number says of itself what it is."""
+        """Who was in touch: the subscriber, and the other side as far as its number is certain."""
         is_originated = pl.Series(self._is_originated)
         own = self._served()
         numbers = self._digits if self._layout.has_packed_numbers else self._text
@@ -251,7 +257,10 @@ class _Events:
         }
 
     def _served(self) -> pl.Series:
-        """The subscriber's number; of NRTRDE, which has none, its IMSI as an identity of this feed, if that may be."""
+        """The subscriber's number.
+
+        NRTRDE has none. Then it is the IMSI, as an identity of this feed, if the feed has such.
+        """
         msisdn = self._digits("msisdn")
         number = ("+" + msisdn).set(~msisdn.str.contains(_INTERNATIONAL), "")
         imsi = self._digits("imsi")
@@ -261,7 +270,7 @@ class _Events:
         return number
 
     def _other(self, number: pl.Series, of_text: pl.Series, dialled: pl.Series, is_text: pl.Series) -> pl.Series:
-        """The other side: a number of which it is certain which it is, else ``?``; empty where nobody is named."""
+        """The other side: a number that is certain, else ``?``; empty where nobody is named."""
         written = of_text.zip_with(is_text & (of_text != ""), number)
         written = written.zip_with(written != "", dialled)
         bare = written.str.replace(r"^(?:\+|00)", "")

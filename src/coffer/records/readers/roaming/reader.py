@@ -107,7 +107,10 @@ class RoamingReader:
         self._account.keep(decoded.events.with_columns(file=pl.lit(file, pl.Int32)))
 
     def _offsets(self) -> dict[str, str]:
-        """By code the offsets that the file lists in front of its events. Without its own, no event of the file has a time."""
+        """By code the offsets that the file lists in front of its events.
+
+        An event whose code is not listed has no time.
+        """
         if not self._layout.offsets:
             return {}
         listed = _inner(self._cutter.headers.get(self._layout.offsets, b""), OFFSET_LIST)

@@ -1,4 +1,4 @@
-"""Which logger or container carried a file, found at its beginning, and the file's lines without it. Pure.
+"""Which logger or container carried a file, and the file's lines without it. Pure.
 
 It is for readers whose lines are no syslog's: they are given the lines as the source wrote them. Lines that another
 carrier brought stay as they are, so that the reader counts them.

@@ -1,4 +1,4 @@
-"""Charging records of other domains than the circuit-switched one: what they are, by their tags. Values only.
+"""Charging records of other domains than the circuit-switched one, by their tags. Values only.
 
 Source: TS 32.298 (``GPRSRecord``, ``IMSRecord``, ``MMTelServiceRecord``, ``LCSRecord``, ``POCRecord`` and their likes), TS 32.297 section
 6.1.2 for the numbers of specifications.
