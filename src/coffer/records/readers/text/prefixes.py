@@ -29,9 +29,13 @@ _WEEKDAY: Final = rf"^[A-Z][a-z]{{2}} ({_ISO})(?:( UTC)| [A-Z][A-Za-z]{{1,4}}| [
 """``journalctl -o short-full``. Other names of zones than UTC mean nothing for certain: the feed's zone counts."""
 _EPOCH: Final = r"^[0-9]{10}\.[0-9]{6} "
 """``journalctl -o short-unix``."""
+_ASCTIME: Final = r"^[A-Z][a-z]{2} ([A-Z][a-z]{2} [ 0-9][0-9]) ([0-9]{2}:[0-9]{2}:[0-9]{2}) ([0-9]{4}) "
+"""As ``asctime`` of the C library writes the time."""
+_ONE_DIGIT: Final = r"^([0-9]{4} )?([A-Z][a-z]{2}) ([0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?) "
+"""A day of one digit without the second blank in front."""
 _PRI: Final = r"^<[0-9]{1,3}>"
 _RFC_5424: Final = (
-    rf"^(?:<[0-9]{{1,3}}>[0-9]{{1,2}} )?({_ISO}) ([^ ]+) ([^ ]+) (?:([0-9]+)|-) [^ ]+ "
+    rf"^(?:(?:[0-9]{{1,5}} )?<[0-9]{{1,3}}>[0-9]{{1,2}} )?({_ISO}) ([^ ]+) ([^ ]+) (?:([0-9]+)|-) [^ ]+ "
     r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*"|\\.)*\])+) +\ufeff?(.*)$'
 )
 _CONTAINER: Final = (
@@ -55,8 +59,8 @@ _CARRIED: Final = (
 )
 """Who put something in front of a line, and the line. A syslog is asked first: its stamp could be that of a container."""
 _COLOUR: Final = r"\x1b\[[0-9;]*m"
-_LINE_KEYS: Final = ("log", "message")
-"""Under which a container's runtime and collectors (Docker, Fluent Bit, Filebeat) keep the line as it was written."""
+_LINE_KEYS: Final = ("log", "message", "line", "textPayload", "_raw", "result._raw")
+"""Where runtimes and collectors keep the line as it was written: Docker, Fluent Bit, Filebeat, Loki, Google's logging, Splunk."""
 _JOURNAL: Final = {
     "at": "__REALTIME_TIMESTAMP",
     "host": "_HOSTNAME",
@@ -118,6 +122,7 @@ def _with_usual_stamp(text: pl.Series) -> pl.Series:
     if is_epoch.any():
         text = text.zip_with(~is_epoch, _from_epoch(text.set(~is_epoch, "0000000000.000000 ")))
     text = text.str.replace(_WEEKDAY, "${1}${2} ").str.replace(rf"^({_ISO}) UTC ", "${1}Z ")
+    text = text.str.replace(_ASCTIME, "${3} ${1} ${2} ").str.replace(_ONE_DIGIT, "${1}${2}  ${3} ")
     text = text.str.replace(rf"^([0-9]{{4}} )?({_CLASSIC})\.[0-9]{{1,9}} ", "${1}${2} ")
     text = text.str.replace(r"^([A-Z][a-z]{2} [ 0-9][0-9]) ([0-9]{4}) ([0-9:]{8})(?:\.[0-9]{1,9})? ", "${2} ${1} ${3} ")
     return text.str.replace(
