@@ -4,6 +4,7 @@ import contextlib
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from whole_reading import feed_text, read_whole
 
@@ -11,6 +12,7 @@ from coffer.errors import MalformedInput
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import detect
 from coffer.records.readers.text.carriers import without_carriers
+from coffer.records.readers.text.prefixes import carried, plainly_carried
 
 CASES = Path(__file__).parent / "inputs"
 FORMS = (
@@ -149,3 +151,17 @@ def test_nothing_but_a_format_error_comes_of_any_bytes(seed):
     with contextlib.suppress(MalformedInput):
         detect(raw, "file", parse_feed(feed_text(), "feed"))
     assert without_carriers(raw, ("json", "syslog app")).count(b"\n") == raw.count(b"\n")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lines_in_the_usual_form_give_the_same_without_the_long_way(form):
+    text = pl.Series(
+        [form.format(line) for line in ("one, two", "", "[ID 7 x.y] z", "Nov 20 10:00:00 a b: c", "\x1b[0m")]
+    )
+    by, line = carried(text)
+    assert by.null_count() == 0 or form.startswith("<22>1")
+    for carrier in by.drop_nulls().unique().to_list():
+        plain = plainly_carried(text, carrier)
+        is_told = plain.is_not_null()
+        assert plain.filter(is_told).to_list() == line.filter(is_told).to_list()
+        assert (by.filter(is_told) == carrier).all()

@@ -7,10 +7,11 @@ carrier brought stay as they are, so that the reader counts them.
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+import numpy as np
 import polars as pl
 
 from coffer.records.readers.text import prefixes
-from coffer.records.readers.text.lines import readable
+from coffer.records.readers.text.lines import readable, slices
 
 MAX_CARRIERS: Final = 3
 """Around each other: a container's log in a syslog that a collector sent on."""
@@ -21,9 +22,13 @@ def without_carriers(data: bytes, carriers: Sequence[str]) -> bytes:
     """The same lines, each without what these carriers put in front; the first is the outermost."""
     for carrier in carriers:
         text = _lines(data)
-        by, line = prefixes.carried(text)
-        is_carried = (by == carrier).fill_null(value=False)
-        data = str(text.zip_with(~is_carried, line).str.join("\n")[0]).encode()
+        bare = prefixes.plainly_carried(text, carrier)
+        odd = bare.is_null().arg_true()
+        if len(odd):
+            by, line = prefixes.carried(text.gather(odd))
+            is_carried = (by == carrier).fill_null(value=False)
+            bare = bare.scatter(odd, text.gather(odd).zip_with(~is_carried, line))
+        data = str(bare.str.join("\n")[0]).encode()
     return data
 
 
@@ -64,4 +69,7 @@ def _carrier_of(head: bytes) -> str:
 
 
 def _lines(data: bytes) -> pl.Series:
-    return pl.Series([readable(data).decode()], dtype=pl.String).str.split("\n").explode()
+    """All lines without their line ends; what stands behind the last line end is one more."""
+    data = readable(data)
+    ends = np.append(np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")), len(data))
+    return slices(data, np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1)), ends)

@@ -7,6 +7,7 @@ form: it gives what stands behind all that. Source: RFC 5424 section 6, RFC 3164
 ``journalctl --output``, the kubelet's CRI format, Docker's json-file.
 """
 
+import re
 from typing import Final
 
 import polars as pl
@@ -114,6 +115,22 @@ def carried(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     ).to_series()
     done = pl.Series(["json"]).new_from_index(0, len(text))
     return done.zip_with(is_done, by), inner.zip_with(is_done, found["line"])
+
+
+def plainly_carried(text: pl.Series, carrier: str) -> pl.Series:
+    """What this carrier brought, of lines in the usual form of it; null for others.
+
+    It is what ``carried`` gives for them, a dozen patterns earlier.
+    """
+    kind, _, name = carrier.partition(" ")
+    if kind == "syslog":
+        form = rf"^{ANY_STAMP} {_HOST} {re.escape(name)}(?:\[[0-9]+\])?: "
+    elif kind == "container" and name:
+        form = rf"^{re.escape(name)}(?:[-_][0-9]+)? +\| "
+    else:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(text))
+    bare = text.str.replace(form, "")
+    return bare.set((bare == text) | bare.str.contains(r"^\[ID |\x1b\["), None)
 
 
 def _with_usual_stamp(text: pl.Series) -> pl.Series:
