@@ -45,6 +45,8 @@ _OWN_TIMES: Final = (
     "freeswitch-xml",
     "kamailio",
     "kamailio-sqlite",
+    "nrtrde",
+    "tap3",
     "twilio-calls",
     "twilio-messages",
 )
