@@ -36,9 +36,9 @@ def calls(count):
 FORMATS = {"twilio-messages": texts, "twilio-calls": calls, "cucm": dialled}
 
 
-@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(
-    ("cut", "kept", "rejected"), [(1, 2, 0), (2, 2, 0), (25, 1, 1)], ids=["end", "unread column", "row"]
+    ("name", "cut", "kept", "rejected"),
+    [("cucm", 1, 2, 0), ("cucm", 25, 1, 1), ("twilio-calls", 2, 2, 0), ("twilio-messages", 1, 2, 0)],
 )
 def test_a_torn_row_is_sealed_once(world, name, cut, kept, rejected):
     """Cut before the line end, within the last column (which is not read), or within the row."""

@@ -297,7 +297,7 @@ def test_unknown_tags_other_classes_and_padding_are_skipped():
     one, two = mo(extra=extra), mo(reference=b"\3")
     for padding in (b"", b"\0" * 700, b"\xff" * 5, b"\xff\xff\0\0\0\xff"):
         outcome = found(
-            padding + one + padding + record("update", imsi=IMSI_A) + tlv(77, b"", constructed=True) + two + padding
+            padding + one + padding + record("update", imsi=IMSI_A) + tlv(98, b"", constructed=True) + two + padding
         )
         assert [call[0] for call in calls(outcome)] == [len(padding), len(outcome_prefix(padding, one))]
         assert outcome.skipped == {0: Counter({"location-update": 1, "unknown-record": 1})}
@@ -305,7 +305,7 @@ def test_unknown_tags_other_classes_and_padding_are_skipped():
 
 
 def outcome_prefix(padding, one):
-    return padding + one + padding + record("update", imsi=IMSI_A) + tlv(77, b"", constructed=True)
+    return padding + one + padding + record("update", imsi=IMSI_A) + tlv(98, b"", constructed=True)
 
 
 def test_indefinite_lengths_are_read_like_definite_ones():
