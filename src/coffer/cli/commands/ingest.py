@@ -104,8 +104,13 @@ def ingest(
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:
-    """Lines about records that may have been sealed twice, and what to do about them."""
-    lines = [f"{file.name}: {file.remark}" for file in summary.files if file.is_warned]
+    """Lines about files without a record, and about records that may have been sealed twice, with what to do."""
+    lines = [
+        f"{file.name}: holds no record of a call, text or mail, only {', '.join(sorted(file.skipped))}"
+        for file in summary.files
+        if not file.read and file.skipped
+    ]
+    lines += [f"{file.name}: {file.remark}" for file in summary.files if file.is_warned]
     assert not summary.overlaps or summary.batch is not None, "what overlaps was sealed"
     lines += [
         f"{one.day}: {one.kind}s of this feed grew from up to {one.had:,} rows by up to {one.added:,}: were some of them ingested before?"
