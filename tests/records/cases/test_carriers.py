@@ -114,6 +114,13 @@ def test_lines_of_another_program_are_rejected_and_never_read_as_the_log():
     assert (len(found.rows), found.rejects) == (2, [(0, 3, "bad-record")])
 
 
+@pytest.mark.parametrize("name", ["exim", "postfix"])
+def test_a_program_that_quotes_a_line_of_a_log_makes_no_log_of_its_own(name):
+    quoted = written("Nov 20 10:00:59 host web-app[9]: {}", [*(f"GET /{n}" for n in range(9)), *LINES[name][:2]])
+    with pytest.raises(MalformedInput, match="of no format that is known"):
+        read_whole([quoted])
+
+
 def test_a_carried_file_says_so_in_words_of_our_own():
     found = detect(written("Nov 20 10:00:59 host SECRET[12]: {}", LINES["kannel"]), "file", None)
     assert found.carriers

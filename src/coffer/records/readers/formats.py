@@ -31,6 +31,8 @@ from coffer.records.settings import KNOWN
 HEAD_BYTES: Final = 65_536
 """A file is recognised by its beginning: enough for some hundred records, and for the longest header."""
 NAMED: Final = "named by the feed"
+_LINES_TRIED: Final = 40
+"""Enough to tell a carried log from a log that quotes one; each is asked of alone."""
 _CARRIED: Final = "behind what a logger or container put in front of each line"
 
 
@@ -160,8 +162,24 @@ def _found(possible: Sequence[Format], head: bytes, name: str) -> list[Detected]
         return found
     # A row may look like one of its format even with a prefix in front: then the prefix goes all the same.
     formats = [one.format for one in found] or [form for form in possible if form.framing is Framing.LINES]
-    deeper, carriers = behind_carriers(head, lambda text: _recognised(formats, text, name), is_whole=_is_syslog)
+    deeper, carriers = behind_carriers(
+        head, lambda text: _mostly(_recognised(formats, text, name), text), is_whole=_is_syslog
+    )
     return [replace(one, reason=f"{one.reason}; {_CARRIED}", carriers=carriers) for one in deeper] or found
+
+
+def _mostly(recognised: Sequence[Detected], text: bytes) -> list[Detected]:
+    """Those that are no log whose reader passes over other lines, or of which most of the first lines are one.
+
+    The carrier may be a program that quotes what strangers write: one quoted line must not make a log of its file.
+    """
+    lines = [line + b"\n" for line in text.split(b"\n")[:_LINES_TRIED] if line.strip()]
+    return [
+        one
+        for one in recognised
+        if not one.format.is_syslog
+        or 2 * sum(one.format.recognise(line, "") is not None for line in lines) >= len(lines)
+    ]
 
 
 def _is_syslog(found: Sequence[Detected]) -> bool:
