@@ -104,7 +104,7 @@ def ingest(
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:
-    """Lines about files without a record, and about records that may have been sealed twice, with what to do."""
+    """Lines about files without a record, and about records that may have been sealed twice."""
     lines = [
         f"{file.name}: holds no record of a call, text or mail, only {', '.join(sorted(file.skipped))}"
         for file in summary.files
