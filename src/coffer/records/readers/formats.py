@@ -169,7 +169,7 @@ def _found(possible: Sequence[Format], head: bytes, name: str) -> list[Detected]
 
 
 def _mostly(recognised: Sequence[Detected], text: bytes) -> list[Detected]:
-    """Those that are no log whose reader passes over other lines, or of which most of the first lines are one.
+    """Those formats whose readers pass over no line, or of which most of the first lines are.
 
     The carrier may be a program that quotes what strangers write: one quoted line must not make a log of its file.
     """
