@@ -33,9 +33,33 @@ Some tables need no preset, because a format reads them: cdr_custom of Asterisk 
 """
 
 
+ABSENT = """\
+Mitel MiVoice, SMDR: the maker documents columns of fixed width without a delimiter, whose places depend on options.
+The date has no year, and parties are stations and trunks; a feed reads neither.
+
+Bandwidth, billing records: no page of the maker with their columns was found.
+
+Mimecast, SIEM logs: a mail is a line in each of three logs. Names of their fields (aCode, Sender, Rcpt, Act, Dir,
+datetime) were found only in examples of others, and which line says that the mail arrived is not certain.
+
+SendGrid, email activity: the answer has from_email, to_email, status and last_event_time. The only time is that of the
+last event, which may be a click days later. The columns of the CSV are not documented. Use `sendgrid-events`.
+
+Zoom Phone, CSV of the portal: its column names are not documented. Use `zoom-phone`.
+
+Microsoft Teams, CSV of the admin center: its page says that Caller ID is the called number of some calls, and not of
+which. Use `teams-pstn`.
+
+Vonage, reports of messages and of in-app voice: parties are accounts of other services, or users of an application.
+"""
+"""Tables that were looked for and have no preset: what is known of each, and what not."""
+
+
 def page() -> str:
     """The page."""
-    return "\n".join([HEAD, *(_section(one) for one in presets().values())])
+    absent = "\n".join(_wrapped(f"- {text}", indent="  ") for text in ABSENT.split("\n\n"))
+    tail = f"## Looked for, and not here\n\n{absent}\n\nA feed by hand reads any that has a delimiter and a year.\n"
+    return "\n".join([HEAD, *(_section(one) for one in presets().values()), tail])
 
 
 def _section(preset: Preset) -> str:
@@ -56,8 +80,8 @@ def _section(preset: Preset) -> str:
     return f"## {preset.name}\n\n{wrapped}\n"
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import roaming_writing as roaming
 from cdr_writing import framed, record, stamp
 from coffer.records.draft import Window
 from coffer.records.feed import Feed, parse_feed
@@ -499,6 +501,15 @@ def _jsonl() -> bytes:
     ).encode()
 
 
+def _nrtrde() -> bytes:
+    """A call abroad, and one of data."""
+    return roaming.nrtrde(
+        roaming.event(3, more=roaming.el(27, B[1:].encode()) + roaming.el(30, CANARY.encode())),
+        roaming.el(5, roaming.el(16, CANARY.encode()), constructed=True),
+    )
+
+
+_TAP3 = Path(__file__).parent / "samples/roaming/tap3.tap"
 ALL_CASES = CASES | {
     case.name: case
     for case in (
@@ -507,7 +518,9 @@ ALL_CASES = CASES | {
         Case(name="exchange", data=_exchange(), records=2, events=1),
         Case(name="exim", data=_exim(), records=2, events=1),
         Case(name="jsonl", data=_jsonl(), records=3, events=2, more=JSON_TABLES, top='kind = "call"'),
+        Case(name="nrtrde", data=_nrtrde(), records=1, events=1),
         Case(name="postfix", data=_postfix(), records=2, events=1),
+        Case(name="tap3", data=_TAP3.read_bytes(), records=10, events=8),
     )
 }
 """Every format there is; ``CASES`` without mail, charging records and columns, of which other tests write their own files."""

@@ -7,9 +7,11 @@ import json
 
 import pytest
 
+from cdr_writing import framed, tlv
+from coffer.cli.commands.ingest import _warnings
 from coffer.cli.main import run
 from coffer_audit.cli import main as audit
-from source_files import CANARY, CASES, A, B
+from source_files import CANARY, CASES, A, B, feed_of
 from world import World
 
 NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
@@ -108,3 +110,10 @@ def test_a_proposed_feed_ingests_all_lines_of_the_public_exercise(shared, tmp_pa
 
         (file,) = world.ingest_files([path], by=parse_feed((tmp_path / f"{name}.toml").read_text(), "x")).files
         assert (file.read, file.kept) == (lines, lines)
+
+
+def test_a_file_of_another_domain_is_said_to_hold_no_record(world):
+    record = tlv(79, tlv(0, b"\x4f"), constructed=True)
+    summary = world.ingest(framed([record] * 3, ts=7), by=feed_of("ber"), name="pgw.dat")
+    (line,) = _warnings(summary, "vault")
+    assert line == "pgw.dat: holds no record of a call, text or mail, only packet-switched"

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
-from coffer.procedures.ingest import sources
+from coffer.procedures.ingest import marking, sources
 from coffer.procedures.ingest.sources import Source
 
 CHUNK = 64
@@ -16,7 +16,8 @@ CHUNK = 64
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     monkeypatch.setattr(sources, "CHUNK_BYTES", CHUNK)
-    monkeypatch.setattr(sources, "_CACHED_BYTES", 16)
+    monkeypatch.setattr(sources, "CACHED_BYTES", 16)
+    monkeypatch.setattr(marking, "CACHED_BYTES", 16)
 
 
 @given(

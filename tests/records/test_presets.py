@@ -98,6 +98,7 @@ class Case:
     merged: int = 0
     start: str = "2026-03-02 10:00:00"
     country: str = "DE"
+    style: str = "any"
 
 
 CASES = {
@@ -185,6 +186,29 @@ CASES = {
              "answer_time": None, "end_time": "2026-03-02 15:41:00+05:30"},
         ),
         calls=[(A, B, "", 55, True), (A, B, "", 0, False)],
+    ),
+    "vonage-sms": Case(
+        text="account_id,message_id,client_ref,direction,from,to,network,network_name,country,country_name,date_received,date_finalized,latency,status,error_code,error_code_description,currency,total_price\n"
+        f"x,1,,outbound,{A[1:]},{B[1:]},26201,N,DE,Germany,2026-03-02T10:00:00+0000,2026-03-02T10:00:02+0000,9,delivered,0,Delivered,EUR,0.1\n"
+        f"x,2,,outbound,CORP,{B[1:]},26201,N,DE,Germany,2026-03-02T11:01:00+0100,,9,expired,0,,EUR,0.1\n"
+        f"x,3,,outbound,{A[1:]},{B[1:]},26201,N,DE,Germany,2026-03-02T10:02:00+0000,,9,buffered,0,,EUR,0.1\n",
+        style="e164-no-plus",
+        calls=[(A, B, "", None, True), ("CORP", B, "", None, False), (A, B, "", None, None)],
+        texts=3,
+    ),
+    "vonage-sms-inbound": Case(
+        text="account_id,message_id,direction,from,to,network,network_name,country,country_name,date_received,message_body,currency,total_price\n"
+        f"x,1,inbound,{A[1:]},{B[1:]},26201,N,DE,Germany,2026-03-02T10:00:00+0000,SECRET,EUR,0.1\n",
+        style="e164-no-plus",
+        calls=[(A, B, "", None, None)],
+        texts=1,
+    ),
+    "vonage-calls": Case(
+        text="account_id,call_id,direction,from,to,country,country_name,network,network_name,date_start,date_end,duration,price,status,status_description,currency,total_price\n"
+        f"x,1,outbound,{A[1:]},{B[1:]},DE,Germany,26201,N,2026-03-02T10:00:00+0000,2026-03-02T10:01:00+0000,55,0.1,answered,ok,EUR,0.1\n"
+        f"x,2,outbound,{A[1:]},{B[1:]},DE,Germany,26201,N,2026-03-02T11:00:00+0000,2026-03-02T11:01:00+0000,0,0.1,failed,no,EUR,0.1\n",
+        style="e164-no-plus",
+        calls=[(A, B, "", None, True), (A, B, "", None, False)],
     ),
     "aws-connect": Case(
         text=lines(contact("INBOUND"), contact("OUTBOUND", ConnectedToSystemTimestamp=None), contact("TRANSFER"), contact("API", Channel="CHAT")),
@@ -315,10 +339,12 @@ CASES = {
 }  # fmt: skip
 
 
-def read(path, name, country):
+def read(path, name, country, style="any"):
     preset = presets()[name]
     named = "" if preset.header else f'preset = "{name}"\n'
-    feed = parse_feed(f'[feed]\nname = "x"\nhome_country = "{country}"\ntime_zone = "UTC"\n{named}', "feed")
+    feed = parse_feed(
+        f'[feed]\nname = "x"\nhome_country = "{country}"\ntime_zone = "UTC"\nnumber_style = "{style}"\n{named}', "feed"
+    )
     one = open_file(str(path), feed)
     assert one.feed.preset == name
     one.source.scan(is_text=one.is_text)
@@ -348,7 +374,7 @@ def test_every_preset_has_a_case():
 def test_a_file_in_its_layout_is_read_right(path, name):
     case = CASES[name]
     path.write_bytes(case.text if isinstance(case.text, bytes) else case.text.encode())
-    found = read(path, name, case.country)
+    found = read(path, name, case.country, case.style)
     rows = sorted(
         (row for parsed in found for row in parsed.batch.to_pylist()),
         key=lambda row: (row["start"], row["b_text"] or ""),

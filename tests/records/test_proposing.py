@@ -241,3 +241,13 @@ def test_most_numbers_kept_as_dialled_is_exit_code_2_and_says_which_setting(here
         text.replace("[csv]", "[csv]").replace('kind = "call"', 'kind = "call"\nnumber_style = "e164-no-plus"')
     )
     assert run(["feed", "check", "t.csv", "--feed", "styled.toml"]) == 0
+
+
+def test_numbers_that_a_spreadsheet_rounded_are_named_and_never_read():
+    head = b"sep=;\nCaller;Called;Start\n" + b"".join(
+        f"+493012345{n};{called};02.11.2026 10:0{n}:00\n".encode()
+        for n, called in enumerate(("+4930123457", "4,93012E+11", "4.93012E+11", "+4930123457", "+4930123456"))
+    )
+    proposal = propose_mapped(head, "file", country="DE", zone="UTC")
+    (note,) = (note for note in proposal.notes if "spreadsheet" in note)
+    assert note.startswith("b: column Called holds numbers that a spreadsheet rounded")

@@ -9,6 +9,7 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final
 
 from coffer.errors import MalformedInput
@@ -30,7 +31,8 @@ class Feed:
 
     ``format``: empty if it is to be found by content. ``preset``: the one whose mapping it has; empty for none.
     ``habits``: how numbers are written. ``mapping``: of csv, jsonl and parquet; ``NO_MAPPING`` of all others.
-    ``settings``: the table of the format's name, None if there is none.
+    ``settings``: the table of the format's name, None if there is none. ``max_rejects_percent``: of a file's new records
+    at most so many may be rejected, else an ingest stops; 100: no bound.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Feed:
     keep: frozenset[str]
     local_identities: bool
     fold: str
+    max_rejects_percent: Decimal
     mapping: FeedMapping
 
     @property
@@ -91,6 +94,7 @@ def parse_feed(text: str, place: str) -> Feed:
         keep=_parse_keep(feed),
         local_identities=feed.boolean("local_identities", default=False),
         fold=feed.choice("fold", FOLDS, default="reject"),
+        max_rejects_percent=_parse_max_rejects(feed),
         mapping=parse_mapping(feed, top, form) if form in MAPPED else NO_MAPPING,
     )
     feed.end()
@@ -147,6 +151,14 @@ def _parse_habits(feed: Table) -> Habits:
         style=feed.choice("number_style", STYLES, default="any"),
         outside=outside,
     )
+
+
+def _parse_max_rejects(feed: Table) -> Decimal:
+    text = feed.text("max_rejects", "100 %")
+    found = re.fullmatch(r"((?:[0-9]{1,2}(?:\.[0-9]{1,3})?)|100) ?%", text)
+    if found is None:
+        raise MalformedInput(f'{feed.place}: max_rejects: expected a share of 0 to 100 %, like "5 %" or "0.1 %"')
+    return Decimal(found[1])
 
 
 def _parse_keep(feed: Table) -> frozenset[str]:

@@ -38,6 +38,7 @@ from coffer.records.unmapped import is_name, leaves
 MAX_LINES: Final = 500
 _TOTAL: Final = re.compile(r"(?i)(?:grand )?totals?:?|sum:?|summe:?|gesamt:?|somme:?|totale:?")
 """What the first column says in a row that adds up the others."""
+_ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,2}")
 _DELIMITERS: Final = ",;\t|"
 
 
@@ -195,6 +196,7 @@ def _compose(
             f"{place}: no column for {' and '.join(missing)} found among {len(columns)} columns",
             hint=_obstacle(columns),
         )
+    _note_rounded({"a": a, "b": b}, columns, taken)
     direction = direction_of(a, columns)
     if direction is not None and len(set(columns[a])) > len(set(columns[b])):
         a, b = b, a  # the own number stands in most rows
@@ -233,6 +235,17 @@ def _compose(
         lines.append(f"answered = {{ column = {json.dumps(answered)}, values = {_inline(values)} }}")
     reason = "columns proposed by their names and by what their values look like"
     return Proposal(text="\n".join([*lines, ""]), reason=reason, notes=tuple(taken.notes), guesses=tuple(taken.guesses))
+
+
+def _note_rounded(parties: Mapping[str, Column], columns: Mapping[Column, list[str]], taken: Taken) -> None:
+    """Numbers that a spreadsheet took for amounts have lost their last digits for good."""
+    for name, column in parties.items():
+        count = sum(_ROUNDED.fullmatch(value.strip()) is not None for value in columns[column])
+        if count:
+            taken.notes.append(
+                f"{name}: column {column} holds numbers that a spreadsheet rounded, like 9.99E+99: they are rejected; "
+                "export the column as text from the source itself"
+            )
 
 
 def _inline(values: Mapping[str, str | bool]) -> str:

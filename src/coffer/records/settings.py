@@ -197,7 +197,9 @@ KNOWN: Final[Mapping[str, str]] = {
     "kamailio": "kamailio",
     "kamailio-sqlite": "kamailio",
     "kannel": "kannel",
+    "nrtrde": "",
     "postfix": "postfix",
+    "tap3": "",
     "twilio-calls": "",
     "twilio-messages": "",
 }

@@ -40,6 +40,17 @@ WRAPPED = {
     "fraction": "Nov 20 10:00:{s}.123456 mx1 postfix/{d}[7]: {m}",
     "blank for T": "2026-11-20 10:00:{s} mx1 postfix/{d}[7]: {m}",
     "blank for T and a zone": "2026-11-20 11:00:{s}.5 +0100 mx1 postfix/{d}[7]: {m}",
+    "journal with weekday and zone": "Fri 2026-11-20 10:00:{s} UTC mx1 postfix/{d}[7]: {m}",
+    "journal with seconds since 1970": "17951688{s}.000000 mx1 postfix/{d}[7]: {m}",
+    "kubernetes with a pod's name": "[pod/mail-0/mail] Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}",
+    "tai64n": "@400000006aa8e01a2c3ca000 Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}",
+    "rfc 5424 with a byte-order mark": "<22>1 2026-11-20T10:00:{s}Z mx1 postfix/{d} 7 - - \ufeff{m}",
+    "octets counted": "117 <22>1 2026-11-20T10:00:{s}Z mx1 postfix/{d} 7 - - {m}",
+    "as the C library writes it": "Fri Nov 20 10:00:{s} 2026 mx1 postfix/{d}[7]: {m}",
+    "loki": '{{"labels": {{}}, "line": "Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}", "timestamp": "2026-11-20T10:01:00Z"}}',
+    "splunk": '{{"preview": false, "result": {{"_raw": "Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}"}}}}',
+    "collected": '{{"@timestamp": "2026-11-20T10:01:00Z", "message": "Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}"}}',
+    "docker json-file": '{{"log": "Nov 20 10:00:{s} mx1 postfix/{d}[7]: {m}\\n", "stream": "stdout"}}',
     "no zone": "2026-11-20T10:00:{s} mx1 postfix/{d}[7]: {m}",
 }
 
@@ -57,6 +68,11 @@ def test_a_wrapped_maillog_gives_the_records_of_the_plain_one(name):
         == ([(ANN, BOB, "", True)], ["2026-11-20 10:00:20"])
     )
     assert wrapped.skipped == plain.skipped
+
+
+def test_a_day_of_one_digit_may_stand_without_the_second_blank():
+    found = read_whole([written(PLAIN.replace("Nov 20", "Nov 2"))])
+    assert (found.mails, found.starts) == ([(ANN, BOB, "", True)], ["2026-11-02 10:00:20"])
 
 
 def journal(message, second="20", daemon="smtp", **more):

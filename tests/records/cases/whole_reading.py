@@ -6,12 +6,13 @@ found.mails, found.calls, found.rejects, found.merged, found.skipped, found.empt
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import HEAD_BYTES, detect
 from coffer.records.readers.port import Framing
+from coffer.records.readers.text.carriers import without_carriers
 from coffer.records.readers.text.order import in_time_order
 from coffer.records.rejects import Reason
 from source_files import pieces
@@ -61,15 +62,15 @@ def read_whole(files, *, names=None, size=1 << 24, may_break=False, **feed):
     """Raises ``MalformedInput`` where no format or several take a file."""
     parsed = parse_feed(feed_text(**feed), "feed")
     heads = [data[:HEAD_BYTES] for data in files]
-    formats = [
-        detect(head, name, parsed).format for head, name in zip(heads, names or ["file"] * len(files), strict=True)
-    ]
+    detected = [detect(head, name, parsed) for head, name in zip(heads, names or ["file"] * len(files), strict=True)]
+    formats = [one.format for one in detected]
+    heads = [without_carriers(head, one.carriers) for head, one in zip(heads, detected, strict=True)]
     found, readers = [], {}
     for number in in_time_order(heads, parsed, WINDOW.latest):
         form = formats[number]
         reader = readers.setdefault(form.name, form.open(parsed, WINDOW))
         for piece in pieces(number, files[number], size, is_lines=form.framing is Framing.LINES):
-            found += reader.take(piece)
+            found += reader.take(replace(piece, data=without_carriers(piece.data, detected[number].carriers)))
         found += reader.end_file(number)
     for reader in readers.values():
         found += reader.finish()

@@ -297,7 +297,7 @@ def test_unknown_tags_other_classes_and_padding_are_skipped():
     one, two = mo(extra=extra), mo(reference=b"\3")
     for padding in (b"", b"\0" * 700, b"\xff" * 5, b"\xff\xff\0\0\0\xff"):
         outcome = found(
-            padding + one + padding + record("update", imsi=IMSI_A) + tlv(77, b"", constructed=True) + two + padding
+            padding + one + padding + record("update", imsi=IMSI_A) + tlv(98, b"", constructed=True) + two + padding
         )
         assert [call[0] for call in calls(outcome)] == [len(padding), len(outcome_prefix(padding, one))]
         assert outcome.skipped == {0: Counter({"location-update": 1, "unknown-record": 1})}
@@ -305,7 +305,7 @@ def test_unknown_tags_other_classes_and_padding_are_skipped():
 
 
 def outcome_prefix(padding, one):
-    return padding + one + padding + record("update", imsi=IMSI_A) + tlv(77, b"", constructed=True)
+    return padding + one + padding + record("update", imsi=IMSI_A) + tlv(98, b"", constructed=True)
 
 
 def test_indefinite_lengths_are_read_like_definite_ones():
@@ -363,7 +363,19 @@ def test_counts_that_do_not_agree_are_shown_and_other_services_too():
     raw = framed([mo()], count=3)
     assert found(raw).skipped == {0: Counter({"missing-by-count": 2})}
     assert found(framed([mo(), mt()], count=1)).skipped == {0: Counter({"more-than-count": 1})}
-    assert found(framed([mo()], ts=7)).skipped == {0: Counter({"other-service": 1})}
+    named = {
+        7: "packet-switched",
+        9: "ims",
+        14: "ims",
+        10: "mms",
+        11: "location-service",
+        15: "sms-service",
+        31: "other-service",
+    }
+    for ts, word in named.items():
+        assert found(framed([mo()], ts=ts)).skipped == {0: Counter({word: 1})}
+    bare = mo() + tlv(79, tlv(0, b"\x4f"), constructed=True) + tlv(63, tlv(0, b"\x3f"), constructed=True)
+    assert found(bare).skipped == {0: Counter({"packet-switched": 1, "ims": 1})}
     assert found(framed([mo()], form=3)).rejects == [(0, 52, "bad-record", "")]
     assert found(framed([mo()]) + framed([mo()])[52:]).skipped == {
         0: Counter({"length-mismatch": 1, "more-than-count": 1})

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,7 @@ from coffer.cli.console import console, print_json, read_file, say, verify_absen
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
-from coffer.procedures.ingest.decide import FileCount
+from coffer.procedures.ingest.decide import FileCount, year_remarks
 from coffer.procedures.ingest.run import IngestSummary, Progress, run_ingest
 from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
@@ -92,6 +93,8 @@ def ingest(
         say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")
     for line in _warnings(summary, vault):
         say(line)
+    for remark in chain.from_iterable(year_remarks(one.name, one.assumed, one.changed_year) for one in summary.files):
+        say(f"hint: {remark}")
     if as_json:
         print_json(_document(summary))
     else:
@@ -101,8 +104,13 @@ def ingest(
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:
-    """Lines about records that may have been sealed twice, and what to do about them."""
-    lines = [f"{file.name}: {file.remark}" for file in summary.files if file.is_warned]
+    """Lines about files without a record, and about records that may have been sealed twice."""
+    lines = [
+        f"{file.name}: holds no record of a call, text or mail, only {', '.join(sorted(file.skipped))}"
+        for file in summary.files
+        if not file.read and file.skipped
+    ]
+    lines += [f"{file.name}: {file.remark}" for file in summary.files if file.is_warned]
     assert not summary.overlaps or summary.batch is not None, "what overlaps was sealed"
     lines += [
         f"{one.day}: {one.kind}s of this feed grew from up to {one.had:,} rows by up to {one.added:,}: were some of them ingested before?"

@@ -7,6 +7,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
@@ -35,7 +36,8 @@ class FileCount:
     it, such as ``year 2026``, and for how many lines. ``known``: the part of ``duplicate`` that was sealed before.
     ``is_known``: all lines were. ``remark``: how the file relates to the one read before. ``is_warned``: the remark is
     a warning, because the file did not simply grow. ``dialled``: kept records with a party that is kept as the digits
-    dialled, because no such number can exist or several can.
+    dialled, because no such number can exist or several can. ``changed_year``: when the file was last changed; 0: not
+    known.
     """
 
     name: str
@@ -52,6 +54,7 @@ class FileCount:
     known: int = 0
     dialled: int = 0
     is_known: bool = False
+    changed_year: int = 0
     remark: str = ""
     is_warned: bool = False
     format: str = ""
@@ -75,6 +78,16 @@ class FileCount:
                 hint=HINTS.get(reason, "is this feed file meant for this file?"),
             )
 
+    def verify_bounded(self, most_percent: Decimal) -> None:
+        """Refuse a file of whose new records more are rejected than the feed allows.
+
+        Raises:
+            MalformedInput: the message names the rate, the bound and the most frequent reasons.
+        """
+        rejected, new = self.rejected.total(), self.read - self.known
+        if rejected * 100 > most_percent * new:
+            raise over_bound(self.name, self.rejected, new, most_percent)
+
     def verify_understood(self) -> None:
         """Report a failure if most of a file's new lines were rejected.
 
@@ -92,6 +105,39 @@ class FileCount:
                     reason, "is this feed file meant for this file? coffer feed check shows how its lines are read"
                 ),
             )
+
+
+_SHOWN_REASONS: Final = 3
+"""The commonest reasons of rejects are shown, with how many each has."""
+
+
+def year_remarks(name: str, assumed: Counter[str], changed_year: int) -> list[str]:
+    """What the years rest on that stamps without one were given.
+
+    A file that was last changed before such a year denies it.
+    """
+    years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
+    if not years:
+        return []
+    setting = f"a log of another year needs year = {changed_year or years[0] - 1} under [postfix] in the feed"
+    if 0 < changed_year < years[0]:
+        return [
+            f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"
+        ]
+    shown = " and ".join(map(str, years))
+    return [f"{name}: its lines have no year: {shown} is the newest in which none is after the clock; {setting}"]
+
+
+def over_bound(name: str, rejected: Counter[str], records: int, most_percent: Decimal) -> MalformedInput:
+    """The error of a file of which more is rejected than its feed's ``max_rejects``."""
+    rate = Decimal(100 * rejected.total()) / max(records, 1)
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common(_SHOWN_REASONS))
+    commonest = rejected.most_common(1)[0][0]
+    return MalformedInput(
+        f"{name}: {rate:.3g} % rejected ({rejected.total():,} of {records:,} new records: {reasons}), expected at most "
+        f"{most_percent.normalize():f} %, the max_rejects of the feed",
+        hint=f"{HINTS.get(commonest, 'is this feed meant for this file?')}; coffer feed check FILE --feed FEED.toml shows how it is read",
+    )
 
 
 HINTS: Final = {

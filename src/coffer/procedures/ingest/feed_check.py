@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from coffer.identity.numbering import locate, plans
 from coffer.identity.readings import read_digits
 from coffer.identity.scanning import scan
 from coffer.kinds import KIND_NAMES
-from coffer.procedures.ingest.decide import FUTURE, HINTS
+from coffer.procedures.ingest.decide import FUTURE, HINTS, over_bound
 from coffer.procedures.ingest.read import InOrder, OpenFile, in_reading_order, open_file
 from coffer.procedures.ingest.sources import Source
 from coffer.records.draft import Parsed, Window
@@ -28,7 +29,9 @@ from coffer.records.feed import Feed, parse_feed
 from coffer.records.guessing import mask
 from coffer.records.parties import PARTIES
 from coffer.records.proposing import Proposal, propose_known, propose_mapped, propose_preset
-from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect, hint_for
+from coffer.records.readers.formats import HEAD_BYTES, NAMED, detect
+from coffer.records.readers.naming import hint_for
+from coffer.records.readers.text.arrays import lines_of_head
 from coffer.records.readers.text.head import text_of_head
 from coffer.records.settings import MAPPED
 from coffer.records.unmapped import unmapped_columns
@@ -45,6 +48,8 @@ _OWN_TIMES: Final = (
     "freeswitch-xml",
     "kamailio",
     "kamailio-sqlite",
+    "nrtrde",
+    "tap3",
     "twilio-calls",
     "twilio-messages",
 )
@@ -58,6 +63,7 @@ class FileReport:
     a. ``durations``: likewise. ``dialled``: records with a party that is kept as the digits dialled. ``sampled``:
     records that were examined closely. ``unmapped``: of a table the columns that the feed does not name, with the shapes
     of their values. ``several``: those among them with a party that could be more than one number.
+    ``changed_year``: when the file was last changed; 0: not known.
     """
 
     name: str
@@ -82,6 +88,7 @@ class FileReport:
     several: int = 0
     sampled: int = 0
     unmapped: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    changed_year: int = 0
 
     @property
     def forgotten_duration(self) -> str | None:
@@ -95,13 +102,17 @@ class FileReport:
         )
         return next(two_parts, None)
 
-    def verify_plausible(self) -> None:
+    def verify_plausible(self, most_percent: Decimal = Decimal(100)) -> None:
         """Refuse a file if most of it was not understood: then its feed is not the right one.
+
+        ``most_percent``: likewise if more of its records are rejected than this, the feed's ``max_rejects``.
 
         Raises:
             MalformedInput: the hint says what to set.
         """
         rejected = self.rejected.total()
+        if rejected * 100 > most_percent * self.read:
+            raise over_bound(self.name, self.rejected, self.read, most_percent)
         if rejected > self.kept:  # merged records count for neither: another record stands for their event
             reason, count = self.rejected.most_common(1)[0]
             raise MalformedInput(
@@ -204,7 +215,7 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
         if hint_for(head) is not None and text == head:
             raise
         try:
-            proposal = propose_mapped(text, source.name, country=home, zone=zone or "UTC", kind=kind)
+            proposal = propose_mapped(lines_of_head(text), source.name, country=home, zone=zone or "UTC", kind=kind)
         except MalformedInput as error:
             raise (error if text == head else unknown) from None  # a log in UTF-16 is to be converted
     else:
@@ -256,7 +267,14 @@ def _international(head: bytes) -> list[str]:
 def _report(one: OpenFile, reason: str) -> FileReport:
     form = one.detected.format
     why = reason if one.detected.reason == NAMED else one.detected.reason
-    return FileReport(name=one.source.name, format=form.name, title=form.title, reason=why, unmapped=_unmapped(one))
+    return FileReport(
+        name=one.source.name,
+        format=form.name,
+        title=form.title,
+        reason=why,
+        unmapped=_unmapped(one),
+        changed_year=one.source.changed_year(),
+    )
 
 
 def _unmapped(one: OpenFile) -> dict[str, tuple[str, ...]]:

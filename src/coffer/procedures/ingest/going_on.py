@@ -34,14 +34,15 @@ class GoingOn:
         self._given: dict[int, Parsed] = {}
         self.overtaken = 0
 
-    def turn(self, file: int, *, is_known: bool) -> Sequence[Found]:
+    def turn(self, file: int, *, is_known: bool, torn: Piece | None = None) -> Sequence[Found]:
         """Begin a run of known or of new lines of file number ``file``.
 
-        If known lines follow new ones, returns the records of events that the new lines left open.
+        If known lines follow new ones, returns the records of events that the new lines left open. ``torn``: the
+        beginning of the first new line, behind which the file ended when it was read before.
         """
         if is_known == self._is_known:
             return []
-        ended = self._as_if_ended(file)
+        ended = self._as_if_ended(file, torn)
         given = self._new(ended)
         self._given = {} if is_known else _summed(ended)
         self._is_known = is_known
@@ -61,11 +62,15 @@ class GoingOn:
         self.overtaken = sum(parsed.batch.num_rows for parsed in self._given.values())
         return results
 
-    def _as_if_ended(self, file: int) -> list[Found]:
+    def _as_if_ended(self, file: int, torn: Piece | None) -> list[Found]:
         """The records that the reader would give if the file ended here. The reader itself does not change."""
         reader = copy.deepcopy(self._reader)
         try:
-            return [*reader.end_file(file), *reader.finish()]
+            if torn is None:
+                return [*reader.end_file(file), *reader.finish()]
+            ended = [*reader.take(torn), *reader.end_file(file), *reader.finish()]
+            # That the line was cut off is no longer true of it: it is counted as what it is now.
+            return [replace(one, parsed=_without_line(one.parsed, torn.first)) for one in ended]
         except MalformedInput:  # there was nothing of that format so far, so nothing was given
             return []
 
@@ -101,6 +106,10 @@ class GoingOn:
             merged=parsed.merged - given.merged,
             skipped=parsed.skipped - given.skipped,
         )
+
+
+def _without_line(parsed: Parsed, line: int) -> Parsed:
+    return replace(parsed, rejects=_rejects(parsed.rejects, parsed.rejects.lines != line))
 
 
 def _summed(results: Iterable[Found]) -> dict[int, Parsed]:

@@ -7,7 +7,7 @@ through ``sources`` and decides nothing.
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -19,6 +19,8 @@ from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
 from coffer.records.readers.port import BoundFeed, Found, Framing, Piece
+from coffer.records.readers.text.arrays import is_array
+from coffer.records.readers.text.carriers import without_carriers
 from coffer.records.readers.text.head import UTF_16_MARKS, verify_lines
 from coffer.records.readers.text.order import in_time_order
 from coffer.records.rejects import Rejects
@@ -64,6 +66,7 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
         feed = feed.by_preset(detected.preset)
     if detected.format.name in MAPPED:
         source.encoding = encoding_of(source.head(HEAD_BYTES), feed)
+        source.is_array = detected.format.name == "jsonl" and is_array(source.head(HEAD_BYTES))
     bind = detected.format.bind
     if bind is None:
         return OpenFile(source=source, detected=detected, feed=feed, bound=None)
@@ -95,11 +98,15 @@ def in_reading_order(opened: Sequence[OpenFile], feed: Feed, latest: dt.datetime
     have. All others keep their places. ``latest``: a stamp without a year is never later than this.
     """
     places = [place for place, one in enumerate(opened) if one.bound is None]
-    heads = [opened[place].source.head(HEAD_BYTES) for place in places] if len(places) > 1 else []
+    heads = [_bare_head(opened[place]) for place in places] if len(places) > 1 else []
     ordered = list(opened)
     for place, number in zip(places, in_time_order(heads, feed, latest), strict=False):
         ordered[place] = opened[places[number]]
     return ordered
+
+
+def _bare_head(one: OpenFile) -> bytes:
+    return without_carriers(one.source.head(HEAD_BYTES), one.detected.carriers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -133,8 +140,8 @@ class InOrder:
         """
         reader = self._reader(opened)
         with _naming(opened.source.name):
-            for run, piece in _pieces(file, opened, runs):
-                yield Step(results=reader.turn(file, is_known=run.is_known), size_bytes=0)
+            for run, piece, torn in _pieces(file, opened, runs):
+                yield Step(results=reader.turn(file, is_known=run.is_known, torn=torn), size_bytes=0)
                 yield Step(results=reader.take(piece), size_bytes=len(piece.data))
             yield Step(results=reader.end_file(file), size_bytes=0)
 
@@ -154,14 +161,18 @@ class InOrder:
         return self._readers[name]
 
 
-def _pieces(file: int, opened: OpenFile, runs: Sequence[Run]) -> Iterator[tuple[Run, Piece]]:
+def _pieces(file: int, opened: OpenFile, runs: Sequence[Run]) -> Iterator[tuple[Run, Piece, Piece | None]]:
+    """A file in pieces, each with its run, and with the line that had no end when it was read before."""
     if opened.is_text:
         for run, chunk in opened.source.chunks_of(runs, skip_lines=0):
-            yield run, Piece(file=file, data=chunk.read(), first=chunk.first_line)
+            data, carriers = chunk.read(), opened.detected.carriers
+            torn = without_carriers(data[: run.torn_bytes], carriers)
+            piece = Piece(file=file, data=without_carriers(data, carriers), first=chunk.first_line)
+            yield run, piece, replace(piece, data=torn) if torn else None
     else:
         at = 0
         for data in opened.source.runs():
-            yield runs[0], Piece(file=file, data=data, first=at)
+            yield runs[0], Piece(file=file, data=data, first=at), None
             at += len(data)
 
 

@@ -6,7 +6,7 @@ Step 1 of ``docs/procedures/ingest.md``. No I/O, but the slow fingerprints are c
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -227,7 +227,8 @@ class Memory:
                 remark = "its last line was cut when it was read before: it is sealed again, whole"
                 is_warned = True
         ranges = _clipped(sealed, candidate.end, end)
-        return self._described(file, ranges, candidate.chain, remark, is_warned=is_warned)
+        known = self._described(file, ranges, candidate.chain, remark, is_warned=is_warned)
+        return replace(known, runs=tuple(_with_torn(run, end, candidate.end) for run in known.runs))
 
     def _by_end_of(self, candidate: _Candidate) -> list[Remembered]:
         """The memory's lines of the candidate's file, up to the place to which its content is proven."""
@@ -368,6 +369,12 @@ def _clipped(sealed: Iterable[tuple[int, int]], proven_end: int, end: int) -> li
 
 def _run(content: Content, start: int, end: int, *, is_known: bool) -> Run:
     return Run(start=start, end=end, first_line=_first_line(content, start), is_known=is_known)
+
+
+def _with_torn(run: Run, line_start: int, torn_end: int) -> Run:
+    """The run that begins with a line which ended at ``torn_end`` when it was read before."""
+    is_it = not run.is_known and run.start == line_start < torn_end
+    return replace(run, torn_bytes=torn_end - line_start) if is_it else run
 
 
 def _first_line(content: Content, at: int) -> int:

@@ -189,7 +189,8 @@ def run_ingest(
     whole, whatever is remembered.
 
     Raises:
-        MalformedInput: a file is missing, empty, not text, or not written as the feed says.
+        MalformedInput: a file is missing, empty, not text, or not written as the feed says, or more of it is rejected
+            than the feed's ``max_rejects``.
         Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that
             adds noise is missing, the disk fails or is full, or another command is writing.
     """
@@ -230,6 +231,7 @@ def run_ingest(
             for one, file in zip(opened, files, strict=True):
                 one.source.verify_unchanged()
                 file.verify_plausible()
+                file.verify_bounded(feed.max_rejects_percent)
             batch.collect(shares)
             tally = batch.stage_tally()
             memory_raw = batch.memorize(now)
@@ -321,6 +323,7 @@ def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
         duplicate=lines,
         known=lines,
         is_known=known.is_whole,
+        changed_year=source.changed_year(),
         remark=known.remark,
         is_warned=known.is_warned,
     )

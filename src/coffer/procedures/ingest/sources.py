@@ -3,25 +3,21 @@
 A file is plain, gzip or zstd, which its content shows, or it is standard input.
 """
 
-import hashlib
+import datetime as dt
 import io
 import sys
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
 
-import numpy as np
-
 from coffer.errors import MalformedInput, Unavailable
-from coffer.procedures.ingest.decoding import Utf16Reader
+from coffer.procedures.ingest.decoding import ArrayReader, Utf16Reader
+from coffer.procedures.ingest.marking import CACHED_BYTES, Mark, Marking, count_line_ends
 from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD, open_gzip, open_zstd, unpack
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
-_CACHED_BYTES: Final = 2**18
-"""Bytes read, hashed and counted at once: they, and an array of comparisons, stay in the cache of one core."""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -61,22 +57,6 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A place in a file.
-
-    ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it. ``line_start``: where the line
-    that contains the place begins; the place itself if a line end is just before it. ``line_hash``: SHA-256 of the
-    content before ``line_start``. ``follows``: the next two bytes, or fewer at the end.
-    """
-
-    hash: bytes
-    lines: int
-    line_start: int
-    line_hash: bytes
-    follows: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """A file's unpacked content, as a scan saw it.
 
@@ -95,13 +75,15 @@ class Content:
 class Run:
     """Bytes ``start`` to ``end`` of a file's unpacked content. A line begins at ``start``.
 
-    ``first_line``: the number of that line, from 1. ``is_known``: the bytes were sealed before.
+    ``first_line``: the number of that line, from 1. ``is_known``: the bytes were sealed before. ``torn_bytes``: so many at
+    the beginning were read before, as a line without its end.
     """
 
     start: int
     end: int
     first_line: int
     is_known: bool
+    torn_bytes: int = 0
 
 
 WHOLE: Final = (Run(start=0, end=sys.maxsize, first_line=1, is_known=False),)
@@ -126,6 +108,8 @@ class Source:
         self.inode = (0, 0)
         self.encoding = ""
         """``utf-16`` and its likes: the content is what is written so, in UTF-8. Empty: the bytes as they are."""
+        self.is_array = False
+        """Whether the content is an array of JSON objects, which is given as a line for each."""
         self._places: list[Chunk] = []
 
     @classmethod
@@ -180,9 +164,9 @@ class Source:
                 compression is damaged.
         """
         self._seen = self._identity()
-        state, line, last = _Marking(marks), 1, b"\n"
+        state, line, last = Marking(marks), 1, b"\n"
         start, first_line, end, waiting = 0, 1, 0, 0
-        size = min(_CACHED_BYTES, CHUNK_BYTES)
+        size = min(CACHED_BYTES, CHUNK_BYTES)
         self._places = []
         with self._reader() as reader:
             is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
@@ -219,6 +203,10 @@ class Source:
 
     def _place(self, offset: int, size: int, line: int) -> Chunk:
         return Chunk(first_line=line, size_bytes=size, data=None, path=self._path, offset=offset)
+
+    def changed_year(self) -> int:
+        """The year in which the file was last changed; 0 for standard input."""
+        return dt.datetime.fromtimestamp(self._path.stat().st_mtime, dt.UTC).year if self._path is not None else 0
 
     def verify_unchanged(self) -> None:
         """Prove that the file's size and time of change are the same as when it was scanned.
@@ -312,7 +300,8 @@ class Source:
 
     def _reader(self) -> BinaryIO:
         raw = self._raw_reader()
-        return cast("BinaryIO", Utf16Reader(raw, self.encoding)) if self.encoding else raw
+        text = cast("BinaryIO", Utf16Reader(raw, self.encoding)) if self.encoding else raw
+        return cast("BinaryIO", ArrayReader(text)) if self.is_array else text
 
     def _raw_reader(self) -> BinaryIO:
         if self._path is None:
@@ -340,57 +329,6 @@ class Source:
             raise MalformedInput(f"{self.name}: its compression is damaged or cut off") from None
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
-
-
-class _Marking:
-    """SHA-256 of a stream of bytes, and a mark at each wanted place."""
-
-    def __init__(self, wanted: Sequence[int]) -> None:
-        self.marks: dict[int, Mark] = {}
-        self._wanted = deque(wanted)
-        self._hash, self._line_hash = hashlib.sha256(), hashlib.sha256()
-        self._at = self._lines = self._line_start = 0
-        self._last: int | None = None
-
-    def update(self, data: bytes) -> None:
-        """Add the next bytes."""
-        if self._last is not None and len(self.marks[self._last].follows) < 2:  # a mark at the end of the bytes before
-            mark = self.marks[self._last]
-            self.marks[self._last] = replace(mark, follows=(mark.follows + data)[:2])
-        done = 0
-        while self._wanted and self._wanted[0] <= self._at + len(data):
-            place = self._wanted.popleft()
-            self._take(data, done, place - self._at, are_lines_wanted=True)
-            done = place - self._at
-            self._last = place
-            self.marks[place] = Mark(
-                hash=self._hash.digest(),
-                lines=self._lines,
-                line_start=self._line_start,
-                line_hash=self._line_hash.digest(),
-                follows=data[done : done + 2],
-            )
-        self._take(data, done, len(data), are_lines_wanted=bool(self._wanted))
-        self._at += len(data)
-
-    def _take(self, data: bytes, low: int, high: int, *, are_lines_wanted: bool) -> None:
-        if are_lines_wanted and (end := data.rfind(b"\n", low, high) + 1):
-            self._hash.update(memoryview(data)[low:end])
-            self._lines += count_line_ends(memoryview(data)[low:high])
-            self._line_start, self._line_hash = self._at + end, self._hash.copy()
-            low = end
-        self._hash.update(memoryview(data)[low:high])
-
-    def digest(self) -> bytes:
-        """SHA-256 of all bytes so far."""
-        return self._hash.digest()
-
-
-def count_line_ends(data: bytes | memoryview) -> int:
-    """How many line ends there are. Arrays are compared four times as fast as ``bytes.count`` looks."""
-    view = np.frombuffer(data, np.uint8)
-    parts = (view[at : at + _CACHED_BYTES] for at in range(0, len(view), _CACHED_BYTES))
-    return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
 
 
 def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:

@@ -4,9 +4,8 @@ A new format is one line of ``FORMATS`` (and one of ``settings.KNOWN``). Recogni
 what stands in the file.
 """
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -20,14 +19,21 @@ from coffer.records.readers.mapped import csv, jsonl, parquet
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.mapped.jsonl import BoundJson
+from coffer.records.readers.naming import binary_hint_for, hint_for
 from coffer.records.readers.port import BoundFeed, Framing, Reader
-from coffer.records.readers.text.head import UTF_16_MARKS, text_of_head
+from coffer.records.readers.roaming import reader as roaming
+from coffer.records.readers.text.arrays import lines_of_head
+from coffer.records.readers.text.carriers import behind_carriers
+from coffer.records.readers.text.head import text_of_head
 from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
 HEAD_BYTES: Final = 65_536
 """A file is recognised by its beginning: enough for some hundred records, and for the longest header."""
 NAMED: Final = "named by the feed"
+_LINES_TRIED: Final = 40
+"""Enough to tell a carried log from a log that quotes one; each is asked of alone."""
+_CARRIED: Final = "behind what a logger or container put in front of each line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,7 @@ class Format:
     read. Where a feed joins rows, ``join`` gives the reader instead of ``bind``.
 
     ``recognise``: the reason, in words and without content, why a file with this beginning and name is of the format, or None.
+    ``is_syslog``: its lines are those of a syslog, and its reader takes off itself what else stands around them.
     """
 
     name: str
@@ -47,12 +54,19 @@ class Format:
     open: Callable[[Feed, Window], Reader] | None = None
     bind: Callable[[Feed, bytes, str], BoundFeed] | None = None
     join: Callable[[Feed, Window], Reader] | None = None
+    is_syslog: bool = False
 
 
 def _lines(
     name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
 ) -> Format:
     return Format(name=name, title=title, framing=Framing.LINES, recognise=recognise, open=open_)
+
+
+def _syslog(
+    name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
+) -> Format:
+    return Format(name=name, title=title, framing=Framing.LINES, recognise=recognise, open=open_, is_syslog=True)
 
 
 def _bytes(
@@ -79,13 +93,15 @@ FORMATS: Final = (
     _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", ber.recognise, ber.BerReader),
     _lines("cucm", "Cisco Unified CM CDR", cucm.recognise, cucm.CucmReader),
     _lines("exchange", "Microsoft Exchange message tracking", exchange.recognise, exchange.ExchangeReader),
-    _lines("exim", "Exim mainlog", exim.recognise, exim.EximReader),
+    _syslog("exim", "Exim mainlog", exim.recognise, exim.EximReader),
     _bytes("freeswitch-json", "FreeSWITCH json_cdr", freeswitch.recognise_json, freeswitch.FreeswitchJsonReader),
     _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", freeswitch.recognise_xml, freeswitch.FreeswitchXmlReader),
-    _lines("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
+    _syslog("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
-    _lines("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
+    _bytes("nrtrde", "NRTRDE (GSMA TD.35)", roaming.recognise_nrtrde, roaming.NrtrdeReader),
+    _syslog("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
+    _bytes("tap3", "TAP3 (GSMA TD.57)", roaming.recognise_tap3, roaming.Tap3Reader),
     _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
     _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),
 )
@@ -96,12 +112,14 @@ FORMATS: Final = (
 class Detected:
     """A file's format, and why it is taken for it.
 
-    ``preset``: the one whose header it has; None for none.
+    ``preset``: the one whose header it has; None for none. ``carriers``: who put something in front of each line, the
+    outermost first (``text.carriers``).
     """
 
     format: Format
     reason: str
     preset: Preset | None = None
+    carriers: tuple[str, ...] = ()
 
 
 def format_named(name: str) -> Format:
@@ -119,15 +137,11 @@ def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
         MalformedInput: none does, or several.
     """
     if feed is not None and feed.format:
-        return Detected(format=format_named(feed.format), reason=NAMED)
+        return _named(format_named(feed.format), head, name)
     table = (
         "" if feed is None or feed.settings is None else type(feed.settings).__name__.removesuffix("Settings").lower()
     )
-    found = [
-        Detected(format=form, reason=reason)
-        for form in FORMATS
-        if (reason := form.recognise(head, name)) is not None and (not table or KNOWN.get(form.name) == table)
-    ]
+    found = _found([form for form in FORMATS if not table or KNOWN.get(form.name) == table], head, name)
     if len(found) == 1:
         return found[0]
     if found:
@@ -141,10 +155,63 @@ def detect(head: bytes, name: str, feed: Feed | None) -> Detected:
     raise MalformedInput(f"{name}: of no format that is known", hint=_hint(head))
 
 
+def _found(possible: Sequence[Format], head: bytes, name: str) -> list[Detected]:
+    """The formats that recognise a file as it is, or behind what carried its lines."""
+    found = _recognised(possible, head, name)
+    if _is_syslog(found) or any(one.format.framing is not Framing.LINES for one in found):
+        return found
+    # A row may look like one of its format even with a prefix in front: then the prefix goes all the same.
+    formats = [one.format for one in found] or [form for form in possible if form.framing is Framing.LINES]
+    deeper, carriers = behind_carriers(
+        head, lambda text: _mostly(_recognised(formats, text, name), text), is_whole=_is_syslog
+    )
+    return [replace(one, reason=f"{one.reason}; {_CARRIED}", carriers=carriers) for one in deeper] or found
+
+
+def _mostly(recognised: Sequence[Detected], text: bytes) -> list[Detected]:
+    """Those formats whose readers pass over no line, or of which most of the first lines are.
+
+    The carrier may be a program that quotes what strangers write: one quoted line must not make a log of its file.
+    """
+    lines = [line + b"\n" for line in text.split(b"\n")[:_LINES_TRIED] if line.strip()]
+    return [
+        one
+        for one in recognised
+        if not one.format.is_syslog
+        or 2 * sum(one.format.recognise(line, "") is not None for line in lines) >= len(lines)
+    ]
+
+
+def _is_syslog(found: Sequence[Detected]) -> bool:
+    return any(one.format.is_syslog for one in found)
+
+
+def _recognised(formats: Sequence[Format], head: bytes, name: str) -> list[Detected]:
+    return [
+        Detected(format=form, reason=reason) for form in formats if (reason := form.recognise(head, name)) is not None
+    ]
+
+
+def _named(form: Format, head: bytes, name: str) -> Detected:
+    """The format that a feed names.
+
+    Carriers are taken off if the format is recognised behind them, which a log of the site's own form is not.
+
+    Raises:
+        MalformedInput: it is a format of text, and the file is known to be none.
+    """
+    if form.open is not None and form.framing is Framing.LINES and (hint := binary_hint_for(head)):
+        raise MalformedInput(f"{name}: not text in UTF-8, expected {form.title}", hint=hint)
+    if form.open is None or form.is_syslog or form.framing is not Framing.LINES:
+        return Detected(format=form, reason=NAMED)
+    _, carriers = behind_carriers(head, lambda text: _recognised([form], text, name))
+    return Detected(format=form, reason=NAMED, carriers=carriers)
+
+
 def _preset_of(head: bytes, name: str) -> Preset | None:
     """The preset whose header a file has, in UTF-8 or UTF-16 with its mark."""
     text = text_of_head(head)
-    keys = json_keys(text)
+    keys = json_keys(lines_of_head(text))
     found = [
         one
         for one in presets().values()
@@ -160,43 +227,6 @@ def _preset_of(head: bytes, name: str) -> Preset | None:
             f"{name}: could be of preset {' or '.join(names)}", hint=f'say which in the feed: preset = "{names[0]}"'
         )
     return preset
-
-
-_NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
-    (b"SMS request sender:", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
-    (b"send-SMS request added", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
-    (b"cdrRecordType", "this is a file of call quality (CMR); use the files named cdr_"),
-    (b"SQLite format 3\0", "a SQLite database without Kamailio's tables in its first pages; export the table as CSV"),
-)
-"""Files that people mistake for records, by a mark in them, and what to take instead."""
-_OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
-    (rb" sendmail\[[0-9]+\]: [0-9A-Za-z]+: (?:from|to)=", "a log of Sendmail"),
-    (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
-    (rb" smtpd\[[0-9]+\]: [0-9a-f]{16} (?:mta|mda|smtp|bounce) ", "a log of OpenSMTPD"),
-    (rb" MailScanner\[[0-9]+\]: ", "a log of MailScanner"),
-    (rb" Info: (?:Start |Message done |New SMTP )?(?:MID|ICID|DCID) [0-9]+", "a mail log of Cisco's Email Security Appliance"),
-    (rb"(?m)^[0-9-]{10}T[^ ]+ [A-Z]+ [^(\n]*\((?:delivery|smtp|queue|message-ingest|imap|auth)\.[a-z-]+\) ", "a log of Stalwart"),
-    (rb"(?m)^[0-9-]{10}T[0-9:.]+Z(?:,[^,\n]*){7},(?:RECEIVE|SEND|DELIVER|SUBMIT|FAIL|HARECEIVE),", "message tracking without its #Fields line"),
-    (rb"#Fields: [^\n]*session-id", "a protocol log of Exchange, not message tracking"),
-    (rb"(?m) dovecot(?:\[[0-9]+\])?: (?:imap|pop3|lmtp|lda)", "a log of Dovecot"),
-    (rb"(?m) (?:rspamd|amavis)\[[0-9]+\]: ", "a log of a content filter, not of the mail server"),
-)  # fmt: skip
-"""Known sources that no reader takes, by a pattern that only they write."""
-
-
-def hint_for(head: bytes) -> str | None:
-    """What a file is that is known not to be read, and what to take instead; None for any other."""
-    if head.startswith(UTF_16_MARKS):
-        return "this is text in UTF-16: save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8"
-    known = next((hint for mark, hint in _NOT_READ if mark in head), None) or ber.hint_for(head)
-    if known is not None:
-        return known
-    other = next((what for pattern, what in _OF_OTHERS if re.search(pattern, head)), None)
-    return (
-        f"this is {other}, which no reader takes; ask for one, or export a table and name its columns"
-        if other
-        else None
-    )
 
 
 def _hint(head: bytes) -> str:

@@ -1,6 +1,7 @@
 """``coffer feed check``."""
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from coffer.cli.console import clock, console, error_console, print_json, print_
 from coffer.cli.screen import Screen
 from coffer.cli.tables import Table
 from coffer.errors import MalformedInput
+from coffer.procedures.ingest.decide import year_remarks
 from coffer.procedures.ingest.feed_check import FileReport, check_files, propose_feed
 from coffer.procedures.ingest.fused import why_slow
 from coffer.procedures.ingest.sources import Source
@@ -62,6 +64,8 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
+    for remark in chain.from_iterable(year_remarks(one.name, one.assumed, one.changed_year) for one in reports):
+        say(f"hint: {remark}")
     if feed_file is not None and (reason := why_slow(parsed)):
         say(f"hint: these lines are read without compiled kernels, several times slower: {reason}")
     for report in reports:
@@ -69,7 +73,7 @@ def check(
             say(
                 f'hint: {report.name}: calls have no duration, but {column} looks like one: name it as duration_s, with duration_format = "m:s" or "h:m"'
             )
-        report.verify_plausible()
+        report.verify_plausible(parsed.max_rejects_percent)
     if output == "-":
         print_text(text)
     elif path is not None:

@@ -98,7 +98,7 @@ class KamailioReader:
     def _rows(self, file: int, lines: Lines) -> pl.DataFrame:
         """Accounting rows of some lines; the others are skipped or rejected."""
         text = lines.text
-        is_wrapped = text.str.starts_with("{") | text.str.starts_with("<")
+        is_wrapped = text.str.contains(prefixes.IN_JSON) | text.str.starts_with("<")
         if is_wrapped.any():
             at = is_wrapped.arg_true()
             text = text.clone().scatter(at, prefixes.unwrapped(text.gather(at)))

@@ -20,7 +20,6 @@ from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.port import Found, Piece
-from coffer.records.readers.text import prefixes
 from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.text.times import parse_times
 from coffer.records.rejects import Reason, some_rejects
@@ -46,8 +45,7 @@ _MARKS: Final = rf"^(?:{_STAMP} )?Log (?:begins|ends|reopened)"
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether a file begins like this log; the reason in words."""
     text = rb"(?:%b )?[A-Za-z ]*(?:SMS|DLR) \[SMSC:[^\n]*?\] \[SVC:" % _STAMP.encode()
-    is_one = re.search(rb"(?m)^" + text, head) or re.search(rb"(?m)^[^\n]{,300}?(?:: | - |\] )" + text, head)
-    return "lines like: Sent SMS [SMSC:...] [SVC:...]" if is_one else None
+    return "lines like: Sent SMS [SMSC:...] [SVC:...]" if re.search(rb"(?m)^" + text, head) else None
 
 
 def line_pattern(log_format: str) -> str:
@@ -106,8 +104,6 @@ class KannelReader:
 
     def _read(self, file: int, lines: Lines) -> None:
         frame = lines.text.rename("line").str.extract_groups(self._pattern).struct.unnest()
-        if frame["type"].null_count():
-            lines, frame = self._with_unwrapped(lines, frame)
         frame = frame.with_columns(offset=pl.Series(lines.numbers), file=pl.lit(file, pl.Int32))
         is_read = frame["type"].is_not_null()
         if not is_read.all():
@@ -123,20 +119,6 @@ class KannelReader:
         self._account.keep(
             texts.select("file", "offset", kind=pl.lit(KINDS["text"], pl.UInt8)).with_columns(*start, *parties)
         )
-
-    def _with_unwrapped(self, lines: Lines, frame: pl.DataFrame) -> tuple[Lines, pl.DataFrame]:
-        """Lines that went through a syslog, read again without what it put in front."""
-        at = frame["type"].is_null().arg_true()
-        at = at.filter(~lines.text.gather(at).str.contains(_MARKS))
-        whole = prefixes.unwrapped(lines.text.gather(at))
-        is_wrapped = whole.str.contains(prefixes.SYSLOG)
-        if not is_wrapped.any():
-            return lines, frame
-        at, inner = at.filter(is_wrapped), whole.filter(is_wrapped).str.replace(prefixes.SYSLOG, "")
-        again = inner.rename("line").str.extract_groups(self._pattern).struct.unnest()
-        frame = frame.with_columns(frame[name].scatter(at, again[name]) for name in frame.columns)
-        text = lines.text.clone().scatter(at, inner)
-        return Lines(text=text, numbers=lines.numbers, rejects=lines.rejects), frame
 
     def _start(self, texts: pl.DataFrame) -> list[pl.Series]:
         fold = self._feed.fold

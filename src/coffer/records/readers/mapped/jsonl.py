@@ -58,7 +58,7 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
     Raises:
         MalformedInput: the first line is no JSON object, or has none of the keys for a, b and start.
     """
-    first = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]  # empty lines are skipped
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]  # empty lines are skipped
     try:
         found = json.loads(decoded(first, feed.mapping.text.encoding))
     except (ValueError, RecursionError):

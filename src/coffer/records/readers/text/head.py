@@ -18,7 +18,7 @@ def verify_lines(head: bytes, place: str) -> None:
     Raises:
         MalformedInput: with the command that converts the file.
     """
-    if head.startswith(UTF_16_MARKS) or (head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50):
+    if head.startswith(UTF_16_MARKS) or is_utf_16(head):
         raise MalformedInput(
             f"{place}: is written in UTF-16, expected UTF-8",
             hint='set encoding = "utf-16-le" or "utf-16-be" in the feed, or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW',
@@ -27,6 +27,11 @@ def verify_lines(head: bytes, place: str) -> None:
         raise MalformedInput(
             f"{place}: its lines end with CR alone, expected LF", hint="convert it: tr '\\r' '\\n' < FILE > NEW"
         )
+
+
+def is_utf_16(head: bytes) -> bool:
+    """Whether every second byte is zero, as in text of UTF-16 without a mark."""
+    return head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50
 
 
 def text_of_head(head: bytes) -> bytes:

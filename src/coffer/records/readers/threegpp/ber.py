@@ -18,6 +18,7 @@ from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.threegpp import tlv
 from coffer.records.readers.threegpp.cs_calls import STEP, Calls
 from coffer.records.readers.threegpp.cs_records import LEGS, NO_EVENT, DecodeRules, decode
+from coffer.records.readers.threegpp.domains import BY_TAG
 from coffer.records.readers.threegpp.framing import Cut, RecordCutter, parse_file_header
 from coffer.records.readers.waiting import Steps
 from coffer.records.rejects import Reason, Rejects, some_rejects
@@ -39,20 +40,17 @@ def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signa
         value, size = found
         if head[at] == 0x30 and is_wrapped and head[value : value + 1] in (b"\xa0", b"\xa1"):
             return "a SEQUENCE of a header and a list, as Huawei wraps charging records"
+        if head[at] & 31 in _SHARED_TAGS and head[value : value + 3] in _PACKET_TYPES:
+            return None
         is_record = head[at] & 31 in {*range(8), *NO_EVENT} or head[at : at + 2] == b"\xbf\x64"
         if head[at] & 0xE0 == 0xA0 and is_record and head[value : value + 1] in (b"\x80", b"\x81", b"\x82"):
             return f"a BER record of the circuit-switched domain of {size} bytes" if size > 0 else "a BER record"
     return None
 
 
-_PACKET_SWITCHED: Final = {
-    20: "an SGSN PDP", 21: "a GGSN PDP", 22: "an SGSN mobility", 23: "an SGSN text", 24: "an SGSN text", 25: "an MMS",
-    **dict.fromkeys(range(30, 64), "an MMS"),
-    70: "a GGSN PDP", 76: "an MBMS", 77: "an MBMS", 78: "a serving gateway", 79: "a packet gateway", 82: "a trusted WLAN gateway",
-    85: "an ePDG", 86: "an ePDG",
-    96: "an IP-CAN bearer",
-}  # fmt: skip
-"""Records of TS 32.298 section 5.1.2 (packet switched) and 5.1.4 by their tags: traffic in bytes, no calls."""
+_SHARED_TAGS: Final = (20, 21, 22)
+_PACKET_TYPES: Final = (b"\x80\x01\x12", b"\x80\x01\x13", b"\x80\x01\x14")
+"""The record types of the packet-switched records that share these tags."""
 
 
 def hint_for(head: bytes) -> str | None:
@@ -65,12 +63,12 @@ def hint_for(head: bytes) -> str | None:
     if elements is None or head[at] & 0xE0 != 0xA0:
         return None
     tag = head[at + 1] if head[at] & 31 == 31 else head[at] & 31
-    what = _PACKET_SWITCHED.get(tag)
     inner = head[elements[0] : elements[0] + 1]
-    if what is None or inner not in (b"\x80", b"\x81", b"\x82", b"\x83", b"\xa0"):
+    if tag not in BY_TAG or inner not in (b"\x80", b"\x81", b"\x82", b"\x83", b"\xa0"):
         return None
+    what, domain = BY_TAG[tag]
     return (
-        f"these are packet-switched charging records ({what} record, tag {tag}): they tell of data traffic, not of calls or texts; "
+        f"these are {domain.title} charging records ({what} record, tag {tag}): {domain.meaning}; "
         "take the records of the circuit-switched domain"
     )
 

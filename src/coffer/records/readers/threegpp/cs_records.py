@@ -20,6 +20,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.account import UTC_MICROS, Columns
 from coffer.records.readers.text.times import Times, parse_times
 from coffer.records.readers.threegpp import tbcd, tlv
+from coffer.records.readers.threegpp.domains import BY_TAG
 from coffer.records.readers.threegpp.tbcd import Column
 from coffer.records.rejects import Reason, Rejects, some_rejects
 
@@ -137,7 +138,7 @@ def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules
     at = order[np.searchsorted(outer.elements.row[order], chosen)]
     choice, first, last = outer.elements.tag[at], outer.elements.starts[at], outer.elements.ends[at]
     known = np.isin(choice, list(_ROLES))
-    skipped = [NO_EVENT.get(number, "unknown-record") for number in choice[~known].tolist()]
+    skipped = [_no_event(number) for number in choice[~known].tolist()]
     chosen, choice, first, last = chosen[known], choice[known], first[known], last[known]
     inner = tlv.walk(view, first, last)
     is_open[chosen[inner.is_indefinite]] = True
@@ -152,6 +153,13 @@ def decode(data: bytes, starts: I64, ends: I64, offsets: I64, rules: DecodeRules
     again = np.flatnonzero(is_open)
     decoded = Decoded(legs=legs, skipped=skipped, bad=offsets[bad], flaws=record.flaws(offsets[chosen], is_whole))
     return _with_rewritten(decoded, data, again, (starts, ends, offsets), rules) if len(again) else decoded
+
+
+def _no_event(choice: int) -> str:
+    """Under which word a record without an event is counted; it may be of another domain."""
+    if choice in NO_EVENT:
+        return NO_EVENT[choice]
+    return BY_TAG[choice][1].word if choice in BY_TAG else "unknown-record"
 
 
 def _with_rewritten(

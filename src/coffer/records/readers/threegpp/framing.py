@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from coffer.errors import MalformedInput
 from coffer.records.readers.threegpp import tlv
+from coffer.records.readers.threegpp.domains import BY_SERVICE
 from coffer.records.rejects import Reason, Rejects, one_reject
 
 MAX_RECORD_BYTES: Final = 65_535
@@ -196,7 +197,8 @@ class RecordCutter:
                 break
             form, service = data[at + 3] >> 5, data[at + 3] & 31
             if service not in CIRCUIT_SWITCHED:
-                self.skipped["other-service"] += 1
+                other = BY_SERVICE.get(service)
+                self.skipped[other.word if other is not None else "other-service"] += 1
                 self._records += 1
             elif form != BER:
                 self.rejected.append(one_reject(self._base + at, Reason.BAD_RECORD))

@@ -19,8 +19,8 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
-CONTEXT: Final = 2
-"""The class of all tags of a charging record: bits 8 and 7 of the first octet."""
+APPLICATION, CONTEXT = 1, 2
+"""Classes of tags, bits 8 and 7 of the first octet: all those of roaming records, all those of charging records."""
 MAX_LENGTH_OCTETS: Final = 4
 MAX_DEPTH: Final = 16
 """Charging records nest five levels. Deeper nesting is no record, and could exhaust the stack with indefinite lengths."""
@@ -34,7 +34,7 @@ PADDING: Final = 8
 class Elements:
     """Elements of some records, in no order; shape (m,) each.
 
-    ``row``: which record. ``tag``: its number if the class is context, else -1. ``starts``, ``ends``: its contents.
+    ``row``: which record. ``tag``: its number if it is of the class that was asked for, else -1. ``starts``, ``ends``: its contents.
     """
 
     row: I64
@@ -60,10 +60,10 @@ class Walked:
     is_indefinite: Bools
 
 
-def walk(view: U8, starts: I64, ends: I64) -> Walked:
+def walk(view: U8, starts: I64, ends: I64, tag_class: int = CONTEXT) -> Walked:
     """The elements directly within each [start, end); shapes (n,).
 
-    ``view`` has ``PADDING`` bytes more than the last end.
+    ``tag_class``: whose tags are told. ``view`` has ``PADDING`` bytes more than the last end.
     """
     is_bad, is_indefinite = np.zeros(len(starts), np.bool_), np.zeros(len(starts), np.bool_)
     rows = np.flatnonzero(starts < ends)
@@ -91,7 +91,7 @@ def walk(view: U8, starts: I64, ends: I64) -> Walked:
         is_bad[rows[bad]] = True
         is_indefinite[rows[is_open & ~bad]] = True
         good = ~(bad | is_open)
-        tag[first >> 6 != CONTEXT] = -1
+        tag[first >> 6 != tag_class] = -1
         found.append((rows[good], tag[good], value[good], stop[good]))
         more = good & (stop < ends[rows])
         rows, at = rows[more], stop[more]

@@ -1,0 +1,34 @@
+"""The year of a log without one: what it rests on is said, and a file whose date denies it is named."""
+
+import datetime as dt
+import os
+from collections import Counter
+from pathlib import Path
+
+from coffer.cli.main import run
+from coffer.procedures.ingest.decide import year_remarks
+
+LOG = Path(__file__).parents[1] / "records/cases/inputs/mail/pf-old-log/mail.log"
+FEED = '[feed]\nname = "mail"\nformat = "postfix"\nhome_country = "DE"\ntime_zone = "UTC"\n'
+
+
+def test_what_a_year_rests_on():
+    (said,) = year_remarks("mail.log", Counter({"year 2026": 4}), 2026)
+    assert said.startswith("mail.log: its lines have no year: 2026 is the newest in which none is after the clock")
+    (said,) = year_remarks("mail.log", Counter({"year 2025": 1, "year 2026": 4}), 0)
+    assert "2025 and 2026" in said
+    assert year_remarks("mail.log", Counter({"zone": 1}), 2020) == []
+
+
+def test_a_file_that_was_last_changed_before_that_year_is_named_with_the_setting(tmp_path, capfd):
+    path = tmp_path / "mail.log"
+    path.write_bytes(LOG.read_bytes())
+    when = dt.datetime(2023, 11, 21, tzinfo=dt.UTC).timestamp()
+    os.utime(path, (when, when))
+    (tmp_path / "f.toml").write_text(FEED)
+    assert run(["feed", "check", str(path), "--feed", str(tmp_path / "f.toml")]) == 0
+    assert "was last changed in 2023, before the year" in (said := capfd.readouterr().err)
+    assert "year = 2023 under [postfix]" in said
+    (tmp_path / "f.toml").write_text(FEED + "[postfix]\nyear = 2023\n")
+    assert run(["feed", "check", str(path), "--feed", str(tmp_path / "f.toml")]) == 0
+    assert "year" not in capfd.readouterr().err
