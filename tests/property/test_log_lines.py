@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from coffer.records.readers.calls import freeswitch
 from coffer.records.readers.calls.freeswitch_plain import Plain
-from coffer.records.readers.mail import exim, postfix
+from coffer.records.readers.mail import exim, postfix, syslogged
 from coffer.records.readers.mail.addresses import ANGLED
 from coffer.records.readers.text import prefixes
 from coffer.records.rejects import Reason
@@ -55,11 +55,11 @@ def test_a_line_of_postfix_is_cut_as_its_pattern_says(lines):
     text = pl.Series(lines, dtype=pl.String)
     rest, names = POSTFIX
     for stamp, widths in (
-        (postfix._STAMP, postfix._stamp_widths(text)),
-        (prefixes.STAMP, postfix._widths_of(prefixes.STAMP, text)),
+        (syslogged.STAMP, syslogged.stamp_widths(text)),
+        (prefixes.STAMP, syslogged.widths_of(prefixes.STAMP, text)),
     ):
         expected = text.str.extract_groups(f"^({stamp}){rest}").struct.rename_fields(names).struct.unnest()
-        assert postfix._fields(text, widths).rows() == expected.rows()
+        assert syslogged.fields_of(text, widths).rows() == expected.rows()
 
 
 @settings(max_examples=50, deadline=None)
