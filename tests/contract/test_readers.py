@@ -33,7 +33,7 @@ CASES = ALL_CASES
 ALL = sorted(CASES)
 IN_ORDER = sorted(form.name for form in FORMATS if form.open is not None)
 BOUND = ("csv", "jsonl")
-MAIL = ("exchange", "exim", "postfix")
+MAIL = ("exchange", "exim", "postfix", "sendmail")
 JOINING = [
     "asterisk", "cucm", "freeswitch-json", "freeswitch-xml", "kamailio", "kamailio-sqlite", "twilio-calls",
 ]  # fmt: skip

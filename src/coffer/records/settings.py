@@ -84,6 +84,17 @@ class EximSettings:
     qualify_domain: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendmailSettings:
+    """Settings of ``sendmail``.
+
+    ``year``: as for ``postfix``. ``qualify_domain``: completes the bare name of a local user; empty: that address is unknown.
+    """
+
+    year: int = 0
+    qualify_domain: str = ""
+
+
 DATE_ORDERS: Final = ("", "month-first", "day-first")
 
 
@@ -108,6 +119,7 @@ Settings = (
     | KamailioSettings
     | KannelSettings
     | PostfixSettings
+    | SendmailSettings
     | None
 )
 """One of the above, or None: the feed says nothing, and the defaults hold."""
@@ -145,11 +157,19 @@ def _ber(table: Table) -> BerSettings:
     )
 
 
-def _postfix(table: Table) -> PostfixSettings:
-    year = table.get("year", int, 0)
+def _year(table: Table) -> int:
+    year: int = table.get("year", int, 0)
     if year and not 1990 <= year <= 2200:
         raise MalformedInput(f"{table.place}: year: {year}, expected a year from 1990 to 2200")
-    return PostfixSettings(year=year)
+    return year
+
+
+def _postfix(table: Table) -> PostfixSettings:
+    return PostfixSettings(year=_year(table))
+
+
+def _sendmail(table: Table) -> SendmailSettings:
+    return SendmailSettings(year=_year(table), qualify_domain=table.text("qualify_domain", ""))
 
 
 def _exchange(table: Table) -> ExchangeSettings:
@@ -180,6 +200,7 @@ SETTINGS: Final[Mapping[str, Callable[[Table], Settings]]] = {
     "kamailio": _kamailio,
     "kannel": _kannel,
     "postfix": _postfix,
+    "sendmail": _sendmail,
 }
 """Tables of settings by name."""
 
@@ -198,6 +219,7 @@ KNOWN: Final[Mapping[str, str]] = {
     "kamailio-sqlite": "kamailio",
     "kannel": "kannel",
     "postfix": "postfix",
+    "sendmail": "sendmail",
     "twilio-calls": "",
     "twilio-messages": "",
 }

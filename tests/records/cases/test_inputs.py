@@ -33,7 +33,6 @@ ERRORS = {
     "nr-mailscanner": "MailScanner",
     "nr-opensmtpd": "OpenSMTPD",
     "nr-qmail": "qmail",
-    "nr-sendmail": "Sendmail",
     "nr-stalwart": "Stalwart",
     "pf-utf16": "UTF-16",
     "xc-no-fields": "#Fields",

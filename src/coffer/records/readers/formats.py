@@ -15,7 +15,7 @@ from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.presets import Preset, json_keys, most_exact, presets
 from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
-from coffer.records.readers.mail import exchange, exim, postfix
+from coffer.records.readers.mail import exchange, exim, postfix, sendmail
 from coffer.records.readers.mapped import csv, jsonl, parquet
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.joining import JoinedReader
@@ -86,6 +86,7 @@ FORMATS: Final = (
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
     _lines("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
+    _lines("sendmail", "Sendmail maillog", sendmail.recognise, sendmail.SendmailReader),
     _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
     _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),
 )
@@ -170,7 +171,6 @@ _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
 )
 """Files that people mistake for records, by a mark in them, and what to take instead."""
 _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
-    (rb" sendmail\[[0-9]+\]: [0-9A-Za-z]+: (?:from|to)=", "a log of Sendmail"),
     (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
     (rb" smtpd\[[0-9]+\]: [0-9a-f]{16} (?:mta|mda|smtp|bounce) ", "a log of OpenSMTPD"),
     (rb" MailScanner\[[0-9]+\]: ", "a log of MailScanner"),

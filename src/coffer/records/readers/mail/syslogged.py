@@ -1,4 +1,4 @@
-"""Mail logs that come through a syslog: lines cut into host, program, queue id and message, and dated.
+"""Mail logs of a syslog: lines cut into host, program, queue id and message, and dated.
 
 Source: RFC 3164 section 4.1, RFC 3339; what else may stand in front of a line is in ``text.prefixes``.
 """
@@ -41,7 +41,7 @@ class SyslogMailReader(MailLogReader):
 
     @abstractmethod
     def _is_odd(self) -> pl.Expr:
-        """Which lines of ``fields_of`` may be of this mail system once what stands in front of them is taken off."""
+        """Which lines of ``fields_of`` may have more in front of them than is usual."""
 
     def _fields(self, lines: Lines) -> pl.DataFrame:
         """The parts of the lines as ``fields_of`` names them, with their numbers as ``line``."""
@@ -54,7 +54,7 @@ class SyslogMailReader(MailLogReader):
         return fields.with_columns(stamp=self._years.add(fields["stamp"].fill_null("")).set(~is_logged, None))
 
     def _account_of(self, fields: pl.DataFrame, is_lost: pl.Series, word: pl.Expr, file: int) -> None:
-        """Deliveries that cannot be read are rejected; lines for which there is a ``word`` are counted under it."""
+        """Reject deliveries that cannot be read, and count lines under their ``word``, if they have one."""
         self._account.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
         self._account.skip(fields.filter(~is_lost).select(file=pl.lit(file), what=word))
 
