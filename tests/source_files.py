@@ -461,6 +461,22 @@ def _sendmail() -> bytes:
     return "".join(lines).encode()
 
 
+def _opensmtpd() -> bytes:
+    def line(second, text):
+        return f"Nov 23 18:00:{second:02d} mx smtpd[7]: {text}\n"
+
+    to = f'evpid=3d4c4a424797fe79 from=<{MAIL_A}> to=<{MAIL_B}> rcpt=<-> source="192.0.2.1" relay="192.0.2.8 (y)" delay=9s'
+    lines = [
+        line(0, "5df87c9b982c840c smtp connected address=192.0.2.7 host=c"),
+        line(0, f'5df87c9b982c840c smtp failed-command command="{CANARY}" result="500 no"'),
+        line(0, "5df87c9b982c840c smtp message msgid=3d4c4a42 size=9 nrcpt=1 proto=ESMTP"),
+        line(0, f"5df87c9b982c840c smtp envelope evpid=3d4c4a424797fe79 from=<{MAIL_A}> to=<{MAIL_B}>"),
+        line(1, f'5df87c9b982c8411 mta delivery {to} result="TempFail" stat="450 {CANARY}"'),
+        line(9, f'5df87c9b982c8411 mta delivery {to} result="Ok" stat="250 {CANARY}"'),
+    ]
+    return "".join(lines).encode()
+
+
 def _exim() -> bytes:
     lines = [
         f'1xVYQR-0004xz-2m <= {MAIL_A} H=c.example [192.0.2.7] P=esmtp S=9 id=m1@x.example T="{CANARY}"',
@@ -521,6 +537,7 @@ ALL_CASES = CASES | {
         Case(name="exchange", data=_exchange(), records=2, events=1),
         Case(name="exim", data=_exim(), records=2, events=1),
         Case(name="jsonl", data=_jsonl(), records=3, events=2, more=JSON_TABLES, top='kind = "call"'),
+        Case(name="opensmtpd", data=_opensmtpd(), records=2, events=1),
         Case(name="postfix", data=_postfix(), records=2, events=1),
         Case(name="sendmail", data=_sendmail(), records=2, events=1),
     )

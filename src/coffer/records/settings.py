@@ -95,6 +95,13 @@ class SendmailSettings:
     qualify_domain: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSmtpdSettings:
+    """``year``: as for ``postfix``."""
+
+    year: int = 0
+
+
 DATE_ORDERS: Final = ("", "month-first", "day-first")
 
 
@@ -118,6 +125,7 @@ Settings = (
     | EximSettings
     | KamailioSettings
     | KannelSettings
+    | OpenSmtpdSettings
     | PostfixSettings
     | SendmailSettings
     | None
@@ -168,6 +176,10 @@ def _postfix(table: Table) -> PostfixSettings:
     return PostfixSettings(year=_year(table))
 
 
+def _opensmtpd(table: Table) -> OpenSmtpdSettings:
+    return OpenSmtpdSettings(year=_year(table))
+
+
 def _sendmail(table: Table) -> SendmailSettings:
     return SendmailSettings(year=_year(table), qualify_domain=table.text("qualify_domain", ""))
 
@@ -199,6 +211,7 @@ SETTINGS: Final[Mapping[str, Callable[[Table], Settings]]] = {
     "exim": _exim,
     "kamailio": _kamailio,
     "kannel": _kannel,
+    "opensmtpd": _opensmtpd,
     "postfix": _postfix,
     "sendmail": _sendmail,
 }
@@ -218,6 +231,7 @@ KNOWN: Final[Mapping[str, str]] = {
     "kamailio": "kamailio",
     "kamailio-sqlite": "kamailio",
     "kannel": "kannel",
+    "opensmtpd": "opensmtpd",
     "postfix": "postfix",
     "sendmail": "sendmail",
     "twilio-calls": "",

@@ -31,7 +31,6 @@ CALLS = {
 ERRORS = {
     "nr-ciscoesa": "Cisco",
     "nr-mailscanner": "MailScanner",
-    "nr-opensmtpd": "OpenSMTPD",
     "nr-qmail": "qmail",
     "nr-stalwart": "Stalwart",
     "pf-utf16": "UTF-16",

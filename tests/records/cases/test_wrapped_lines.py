@@ -159,7 +159,6 @@ def test_a_delivery_of_exim_in_a_form_that_nobody_knows_is_a_counted_reject(line
 
 OTHERS = {
     "qmail": "@400000006aa8e01a2c3ca000 starting delivery 1: msg 100 to remote bob@example.net",
-    "OpenSMTPD": "Nov 20 10:00:00 mx1 smtpd[752]: 5df87c9b982c840c mta delivery evpid=3d to=<bob@example.net>",
     "MailScanner": "Nov 20 10:00:00 efa MailScanner[18]: Message 4bs from 192.0.2.1 (ann@example.org) to example.net is spam",
     "Cisco": "Fri Nov 20 10:00:00 2026 Info: MID 6 ICID 5 From: <ann@example.org>",
     "Stalwart": '2026-11-20T10:00:00Z INFO Message delivered (delivery.delivered) queueId = 1, from = "ann@example.org"',

@@ -15,7 +15,7 @@ from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.presets import Preset, json_keys, most_exact, presets
 from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
-from coffer.records.readers.mail import exchange, exim, postfix, sendmail
+from coffer.records.readers.mail import exchange, exim, opensmtpd, postfix, sendmail
 from coffer.records.readers.mapped import csv, jsonl, parquet
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.joining import JoinedReader
@@ -85,6 +85,7 @@ FORMATS: Final = (
     _lines("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
+    _lines("opensmtpd", "OpenSMTPD maillog", opensmtpd.recognise, opensmtpd.OpenSmtpdReader),
     _lines("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
     _lines("sendmail", "Sendmail maillog", sendmail.recognise, sendmail.SendmailReader),
     _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
@@ -172,7 +173,6 @@ _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
 """Files that people mistake for records, by a mark in them, and what to take instead."""
 _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
-    (rb" smtpd\[[0-9]+\]: [0-9a-f]{16} (?:mta|mda|smtp|bounce) ", "a log of OpenSMTPD"),
     (rb" MailScanner\[[0-9]+\]: ", "a log of MailScanner"),
     (rb" Info: (?:Start |Message done |New SMTP )?(?:MID|ICID|DCID) [0-9]+", "a mail log of Cisco's Email Security Appliance"),
     (rb"(?m)^[0-9-]{10}T[^ ]+ [A-Z]+ [^(\n]*\((?:delivery|smtp|queue|message-ingest|imap|auth)\.[a-z-]+\) ", "a log of Stalwart"),

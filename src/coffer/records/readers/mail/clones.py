@@ -11,7 +11,7 @@ import polars as pl
 from coffer.records.readers.account import Columns, with_columns_of
 
 MAX_CLONES: Final = 100_000
-"""The newest that are remembered, about 20 MB. An older one is then a mail without a sender, whose start its delay tells."""
+"""The newest that are remembered, about 20 MB. Mail of an older one is of no known sender; its delay tells the start."""
 _COLUMNS: Final[Columns] = {"host": pl.String, "qid": pl.String, "parent": pl.String, "from_line": pl.Int64}
 
 
@@ -24,7 +24,8 @@ class Clones:
     def joined(self, fields: pl.DataFrame, is_told: pl.Expr, pattern: str) -> pl.DataFrame:
         """Lines of the log, those of clones under the id of their parent.
 
-        ``pattern`` finds the clone's id in the messages of those lines for which ``is_told``; they stand before the clone's own.
+        ``pattern`` finds the clone's id in the messages of those lines for which ``is_told``. They stand before the lines
+        of the clone itself.
         """
         told = fields.filter(is_told & pl.col("qid").is_not_null()).select(
             "host", parent="qid", qid=pl.col("message").str.extract(pattern), from_line="line"
