@@ -330,6 +330,44 @@ def _kamailio_sqlite() -> bytes:
     return connection.serialize()
 
 
+def _kamailio_table() -> bytes:
+    """As ``mysql --batch`` writes them: an answered call with BYE, one that nobody took, a text, a registration."""
+    names = "id method from_tag to_tag callid sip_code sip_reason time src_user dst_user dst_ouser body"
+    rows = [
+        ("INVITE", "f1", "t1", "c1@x", "200", "18:00:10", A, B),
+        ("INVITE", "f2", "t2", "c2@x", "486", "18:00:11", B, C),
+        ("MESSAGE", "f3", "t3", "c3@x", "202", "18:00:12", A, C),
+        ("REGISTER", "f4", "t4", "c4@x", "200", "18:00:12", A, A),
+        ("BYE", "t1", "f1", "c1@x", "200", "18:00:19", B, "NULL"),
+    ]
+    lines = [
+        (str(number), method, *tags, code, CANARY, f"2026-11-23 {at}", a, b, b, CANARY)
+        for number, (method, *tags, code, at, a, b) in enumerate(rows, 1)
+    ]
+    return "".join("\t".join(line) + "\n" for line in (names.split(), *lines)).encode()
+
+
+def jasmin_line(way, number, a, b, text, status="ESME_ROK", more="", second=6) -> str:
+    return (
+        f"2026-11-23 18:58:{second:02d} INFO     1234 SMS-{way} [cid:op-1] [queue-msgid:q-{number}] {more}[status:{status}] "
+        f"[prio:1] [validity:none] [from:{a}] [to:{b}] [content:{text}]\n"
+    )
+
+
+def _jasmin() -> bytes:
+    lines = [
+        f"2026-11-23 18:58:05 INFO     1234 {CANARY} configured and ready.\n",
+        jasmin_line("MT", 1, A, B, f"{CANARY}] [to:+4930999999] [content:"),
+        jasmin_line("MO", 2, f"b'{B}'", "b'36500'", f"b'{CANARY}'"),
+        jasmin_line("MT", 3, "b'CORP'", f"b'{C}'", CANARY, "ERROR/ESME_RTHROTTLED", "[retry:True] ").replace(
+            "[retry:True] [status:ERROR/ESME_RTHROTTLED] ", "[status:ERROR/ESME_RTHROTTLED] [retry:True] "
+        ),
+        jasmin_line("MT", 3, "b'CORP'", f"b'{C}'", CANARY, more="[smpp-msgid:7] ", second=20),
+        f"2026-11-23 18:58:21 INFO     1234 DLR [cid:op-1] [smpp-msgid:7] [status:DELIVRD] [content:{CANARY}]\n",
+    ]
+    return "".join(lines).encode()
+
+
 # Kannel: a text sent, one received, one that failed, a delivery report; texts that imitate the fields behind them.
 
 
@@ -412,8 +450,10 @@ CASES = {
             events=3,
         ),
         Case(name="freeswitch-xml", data="".join(xml_leg(one) for one in LEGS).encode(), records=5, events=3),
+        Case(name="jasmin", data=_jasmin(), records=5, events=3),
         Case(name="kamailio", data=_kamailio(), records=8, events=3),
         Case(name="kamailio-sqlite", data=_kamailio_sqlite(), records=6, events=4),
+        Case(name="kamailio-table", data=_kamailio_table(), records=4, events=3),
         Case(name="kannel", data=_kannel(), records=4, events=3),
         Case(name="parquet", data=_parquet(), records=3, events=2, more=PARQUET_TABLES, top='kind = "call"'),
         Case(name="twilio-calls", data=_twilio_calls(), records=4, events=3),

@@ -35,7 +35,7 @@ IN_ORDER = sorted(form.name for form in FORMATS if form.open is not None)
 BOUND = ("csv", "jsonl")
 MAIL = ("exchange", "exim", "opensmtpd", "postfix", "sendmail")
 JOINING = [
-    "asterisk", "cucm", "freeswitch-json", "freeswitch-xml", "kamailio", "kamailio-sqlite", "twilio-calls",
+    "asterisk", "cucm", "freeswitch-json", "freeswitch-xml", "jasmin", "kamailio", "kamailio-sqlite", "kamailio-table", "twilio-calls",
 ]  # fmt: skip
 """Calls that are joined by a key and wait for each other."""
 LINES = sorted(EACH_LINE_TOLD)
@@ -155,7 +155,7 @@ def test_a_second_file_begins_afresh_and_legs_in_another_file_are_still_joined(n
     case = CASES[name]
     twice = table(read(case, [case.data, case.data]))
     once = table(read(case, [case.data]))[0]
-    if name in ("ber", "exchange", "exim"):
+    if name in ("ber", "exchange", "exim", "jasmin"):
         # The same message ids and call references again are the same mail and call; queue ids of Postfix are used again.
         assert sum(len(rows) for rows, *_ in twice.values()) == len(once[0])
         assert counts(read(case, [case.data, case.data]))[0] == 2 * case.records

@@ -30,6 +30,8 @@ class KamailioSettings:
     it is not logged. ``call_id``: the Call-ID in CDR lines and rows. ``epoch`` and ``microseconds``: columns of the
     database with the time as numbers (``time_attr``, ``time_exten``); without them its Julian day is read.
     ``cdr_alone``: a CDR line that holds no Call-ID is a call of its own, because the site writes no transactions.
+    ``columns`` and ``cdr_columns``: the names of the columns of a table as text that has no header, such as a flatstore
+    file; the second of one whose rows are CDRs.
     """
 
     a: tuple[str, ...] = ("src_user",)
@@ -39,6 +41,8 @@ class KamailioSettings:
     epoch: str = "tsec"
     microseconds: str = "tusec"
     cdr_alone: bool = False
+    columns: tuple[str, ...] = ()
+    cdr_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +151,19 @@ def _kamailio(table: Table) -> KamailioSettings:
         epoch=table.text("epoch", default.epoch),
         microseconds=table.text("microseconds", default.microseconds),
         cdr_alone=table.boolean("cdr_alone", default=default.cdr_alone),
+        columns=table.texts("columns", default.columns),
+        cdr_columns=table.texts("cdr_columns", default.cdr_columns),
     )
-    for name in (*found.a, *found.b, *found.call_id, found.diversion, found.epoch, found.microseconds):
+    for name in (
+        *found.a,
+        *found.b,
+        *found.call_id,
+        *found.columns,
+        *found.cdr_columns,
+        found.diversion,
+        found.epoch,
+        found.microseconds,
+    ):
         if not re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", name):
             raise MalformedInput(f"{table.place}: names of fields are letters, digits, _ . and -")
     return found
@@ -228,8 +243,10 @@ KNOWN: Final[Mapping[str, str]] = {
     "exim": "exim",
     "freeswitch-json": "",
     "freeswitch-xml": "",
+    "jasmin": "",
     "kamailio": "kamailio",
     "kamailio-sqlite": "kamailio",
+    "kamailio-table": "kamailio",
     "kannel": "kannel",
     "opensmtpd": "opensmtpd",
     "postfix": "postfix",

@@ -14,7 +14,17 @@ from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.presets import Preset, json_keys, most_exact, presets
-from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
+from coffer.records.readers.calls import (
+    asterisk,
+    cucm,
+    freeswitch,
+    jasmin,
+    kamailio,
+    kamailio_sqlite,
+    kamailio_table,
+    kannel,
+    twilio,
+)
 from coffer.records.readers.mail import exchange, exim, opensmtpd, postfix, sendmail
 from coffer.records.readers.mapped import csv, jsonl, parquet
 from coffer.records.readers.mapped.csv import BoundCsv
@@ -82,8 +92,15 @@ FORMATS: Final = (
     _lines("exim", "Exim mainlog", exim.recognise, exim.EximReader),
     _bytes("freeswitch-json", "FreeSWITCH json_cdr", freeswitch.recognise_json, freeswitch.FreeswitchJsonReader),
     _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", freeswitch.recognise_xml, freeswitch.FreeswitchXmlReader),
+    _lines("jasmin", "Jasmin messages.log", jasmin.recognise, jasmin.JasminReader),
     _lines("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
+    _lines(
+        "kamailio-table",
+        "Kamailio and OpenSIPS acc, text",
+        kamailio_table.recognise,
+        kamailio_table.KamailioTableReader,
+    ),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
     _lines("opensmtpd", "OpenSMTPD maillog", opensmtpd.recognise, opensmtpd.OpenSmtpdReader),
     _lines("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
@@ -166,8 +183,17 @@ def _preset_of(head: bytes, name: str) -> Preset | None:
 
 _NOT_READ: Final[Sequence[tuple[bytes, str]]] = (
     (b"SMS request sender:", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
+    (b"SMS-MT [uid:", "this is Jasmin's http-api.log, in which texts are only asked for; use messages.log"),
     (b"send-SMS request added", "this is Kannel's smsbox log, which holds message texts; use bearerbox's access-log"),
     (b"cdrRecordType", "this is a file of call quality (CMR); use the files named cdr_"),
+    (
+        b"-- MySQL dump",
+        "this is a dump in SQL; export the table as text, for example mysql --batch -e 'SELECT * FROM acc' NAME > acc.tsv",
+    ),
+    (
+        b"-- MariaDB dump",
+        "this is a dump in SQL; export the table as text, for example mariadb --batch -e 'SELECT * FROM acc' NAME > acc.tsv",
+    ),
     (b"SQLite format 3\0", "a SQLite database without Kamailio's tables in its first pages; export the table as CSV"),
 )
 """Files that people mistake for records, by a mark in them, and what to take instead."""
