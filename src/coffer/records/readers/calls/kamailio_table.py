@@ -1,4 +1,4 @@
-"""Accounting tables of Kamailio and OpenSIPS as text: flatstore files, and exports of MySQL with a header.
+"""Accounting tables of Kamailio and OpenSIPS as text: flatstore files and exports of MySQL.
 
 INVITE and BYE rows are joined as those of a database are. Source: ``flatstore.c`` and ``acc.c`` of OpenSIPS, genuine
 flatstore files of Kamailio 5.6 and genuine exports of its tables from MariaDB.
