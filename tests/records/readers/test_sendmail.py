@@ -54,6 +54,7 @@ def test_without_its_beginning_a_mail_began_when_its_delay_says():
         ("dsn=2.0.0, stat=Sent", True),
         ("stat=Sent (ok id=1)", True),
         ("dsn=4.4.3, stat=queued", False),
+        ("ntries=2, quarantine=why, dsn=2.0.0, stat=Sent", True),
         ("stat=Deferred: Connection refused by y.", False),
         ("dsn=5.1.1, stat=User unknown", False),
         ("stat=Host unknown (Name server: y: host not found)", False),

@@ -32,9 +32,9 @@ None begins with a blank, so that no address can pose as the field behind it.
 """
 _DELIVERY: Final = (
     rf"^to=({_ONE}(?:,{_ONE})*)(?:,? \[more\])?, (?:ctladdr=({_ONE}), )?delay=([0-9+:]+), (?:xdelay=[0-9+:]+, )?"
-    r"(?:mailer=([^ ,]+), )?(?:pri=[0-9]+, )?(?:relay=([^,]*), )?(?:dsn=([245])\.[0-9.]+, )?(?:reply=.*?, )?stat=(.*)$"
+    r"(?:mailer=([^ ,]+), )?(?:[a-z_]+=[^,]*, )*?(?:relay=([^,]*), )?(?:dsn=([245])\.[0-9.]+, )?(?:reply=.*?, )?stat=(.*)$"
 )
-"""Recipients, in whose name, delay, mailer, relay, class of the status, status."""
+"""Recipients, in whose name, delay, mailer, relay, class of the status, status. Versions write more behind the mailer."""
 _ARRIVAL: Final = rf"^from=({_ONE})?, size=[0-9]+, "
 _MESSAGE_ID: Final = r", msgid=(<[^>]*>|[^,]*)"
 _FROM_HERE: Final = (
