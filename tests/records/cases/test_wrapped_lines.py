@@ -59,6 +59,33 @@ def test_a_wrapped_maillog_gives_the_records_of_the_plain_one(name):
     assert wrapped.skipped == plain.skipped
 
 
+NEW_SYSTEMS = {
+    "sendmail": (
+        "sm-mta",
+        ("20", "7AKA00rB000007: from=<ann@example.org>, size=9, class=0, nrcpts=1, msgid=<m1@x>, proto=SMTP, relay=c [192.0.2.1]"),
+        ("22", "7AKA00rB000007: to=<bob@example.net>, delay=00:00:02, mailer=esmtp, relay=mx. [192.0.2.9], dsn=2.0.0, stat=Sent"),
+    ),
+    "opensmtpd": (
+        "smtpd",
+        ("20", "5df87c9b982c840c smtp message msgid=3d4c4a42 size=9 nrcpt=1 proto=ESMTP"),
+        (
+            "22",
+            "5df87c9b982c8411 mda delivery evpid=3d4c4a4200000001 from=<ann@example.org> to=<bob@example.net> rcpt=<-> user=bob delay=2s result=Ok stat=x",
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("system", NEW_SYSTEMS)
+def test_every_wrapping_gives_the_same_of_other_mail_systems(system):
+    program, *lines = NEW_SYSTEMS[system]
+    for name, form in WRAPPED.items():
+        raw = "".join(form.replace("postfix/{d}", program).format(s=s, m=m) + "\n" for s, m in lines).encode()
+        found = read_whole([raw])
+        assert (found.formats, found.mails) == ([system], [(ANN, BOB, "", True)]), name
+        assert found.starts == ["2026-11-20 10:00:20"], name
+
+
 def journal(message, second="20", daemon="smtp", **more):
     at = 1795168800 + int(second)
     fields = {

@@ -62,7 +62,7 @@ _WORDS: Final = {
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
     """Why a file looks like a maillog of OpenSMTPD, in words without content; None if it does not."""
     lines = pl.Series([head.decode("utf-8", "replace")]).str.split("\n").explode()
-    form = rf"^{prefixes.STAMP} [^ ]+ smtpd\[[0-9]+\]: [0-9a-f]{{16}} (?:mta|mda|smtp) "
+    form = rf"^{prefixes.STAMP} [^ ]+ smtpd(?:\[[0-9]+\])?: [0-9a-f]{{16}} (?:mta|mda|smtp) "
     found = lines.str.contains(form).sum() or prefixes.unwrapped(lines).str.contains(form).sum()
     return f"{found} of the first {len(lines)} lines tell of a session of OpenSMTPD" if found else None
 
@@ -77,7 +77,7 @@ class OpenSmtpdReader(SyslogMailReader):
         self._sessions = LocalSessions()
 
     def _is_odd(self) -> pl.Expr:
-        return pl.col("program") != _PROGRAM
+        return (pl.col("program") != _PROGRAM) | pl.col("message").str.starts_with("[ID ")
 
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:
         """Lines to the rows that the queue joins; everything else is counted and gone."""

@@ -51,13 +51,14 @@ _REFUSED: Final = r"^ruleset=check_|, reject=[45][0-9]{2} |\.\.\. User unknown"
 _LOST: Final = r"^(?:[^ ]{1,30}: )?to=.*, stat="
 _LOST_WHOLE: Final = r" (?:sendmail|sm-)[^ ]*: [0-9A-Za-z]{5,20}: to=.*, stat="
 _UNREADABLE: Final = '"'
-"""What stands for a sender that cannot be read: no address, so the record is rejected and not kept as if nobody had sent it."""
+"""What stands for a sender that cannot be read: no address, so that the record is rejected and not kept as nobody's."""
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
     """Why a file looks like a maillog of Sendmail, in words without content; None if it does not."""
     lines = pl.Series([head.decode("utf-8", "replace")]).str.split("\n").explode()
-    form = rf"^{prefixes.STAMP} [^ ]+ (?:sendmail|sm-)[A-Za-z0-9_.-]*\[[0-9]+\]: [0-9A-Za-z]{{5,20}}: (?:from=.*, size=|to=.*, stat=)"
+    tag = rf"^{prefixes.STAMP} [^ ]+ (?:sendmail|sm-)[A-Za-z0-9_.-]*(?:\[[0-9]+\])?: "
+    form = tag + r"[0-9A-Za-z]{5,20}: (?:from=.*, size=|to=.*, stat=)"
     found = lines.str.contains(form).sum() or prefixes.unwrapped(lines).str.contains(form).sum()
     return f"{found} of the first {len(lines)} lines tell of a message of Sendmail" if found else None
 
