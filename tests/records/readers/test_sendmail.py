@@ -54,6 +54,8 @@ def test_without_its_beginning_a_mail_began_when_its_delay_says():
         ("dsn=2.0.0, stat=Sent", True),
         ("stat=Sent (ok id=1)", True),
         ("dsn=4.4.3, stat=queued", False),
+        ("dsn=2.7.0, stat=Sent (2.7.0 Ok, discarded, id=7-01 - spam)", False),
+        ("dsn=2.0.0, stat=Sent (2.0.0 Ok: we never discard)", True),
         ("ntries=2, quarantine=why, dsn=2.0.0, stat=Sent", True),
         ("stat=Deferred: Connection refused by y.", False),
         ("dsn=5.1.1, stat=User unknown", False),
@@ -110,6 +112,24 @@ def test_a_clone_in_a_later_file_still_has_the_sender_and_start_of_its_parent(mo
     monkeypatch.setattr(clones, "MAX_CLONES", 1)
     more = log("03 CCCCCCC1 DDDDDDD1: clone: owner=owner-list")
     assert [row[2] for row in mail(read(reader(), [first, more, second]))] == [None]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "BBBBBBB1 Message accepted for delivery",
+        "from MTA([127.0.0.1]:10025): 250 2.0.0 BBBBBBB1 Message accepted for delivery",
+    ],
+)
+def test_a_filter_that_names_the_next_queue_leaves_one_mail_and_a_stranger_leaves_two(reply):
+    def mails(message_id):
+        second = arrival("BBBBBBB1", second="02", message_id=message_id)
+        handed = delivery("AAAAAAA1", f"<{BOB}>", f"dsn=2.0.0, stat=Sent ({reply})", second="03")
+        lines = (arrival("AAAAAAA1"), second, handed, delivery("BBBBBBB1", f"<{BOB}>", second="04"))
+        return [row[2:4] for row in mail(read(reader(), [log(*lines)]))]
+
+    assert mails("m1@x") == [(ANN, BOB)]
+    assert mails("m2@x") == [(ANN, BOB)] * 2
 
 
 def test_what_is_no_log_of_sendmail_is_refused():

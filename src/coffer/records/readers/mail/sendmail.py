@@ -42,7 +42,13 @@ _FROM_HERE: Final = (
 )
 _TO_HERE: Final = r"\[127\.[0-9.]+\]$|\[IPv6:(?:::|0:0:0:0:0:0:0:)1\]$|^(?:local|localhost)$"
 _MAILERS_HERE: Final = ("local", "prog", "*file*", "*include*")
-_CHILD: Final = r"^Sent \((?:([0-9A-Za-z]{8,20}) Message accepted for delivery|.*queued as ([0-9A-Za-z]{5,20}))\)"
+_CHILD: Final = (
+    r"^Sent \((?:(?:.*[: ])?([0-9A-Za-z]{8,20}) Message accepted for delivery|.*queued as ([0-9A-Za-z]{5,20}))"
+)
+_DISCARDED: Final = (
+    r"^Sent \((?:.*: )?(?:[0-9]{3} )?[0-9.]+ (?i:ok, (?:id=[^,)]*, ?)?(?:discard|bounce|reject|quarantine))"
+)
+"""A filter that answers so (amavis) took the mail and threw it away."""
 _NOTICE: Final = r"^([0-9A-Za-z]{8,20}): (?:DSN|return to sender|sender notify|postmaster notify): "
 _CLONE: Final = r"^([0-9A-Za-z]{8,20}): clone: "
 _ALIAS: Final = rf"^(?:alias|forward) ({_ONE}) => (.*)$"
@@ -189,6 +195,8 @@ def _status() -> pl.Expr:
         pl.when(pl.col("class") == "4")
         .then(DEFERRED)
         .when(pl.col("class") == "5")
+        .then(FAILED)
+        .when(pl.col("stat").str.contains(_DISCARDED))
         .then(FAILED)
         .when(is_sent)
         .then(SENT)
