@@ -21,15 +21,13 @@ class Clones:
     def __init__(self) -> None:
         self._known = pl.DataFrame(schema=_COLUMNS)
 
-    def joined(self, fields: pl.DataFrame, is_told: pl.Expr, pattern: str) -> pl.DataFrame:
+    def joined(self, fields: pl.DataFrame, pattern: str) -> pl.DataFrame:
         """Lines of the log, those of clones under the id of their parent.
 
-        ``pattern`` finds the clone's id in the messages of those lines for which ``is_told``. They stand before the lines
-        of the clone itself.
+        ``pattern`` finds the clone's id in ``free``, the message of lines that tell nothing else. They stand before the
+        lines of the clone itself.
         """
-        told = fields.filter(is_told & pl.col("qid").is_not_null()).select(
-            "host", parent="qid", qid=pl.col("message").str.extract(pattern), from_line="line"
-        )
+        told = fields.select("host", parent="qid", qid=pl.col("free").str.extract(pattern), from_line="line")
         told = with_columns_of(told.filter(pl.col("qid").is_not_null()), _COLUMNS)
         if told.is_empty() and self._known.is_empty():
             return fields

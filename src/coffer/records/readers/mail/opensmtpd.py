@@ -28,8 +28,8 @@ _EVENT: Final = "^([0-9a-f]{16} [a-z]+) event="
 """Versions before 6.4 write ``smtp event=message``, the later ones ``smtp message``."""
 _MESSAGE: Final = rf"{_SESSION}smtp message (?:address=[^ ]+ host=[^ ]+ )?msgid=([0-9a-f]{{8}}) "
 _ENVELOPE: Final = rf"{_SESSION}smtp envelope evpid=([0-9a-f]{{8}})[0-9a-f]{{8}} from={ANGLED} to={ANGLED}$"
-_CONNECTED: Final = rf"{_SESSION}smtp connected address=local "
-_DISCONNECTED: Final = rf"{_SESSION}smtp disconnected "
+_CONNECTED: Final = " smtp connected address=local "
+_DISCONNECTED: Final = " smtp disconnected "
 _PARTIES: Final = rf"from={ANGLED},? to={ANGLED},? rcpt={ANGLED}"
 _DELIVERY: Final = (
     rf"^[0-9a-f]{{16}} (?:mta|mda) delivery evpid=([0-9a-f]{{8}})[0-9a-f]{{8}} {_PARTIES} "
@@ -84,9 +84,10 @@ class OpenSmtpdReader(SyslogMailReader):
         fields = self._fields(lines)
         is_ours = (pl.col("program") == _PROGRAM).fill_null(value=False)
         message = pl.col("message").str.replace(_EVENT, "${1} ")
-        fields = fields.with_columns(message, is_ours=is_ours).with_columns(
-            role=_role(), word=pl.col("message").str.extract(rf"{_SESSION}smtp ([a-z-]+)", 2)
-        )
+        fields = fields.with_columns(message, is_ours=is_ours).with_columns(role=_role())
+        # Deliveries have no word.
+        others = pl.when(pl.col("role") != Role.TO).then("message")
+        fields = fields.with_columns(word=others.str.extract(rf"{_SESSION}smtp ([a-z-]+)", 2))
         is_lost = (fields["stamp"].is_null() & lines.text.str.contains(rf" smtpd[^ ]*: {_LOST}")) | (
             fields["is_ours"]
             & (fields["role"] == 0)

@@ -85,13 +85,14 @@ class SendmailReader(SyslogMailReader):
         """Lines to the rows that the queue joins; everything else is counted and gone."""
         fields = self._fields(lines)
         fields = fields.with_columns(is_ours=pl.col("program").str.contains(_PROGRAM).fill_null(value=False))
-        fields = fields.with_columns(role=_role(fields), other=pl.col("message").str.extract(_NOTICE))
-        is_notice = (
-            pl.col("role").eq(0) & pl.col("is_ours") & pl.col("qid").is_not_null() & pl.col("other").is_not_null()
-        )
-        fields = fields.with_columns(is_notice=is_notice.fill_null(value=False))
+        fields = fields.with_columns(role=_role(fields))
+        # Most lines have a role. Only the others are looked at again.
+        is_free = pl.col("is_ours") & (pl.col("role") == 0) & pl.col("qid").is_not_null()
+        fields = fields.with_columns(free=pl.when(is_free).then("message"))
+        fields = fields.with_columns(other=pl.col("free").str.extract(_NOTICE))
+        fields = fields.with_columns(is_notice=pl.col("other").is_not_null())
         self._account_of(fields, _is_lost(fields, lines), _word(), file)
-        fields = self._clones.joined(fields, pl.col("is_ours") & (pl.col("role") == 0), _CLONE)
+        fields = self._clones.joined(fields, _CLONE)
         rows = self._dated(fields.filter((pl.col("role") > 0) | pl.col("is_notice")), file)
         rows = rows.with_columns(program=pl.lit(None, pl.String))
         notices = rows.filter("is_notice").with_columns(
@@ -169,14 +170,15 @@ def _role(fields: pl.DataFrame) -> pl.Series:
     """
     message = pl.col("message")
     is_mail = pl.col("is_ours") & pl.col("qid").is_not_null() & (pl.col("qid") != "NOQUEUE")
+    is_alias = message.str.starts_with("alias ") | message.str.starts_with("forward ")
     return fields.select(
         pl.when(~is_mail)
         .then(0)
         .when(message.str.starts_with("to="))
         .then(Role.TO)
-        .when(message.str.contains("^from=.*, size=[0-9]+, "))
+        .when(message.str.starts_with("from=") & message.str.contains(", size=", literal=True))
         .then(Role.OPEN)
-        .when(message.str.contains("^(?:alias|forward) .* => "))
+        .when(is_alias & message.str.contains(" => ", literal=True))
         .then(Role.ALIAS)
         .otherwise(0)
         .fill_null(0)
@@ -234,7 +236,7 @@ def _is_lost(fields: pl.DataFrame, lines: Lines) -> pl.Series:
 
 def _word() -> pl.Expr:
     """Under which word a line that is no delivery is counted; null for a delivery."""
-    message, role = pl.col("message"), pl.col("role")
+    free, role = pl.col("free"), pl.col("role")
     return (
         pl.when(pl.col("stamp").is_null())
         .then(pl.lit("no-log-line"))
@@ -248,11 +250,11 @@ def _word() -> pl.Expr:
         .then(pl.lit("alias"))
         .when(pl.col("is_notice"))
         .then(pl.lit("bounce-note"))
-        .when(message.str.contains(_CLONE))
+        .when(free.str.contains(_CLONE))
         .then(pl.lit("clone"))
-        .when(message.str.starts_with("done; "))
+        .when(free.str.starts_with("done; "))
         .then(pl.lit("removed"))
-        .when(message.str.contains(_REFUSED))
+        .when(free.str.contains(_REFUSED))
         .then(pl.lit("refused"))
         .otherwise(pl.lit("other"))
     )
