@@ -29,7 +29,9 @@ from coffer.identity.habits import Habits  # noqa: E402 - likewise
 from coffer.records.readers.threegpp import ber  # noqa: E402 - likewise
 from coffer.records.readers.mail import exchange  # noqa: E402 - likewise
 from coffer.records.readers.mail import exim  # noqa: E402 - likewise
+from coffer.records.readers.mail import opensmtpd  # noqa: E402 - likewise
 from coffer.records.readers.mail import postfix  # noqa: E402 - likewise
+from coffer.records.readers.mail import sendmail  # noqa: E402 - likewise
 from coffer.records.feed import Feed  # noqa: E402 - likewise
 from coffer.records.readers.formats import HEAD_BYTES, format_named  # noqa: E402 - likewise
 from coffer.records.readers.port import Piece, Reader  # noqa: E402 - likewise
@@ -42,6 +44,18 @@ POSTFIX = (
     "Nov 23 10:{m:02d}:{s:02d} mx1 postfix/smtp[5]: {q}: to=<friend{n}@y.example>, relay=mx.y.example[192.0.2.8]:25, delay=0.4, "
     "delays=0.1/0/0.2/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued)",
     "Nov 23 10:{m:02d}:{s:02d} mx1 postfix/qmgr[9]: {q}: removed",
+)
+OPENSMTPD = (
+    "Nov 23 10:{m:02d}:{s:02d} mx1 smtpd[7]: 5df87c9b{q} smtp message msgid={q} size=4711 nrcpt=1 proto=ESMTP",
+    "Nov 23 10:{m:02d}:{s:02d} mx1 smtpd[7]: 5df87c9b{q} smtp envelope evpid={q}00000001 from=<user{n}@x.example> to=<friend{n}@y.example>",
+    "Nov 23 10:{m:02d}:{s:02d} mx1 smtpd[7]: 5df87c9b{q} mta delivery evpid={q}00000001 from=<user{n}@x.example> to=<friend{n}@y.example> "
+    'rcpt=<-> source="192.0.2.1" relay="192.0.2.8 (mx.y.example)" delay=1s result="Ok" stat="250 2.0.0 Ok"',
+)
+SENDMAIL = (
+    "Nov 23 10:{m:02d}:{s:02d} mx1 sm-mta[7]: {q}: from=<user{n}@x.example>, size=4711, class=0, nrcpts=1, msgid=<{q}@x.example>, "
+    "proto=ESMTP, daemon=MTA, relay=relay.x.example [192.0.2.7]",
+    "Nov 23 10:{m:02d}:{s:02d} mx1 sm-mta[8]: {q}: to=<friend{n}@y.example>, delay=00:00:01, xdelay=00:00:00, mailer=esmtp, pri=30237, "
+    "relay=mx.y.example. [192.0.2.8], dsn=2.0.0, stat=Sent (2.0.0 Ok)",
 )
 EXIM = (
     "2026-11-23 10:{m:02d}:{s:02d} {q} <= user{n}@x.example H=relay.x.example [192.0.2.7] P=esmtps S=4711 id={q}@x.example",
@@ -60,7 +74,9 @@ KEYS = {
     "cucm": rb"1,1,1",
     "freeswitch-json": rb"[ab]-\d",
     "freeswitch-xml": rb"[ab]-\d",
+    "jasmin": rb"q-\d",
     "kamailio": rb"c\d@x",
+    "kamailio-table": rb"c\d@x",
     "twilio-calls": rb"CA\d",
 }
 SLOW = ("freeswitch-json", "freeswitch-xml")
@@ -71,7 +87,7 @@ def lengthen(name, records):
     case = CASES[name]
     data = case.data
     heading = b""
-    if name in ("cucm", "twilio-calls", "twilio-messages"):
+    if name in ("cucm", "kamailio-table", "twilio-calls", "twilio-messages"):
         heading, data = data.split(b"\n", 1)
         heading += b"\n"
     if name == "cucm":
@@ -145,6 +161,20 @@ def others(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[], Reader]]
     yield "exchange", exchange_log(wanted // 2), wanted // 2, lambda: exchange.ExchangeReader(make_feed(), WINDOW)
     ids = lambda n: f"1xVYQR-{digits62(n, 6)}-2m"  # noqa: E731 - two lines of the same kind
     yield "exim", log_of(EXIM, wanted // 2, ids), wanted // 2, lambda: exim.EximReader(make_feed(), WINDOW)
+    hexes = lambda n: f"{n:08x}"  # noqa: E731 - likewise
+    yield (
+        "opensmtpd",
+        log_of(OPENSMTPD, wanted // 2, hexes),
+        wanted // 2,
+        lambda: opensmtpd.OpenSmtpdReader(make_feed(), WINDOW),
+    )
+    shorts = lambda n: f"6ANA00{digits62(n, 4)}000007"  # noqa: E731 - likewise
+    yield (
+        "sendmail",
+        log_of(SENDMAIL, wanted // 2, shorts),
+        wanted // 2,
+        lambda: sendmail.SendmailReader(make_feed(), WINDOW),
+    )
     longs = lambda n: f"4jYDB{n:010d}".translate(str.maketrans("0123456789", "bcdfghjklm"))  # noqa: E731
     yield (
         "postfix",

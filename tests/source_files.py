@@ -332,6 +332,44 @@ def _kamailio_sqlite() -> bytes:
     return connection.serialize()
 
 
+def _kamailio_table() -> bytes:
+    """As ``mysql --batch`` writes them: an answered call with BYE, one that nobody took, a text, a registration."""
+    names = "id method from_tag to_tag callid sip_code sip_reason time src_user dst_user dst_ouser body"
+    rows = [
+        ("INVITE", "f1", "t1", "c1@x", "200", "18:00:10", A, B),
+        ("INVITE", "f2", "t2", "c2@x", "486", "18:00:11", B, C),
+        ("MESSAGE", "f3", "t3", "c3@x", "202", "18:00:12", A, C),
+        ("REGISTER", "f4", "t4", "c4@x", "200", "18:00:12", A, A),
+        ("BYE", "t1", "f1", "c1@x", "200", "18:00:19", B, "NULL"),
+    ]
+    lines = [
+        (str(number), method, *tags, code, CANARY, f"2026-11-23 {at}", a, b, b, CANARY)
+        for number, (method, *tags, code, at, a, b) in enumerate(rows, 1)
+    ]
+    return "".join("\t".join(line) + "\n" for line in (names.split(), *lines)).encode()
+
+
+def jasmin_line(way, number, a, b, text, status="ESME_ROK", more="", second=6) -> str:
+    return (
+        f"2026-11-23 18:58:{second:02d} INFO     1234 SMS-{way} [cid:op-1] [queue-msgid:q-{number}] {more}[status:{status}] "
+        f"[prio:1] [validity:none] [from:{a}] [to:{b}] [content:{text}]\n"
+    )
+
+
+def _jasmin() -> bytes:
+    lines = [
+        f"2026-11-23 18:58:05 INFO     1234 {CANARY} configured and ready.\n",
+        jasmin_line("MT", 1, A, B, f"{CANARY}] [to:+4930999999] [content:"),
+        jasmin_line("MO", 2, f"b'{B}'", "b'36500'", f"b'{CANARY}'"),
+        jasmin_line("MT", 3, "b'CORP'", f"b'{C}'", CANARY, "ERROR/ESME_RTHROTTLED", "[retry:True] ").replace(
+            "[retry:True] [status:ERROR/ESME_RTHROTTLED] ", "[status:ERROR/ESME_RTHROTTLED] [retry:True] "
+        ),
+        jasmin_line("MT", 3, "b'CORP'", f"b'{C}'", CANARY, more="[smpp-msgid:7] ", second=20),
+        f"2026-11-23 18:58:21 INFO     1234 DLR [cid:op-1] [smpp-msgid:7] [status:DELIVRD] [content:{CANARY}]\n",
+    ]
+    return "".join(lines).encode()
+
+
 # Kannel: a text sent, one received, one that failed, a delivery report; texts that imitate the fields behind them.
 
 
@@ -414,8 +452,10 @@ CASES = {
             events=3,
         ),
         Case(name="freeswitch-xml", data="".join(xml_leg(one) for one in LEGS).encode(), records=5, events=3),
+        Case(name="jasmin", data=_jasmin(), records=5, events=3),
         Case(name="kamailio", data=_kamailio(), records=8, events=3),
         Case(name="kamailio-sqlite", data=_kamailio_sqlite(), records=6, events=4),
+        Case(name="kamailio-table", data=_kamailio_table(), records=4, events=3),
         Case(name="kannel", data=_kannel(), records=4, events=3),
         Case(name="parquet", data=_parquet(), records=3, events=2, more=PARQUET_TABLES, top='kind = "call"'),
         Case(name="twilio-calls", data=_twilio_calls(), records=4, events=3),
@@ -445,6 +485,36 @@ def _postfix() -> bytes:
             f"4jYDB64xy6zCHdY: to=<{MAIL_B}>, relay=y[192.0.2.8]:25, delay=9, dsn=2.0.0, status=sent (250 ok)",
         ),
         line(9, "qmgr", "4jYDB64xy6zCHdY: removed"),
+    ]
+    return "".join(lines).encode()
+
+
+def _sendmail() -> bytes:
+    def line(second, text):
+        return f"Nov 23 18:00:{second:02d} mx sm-mta[7]: 6ANI00rB000007: {text}\n"
+
+    to = f"to=<{MAIL_B}>, delay=00:00:01, xdelay=00:00:00, mailer=esmtp, pri=30237, relay=y. [192.0.2.8], "
+    lines = [
+        line(0, f"from=<{MAIL_A}>, size=9, class=0, nrcpts=1, msgid=<m1@x.example>, proto=SMTP, relay=c [192.0.2.7]"),
+        line(0, f"Milter change: header Subject: from {CANARY} to {CANARY}"),
+        line(1, f"{to}dsn=4.2.0, reply=450 4.2.0 {CANARY}, stat=Deferred: 450 4.2.0 {CANARY}"),
+        line(9, f"{to}dsn=2.0.0, stat=Sent ({CANARY})"),
+    ]
+    return "".join(lines).encode()
+
+
+def _opensmtpd() -> bytes:
+    def line(second, text):
+        return f"Nov 23 18:00:{second:02d} mx smtpd[7]: {text}\n"
+
+    to = f'evpid=3d4c4a424797fe79 from=<{MAIL_A}> to=<{MAIL_B}> rcpt=<-> source="192.0.2.1" relay="192.0.2.8 (y)" delay=9s'
+    lines = [
+        line(0, "5df87c9b982c840c smtp connected address=192.0.2.7 host=c"),
+        line(0, f'5df87c9b982c840c smtp failed-command command="{CANARY}" result="500 no"'),
+        line(0, "5df87c9b982c840c smtp message msgid=3d4c4a42 size=9 nrcpt=1 proto=ESMTP"),
+        line(0, f"5df87c9b982c840c smtp envelope evpid=3d4c4a424797fe79 from=<{MAIL_A}> to=<{MAIL_B}>"),
+        line(1, f'5df87c9b982c8411 mta delivery {to} result="TempFail" stat="450 {CANARY}"'),
+        line(9, f'5df87c9b982c8411 mta delivery {to} result="Ok" stat="250 {CANARY}"'),
     ]
     return "".join(lines).encode()
 
@@ -519,7 +589,9 @@ ALL_CASES = CASES | {
         Case(name="exim", data=_exim(), records=2, events=1),
         Case(name="jsonl", data=_jsonl(), records=3, events=2, more=JSON_TABLES, top='kind = "call"'),
         Case(name="nrtrde", data=_nrtrde(), records=1, events=1),
+        Case(name="opensmtpd", data=_opensmtpd(), records=2, events=1),
         Case(name="postfix", data=_postfix(), records=2, events=1),
+        Case(name="sendmail", data=_sendmail(), records=2, events=1),
         Case(name="tap3", data=_TAP3.read_bytes(), records=10, events=8),
     )
 }
@@ -542,6 +614,6 @@ def is_every_line_told(name: str, data: bytes, found: Sequence[Found]) -> bool:
     told = counts(found)[0] + skipped(found).total()
     if name == "cucm":  # the header is none of them
         return told in (lines, lines - 1)
-    if name == "exchange":  # a line may name several recipients
+    if name in ("exchange", "sendmail"):  # a line may name several recipients
         return told >= lines
     return name not in EACH_LINE_TOLD or told == lines

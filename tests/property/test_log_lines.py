@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from coffer.records.readers.calls import freeswitch
 from coffer.records.readers.calls.freeswitch_plain import Plain
-from coffer.records.readers.mail import exim, postfix
+from coffer.records.readers.mail import exim, postfix, sendmail, syslogged
 from coffer.records.readers.mail.addresses import ANGLED
 from coffer.records.readers.text import prefixes
 from coffer.records.rejects import Reason
@@ -55,11 +55,11 @@ def test_a_line_of_postfix_is_cut_as_its_pattern_says(lines):
     text = pl.Series(lines, dtype=pl.String)
     rest, names = POSTFIX
     for stamp, widths in (
-        (postfix._STAMP, postfix._stamp_widths(text)),
-        (prefixes.STAMP, postfix._widths_of(prefixes.STAMP, text)),
+        (syslogged.STAMP, syslogged.stamp_widths(text)),
+        (prefixes.STAMP, syslogged.widths_of(prefixes.STAMP, text)),
     ):
         expected = text.str.extract_groups(f"^({stamp}){rest}").struct.rename_fields(names).struct.unnest()
-        assert postfix._fields(text, widths).rows() == expected.rows()
+        assert syslogged.fields_of(text, widths).rows() == expected.rows()
 
 
 @settings(max_examples=50, deadline=None)
@@ -119,6 +119,50 @@ def test_a_line_of_exim_is_cut_as_its_pattern_says(lines):
 def test_a_message_id_of_exim_is_the_one_that_its_pattern_finds(lines):
     text = pl.Series(lines, dtype=pl.String)
     assert exim._message_ids(text).to_list() == text.str.extract(MESSAGE_ID, 2).to_list()
+
+
+RECIPIENTS = (
+    "<a@b.example>", "bob", '"Smith, Bob" <c@d.example>', "carol (at home, mostly)", '<"x, delay=00:00:00, stat=Sent"@e.example>',
+    '"|/bin/prog -x, y"', "/var/box", '<"a>b"@c.example>', "", "<open", '"open', "a(b", " <f@g.example>",
+)  # fmt: skip
+
+
+def recipients_of(text):
+    """A list cut at commas outside quotes, brackets and comments; None if one stays open, is empty or begins with a blank."""
+    found, one, closing, at = [], "", "", 0
+    while at < len(text):
+        char = text[at]
+        if closing:
+            if closing == '"' and char == "\\":
+                one, at = one + char, at + 1
+                char = text[at : at + 1]
+            elif char == closing[-1]:
+                closing = closing[:-1]
+            elif char == '"' and closing == ">":
+                closing = '>"'
+        elif char in '"<(':
+            closing = {'"': '"', "<": ">", "(": ")"}[char]
+        elif char in ">)":
+            return None
+        elif char == ",":
+            found, one, at = [*found, one], "", at + 1
+            continue
+        one, at = one + char, at + 1
+    found.append(one)
+    return None if closing or any(not one or one[0] in " (" for one in found) else found
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(RECIPIENTS), min_size=1, max_size=4), st.booleans())
+def test_a_list_of_recipients_of_sendmail_is_cut_as_a_plain_loop_cuts_it(recipients, has_more):
+    listed = ",".join(recipients)
+    line = f"to={listed}{', [more]' * has_more}, delay=00:00:01, mailer=esmtp, dsn=5.0.0, reply=x, stat=Sent, stat=no"
+    found = pl.Series([line]).str.extract_groups(sendmail._DELIVERY).struct.field("1")
+    expected = recipients_of(listed)
+    assert found.to_list() == [listed if expected else None]
+    if expected:
+        each = found.str.extract_all(rf"{sendmail._ONE}(?:,|$)").explode().str.strip_suffix(",")
+        assert each.to_list() == expected
 
 
 PIECES = (

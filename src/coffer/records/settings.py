@@ -30,6 +30,8 @@ class KamailioSettings:
     it is not logged. ``call_id``: the Call-ID in CDR lines and rows. ``epoch`` and ``microseconds``: columns of the
     database with the time as numbers (``time_attr``, ``time_exten``); without them its Julian day is read.
     ``cdr_alone``: a CDR line that holds no Call-ID is a call of its own, because the site writes no transactions.
+    ``columns`` and ``cdr_columns``: the names of the columns of a table as text that has no header, such as a flatstore
+    file; the second of one whose rows are CDRs.
     """
 
     a: tuple[str, ...] = ("src_user",)
@@ -39,6 +41,8 @@ class KamailioSettings:
     epoch: str = "tsec"
     microseconds: str = "tusec"
     cdr_alone: bool = False
+    columns: tuple[str, ...] = ()
+    cdr_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,24 @@ class EximSettings:
     qualify_domain: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendmailSettings:
+    """Settings of ``sendmail``.
+
+    ``year``: as for ``postfix``. ``qualify_domain``: completes the bare name of a local user; empty: that address is unknown.
+    """
+
+    year: int = 0
+    qualify_domain: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSmtpdSettings:
+    """``year``: as for ``postfix``."""
+
+    year: int = 0
+
+
 DATE_ORDERS: Final = ("", "month-first", "day-first")
 
 
@@ -107,7 +129,9 @@ Settings = (
     | EximSettings
     | KamailioSettings
     | KannelSettings
+    | OpenSmtpdSettings
     | PostfixSettings
+    | SendmailSettings
     | None
 )
 """One of the above, or None: the feed says nothing, and the defaults hold."""
@@ -127,8 +151,19 @@ def _kamailio(table: Table) -> KamailioSettings:
         epoch=table.text("epoch", default.epoch),
         microseconds=table.text("microseconds", default.microseconds),
         cdr_alone=table.boolean("cdr_alone", default=default.cdr_alone),
+        columns=table.texts("columns", default.columns),
+        cdr_columns=table.texts("cdr_columns", default.cdr_columns),
     )
-    for name in (*found.a, *found.b, *found.call_id, found.diversion, found.epoch, found.microseconds):
+    for name in (
+        *found.a,
+        *found.b,
+        *found.call_id,
+        *found.columns,
+        *found.cdr_columns,
+        found.diversion,
+        found.epoch,
+        found.microseconds,
+    ):
         if not re.fullmatch(r"[A-Za-z0-9_.-]{0,64}", name):
             raise MalformedInput(f"{table.place}: names of fields are letters, digits, _ . and -")
     return found
@@ -145,11 +180,23 @@ def _ber(table: Table) -> BerSettings:
     )
 
 
-def _postfix(table: Table) -> PostfixSettings:
-    year = table.get("year", int, 0)
+def _year(table: Table) -> int:
+    year: int = table.get("year", int, 0)
     if year and not 1990 <= year <= 2200:
         raise MalformedInput(f"{table.place}: year: {year}, expected a year from 1990 to 2200")
-    return PostfixSettings(year=year)
+    return year
+
+
+def _postfix(table: Table) -> PostfixSettings:
+    return PostfixSettings(year=_year(table))
+
+
+def _opensmtpd(table: Table) -> OpenSmtpdSettings:
+    return OpenSmtpdSettings(year=_year(table))
+
+
+def _sendmail(table: Table) -> SendmailSettings:
+    return SendmailSettings(year=_year(table), qualify_domain=table.text("qualify_domain", ""))
 
 
 def _exchange(table: Table) -> ExchangeSettings:
@@ -179,7 +226,9 @@ SETTINGS: Final[Mapping[str, Callable[[Table], Settings]]] = {
     "exim": _exim,
     "kamailio": _kamailio,
     "kannel": _kannel,
+    "opensmtpd": _opensmtpd,
     "postfix": _postfix,
+    "sendmail": _sendmail,
 }
 """Tables of settings by name."""
 
@@ -194,11 +243,15 @@ KNOWN: Final[Mapping[str, str]] = {
     "exim": "exim",
     "freeswitch-json": "",
     "freeswitch-xml": "",
+    "jasmin": "",
     "kamailio": "kamailio",
     "kamailio-sqlite": "kamailio",
+    "kamailio-table": "kamailio",
     "kannel": "kannel",
     "nrtrde": "",
+    "opensmtpd": "opensmtpd",
     "postfix": "postfix",
+    "sendmail": "sendmail",
     "tap3": "",
     "twilio-calls": "",
     "twilio-messages": "",

@@ -36,6 +36,54 @@ def test_without_any_id_each_delivery_stands_alone(mid):
     assert read_whole([tracked(*rows)]).mails == [(ANN, BOB, "", True), (DAN, CID, "", True)]
 
 
+SERVER = "date-time,event-id,internal-message-id,message-id,recipient-address,related-recipient-address,sender-address"
+
+
+def on_server(*rows):
+    """Rows of ``clock, event, internal id, message id, recipient, related, sender``."""
+    made = "".join(f"2026-11-20T{clock}.000Z,{','.join(cells)}\n" for clock, *cells in rows)
+    return f"#Software: Microsoft Exchange Server\n#Fields: {SERVER}\n{made}".encode()
+
+
+@pytest.mark.parametrize("mid", ["", "<>"])
+def test_without_message_id_the_number_of_the_server_joins_a_mail_of_one_sender_in_one_file(mid):
+    rows = [
+        ("10:00:00", "RECEIVE", "7", mid, BOB, "", ANN),
+        ("10:00:09", "DEFER", "7", mid, BOB, "", ANN),
+        ("10:20:00", "DELIVER", "7", mid, BOB, "", ANN),
+        ("10:00:00", "RECEIVE", "7", mid, BOB, "", DAN),
+        ("10:00:02", "DELIVER", "7", mid, BOB, "", DAN),
+    ]
+    found = read_whole([on_server(*rows)])
+    assert (found.mails, found.merged) == ([(ANN, BOB, "", True), (DAN, BOB, "", True)], {"deferred": 1})
+    assert found.starts == ["2026-11-20 10:00:00"] * 2
+    again = [("15:00:00", "RECEIVE", "7", mid, BOB, "", ANN), ("15:00:02", "DELIVER", "7", mid, BOB, "", ANN)]
+    assert len(read_whole([on_server(*rows, *again)]).mails) == 3
+    # Another server has the number for another mail.
+    assert len(read_whole([on_server(*rows), on_server(*rows[:3])]).mails) == 3
+    for nothing in ("", "0"):
+        unnamed = [(row[0], row[1], nothing, *row[3:]) for row in rows]
+        assert len(read_whole([on_server(*unnamed)]).mails) == 3
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_redirected_mail_was_written_to_one_and_went_to_the_other_whichever_column_says_so(is_turned):
+    pair = (BOB, CID) if is_turned else (CID, BOB)
+    rows = [("10:00:00", "RECEIVE", "7", "<m@x>", BOB, "", ANN), ("10:00:01", "REDIRECT", "7", "<m@x>", *pair, ANN)]
+    went = ("10:00:02", "DELIVER", "7", "<m@x>", CID, "", ANN)
+    assert read_whole([on_server(*rows, went)]).mails == [(ANN, BOB, CID, True)]
+
+
+def test_a_mail_that_was_delivered_and_redirected_is_two():
+    rows = [
+        ("10:00:00", "RECEIVE", "7", "<m@x>", BOB, "", ANN),
+        ("10:00:01", "REDIRECT", "7", "<m@x>", BOB, BOB, ANN),
+        ("10:00:01", "REDIRECT", "7", "<m@x>", CID, BOB, ANN),
+        ("10:00:02", "DELIVER", "7", "<m@x>", f"{BOB};{CID}", "", ANN),
+    ]
+    assert read_whole([on_server(*rows)]).mails == [(ANN, BOB, "", True), (ANN, BOB, CID, True)]
+
+
 @pytest.mark.parametrize("last", ["DELIVER", "SEND", "SENDEXTERNAL"])
 def test_a_program_that_sends_each_mail_with_one_message_id_sends_as_many_mails(last):
     rows = [line for clock in ("15:00", "10:00", "12:30") for line in mail(clock, "<same@x>", BOB, last=last)]

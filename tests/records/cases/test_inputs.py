@@ -31,9 +31,7 @@ CALLS = {
 ERRORS = {
     "nr-ciscoesa": "Cisco",
     "nr-mailscanner": "MailScanner",
-    "nr-opensmtpd": "OpenSMTPD",
     "nr-qmail": "qmail",
-    "nr-sendmail": "Sendmail",
     "nr-stalwart": "Stalwart",
     "pf-utf16": "UTF-16",
     "xc-no-fields": "#Fields",

@@ -75,6 +75,33 @@ def test_a_day_of_one_digit_may_stand_without_the_second_blank():
     assert (found.mails, found.starts) == ([(ANN, BOB, "", True)], ["2026-11-02 10:00:20"])
 
 
+NEW_SYSTEMS = {
+    "sendmail": (
+        "sm-mta",
+        ("20", "7AKA00rB000007: from=<ann@example.org>, size=9, class=0, nrcpts=1, msgid=<m1@x>, proto=SMTP, relay=c [192.0.2.1]"),
+        ("22", "7AKA00rB000007: to=<bob@example.net>, delay=00:00:02, mailer=esmtp, relay=mx. [192.0.2.9], dsn=2.0.0, stat=Sent"),
+    ),
+    "opensmtpd": (
+        "smtpd",
+        ("20", "5df87c9b982c840c smtp message msgid=3d4c4a42 size=9 nrcpt=1 proto=ESMTP"),
+        (
+            "22",
+            "5df87c9b982c8411 mda delivery evpid=3d4c4a4200000001 from=<ann@example.org> to=<bob@example.net> rcpt=<-> user=bob delay=2s result=Ok stat=x",
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("system", NEW_SYSTEMS)
+def test_every_wrapping_gives_the_same_of_other_mail_systems(system):
+    program, *lines = NEW_SYSTEMS[system]
+    for name, form in WRAPPED.items():
+        raw = "".join(form.replace("postfix/{d}", program).format(s=s, m=m) + "\n" for s, m in lines).encode()
+        found = read_whole([raw])
+        assert (found.formats, found.mails) == ([system], [(ANN, BOB, "", True)]), name
+        assert found.starts == ["2026-11-20 10:00:20"], name
+
+
 def journal(message, second="20", daemon="smtp", **more):
     at = 1795168800 + int(second)
     fields = {
@@ -174,9 +201,7 @@ def test_a_delivery_of_exim_in_a_form_that_nobody_knows_is_a_counted_reject(line
 # What no reader takes
 
 OTHERS = {
-    "Sendmail": "Nov 20 10:00:00 mx1 sendmail[2955]: q84KTYe0002955: from=<ann@example.org>, size=1, nrcpts=2",
     "qmail": "@400000006aa8e01a2c3ca000 starting delivery 1: msg 100 to remote bob@example.net",
-    "OpenSMTPD": "Nov 20 10:00:00 mx1 smtpd[752]: 5df87c9b982c840c mta delivery evpid=3d to=<bob@example.net>",
     "MailScanner": "Nov 20 10:00:00 efa MailScanner[18]: Message 4bs from 192.0.2.1 (ann@example.org) to example.net is spam",
     "Cisco": "Fri Nov 20 10:00:00 2026 Info: MID 6 ICID 5 From: <ann@example.org>",
     "Stalwart": '2026-11-20T10:00:00Z INFO Message delivered (delivery.delivered) queueId = 1, from = "ann@example.org"',

@@ -18,7 +18,7 @@ from coffer.records.rejects import Reason
 from source_files import pieces
 
 WINDOW = Window(earliest=dt.datetime(2000, 1, 1, tzinfo=dt.UTC), latest=dt.datetime(2026, 11, 29, tzinfo=dt.UTC))
-LINES = {"postfix", "exim", "kamailio", "kannel", "asterisk"}
+LINES = {"postfix", "opensmtpd", "exim", "kamailio", "kamailio-table", "kannel", "asterisk"}
 """Formats in which each line is one thing: kept, merged, skipped or rejected."""
 
 

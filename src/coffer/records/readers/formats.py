@@ -13,8 +13,18 @@ from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.presets import Preset, json_keys, most_exact, presets
-from coffer.records.readers.calls import asterisk, cucm, freeswitch, kamailio, kamailio_sqlite, kannel, twilio
-from coffer.records.readers.mail import exchange, exim, postfix
+from coffer.records.readers.calls import (
+    asterisk,
+    cucm,
+    freeswitch,
+    jasmin,
+    kamailio,
+    kamailio_sqlite,
+    kamailio_table,
+    kannel,
+    twilio,
+)
+from coffer.records.readers.mail import exchange, exim, opensmtpd, postfix, sendmail
 from coffer.records.readers.mapped import csv, jsonl, parquet
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.joining import JoinedReader
@@ -96,11 +106,20 @@ FORMATS: Final = (
     _syslog("exim", "Exim mainlog", exim.recognise, exim.EximReader),
     _bytes("freeswitch-json", "FreeSWITCH json_cdr", freeswitch.recognise_json, freeswitch.FreeswitchJsonReader),
     _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", freeswitch.recognise_xml, freeswitch.FreeswitchXmlReader),
+    _lines("jasmin", "Jasmin messages.log", jasmin.recognise, jasmin.JasminReader),
     _syslog("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
     _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
+    _lines(
+        "kamailio-table",
+        "Kamailio and OpenSIPS acc, text",
+        kamailio_table.recognise,
+        kamailio_table.KamailioTableReader,
+    ),
     _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
     _bytes("nrtrde", "NRTRDE (GSMA TD.35)", roaming.recognise_nrtrde, roaming.NrtrdeReader),
+    _syslog("opensmtpd", "OpenSMTPD maillog", opensmtpd.recognise, opensmtpd.OpenSmtpdReader),
     _syslog("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
+    _syslog("sendmail", "Sendmail maillog", sendmail.recognise, sendmail.SendmailReader),
     _bytes("tap3", "TAP3 (GSMA TD.57)", roaming.recognise_tap3, roaming.Tap3Reader),
     _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
     _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),

@@ -12,7 +12,8 @@ from coffer.records.readers.threegpp import ber
 
 _AS_CSV: Final = "save the sheet with the records as CSV (UTF-8)"
 _TABLE_OUT: Final = (
-    "export the table of calls as CSV with a header; the presets freepbx, kamailio-acc and opensips-acc know some"
+    "export the table of calls as text with a header, as CSV or by mysql --batch; the presets freepbx, kamailio-acc and "
+    "opensips-acc know some"
 )
 _BINARY: Final[Sequence[tuple[bytes, str]]] = (
     (rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|xl/|_rels/|docProps/)", f"an Excel workbook (.xlsx): {_AS_CSV}"),
@@ -38,6 +39,7 @@ _BINARY: Final[Sequence[tuple[bytes, str]]] = (
 )  # fmt: skip
 """Files that are no text, by the bytes with which they begin."""
 _BY_MARK: Final[Sequence[tuple[bytes, str]]] = (
+    (rb"SMS-MT \[uid:", "Jasmin's http-api.log, in which texts are only asked for: use messages.log"),
     (rb"(?:SMS request sender:|send-SMS request added)", "Kannel's smsbox log, which holds message texts: use bearerbox's access-log"),
     (rb"(?i)\A[^\n]*\bcdrRecordType\b[^\n]*\b(?:numberPacketsSent|jitter)\b", "a file of call quality (CMR): use the files named cdr_"),
     (rb"(?i)\A(?![^\n]*(?:caller|calling|from|source|src|number))[^\n]*\b(?:MOS|jitter|packet ?loss)[^\n]*[,;\t][^\n]*(?:MOS|jitter|packet ?loss|latency)",
@@ -69,10 +71,7 @@ _BY_MARK: Final[Sequence[tuple[bytes, str]]] = (
 )  # fmt: skip
 """Files that people mistake for records, by a mark in them, and what to take instead."""
 _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
-    (rb" sendmail\[[0-9]+\]: [0-9A-Za-z]+: (?:from|to)=", "a log of Sendmail"),
-    (rb" sm-mta\[[0-9]+\]: ", "a log of Sendmail"),
     (rb"(?m)(?:^@4000[0-9a-f]{20}|qmail: [0-9.]+) (?:new msg|info msg|starting delivery|delivery|end msg|status:) ", "a log of qmail"),
-    (rb" smtpd\[[0-9]+\]: [0-9a-f]{16} (?:mta|mda|smtp|bounce) ", "a log of OpenSMTPD"),
     (rb" MailScanner\[[0-9]+\]: ", "a log of MailScanner"),
     (rb" Info: (?:Start |Message done |New SMTP )?(?:MID|ICID|DCID) [0-9]+", "a mail log of Cisco's Email Security Appliance"),
     (rb"(?m)^[0-9-]{10}T[^ ]+ [A-Z]+ [^(\n]*\((?:delivery|smtp|queue|message-ingest|imap|auth)\.[a-z-]+\) ", "a log of Stalwart"),

@@ -1,7 +1,7 @@
 """``coffer feed check``."""
 
 from collections import Counter
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -64,15 +64,9 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
-    for remark in chain.from_iterable(year_remarks(one.name, one.assumed, one.changed_year) for one in reports):
-        say(f"hint: {remark}")
-    if feed_file is not None and (reason := why_slow(parsed)):
-        say(f"hint: these lines are read without compiled kernels, several times slower: {reason}")
+    for hint in _hints(reports, slow=why_slow(parsed) if feed_file is not None else None):
+        say(f"hint: {hint}")
     for report in reports:
-        if (column := report.forgotten_duration) is not None:
-            say(
-                f'hint: {report.name}: calls have no duration, but {column} looks like one: name it as duration_s, with duration_format = "m:s" or "h:m"'
-            )
         report.verify_plausible(parsed.max_rejects_percent)
     if output == "-":
         print_text(text)
@@ -81,6 +75,19 @@ def check(
         say(f"{path.name}: the proposed feed, to be read before it is used")
     elif proposal is not None and not as_json:
         say("hint: -o FEED.toml writes the feed by which this was read")
+
+
+def _hints(reports: list[FileReport], *, slow: str | None) -> Iterator[str]:
+    """What a person should settle. ``slow``: why kernels do not read the feed's lines."""
+    if slow:
+        yield f"these lines are read without compiled kernels, several times slower: {slow}"
+    for report in reports:
+        yield from year_remarks(report.name, report.assumed, report.changed_year)
+        if (column := report.forgotten_duration) is not None:
+            yield (
+                f"{report.name}: calls have no duration, but {column} looks like one: name it as duration_s, "
+                'with duration_format = "m:s" or "h:m"'
+            )
 
 
 def _whole(reports: list[FileReport], proposal: Proposal | None, text: str) -> dict[str, object]:

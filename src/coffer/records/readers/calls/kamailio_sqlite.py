@@ -18,11 +18,9 @@ from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers.account import Account
-from coffer.records.readers.calls.kamailio import parties
-from coffer.records.readers.calls.kamailio_calls import CALL_METHODS, ROWS, events_of, key_of
-from coffer.records.readers.calls.parties import first_filled
+from coffer.records.readers.calls.kamailio_calls import events_of
+from coffer.records.readers.calls.kamailio_rows import accounting_rows, wanted
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.times import Times, parse_times
 from coffer.records.readers.waiting import Waiting
 from coffer.records.rejects import Reason, one_reject
 from coffer.records.settings import KamailioSettings
@@ -32,9 +30,6 @@ MAX_FILE_BYTES: Final = 1 << 30
 MAGIC: Final = b"SQLite format 3\0"
 _ROWS_AT_ONCE: Final = 100_000
 _MAX_VALUE_BYTES: Final = 65_536
-_UNIX_EPOCH_DAY: Final = 2440587.5
-_LAG_S: Final = 0.5
-"""db_sqlite writes the Julian day half a second early (seen in genuine tables beside their epoch column)."""
 
 
 def recognise(head: bytes, _name: str) -> str | None:
@@ -104,7 +99,7 @@ class KamailioSqliteReader:
                 if not tables:
                     raise MalformedInput("SQLite database without a table acc, missed_calls or cdrs")
                 for name, columns in tables:
-                    for records in _records(connection, name, self._wanted(columns)):
+                    for records in _records(connection, name, wanted(columns, self._settings)):
                         if self._next > len(data):
                             raise ValueError("more rows than bytes: a damaged tree that leads in circles")
                         rows = self._rows(pl.DataFrame(records, infer_schema_length=None), file, name)
@@ -115,58 +110,14 @@ class KamailioSqliteReader:
                 self._is_cut = True
                 self._account.reject(file, one_reject(self._next, Reason.CUT_OFF))
 
-    def _wanted(self, columns: set[str]) -> list[str]:
-        own = self._settings
-        names = ["method", "from_tag", "to_tag", "callid", "sip_code", "time", "start_time", "duration"]
-        names += [*own.a, *own.b, own.diversion, *own.call_id, own.epoch, own.microseconds]
-        return [name for name in dict.fromkeys(names) if name in columns]
-
     def _rows(self, table: pl.DataFrame, file: int, name: str) -> pl.DataFrame:
         """Accounting rows of some rows of one table."""
-        own, is_cdr = self._settings, "start_time" in table.columns
-        offset = self._next
-        names = own.call_id if is_cdr else ("callid", *own.call_id)
         table = table.with_columns(
             file=pl.lit(file, pl.Int32),
-            offset=pl.int_range(offset, offset + table.height, dtype=pl.Int64),
-            call_id=first_filled([_column(table, column) for column in names]),
-        ).with_columns(*self._times(table, "start_time" if is_cdr else "time"))
-        a, b = (first_filled([_column(table, column) for column in columns]) for columns in (own.a, own.b))
-        table = table.with_columns(*parties(a, b, _column(table, own.diversion) if own.diversion else None))
-        code = _column(table, "sip_code")
-        table = table.with_columns(
-            what=pl.lit("cdr") if is_cdr else _column(table, "method").replace_strict(CALL_METHODS, default=None),
-            is_failed=pl.lit(value=False) if is_cdr else code >= "300",
-            is_missed=pl.lit(name == "missed_calls"),
-            seconds=_column(table, "duration").cast(pl.Float64, strict=False),
-            from_tag=_column(table, "from_tag"),
-            to_tag=_column(table, "to_tag"),
+            offset=pl.int_range(self._next, self._next + table.height, dtype=pl.Int64),
         )
-        is_other = table["what"].is_null()
-        self._account.skip(table.filter(is_other).select("file", what=pl.lit("other-method")))
-        table = table.filter(~is_other)
-        if is_cdr and not own.cdr_alone:
-            is_alone = table["call_id"] == ""
-            self._account.skip(table.filter(is_alone).select("file", what=pl.lit("cdr-without-call-id")))
-            table = table.filter(~is_alone)
-        return table.with_columns(key_of()).select(pl.col(column).cast(kind) for column, kind in ROWS.items())
-
-    def _times(self, table: pl.DataFrame, column: str) -> list[pl.Series]:
-        """``at``, ``fault`` and ``is_ambiguous``: from the epoch columns, else a Julian day, else local text."""
-        own = self._settings
-        if own.epoch in table.columns and column == "time":
-            micros = _column(table, own.microseconds).cast(pl.Int64, strict=False).fill_null(0)
-            at = _column(table, own.epoch).cast(pl.Int64, strict=False) * 1_000_000 + micros
-            times = Times.certain(at.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
-        else:
-            text = _column(table, column)
-            day = text.cast(pl.Float64, strict=False)
-            seconds = ((day - _UNIX_EPOCH_DAY) * 86_400 + _LAG_S).round()
-            epoch = pl.select(pl.when(day.is_between(2_400_000, 2_500_000)).then(seconds).otherwise(day)).to_series()
-            text = epoch.cast(pl.String).fill_null(text)
-            times = parse_times(text, ("epoch", "%Y-%m-%d %H:%M:%S"), self._feed.time_zone, self._feed.fold)
-        start, fault, is_ambiguous = times.columns()
-        return [start.dt.epoch("us").alias("at"), fault, is_ambiguous]
+        is_missed = name == "missed_calls"
+        return accounting_rows(table, own=self._settings, feed=self._feed, account=self._account, is_missed=is_missed)
 
 
 def _padded(data: bytes) -> bytes:
@@ -237,10 +188,3 @@ def _records(connection: sqlite3.Connection, name: str, columns: list[str]) -> I
 
 def _by_column(rows: list[tuple[str | None, ...]], columns: list[str]) -> dict[str, list[str | None]]:
     return {column: [row[i] for row in rows] for i, column in enumerate(columns)}
-
-
-def _column(table: pl.DataFrame, name: str) -> pl.Series:
-    """A column as text, empty where it is null or not there."""
-    if name not in table.columns:
-        return pl.Series(name, [""], dtype=pl.String).new_from_index(0, table.height)
-    return table[name].cast(pl.String).fill_null("")

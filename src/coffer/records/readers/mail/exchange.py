@@ -21,7 +21,7 @@ from coffer.records.feed import Feed
 from coffer.records.readers.account import Account, with_columns_of
 from coffer.records.readers.mail.exchange_export import DayOrder, export_columns, own_names
 from coffer.records.readers.mail.handover import NO_MESSAGE_ID
-from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, Queue, QueueRules, Role
+from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, UNSURE, Queue, QueueRules, Role
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import stamps
 from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, Filled, LineCutter, without_empty
@@ -39,7 +39,7 @@ _CR: Final = ord("\r")
 _NO_ID: Final = ("", "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}")
 """A network message id that is empty or all zeros names nothing: strangers' mails must not be joined by it."""
 _REQUIRED: Final = ("date-time", "event-id", "message-id", "recipient-address", "sender-address")
-_OPTIONAL: Final = ("network-message-id", "related-recipient-address", "return-path")
+_OPTIONAL: Final = ("network-message-id", "related-recipient-address", "return-path", "internal-message-id")
 _ATTEMPTS: Final = {"DELIVER": SENT, "SEND": SENT, "SENDEXTERNAL": SENT, "FAIL": FAILED, "DEFER": DEFERRED}
 _ROLES: Final = {
     **dict.fromkeys(_ATTEMPTS, Role.TO),
@@ -225,7 +225,7 @@ class ExchangeReader:
             qid=pl.when(~is_weak)
             .then(network)
             .when(message.is_in(NO_MESSAGE_ID))
-            .then(pl.format("line {} {}", pl.lit(file), "line"))
+            .then(_own_id(file))
             .otherwise(message),
             is_weak=is_weak,
             time=stamped.start,
@@ -233,7 +233,9 @@ class ExchangeReader:
             is_ambiguous=stamped.is_ambiguous,
             delay_s=pl.lit(0.0),
             sender=envelope.replace("<>", ""),
-            status=event.replace_strict({**_ATTEMPTS, "DSN": NOTICE}, default=None, return_dtype=pl.UInt8),
+            status=event.replace_strict(
+                {**_ATTEMPTS, "DSN": NOTICE, "REDIRECT": UNSURE}, default=None, return_dtype=pl.UInt8
+            ),
             text=pl.col("recipient-address").str.to_lowercase(),
         ).filter(pl.col("role") > 0)
         return self._by_recipient(rows, file)
@@ -252,6 +254,17 @@ class ExchangeReader:
         each = each.filter(~(nobody | twice))
         parts = [with_columns_of(part, ROWS) for part in (arrivals, each)]
         return pl.concat(parts).sort("line", maintain_order=True)
+
+
+def _own_id(file: int) -> pl.Expr:
+    """An id for a mail that has none: what its server calls it, of one sender in one file; else its line.
+
+    The number is of one server, and the next one has it for another mail. A file is of one server, or an export of
+    several, where the sender keeps strangers apart.
+    """
+    internal = pl.col("internal-message-id").fill_null("")
+    named = pl.format("server {} {} {}", pl.lit(file), internal, pl.col("sender-address").fill_null(""))
+    return pl.when(internal.is_in(["", "0"])).then(pl.format("line {} {}", pl.lit(file), "line")).otherwise(named)
 
 
 def _exploded(rows: pl.DataFrame) -> pl.DataFrame:

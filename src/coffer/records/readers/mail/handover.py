@@ -160,6 +160,26 @@ def told_again(attempts: pl.DataFrame, again: pl.DataFrame, *, sent: int) -> pl.
     return attempts.filter(pl.col("status") != sent).join(recipients, on=[*KEY, "text"], how="semi")
 
 
+def turned(aliases: pl.DataFrame, attempts: pl.DataFrame, *, unsure: int) -> pl.DataFrame:
+    """Alias rows, of which those of status ``unsure`` lead to the address that got the mail.
+
+    They are turned round where only the address they were written to has a delivery line. If both have one, or
+    neither, they stay as they are.
+    """
+    doubtful = aliases.filter(pl.col("status") == unsure)
+    if doubtful.is_empty():
+        return aliases
+    by = KEY[2]
+    got = attempts.select(by, "text").unique()
+    wrong = doubtful.join(got, left_on=[by, "orig"], right_on=[by, "text"], how="semi").join(
+        got, on=[by, "text"], how="anti"
+    )
+    is_wrong = pl.col("seq").is_in(wrong["seq"].implode())
+    return aliases.with_columns(
+        text=pl.when(is_wrong).then("orig").otherwise("text"), orig=pl.when(is_wrong).then("text").otherwise("orig")
+    )
+
+
 def alias_rows(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame, *, alias_role: int) -> pl.DataFrame:
     """Rows of ``alias_role`` that carry on what the sender wrote; columns of ``rows``.
 

@@ -14,19 +14,13 @@ from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers.account import with_columns_of
 from coffer.records.readers.mail.addresses import ANGLED
-from coffer.records.readers.mail.log import MailLogReader
 from coffer.records.readers.mail.queue import DEFERRED, FAILED, OPEN, ROWS, SENT, QueueRules, Role
-from coffer.records.readers.text import prefixes, stamps
+from coffer.records.readers.mail.syslogged import SyslogMailReader
+from coffer.records.readers.text import prefixes
 from coffer.records.readers.text.lines import Lines
 from coffer.records.rejects import Reason, some_rejects
 from coffer.records.settings import PostfixSettings
 
-_STAMP: Final = r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[^ ]+"
-_CLASSIC: Final = r"^[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} "
-_CLASSIC_WIDTH: Final = 15
-_TAG: Final = r"^([^ \[\]:/]+)((?:/[^ \[\]:/]+)*)(?:\[[0-9]+\])?:$"
-"""Program, path of daemons."""
-_QUEUE_ID: Final = r"^[0-9A-Za-z]{5,20}$"
 _LOST: Final = r"^[^ ]{5,30}: to=<[^>]*>,.* status="
 """A delivery whose queue id cannot be read."""
 _LOST_WHOLE: Final = r" postfix[^ ]*/[a-z]+[^ ]* .*[0-9A-Za-z]{5,20}: to=<[^>]*>,.* status="
@@ -47,7 +41,6 @@ _RESENT: Final = "resent-"
 _OTHER_DELIVERY: Final = r">, status=[a-z-]+, "
 """A ``from=`` line that tells of an attempt, and not of the sender of a message in the queue."""
 _REQUEUED: Final = r"^uid=[0-9]+ from=<(?:[^>]*)> orig_id=([0-9A-Za-z]{5,20})$"
-_STAMPS: Final = (stamps.CLASSIC, *stamps.WITH_ZONE, "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S")
 _PROBE: Final = 0
 _STATUSES: Final = {
     "sent": SENT,
@@ -78,53 +71,24 @@ def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signa
     return f"{found} of the first {len(lines)} lines are of a Postfix daemon" if found else None
 
 
-class PostfixReader(MailLogReader):
-    """Reads maillogs, oldest file first. ``coffer.records.readers.port.Reader``.
-
-    ``latest``: no stamp without a year is later; by default the end of the window.
-    """
+class PostfixReader(SyslogMailReader):
+    """Reads maillogs, oldest file first. ``coffer.records.readers.port.Reader``."""
 
     def __init__(self, feed: Feed, window: Window, *, latest: dt.datetime | None = None) -> None:
-        super().__init__(feed=feed, window=window, rules=QueueRules(are_reused=True))
         settings = feed.settings if isinstance(feed.settings, PostfixSettings) else PostfixSettings()
-        self._years = stamps.Years(year=settings.year or None, latest=latest or window.latest, zone=feed.time_zone)
+        rules = QueueRules(are_reused=True)
+        super().__init__(feed=feed, window=window, rules=rules, year=settings.year, latest=latest)
+
+    def _is_odd(self) -> pl.Expr:
+        return (pl.col("path") == "") | pl.col("qid").is_null()
 
     def _read(self, lines: Lines, file: int) -> pl.DataFrame:
         """Lines to the rows that the queue joins; everything else is counted and gone."""
-        fields = _fields(lines.text, _stamp_widths(lines.text)).with_columns(line=lines.numbers)
-        fields = _with_unwrapped(fields, lines)
-        is_logged = fields["stamp"].is_not_null()
-        self._logged += int(is_logged.sum())
+        fields = self._fields(lines)
         fields = fields.with_columns(role=_role(fields))
-        if not self._years.is_newest:
-            fields = fields.with_columns(stamp=self._years.add(fields["stamp"].fill_null("")).set(~is_logged, None))
-        is_lost = _is_lost(fields, lines)
-        self._account.reject(file, some_rejects(fields["line"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))
-        self._account.skip(fields.filter(~is_lost).select(file=pl.lit(file), what=_word()))
-        rows = fields.filter(pl.col("role") > 0)
-        stamped = stamps.parse_stamps(rows["stamp"], _STAMPS, self._feed, self._newest(rows["stamp"], file))
-        rows = rows.with_columns(
-            program=pl.when(pl.col("program") != _PROGRAM).then("program"),
-            time=stamped.start,
-            fault=stamped.fault,
-            is_ambiguous=stamped.is_ambiguous,
-            file=pl.lit(file, pl.Int64),
-        )
-        return self._parsed(rows, file)
-
-    def _newest(self, written: pl.Series, file: int) -> stamps.Years | None:
-        """What gives stamps the newest year they can have; None if the feed says the year.
-
-        The account is told how many lines are of an assumed year.
-        """
-        if not self._years.is_newest:
-            return None
-        each = pl.DataFrame({"stamp": written}).group_by("stamp").len()
-        dated = self._years.add(each["stamp"])
-        years = each.select(year=dated.str.head(4), count="len").filter(dated != each["stamp"])
-        counts = years.group_by("year").agg(pl.col("count").sum())
-        self._account.assume_counts(file, {f"year {year}": count for year, count in counts.iter_rows()})
-        return self._years
+        self._account_of(fields, _is_lost(fields, lines), _word(), file)
+        rows = self._dated(fields.filter(pl.col("role") > 0), file)
+        return self._parsed(rows.with_columns(program=pl.when(pl.col("program") != _PROGRAM).then("program")), file)
 
     def _parsed(self, rows: pl.DataFrame, file: int) -> pl.DataFrame:
         """Rows of the queue, each role with what its lines say."""
@@ -159,70 +123,6 @@ class PostfixReader(MailLogReader):
             status=code.set((code == SENT) & _is_discarded(rows["message"], parts["relay"]), FAILED),
         )
         return rows.hstack(told).filter(~(bad | probe))
-
-
-def _stamp_widths(text: pl.Series) -> pl.Series:
-    """Characters of the stamp that each line begins with; null where no blank follows one."""
-    widths = pl.Series([_CLASSIC_WIDTH], dtype=pl.UInt32).new_from_index(0, len(text))
-    others = (~text.str.contains(_CLASSIC)).arg_true()
-    return widths.scatter(others, _widths_of(_STAMP, text.gather(others))) if len(others) else widths
-
-
-def _widths_of(stamp: str, text: pl.Series) -> pl.Series:
-    return text.str.extract(f"^({stamp}) ").str.len_chars()
-
-
-def _fields(text: pl.Series, widths: pl.Series) -> pl.DataFrame:
-    """The parts of ``STAMP HOST PROGRAM/DAEMON[PID]: QUEUEID: MESSAGE``.
-
-    All are null where a line has another form. Lines are cut at their first blanks and colons, since a pattern with
-    so many groups takes four times as long. A log has few distinct programs, which alone are looked at closely. The
-    queue id is null where there is none.
-    """
-    cut = pl.col("text").str.slice(pl.col("width") + 1).str.splitn(" ", 3)
-    parts = pl.DataFrame({"text": text, "width": widths}).select(
-        stamp=pl.col("text").str.slice(0, pl.col("width")),
-        parts=cut.struct.rename_fields(["host", "tag", "rest"]),
-    )
-    parts = parts.unnest("parts").with_columns(
-        parts=pl.col("rest").str.splitn(": ", 2).struct.rename_fields(["qid", "message"])
-    )
-    tags = parts.select(pl.col("tag").unique())
-    names = tags["tag"].str.extract_groups(_TAG).struct.rename_fields(["program", "path"]).struct.unnest()
-    parts = parts.unnest("parts").join(tags.hstack(names), on="tag", how="left", maintain_order="left")
-    has_id = pl.col("message").is_not_null() & pl.col("qid").str.contains(_QUEUE_ID)
-    fields = parts.select(
-        "stamp",
-        "host",
-        "program",
-        "path",
-        qid=pl.when(has_id).then("qid"),
-        message=pl.when(has_id).then("message").otherwise("rest"),
-    )
-    has_all = (pl.col("host") != "") & pl.col("program").is_not_null() & pl.col("rest").is_not_null()
-    is_line = parts.select(has_all.fill_null(value=False)).to_series()
-    return fields if is_line.all() else fields.select(pl.when(is_line).then(pl.all()))
-
-
-def _with_unwrapped(fields: pl.DataFrame, lines: Lines) -> pl.DataFrame:
-    """Lines of another form, read again without what was put around them.
-
-    Lines that begin anew behind their first words are among them.
-    """
-    odd = fields.select(
-        pl.col("stamp").is_null() | ((pl.col("path") == "") | pl.col("qid").is_null()).fill_null(value=True)
-    ).to_series()
-    if not odd.any():
-        return fields
-    at = odd.arg_true()
-    is_wrapped = prefixes.is_wrapped(fields["message"].gather(at).fill_null("{"))
-    at = at.filter(is_wrapped)
-    if not len(at):
-        return fields
-    text = prefixes.unwrapped(lines.text.gather(at))
-    again = _fields(text, _widths_of(prefixes.STAMP, text)).with_columns(line=fields["line"].gather(at))
-    again = again.filter(pl.col("stamp").is_not_null())
-    return pl.concat([fields.join(again.select("line"), on="line", how="anti"), again]).sort("line")
 
 
 def _is_lost(fields: pl.DataFrame, lines: Lines) -> pl.Series:

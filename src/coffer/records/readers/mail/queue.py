@@ -45,6 +45,8 @@ DEFERRED: Final = 2
 FAILED: Final = 3
 NOTICE: Final = 9
 """Status of ``Role.OPEN`` where the system itself made the message, to tell of a failure."""
+UNSURE: Final = 8
+"""Status of ``Role.ALIAS`` where the source does not say which of the two addresses was written to."""
 ROWS: Final[Columns] = {
     "file": pl.Int64,
     "line": pl.Int64,
@@ -284,7 +286,8 @@ def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
     Alias lines tell how a list or redirected address became its recipients.
     """
-    aliases = rows.filter(pl.col("role") == Role.ALIAS).unique([_KEY, "text"], keep="first", maintain_order=True)
+    aliases = handover.turned(rows.filter(pl.col("role") == Role.ALIAS), attempts, unsure=UNSURE)
+    aliases = aliases.unique([_KEY, "text"], keep="first", maintain_order=True)
     if aliases.is_empty():
         return attempts
     aliases = aliases.select(_KEY, "text", written="orig")

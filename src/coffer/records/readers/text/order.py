@@ -15,7 +15,7 @@ import polars as pl
 from coffer.records.feed import Feed
 from coffer.records.readers.text.headed import header_names
 from coffer.records.readers.text.stamps import CLASSIC, Years
-from coffer.records.settings import PostfixSettings
+from coffer.records.settings import OpenSmtpdSettings, PostfixSettings, SendmailSettings
 
 _EPOCH: Final = re.compile(
     rb'__REALTIME_TIMESTAMP"\s*:\s*"?([0-9]{10})[0-9]{6}|: (?:timestamp|created)=([0-9]{9,10})\b|: start_time=([0-9]{9,10})\b'
@@ -40,7 +40,8 @@ def in_time_order(heads: Sequence[bytes], feed: Feed, latest: dt.datetime) -> li
     if len(heads) < 2:
         return given
     yearless = [_yearless(head) for head in heads]
-    if all(yearless) and isinstance(feed.settings, PostfixSettings) and feed.settings.year:
+    settings = feed.settings
+    if all(yearless) and isinstance(settings, OpenSmtpdSettings | PostfixSettings | SendmailSettings) and settings.year:
         return _on_circle([stamp for stamp in yearless if stamp])
     begins = [_begin(head, stamp, feed, latest) for head, stamp in zip(heads, yearless, strict=True)]
     known = [begin for begin in begins if begin is not None]
