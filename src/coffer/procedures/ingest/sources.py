@@ -6,22 +6,18 @@ A file is plain, gzip or zstd, which its content shows, or it is standard input.
 import hashlib
 import io
 import sys
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
 
-import numpy as np
-
 from coffer.errors import MalformedInput, Unavailable
 from coffer.procedures.ingest.decoding import Utf16Reader
+from coffer.procedures.ingest.marking import CACHED_BYTES, Mark, Marking, count_line_ends
 from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD, open_gzip, open_zstd, unpack
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
-_CACHED_BYTES: Final = 2**18
-"""Bytes read, hashed and counted at once: they, and an array of comparisons, stay in the cache of one core."""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -58,22 +54,6 @@ class Chunk:
         if len(data) != self.size_bytes:
             raise _changed(self.path.name)
         return data
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A place in a file.
-
-    ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it. ``line_start``: where the line
-    that contains the place begins; the place itself if a line end is just before it. ``line_hash``: SHA-256 of the
-    content before ``line_start``. ``follows``: the next two bytes, or fewer at the end.
-    """
-
-    hash: bytes
-    lines: int
-    line_start: int
-    line_hash: bytes
-    follows: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,27 +95,30 @@ def _changed(name: str) -> Unavailable:
 class Source:
     """One file. ``scan`` reads all of it once, then ``chunks`` gives its lines.
 
-    Standard input is held in memory between the two.
+    Standard input is held in memory between the two. ``until``: the file ends there for us, because its writer adds to
+    it meanwhile; a line ends there.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, until: int | None = None) -> None:
         self.name = "standard input" if name == STDIN else Path(name).name
         self._path = None if name == STDIN else Path(name)
         self._stdin: bytes | None = None
+        self._until = until
         self._seen = (0, 0)
+        self._hash = b""
         self.inode = (0, 0)
         self.encoding = ""
         """``utf-16`` and its likes: the content is what is written so, in UTF-8. Empty: the bytes as they are."""
         self._places: list[Chunk] = []
 
     @classmethod
-    def open(cls, name: str) -> Self:
+    def open(cls, name: str, until: int | None = None) -> Self:
         """The source for a file that can be read.
 
         Raises:
             MalformedInput: the file is missing, a folder, not a plain file, or empty.
         """
-        source = cls(name)
+        source = cls(name, until)
         if source._path is not None:
             if source._path.is_dir():
                 raise MalformedInput(
@@ -167,7 +150,9 @@ class Source:
 
     def size_bytes(self) -> int:
         """Bytes as stored (packed), for progress."""
-        return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
+        if self._path is None:
+            return len(self._stdin or b"")
+        return self._path.stat().st_size if self._until is None else self._until
 
     def scan(self, *, is_text: bool = True, marks: Sequence[int] = ()) -> Content:
         """Read the whole file once; returns the hash, size, lines and marks of its unpacked content.
@@ -180,9 +165,9 @@ class Source:
                 compression is damaged.
         """
         self._seen = self._identity()
-        state, line, last = _Marking(marks), 1, b"\n"
+        state, line, last = Marking(marks), 1, b"\n"
         start, first_line, end, waiting = 0, 1, 0, 0
-        size = min(_CACHED_BYTES, CHUNK_BYTES)
+        size = min(CACHED_BYTES, CHUNK_BYTES)
         self._places = []
         with self._reader() as reader:
             is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
@@ -199,8 +184,9 @@ class Source:
         if is_plain and start < end:
             self._places.append(self._place(start, end - start, first_line))
         is_torn = last != b"\n"
+        self._hash = state.digest()
         return Content(
-            hash=state.digest(), size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
+            hash=self._hash, size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
         )
 
     def _verify_text(self, data: bytes, *, line: int, waiting: int) -> int:
@@ -223,11 +209,24 @@ class Source:
     def verify_unchanged(self) -> None:
         """Prove that the file's size and time of change are the same as when it was scanned.
 
+        Of a file that is read up to a place, what is before the place must be the same.
+
         Raises:
             Unavailable: they are not.
         """
-        if self._seen != self._identity():
+        inode = self.inode
+        if self._seen == self._identity():
+            return
+        if self._until is None or inode != self.inode or self._hash != self._digest():
             raise _changed(self.name)
+
+    def _digest(self) -> bytes:
+        """SHA-256 of the content as it is now."""
+        state = hashlib.sha256()
+        with self._reader() as reader:
+            while data := self._read(reader, CACHED_BYTES):
+                state.update(data)
+        return state.digest()
 
     def _identity(self) -> tuple[int, int]:
         if self._path is None:
@@ -331,6 +330,9 @@ class Source:
             return open_gzip(self._path, self.name, packed_bytes=packed_bytes)
         if magic == ZSTD:
             return open_zstd(file, self.name, packed_bytes=packed_bytes)
+        if self._until is not None:
+            file.close()
+            return io.BufferedReader(_UpTo(self._path, self._until))
         return file
 
     def _read(self, reader: BinaryIO, size: int) -> bytes:
@@ -342,55 +344,16 @@ class Source:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
 
 
-class _Marking:
-    """SHA-256 of a stream of bytes, and a mark at each wanted place."""
+class _UpTo(io.FileIO):
+    """A plain file that ends at a place, whatever its writer adds meanwhile."""
 
-    def __init__(self, wanted: Sequence[int]) -> None:
-        self.marks: dict[int, Mark] = {}
-        self._wanted = deque(wanted)
-        self._hash, self._line_hash = hashlib.sha256(), hashlib.sha256()
-        self._at = self._lines = self._line_start = 0
-        self._last: int | None = None
+    def __init__(self, path: Path, until: int) -> None:
+        super().__init__(path, "rb")
+        self._until = until
 
-    def update(self, data: bytes) -> None:
-        """Add the next bytes."""
-        if self._last is not None and len(self.marks[self._last].follows) < 2:  # a mark at the end of the bytes before
-            mark = self.marks[self._last]
-            self.marks[self._last] = replace(mark, follows=(mark.follows + data)[:2])
-        done = 0
-        while self._wanted and self._wanted[0] <= self._at + len(data):
-            place = self._wanted.popleft()
-            self._take(data, done, place - self._at, are_lines_wanted=True)
-            done = place - self._at
-            self._last = place
-            self.marks[place] = Mark(
-                hash=self._hash.digest(),
-                lines=self._lines,
-                line_start=self._line_start,
-                line_hash=self._line_hash.digest(),
-                follows=data[done : done + 2],
-            )
-        self._take(data, done, len(data), are_lines_wanted=bool(self._wanted))
-        self._at += len(data)
-
-    def _take(self, data: bytes, low: int, high: int, *, are_lines_wanted: bool) -> None:
-        if are_lines_wanted and (end := data.rfind(b"\n", low, high) + 1):
-            self._hash.update(memoryview(data)[low:end])
-            self._lines += count_line_ends(memoryview(data)[low:high])
-            self._line_start, self._line_hash = self._at + end, self._hash.copy()
-            low = end
-        self._hash.update(memoryview(data)[low:high])
-
-    def digest(self) -> bytes:
-        """SHA-256 of all bytes so far."""
-        return self._hash.digest()
-
-
-def count_line_ends(data: bytes | memoryview) -> int:
-    """How many line ends there are. Arrays are compared four times as fast as ``bytes.count`` looks."""
-    view = np.frombuffer(data, np.uint8)
-    parts = (view[at : at + _CACHED_BYTES] for at in range(0, len(view), _CACHED_BYTES))
-    return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """As ``io.FileIO``, up to the place."""
+        return super().readinto(memoryview(buffer)[: max(0, self._until - self.tell())]) or 0
 
 
 def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:
