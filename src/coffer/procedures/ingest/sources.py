@@ -184,6 +184,8 @@ class Source:
         if is_plain and start < end:
             self._places.append(self._place(start, end - start, first_line))
         is_torn = last != b"\n"
+        if self._until is not None and is_plain and (end != self._until or is_torn):
+            raise _changed(self.name)  # it was truncated and written anew since somebody saw a line end there
         self._hash = state.digest()
         return Content(
             hash=self._hash, size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
