@@ -26,18 +26,18 @@ from coffer.procedures.watch.reconcile import (
     add,
     aged,
     date_of,
+    decide_sealed_by,
     forget,
     gaps,
     joined,
     missing_dates,
     parse_running_count,
-    pending_delivery,
     refuse,
     settle,
     sums_of,
 )
 from coffer.procedures.watch.settings import After, Order, parse_settings
-from coffer.vault.watched import Folder, Journal, Sums, Taken
+from coffer.vault.watched import Delivery, Folder, Journal, Sums, Taken
 
 NOW = dt.datetime(2026, 11, 29, 12, 0, tzinfo=dt.UTC)
 NOW_NS = int(NOW.timestamp()) * 10**9
@@ -282,13 +282,12 @@ def test_missing_dates_begin_with_the_first_that_came():
 
 
 def delivered(name="a.csv", day=DAY, batch="b1", numbers=(), **sums):
-    return pending_delivery(
+    return Delivery(
         folder="calls",
         day=day,
-        taken={name.encode(): taken()},
-        batch=batch,
+        taken={name.encode(): taken(batch=batch)},
         sums=Sums(**sums),
-        numbers=numbers,
+        numbers=list(numbers),
         dates=[day],
     )
 
@@ -300,6 +299,23 @@ def test_what_is_pending_counts_only_if_the_log_has_it():
     assert settled == add(Journal(), delivered(kept=5, read=5))
     assert (settled.folders["calls"].days[DAY].kept, settled.pending) == (5, None)
     assert settle(settled, is_logged=True) == settled, "nothing is pending: nothing counts twice"
+
+
+@pytest.mark.parametrize(
+    ("known", "before", "batch"),
+    [
+        (0, None, "b2"),
+        (5, None, ""),
+        (5, taken(batch="b1"), "b2"),
+        (5, taken(batch=""), ""),
+        (5, taken(batch="b1", inode=2), ""),
+    ],
+    ids=["new", "known by a fingerprint", "grown", "grown and known", "another file"],
+)
+def test_a_file_is_sealed_by_a_batch_only_if_that_is_sure(known, before, batch):
+    files = {"a.csv": FileCount(name="a.csv", read=9, kept=9 - known, duplicate=known, known=known)}
+    made = decide_sealed_by(files, [piece(seen())], {b"a.csv": before} if before else {}, "b2")
+    assert [one.batch for one in made.values()] == [batch]
 
 
 def test_numbers_that_come_again_are_counted():

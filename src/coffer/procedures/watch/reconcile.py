@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from coffer.procedures.ingest.decide import FileCount
-from coffer.procedures.watch.decide import Seen, Wait
+from coffer.procedures.watch.decide import Piece, Seen, Wait
 from coffer.vault.watched import EXACT_FOR, KEPT_FOR, Chain, Delivery, Folder, Journal, Sums, Taken
 
 MAX_GAP: Final = 10_000
@@ -214,22 +214,18 @@ def report(
     )
 
 
-def pending_delivery(
-    *,
-    folder: str,
-    day: dt.date,
-    taken: Mapping[bytes, Taken],
-    batch: str,
-    sums: Sums,
-    numbers: Sequence[tuple[bytes, int]],
-    dates: Iterable[dt.date],
-) -> Delivery:
-    """What a batch adds once it is logged. Each file is marked as taken by it."""
-    return Delivery(
-        folder=folder,
-        day=day,
-        taken={key: replace(one, batch=batch) for key, one in taken.items()},
-        sums=sums,
-        numbers=list(numbers),
-        dates=sorted(set(dates)),
-    )
+def decide_sealed_by(
+    files: Mapping[str, FileCount], batch: Sequence[Piece], taken: Mapping[bytes, Taken], name: str
+) -> dict[bytes, Taken]:
+    """The files of a batch as taken. Named is the batch ``name`` where it is sure that all of a file is sealed.
+
+    It is not where part of a file was known by a fingerprint, which fits one other file in a million, unless this watch
+    had sealed that part itself.
+    """
+    result = {}
+    for piece in batch:
+        now, before = piece.seen.now, taken.get(piece.seen.key)
+        is_own = before is not None and before.inode == now.inode and bool(before.batch)
+        is_sure = not files[piece.seen.name].known or is_own
+        result[piece.seen.key] = replace(now, batch=name if is_sure else "")
+    return result

@@ -5,6 +5,7 @@ log gets the entry, the journal's part counts because the log has the batch, and
 Killed between any two of these, the next start asks the log and goes on from there.
 """
 
+import datetime as dt
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,9 +37,9 @@ from coffer.procedures.watch.reconcile import (
     add,
     aged,
     date_of,
+    decide_sealed_by,
     forget,
     forgive,
-    pending_delivery,
     refuse,
     settle,
     sums_of,
@@ -46,7 +47,7 @@ from coffer.procedures.watch.reconcile import (
 from coffer.procedures.watch.saying import events_of_batch, of_batch, without_names
 from coffer.procedures.watch.settings import After
 from coffer.vault.folder import Vault
-from coffer.vault.watched import WATCH_LOCK, Folder, Journal, Sums, Taken
+from coffer.vault.watched import WATCH_LOCK, Delivery, Folder, Journal, Sums, Taken
 from coffer.visible import counted
 
 LOOK_S: Final = 5.0
@@ -276,14 +277,14 @@ class Watcher:
         numbers = [
             number_of(one.path, piece.seen, self._vault.watched.key) for piece in batch if piece.seen.name in new
         ]
-        delivery = pending_delivery(
+        before = self._journal.folders.get(one.name, Folder()).taken
+        delivery = Delivery(
             folder=one.name,
             day=self._vault.outside.clock().date(),
-            taken={piece.seen.key: piece.seen.now for piece in batch},
-            batch=batch_id.hex(),
+            taken=decide_sealed_by({file.name: file for file in own}, batch, before, batch_id.hex()),
             sums=sums_of(own, has_batch=True) + changed,
             numbers=[number for number in numbers if number is not None],
-            dates=[date_of(piece.seen.name, piece.seen.now.changed_ns) for piece in batch],
+            dates=_dates([piece.seen for piece in batch]),
         )
         return replace(self._journal, pending=delivery, pending_batch=batch_id.hex())
 
@@ -302,14 +303,12 @@ class Watcher:
 
     def _take_unread(self, one: Watching, files: Sequence[Seen], sums: Sums) -> None:
         """Files of which nothing is logged, because they are empty or known."""
-        delivery = pending_delivery(
+        delivery = Delivery(
             folder=one.name,
             day=self._vault.outside.clock().date(),
             taken={file.key: file.now for file in files},
-            batch="",
             sums=sums,
-            numbers=[],
-            dates=[date_of(file.name, file.now.changed_ns) for file in files],
+            dates=_dates(files),
         )
         self._journal = add(self._journal, delivery)
         self._vault.watched.write(self._journal)
@@ -348,6 +347,10 @@ class Watcher:
         figures.last_batch = self._vault.outside.clock()
         for event in events_of_batch(one.name, len(batch), files, sums, changed, summary):
             self._tell(event)
+
+
+def _dates(files: Sequence[Seen]) -> list[dt.date]:
+    return sorted({date_of(file.name, file.now.changed_ns) for file in files})
 
 
 def _free_name(folder: Path, name: str) -> Path:
