@@ -1,4 +1,4 @@
-"""What ``coffer watch`` keeps of the folders it watches: files taken, sums of days, numbers and dates seen.
+"""What ``coffer watch`` keeps of its folders: files taken, sums of days, numbers and dates.
 
 Promises: it names no file and holds nothing of a record. Sums of a day are exact while people compare them with those of
 the source, which is on that day and the next; afterwards they are rounded down to multiples of ``COARSE``, as in the
@@ -103,7 +103,9 @@ _COUNTS: Final = tuple(name for name in Sums.__dataclass_fields__ if name not in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """Numbers of the files of one source: ranges that were seen, ascending, neither touching nor overlapping.
+    """Numbers of the files of one source, as ranges that came.
+
+    They ascend, and neither touch nor overlap.
 
     ``node``: a keyed hash that stands for the source.
     """
@@ -202,7 +204,10 @@ class WatchKey:
 
 
 class Watched:
-    """The file ``watched`` of a vault. One watch at a time writes; anybody with the key reads, without a lock."""
+    """The file ``watched`` of a vault.
+
+    One watch at a time writes; anybody with the key reads, without a lock.
+    """
 
     def __init__(self, vault: Path, disk: Disk, *, key: Callable[[], WatchKey], entropy: Entropy) -> None:
         self._path = vault / WATCHED

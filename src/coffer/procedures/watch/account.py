@@ -1,4 +1,7 @@
-"""The account of a day, the shell: reads the journal, asks the log what counts, and looks at what waits."""
+"""The account of a day, the shell.
+
+It reads the journal, asks the log what of it counts, and looks at what waits.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,7 +16,9 @@ from coffer.vault.watched import Folder
 
 
 def account(vault: Vault, folders: Sequence[Watching], day: dt.date) -> list[FolderReport]:
-    """What each folder gave on a day, and what is missing or waits now. Takes no lock: a watch may be at work.
+    """What each folder gave on a day, and what is missing or waits now.
+
+    Takes no lock: a watch may be at work.
 
     Raises:
         NotProven: the log or the journal does not hold.

@@ -218,7 +218,10 @@ def decide_changes(batch: Sequence[Piece], seen: Sequence[Seen], taken: Mapping[
 
 
 def decide_predecessor(piece: Piece, seen: Sequence[Seen], taken: Mapping[bytes, Taken]) -> Piece | None:
-    """The file that was rotated away before a growing one, if it is known; events may go on from it to the other."""
+    """The known file that was rotated away before a growing one.
+
+    Events may go on from it to the other.
+    """
     older = [
         one
         for one in seen

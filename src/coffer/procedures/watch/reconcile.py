@@ -27,7 +27,7 @@ _DATE: Final = re.compile(r"(?<!\d)(20\d\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\
 
 
 def parse_running_count(name: str) -> tuple[str, int] | None:
-    """Node and running count of a name such as ``NODE1_-_17.20261129_-_2315+0100``; None for any other name."""
+    """Node and running count of a name like ``NODE1_-_17.20261129_-_2315+0100``; None of any other."""
     match = _NAME.fullmatch(name)
     return None if match is None else (match[1], int(match[2]))
 
@@ -81,7 +81,10 @@ def add(journal: Journal, delivery: Delivery) -> Journal:
 
 
 def aged(journal: Journal, today: dt.date) -> Journal:
-    """The journal with the sums of older days rounded, and those of old days gone; itself if nothing is to be done."""
+    """The journal with the sums of older days rounded, and those of old days gone.
+
+    It is the same object if nothing is to be done.
+    """
     folders = {name: replace(folder, days=_aged(folder.days, today)) for name, folder in journal.folders.items()}
     return journal if folders == journal.folders else replace(journal, folders=folders)
 
@@ -111,7 +114,7 @@ def settle(journal: Journal, *, is_logged: bool) -> Journal:
 
 
 def forget(journal: Journal, name: str, there: Iterable[bytes], withdrawn: Iterable[str]) -> Journal:
-    """The journal without files that are not there any more, and without those whose batch was superseded."""
+    """The journal without files that are gone or whose batch was superseded."""
     folder = journal.folders.get(name)
     if folder is None:
         return journal
@@ -217,9 +220,9 @@ def report(
 def decide_sealed_by(
     files: Mapping[str, FileCount], batch: Sequence[Piece], taken: Mapping[bytes, Taken], name: str
 ) -> dict[bytes, Taken]:
-    """The files of a batch as taken. Named is the batch ``name`` where it is sure that all of a file is sealed.
+    """The files of a batch as taken, with the batch's ``name`` where all of a file is surely sealed.
 
-    It is not where part of a file was known by a fingerprint, which fits one other file in a million, unless this watch
+    It is not sure where part of a file was known by a fingerprint, which fits one other file in a million, unless this watch
     had sealed that part itself.
     """
     result = {}

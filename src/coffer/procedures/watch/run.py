@@ -57,7 +57,7 @@ _BUSY: Final = ("another watch runs on this vault", "one coffer watch serves all
 
 @dataclass(slots=True)
 class _Pace:
-    """When a folder's last batch was, how often it failed in a row, and before when it is not tried again."""
+    """When a folder's last batch was, how often it failed in a row, and when it is tried again."""
 
     last_batch: float | None = None
     failures: int = 0

@@ -1,4 +1,4 @@
-"""What is told of a batch: an event for what it gave, and one for each thing that somebody should look at. Pure."""
+"""What is told of a batch: what it gave, and what somebody should look at. Pure."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,10 @@ def without_names(message: str, pieces: Sequence[Piece]) -> str:
 def events_of_batch(
     folder: str, count: int, files: Sequence[FileCount], sums: Sums, changed: Sums, summary: IngestSummary
 ) -> list[Event]:
-    """What a batch of ``count`` files gave. ``changed``: what became of growing files since the last batch."""
+    """What a batch of ``count`` files gave.
+
+    ``changed``: what became of growing files since the last batch.
+    """
     if summary.batch is None:
         message = f"{counted(count, 'file')} known already: nothing was added"
         first = Event(kind="known", folder=folder, message=message, values={"files": count})
