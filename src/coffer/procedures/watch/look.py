@@ -72,18 +72,25 @@ def verify_folders(one: Watching) -> None:
         MalformedInput: they are one folder, or on two file systems.
         Unavailable: one of them is missing.
     """
-    for path in (one.path, one.to):
-        if path is not None and not path.is_dir():
-            raise Unavailable(f"[{one.name}]: {path.name}: no such folder", hint="is the disk mounted that it is on?")
+    status = [_status_of_folder(one, path) for path in (one.path, one.to) if path is not None]
     if one.to is None:
         return
-    if one.to.samefile(one.path):
+    if os.path.samestat(*status):
         raise MalformedInput(f"[{one.name}]: to: is the watched folder itself")
-    if one.to.stat().st_dev != one.path.stat().st_dev:
+    if status[0].st_dev != status[1].st_dev:
         raise MalformedInput(
             f"[{one.name}]: to: is on another file system",
             hint="choose a folder on the disk of the watched one, so that a file is moved at once or not at all",
         )
+
+
+def _status_of_folder(one: Watching, path: Path) -> os.stat_result:
+    try:
+        if not path.is_dir():
+            raise Unavailable(f"[{one.name}]: {path.name}: no such folder", hint="is the disk mounted that it is on?")
+        return path.stat()
+    except OSError as error:
+        raise Unavailable(f"[{one.name}]: {path.name}: {error.strerror}") from error
 
 
 def look(one: Watching, key: WatchKey) -> list[Seen]:
@@ -109,8 +116,8 @@ def look(one: Watching, key: WatchKey) -> list[Seen]:
 
 
 def status_of(path: Path) -> Taken | None:
-    """What a plain file is like now; None if there is none."""
-    with suppress(FileNotFoundError):
+    """What a file is like now; None if it cannot be looked at."""
+    with suppress(OSError):
         status = path.stat(follow_symlinks=False)
         return _taken(status, status.st_size)
     return None

@@ -5,6 +5,7 @@ Source of numbers: 3GPP TS 32.297, 6.1.1 (file sequence number of the header) an
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,7 +22,6 @@ MAX_CHAINS: Final = 1_000
 MAX_RANGES: Final = 1_000
 """Ranges of one source. Beyond it the lowest are forgotten, with the gaps between them."""
 MAX_DATES: Final = 400
-MAX_REASONS: Final = 30
 _NAME: Final = re.compile(r"(.{1,120})_-_(\d{1,10})\.(\d{8})_-_\d{4}[+-]\d{4}(?:_-_.*)?(?:\..*)?")
 _DATE: Final = re.compile(r"(?<!\d)(20\d\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?=(?:\d{4}|\d{6})?(?!\d))")
 
@@ -45,23 +45,24 @@ def date_of(name: str, changed_ns: int) -> dt.date:
     return dt.datetime.fromtimestamp(changed_ns // 1_000_000_000, dt.UTC).date()
 
 
-def sums_of(files: Iterable[FileCount], *, has_batch: bool) -> Sums:
+def sums_of(files: Sequence[FileCount], *, has_batch: bool) -> Sums:
     """What the files of one ingest add to a day. Records that were sealed before are left out."""
-    total = Sums(batches=int(has_batch))
-    for file in files:
-        rejected = file.rejected.most_common(MAX_REASONS)
-        total += Sums(
-            files=int(not file.known and not file.is_known),
-            grown=int(bool(file.known) and not file.is_known),
-            known=int(file.is_known),
-            read=file.read - file.known,
-            kept=file.kept,
-            rejected=file.rejected.total(),
-            duplicate=file.duplicate - file.known,
-            skipped=0 if file.is_known else file.skipped.total(),
-            reasons=dict(rejected),
-        )
-    return total
+    new = [file for file in files if not file.is_known]
+    rejected = Counter[str]()
+    for file in new:
+        rejected.update(file.rejected)
+    return Sums(
+        files=sum(not file.known for file in new),
+        grown=sum(file.known > 0 for file in new),
+        known=len(files) - len(new),
+        batches=int(has_batch),
+        read=sum(file.read - file.known for file in files),
+        kept=sum(file.kept for file in files),
+        rejected=rejected.total(),
+        duplicate=sum(file.duplicate - file.known for file in files),
+        skipped=sum(file.skipped.total() for file in new),
+        reasons=dict(rejected),
+    )
 
 
 def add(journal: Journal, delivery: Delivery) -> Journal:

@@ -8,7 +8,7 @@ Killed between any two of these, the next start asks the log and goes on from th
 import datetime as dt
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +45,6 @@ from coffer.procedures.watch.reconcile import (
     sums_of,
 )
 from coffer.procedures.watch.saying import events_of_batch, of_batch, without_names
-from coffer.procedures.watch.settings import After
 from coffer.vault.folder import Vault
 from coffer.vault.watched import WATCH_LOCK, Delivery, Folder, Journal, Sums, Taken
 from coffer.visible import counted
@@ -273,9 +272,9 @@ class Watcher:
     ) -> Journal:
         """The journal with what the batch adds, which counts only once it is in the log."""
         own = of_batch(files, batch)
-        new = {file.name for file in own if not file.known}
+        new, key = {file.name: file.format for file in own if not file.known}, self._vault.watched.key
         numbers = [
-            number_of(one.path, piece.seen, self._vault.watched.key) for piece in batch if piece.seen.name in new
+            number_of(one.path, piece.seen, new[piece.seen.name], key) for piece in batch if piece.seen.name in new
         ]
         before = self._journal.folders.get(one.name, Folder()).taken
         delivery = Delivery(
@@ -315,27 +314,24 @@ class Watcher:
 
     def _finish(self, one: Watching, files: Sequence[Seen], taken: Mapping[bytes, Taken]) -> None:
         """Move or delete files whose records are in the log, if they are still what was read."""
-        disk, count = self._vault.disk, 0
-        for file in files:
-            path = one.path / file.name
-            now = status_of(path)
-            if now is None or not now.is_same(taken[file.key]):
-                continue  # it changed since the look: the next look sees that
-            if one.settings.marker:
-                disk.remove(path.with_name(path.name + one.settings.marker))
-            if one.settings.after is After.DELETE:
+        disk, settings = self._vault.disk, one.settings
+        unchanged = [file for file in files if _is_as_taken(one.path / file.name, taken[file.key])]
+        if not unchanged:
+            return  # what changed since the look is seen by the next
+        paths = [one.path / file.name for file in unchanged]
+        if settings.marker:
+            for path in paths:
+                disk.remove(path.with_name(path.name + settings.marker))
+        if one.to is None:
+            for path in paths:
                 disk.remove(path)
-            else:
-                assert one.to is not None, "files are moved to a folder"
-                disk.publish([(path, _free_name(one.to, path.name))])
-            count += 1
-        if count:
-            disk.sync_folder(one.path)
-            self._figures[one.name].finished += count
-            what = "deleted" if one.settings.after is After.DELETE else "moved"
-            self._tell(
-                Event(kind=what, folder=one.name, message=f"{counted(count, 'file')} {what}", values={"files": count})
-            )
+        else:
+            disk.publish(list(zip(paths, _free_names(one.to, disk.names(one.to), paths), strict=True)))
+        disk.sync_folder(one.path)
+        self._figures[one.name].finished += len(paths)
+        what = "deleted" if one.to is None else "moved"
+        message = f"{counted(len(paths), 'file')} {what}"
+        self._tell(Event(kind=what, folder=one.name, message=message, values={"files": len(paths)}))
 
     def _count(
         self, one: Watching, batch: Sequence[Piece], files: Sequence[FileCount], changed: Sums, summary: IngestSummary
@@ -353,10 +349,20 @@ def _dates(files: Sequence[Seen]) -> list[dt.date]:
     return sorted({date_of(file.name, file.now.changed_ns) for file in files})
 
 
-def _free_name(folder: Path, name: str) -> Path:
-    """A path in a folder that nothing has: the name, else with .2 behind it, and so on."""
-    path, number = folder / name, 1
-    while path.is_symlink() or path.exists():
-        number += 1
-        path = folder / f"{name}.{number}"
-    return path
+def _is_as_taken(path: Path, taken: Taken) -> bool:
+    """Whether a file is still what was read."""
+    now = status_of(path)
+    return now is not None and now.is_same(taken)
+
+
+def _free_names(folder: Path, taken: Iterable[str], paths: Sequence[Path]) -> list[Path]:
+    """Paths in a folder that nothing has: the names, else with .2 behind them, and so on."""
+    there, free = set(taken), []
+    for path in paths:
+        name, number = path.name, 1
+        while name in there:
+            number += 1
+            name = f"{path.name}.{number}"
+        there.add(name)
+        free.append(folder / name)
+    return free
