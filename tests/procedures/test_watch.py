@@ -142,6 +142,18 @@ def test_a_file_that_is_kept_is_taken_once_and_again_after_its_batch_was_superse
     assert total_of(world) == 2
 
 
+def test_after_an_old_log_was_put_back_what_it_lacks_is_taken_again(world):
+    watch = Watch(world)
+    shutil.copytree(world.vault.path / "log", world.path / "old")
+    watch.write("a.csv", lines(1, 2))
+    watch.once()
+    shutil.rmtree(world.vault.path / "log")
+    (world.path / "old").rename(world.vault.path / "log")
+    watch.once(world.reopen())
+    assert watch.kinds() == ["batch", "batch"]
+    assert total_of(world.reopen()) == 2
+
+
 def test_what_was_sealed_by_hand_is_known_moved_and_never_deleted(world):
     world.ingest_files([path for path in [world.path / "a.csv"] if path.write_text(lines(1, 2))])
     watch = Watch(world, 'after = "delete"\n')
@@ -348,6 +360,42 @@ def test_a_log_that_does_not_hold_and_ctrl_c_end_it(world, monkeypatch, error):
     watch.write("a.csv", lines(1))
     with failing(monkeypatch, error, 1), pytest.raises(type(error), match=r"^(log: changed)?$"):
         watch.watcher().run(is_once=False, wait=lambda _s: None)
+
+
+def test_what_cannot_be_moved_is_told_without_its_name_and_moved_later(world, monkeypatch):
+    watch = Watch(world, 'after = "move"\nto = "done"\n')
+    watch.write("33612345678.csv", lines(1))
+    real = type(world.disk).publish
+
+    def publish(disk, renames):
+        if renames[0][1].parent.name == "done":
+            raise Unavailable(f"{renames[0][1].name}: Permission denied")
+        real(disk, renames)
+
+    monkeypatch.setattr(type(world.disk), "publish", publish)
+    with pytest.raises(Unavailable, match=r"^Permission denied$"):
+        watch.once()
+    monkeypatch.setattr(type(world.disk), "publish", real)
+    assert watch.told[1] == ("trouble", "Permission denied: tried again in 1 s")
+    watch.once()
+    assert watch.kinds() == ["batch", "trouble", "moved"]
+    assert watch.sums("files", "kept", "known") == (1, 1, 0)
+
+
+def test_a_file_that_vanishes_is_no_trouble(world, monkeypatch):
+    watch = Watch(world)
+    watch.write("a.csv", lines(1))
+    watch.write("b.csv", lines(2))
+    real = running.run_ingest
+
+    def run(vault, feed, names, **options):
+        (watch.path / "a.csv").unlink(missing_ok=True)
+        return real(vault, feed, names, **options)
+
+    monkeypatch.setattr(running, "run_ingest", run)
+    watch.once()
+    assert watch.kinds() == ["batch"]
+    assert watch.account().is_whole
 
 
 def test_a_full_disk_is_waited_for_and_said(world, monkeypatch):

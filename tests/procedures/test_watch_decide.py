@@ -5,8 +5,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, NotProven
+from coffer.notes.keys import Secret
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.watch.decide import (
     RESERVE_BYTES,
@@ -37,7 +40,7 @@ from coffer.procedures.watch.reconcile import (
     sums_of,
 )
 from coffer.procedures.watch.settings import After, Order, parse_settings
-from coffer.vault.watched import Delivery, Folder, Journal, Sums, Taken
+from coffer.vault.watched import Delivery, Folder, Journal, Sums, Taken, WatchKey
 
 NOW = dt.datetime(2026, 11, 29, 12, 0, tzinfo=dt.UTC)
 NOW_NS = int(NOW.timestamp()) * 10**9
@@ -50,7 +53,7 @@ def folder(text="", **changes):
     return replace(one, **changes)
 
 
-def taken(*, inode=1, size=100, changed=0, until=None, batch="b1"):
+def taken(*, inode=1, size=100, changed=0, until=None, batch=b"b1"):
     """``changed``: seconds before now."""
     until = size if until is None else until
     return Taken(inode=(inode, 1), size=size, changed_ns=NOW_NS - changed * 10**9, until=until, batch=batch)
@@ -105,9 +108,9 @@ FILES = {
     "taken and kept": (folder(), seen(), taken(changed=60), "left"),
     "taken and to be moved": (MOVES, seen(), taken(changed=60), "finish"),
     "taken and to be deleted": (DELETES, seen(), taken(changed=60), "finish"),
-    "known and to be moved": (MOVES, seen(), taken(changed=60, batch=""), "finish"),
-    "known and not deleted": (DELETES, seen(), taken(changed=60, batch=""), Wait.KNOWN),
-    "empty and to be deleted": (DELETES, seen(size=0), taken(size=0, changed=60, batch=""), "finish"),
+    "known and to be moved": (MOVES, seen(), taken(changed=60, batch=b""), "finish"),
+    "known and not deleted": (DELETES, seen(), taken(changed=60, batch=b""), Wait.KNOWN),
+    "empty and to be deleted": (DELETES, seen(size=0), taken(size=0, changed=60, batch=b""), "finish"),
     "taken and longer": (MOVES, seen(size=101), taken(changed=60), ("due", None)),
     "taken and another file": (MOVES, seen(inode=2), taken(changed=60), ("due", None)),
     "taken and written again": (MOVES, seen(age_s=40), taken(changed=60), ("due", None)),
@@ -281,7 +284,7 @@ def test_missing_dates_begin_with_the_first_that_came():
     assert missing_dates([], DAY) == missing_dates([DAY], DAY) == []
 
 
-def delivered(name="a.csv", day=DAY, batch="b1", numbers=(), **sums):
+def delivered(name="a.csv", day=DAY, batch=b"b1", numbers=(), **sums):
     return Delivery(
         folder="calls",
         day=day,
@@ -293,7 +296,7 @@ def delivered(name="a.csv", day=DAY, batch="b1", numbers=(), **sums):
 
 
 def test_what_is_pending_counts_only_if_the_log_has_it():
-    journal = replace(Journal(), pending=delivered(kept=5, read=5), pending_batch="b1")
+    journal = replace(Journal(), pending=delivered(kept=5, read=5), pending_batch=b"b1")
     assert settle(journal, is_logged=False) == Journal()
     settled = settle(journal, is_logged=True)
     assert settled == add(Journal(), delivered(kept=5, read=5))
@@ -304,17 +307,17 @@ def test_what_is_pending_counts_only_if_the_log_has_it():
 @pytest.mark.parametrize(
     ("known", "before", "batch"),
     [
-        (0, None, "b2"),
-        (5, None, ""),
-        (5, taken(batch="b1"), "b2"),
-        (5, taken(batch=""), ""),
-        (5, taken(batch="b1", inode=2), ""),
+        (0, None, b"b2"),
+        (5, None, b""),
+        (5, taken(batch=b"b1"), b"b2"),
+        (5, taken(batch=b""), b""),
+        (5, taken(batch=b"b1", inode=2), b""),
     ],
     ids=["new", "known by a fingerprint", "grown", "grown and known", "another file"],
 )
 def test_a_file_is_sealed_by_a_batch_only_if_that_is_sure(known, before, batch):
     files = {"a.csv": FileCount(name="a.csv", read=9, kept=9 - known, duplicate=known, known=known)}
-    made = decide_sealed_by(files, [piece(seen())], {b"a.csv": before} if before else {}, "b2")
+    made = decide_sealed_by(files, [piece(seen())], {b"a.csv": before} if before else {}, b"b2")
     assert [one.batch for one in made.values()] == [batch]
 
 
@@ -339,11 +342,11 @@ def test_sums_are_exact_for_two_days_then_rounded_and_in_the_end_gone():
 
 
 def test_a_file_is_forgotten_with_its_batch_or_its_name():
-    journal = add(add(Journal(), delivered("a")), delivered("b", batch="b2"))
-    assert set(forget(journal, "calls", [b"a", b"b"], []).folders["calls"].taken) == {b"a", b"b"}
-    assert set(forget(journal, "calls", [b"a", b"b"], ["b2"]).folders["calls"].taken) == {b"a"}
-    assert set(forget(journal, "calls", [b"b"], []).folders["calls"].taken) == {b"b"}
-    assert forget(journal, "others", [], []) is journal
+    journal = add(add(Journal(), delivered("a")), delivered("b", batch=b"b2"))
+    assert set(forget(journal, "calls", [b"a", b"b"], lambda _batch: True).folders["calls"].taken) == {b"a", b"b"}
+    assert set(forget(journal, "calls", [b"a", b"b"], lambda batch: batch != b"b2").folders["calls"].taken) == {b"a"}
+    assert set(forget(journal, "calls", [b"b"], lambda _batch: True).folders["calls"].taken) == {b"b"}
+    assert forget(journal, "others", [], lambda _batch: True) is journal
 
 
 def test_refusals_are_of_one_feed_file():
@@ -395,3 +398,29 @@ def test_figures_tell_no_exact_number_of_records():
         "1,024+",
         "2,048+",
     ]
+
+
+KEY = WatchKey(Secret(b"k" * 32, "file key"), "test.example/vault")
+
+
+@given(st.binary(max_size=100))
+def test_what_is_no_journal_is_refused(raw):
+    with pytest.raises((MalformedInput, NotProven), match=r"^watched: "):
+        KEY.unseal(raw)
+
+
+def test_a_journal_is_read_as_it_was_written_and_no_byte_of_it_may_change():
+    journal = refuse(
+        add(Journal(), delivered(numbers=[(b"n", 1)], kept=3, reasons={"bad-time": 1})), "b", b"f", b"k", taken()
+    )
+    journal = replace(journal, pending=delivered(), pending_batch=b"b2")
+    sealed = KEY.seal(journal, lambda size: b"n" * size)
+    assert KEY.unseal(sealed) == journal
+    assert len(sealed) % 4096 == 28, "its size tells little"
+    for at in (0, 12, len(sealed) - 1):
+        changed = bytearray(sealed)
+        changed[at] ^= 1
+        with pytest.raises(NotProven, match=r"^watched: was changed"):
+            KEY.unseal(bytes(changed))
+    with pytest.raises(NotProven, match=r"^watched: was changed"):
+        WatchKey(Secret(b"k" * 32, "file key"), "other.example/vault").unseal(sealed)

@@ -51,7 +51,7 @@ class Taken:
     size: int
     changed_ns: int
     until: int
-    batch: str = ""
+    batch: bytes = b""
 
     def is_same(self, other: "Taken") -> bool:
         """Whether both are one file that did not change."""
@@ -151,7 +151,7 @@ class Journal:
 
     folders: dict[str, Folder] = field(default_factory=dict)
     pending: Delivery | None = None
-    pending_batch: str = ""
+    pending_batch: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ def account(vault: Vault, folders: Sequence[Watching], day: dt.date) -> list[Fol
     """
     journal, now = vault.watched.read(), vault.outside.clock()
     if journal.pending is not None:
-        is_logged = BatchId(bytes.fromhex(journal.pending_batch)) in vault.replay().batches
+        is_logged = BatchId(journal.pending_batch) in vault.replay().batches
         journal = settle(journal, is_logged=is_logged)
     reports = []
     for one in folders:

@@ -6,7 +6,7 @@ Source of numbers: 3GPP TS 32.297, 6.1.1 (file sequence number of the header) an
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -110,17 +110,21 @@ def forgive(journal: Journal) -> Journal:
 
 def settle(journal: Journal, *, is_logged: bool) -> Journal:
     """The journal with nothing pending: what was counts if the log has its batch."""
-    settled = replace(journal, pending=None, pending_batch="")
+    settled = replace(journal, pending=None, pending_batch=b"")
     return add(settled, journal.pending) if journal.pending is not None and is_logged else settled
 
 
-def forget(journal: Journal, name: str, there: Iterable[bytes], withdrawn: Iterable[str]) -> Journal:
-    """The journal without files that are gone or whose batch was superseded."""
+def forget(journal: Journal, name: str, there: Iterable[bytes], is_counting: Callable[[bytes], bool]) -> Journal:
+    """The journal without files that are gone, or whose batch does not count.
+
+    ``is_counting``: whether the log has a batch and it was not superseded. An older copy of the log may lack it.
+    """
     folder = journal.folders.get(name)
     if folder is None:
         return journal
-    keys, batches = set(there), set(withdrawn)
-    taken = {key: one for key, one in folder.taken.items() if key in keys and one.batch not in batches}
+    keys = set(there)
+    batches = {batch for batch in {one.batch for one in folder.taken.values()} if not batch or is_counting(batch)}
+    taken = {key: one for key, one in folder.taken.items() if key in keys and one.batch in batches}
     refused = {key: one for key, one in folder.refused.items() if key in keys}
     return replace(journal, folders=journal.folders | {name: replace(folder, taken=taken, refused=refused)})
 
@@ -219,7 +223,7 @@ def report(
 
 
 def decide_sealed_by(
-    files: Mapping[str, FileCount], batch: Sequence[Piece], taken: Mapping[bytes, Taken], name: str
+    files: Mapping[str, FileCount], batch: Sequence[Piece], taken: Mapping[bytes, Taken], name: bytes
 ) -> dict[bytes, Taken]:
     """The files of a batch as taken, with the batch's ``name`` where all of a file is surely sealed.
 
@@ -231,5 +235,5 @@ def decide_sealed_by(
         now, before = piece.seen.now, taken.get(piece.seen.key)
         is_own = before is not None and before.inode == now.inode and bool(before.batch)
         is_sure = not files[piece.seen.name].known or is_own
-        result[piece.seen.key] = replace(now, batch=name if is_sure else "")
+        result[piece.seen.key] = replace(now, batch=name if is_sure else b"")
     return result

@@ -147,7 +147,7 @@ class Watcher:
             pace.not_before = self._timer() + wait_s
             figures.failures += 1
             figures.is_in_trouble = True
-            message = f"{error.message}: tried again in {wait_s} s"
+            message = f"{error.message.removeprefix(f'[{one.name}]: ')}: tried again in {wait_s} s"
             self._tell(Event(kind="trouble", folder=one.name, message=message, is_trouble=True))
             return False, error
         if figures.is_in_trouble:
@@ -160,8 +160,9 @@ class Watcher:
         self._settle()
         watched = self._vault.watched
         seen = look(one, watched.key)
-        withdrawn = (batch.hex() for batch in self._vault.replay().withdrawn)
-        self._journal = forget(self._journal, one.name, (file.key for file in seen), withdrawn)
+        state = self._vault.replay()
+        is_counting = lambda batch: batch in state.batches and batch not in state.withdrawn  # noqa: E731 - a question
+        self._journal = forget(self._journal, one.name, (file.key for file in seen), is_counting)
         kept = self._journal.folders.get(one.name, Folder())
         since = None if pace.last_batch is None else self._timer() - pace.last_batch
         is_busy = one.settings.grows and since is not None  # what grows without end is read once by a run that ends
@@ -195,7 +196,7 @@ class Watcher:
     def _settle(self) -> None:
         """What is pending counts from now on if the log has its batch, and never if it has not."""
         if self._journal.pending is not None:
-            is_logged = BatchId(bytes.fromhex(self._journal.pending_batch)) in self._vault.replay().batches
+            is_logged = BatchId(self._journal.pending_batch) in self._vault.replay().batches
             self._journal = settle(self._journal, is_logged=is_logged)
 
     def _note_waiting(self, one: Watching, plan: Plan) -> None:
@@ -227,27 +228,29 @@ class Watcher:
                         self._ingest(one, half, seen)
                 return
             (piece,) = batch
+            if status_of(one.path / piece.seen.name) is None:
+                return  # it was moved away since the look
             if Source.is_empty(str(one.path / piece.seen.name)):  # packed, with nothing in it
                 self._take_unread(one, [piece.seen], Sums(empty=1))
                 return
             self._journal = refuse(self._journal, one.name, one.feed_hash, piece.seen.key, piece.seen.now)
             self._vault.watched.write(self._journal)
             self._figures[one.name].refused += 1
-            message = f"a file was refused: {without_names(error.message, [piece])}: --report names it"
+            message = f"a file was refused: {without_names(error.message, [piece.seen.name])}: --report names it"
             self._tell(Event(kind="refused", folder=one.name, message=message, is_trouble=True))
 
     def _ingest_whole(self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen]) -> None:
         taken = self._journal.folders.get(one.name, Folder()).taken
         changes = decide_changes(batch, seen, taken)
         changed = Sums(rotated=changes.rotated, truncated=changes.truncated, lost_sight=changes.lost_sight)
-        pieces = [*self._predecessors(one, batch, seen, taken), *batch]
-        paths = {piece.seen.name: str(one.path / piece.seen.name) for piece in pieces}
 
         def on_logging(batch_id: BatchId, files: Sequence[FileCount]) -> None:
             self._journal = self._with_pending(one, batch, files, changed, batch_id)
             self._vault.watched.write(self._journal)
 
         try:
+            pieces = [*self._predecessors(one, batch, seen, taken), *batch]
+            paths = {piece.seen.name: str(one.path / piece.seen.name) for piece in pieces}
             summary = run_ingest(
                 self._vault,
                 one.feed,
@@ -259,7 +262,8 @@ class Watcher:
                 on_logging=on_logging,
             )
         except Unavailable as error:
-            raise Unavailable(without_names(error.message, pieces), hint=error.hint) from error
+            names = [file.name for file in seen]
+            raise Unavailable(without_names(error.message, names), hint=error.hint) from error
         own = of_batch(summary.files, batch)
         if summary.batch is None:
             self._take_unread(one, [piece.seen for piece in batch], sums_of(own, has_batch=False) + changed)
@@ -280,12 +284,12 @@ class Watcher:
         delivery = Delivery(
             folder=one.name,
             day=self._vault.outside.clock().date(),
-            taken=decide_sealed_by({file.name: file for file in own}, batch, before, batch_id.hex()),
+            taken=decide_sealed_by({file.name: file for file in own}, batch, before, batch_id),
             sums=sums_of(own, has_batch=True) + changed,
             numbers=[number for number in numbers if number is not None],
             dates=_dates([piece.seen for piece in batch]),
         )
-        return replace(self._journal, pending=delivery, pending_batch=batch_id.hex())
+        return replace(self._journal, pending=delivery, pending_batch=batch_id)
 
     def _predecessors(
         self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen], taken: Mapping[bytes, Taken]
@@ -319,15 +323,19 @@ class Watcher:
         if not unchanged:
             return  # what changed since the look is seen by the next
         paths = [one.path / file.name for file in unchanged]
-        if settings.marker:
-            for path in paths:
-                disk.remove(path.with_name(path.name + settings.marker))
-        if one.to is None:
-            for path in paths:
-                disk.remove(path)
-        else:
-            disk.publish(list(zip(paths, _free_names(one.to, disk.names(one.to), paths), strict=True)))
-        disk.sync_folder(one.path)
+        try:
+            if settings.marker:
+                for path in paths:
+                    disk.remove(path.with_name(path.name + settings.marker))
+            if one.to is None:
+                for path in paths:
+                    disk.remove(path)
+            else:
+                disk.publish(list(zip(paths, _free_names(one.to, disk.names(one.to), paths), strict=True)))
+            disk.sync_folder(one.path)
+        except Unavailable as error:
+            names = [file.name for file in unchanged]
+            raise Unavailable(without_names(error.message, names), hint=error.hint) from error
         self._figures[one.name].finished += len(paths)
         what = "deleted" if one.to is None else "moved"
         message = f"{counted(len(paths), 'file')} {what}"

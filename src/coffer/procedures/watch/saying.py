@@ -1,6 +1,7 @@
 """What is told of a batch: what it gave, and what somebody should look at. Pure."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.ingest.run import IngestSummary
@@ -9,6 +10,9 @@ from coffer.procedures.watch.figures import Event, coarse, shown
 from coffer.vault.watched import Sums
 from coffer.visible import counted
 
+SHORTEST_NAME: Final = 4
+"""Characters. Shorter names are part of ordinary words, and of no number or address that says who somebody is."""
+
 
 def of_batch(files: Sequence[FileCount], batch: Sequence[Piece]) -> list[FileCount]:
     """The counts of a batch's own files, without those that were only read before them."""
@@ -16,10 +20,14 @@ def of_batch(files: Sequence[FileCount], batch: Sequence[Piece]) -> list[FileCou
     return [file for file in files if file.name in names]
 
 
-def without_names(message: str, pieces: Sequence[Piece]) -> str:
-    """A message without names of files, which may hold a number or an address."""
-    for piece in pieces:
-        message = message.replace(piece.seen.name, "a file")
+def without_names(message: str, names: Sequence[str]) -> str:
+    """A message without names of files, which may hold a number or an address.
+
+    Very short ones can hold neither.
+    """
+    for name in sorted(names, key=len, reverse=True):  # a name may be part of another
+        if len(name) >= SHORTEST_NAME:
+            message = message.replace(name, "a file")
     return message.removeprefix("a file: ")
 
 
