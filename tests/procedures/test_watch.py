@@ -224,6 +224,20 @@ def test_another_feed_file_or_a_new_start_tries_again(world):
     assert watch.kinds() == ["refused"]
 
 
+def test_a_file_that_two_tables_want_stays_until_both_have_it(world):
+    second = '[texts]\nfeed = "texts.toml"\npath = "./in"\nsettle_seconds = 0\nglob = "*.csv"\n'
+    (world.path / "texts.toml").write_text(FEED.replace('"calls"', '"texts"').replace('"call"', '"text"'))
+    watch = Watch(world, f'after = "delete"\n{second}')
+    watch.write("a.csv", "no;feed;fits\n")
+    watch.write("b.txt", lines(1))
+    watch.once()
+    assert watch.names() == ["a.csv"], "b.txt is of one table alone"
+    watch.write("a.csv", lines(2))
+    watch.once()
+    assert watch.names() == []
+    assert total_of(world) == 3
+
+
 def test_a_marker_is_waited_for_and_goes_with_its_file(world):
     watch = Watch(world, 'marker = ".done"\nafter = "delete"\n')
     watch.write("a.csv", lines(1))
@@ -376,7 +390,7 @@ def test_what_cannot_be_moved_is_told_without_its_name_and_moved_later(world, mo
     with pytest.raises(Unavailable, match=r"^Permission denied$"):
         watch.once()
     monkeypatch.setattr(type(world.disk), "publish", real)
-    assert watch.told[1] == ("trouble", "Permission denied: tried again in 1 s")
+    assert watch.told[1] == ("trouble", "Permission denied")
     watch.once()
     assert watch.kinds() == ["batch", "trouble", "moved"]
     assert watch.sums("files", "kept", "known") == (1, 1, 0)

@@ -63,7 +63,7 @@ class Plan:
     """What is to be done with a folder now.
 
     ``finish``: taken files that are to be moved or deleted. ``empty``: files of no byte that have settled. ``waiting``: the
-    others, with the reason. ``rotated`` and so on: how many files became so since the last look.
+    others, with the reason.
     """
 
     batch: tuple[Piece, ...] = ()

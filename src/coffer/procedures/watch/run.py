@@ -51,6 +51,8 @@ from coffer.visible import counted
 
 LOOK_S: Final = 5.0
 """Between two looks. Files that settle for half a minute need no more, and a look lists each folder once."""
+REST_TIMES: Final = 10
+"""So many times as long as a look took, it waits at least: looking at a hundred thousand kept files takes 1.7 s."""
 _BUSY: Final = ("another watch runs on this vault", "one coffer watch serves all folders: add a table to its settings")
 
 
@@ -119,7 +121,7 @@ class Watcher:
             failed: dict[str, CofferError] = {}
             while not self._is_stopping:
                 self._age()
-                is_more = False
+                began, is_more = self._timer(), False
                 for one in self._folders:
                     if not self._is_stopping and one.name not in failed:
                         did, error = self._turn(one, is_last=is_once)
@@ -130,7 +132,7 @@ class Watcher:
                     continue
                 if is_once:
                     break
-                wait(every_s)
+                wait(max(every_s, REST_TIMES * (self._timer() - began)))
         if failed:
             raise next(iter(failed.values()))
 
@@ -147,7 +149,8 @@ class Watcher:
             pace.not_before = self._timer() + wait_s
             figures.failures += 1
             figures.is_in_trouble = True
-            message = f"{error.message.removeprefix(f'[{one.name}]: ')}: tried again in {wait_s} s"
+            message = error.message.removeprefix(f"[{one.name}]: ")
+            message += "" if is_last else f": tried again in {wait_s} s"
             self._tell(Event(kind="trouble", folder=one.name, message=message, is_trouble=True))
             return False, error
         if figures.is_in_trouble:
@@ -317,9 +320,16 @@ class Watcher:
         self._vault.watched.write(self._journal)
 
     def _finish(self, one: Watching, files: Sequence[Seen], taken: Mapping[bytes, Taken]) -> None:
-        """Move or delete files whose records are in the log, if they are still what was read."""
+        """Move or delete files whose records are in the log, if they are still what was read.
+
+        A file that another table wants too stays until that has taken it.
+        """
         disk, settings = self._vault.disk, one.settings
-        unchanged = [file for file in files if _is_as_taken(one.path / file.name, taken[file.key])]
+        unchanged = [
+            file
+            for file in files
+            if _is_as_taken(one.path / file.name, taken[file.key]) and not self._is_wanted_by_others(one, file)
+        ]
         if not unchanged:
             return  # what changed since the look is seen by the next
         paths = [one.path / file.name for file in unchanged]
@@ -340,6 +350,15 @@ class Watcher:
         what = "deleted" if one.to is None else "moved"
         message = f"{counted(len(paths), 'file')} {what}"
         self._tell(Event(kind=what, folder=one.name, message=message, values={"files": len(paths)}))
+
+    def _is_wanted_by_others(self, one: Watching, file: Seen) -> bool:
+        """Whether another table of the same folder has still to take a file."""
+        for other in self._folders:
+            if other is not one and other.path.resolve() == one.path.resolve() and other.settings.is_wanted(file.name):
+                taken = self._journal.folders.get(other.name, Folder()).taken.get(file.key)
+                if taken is None or not taken.is_same(file.now):
+                    return True
+        return False
 
     def _count(
         self, one: Watching, batch: Sequence[Piece], files: Sequence[FileCount], changed: Sums, summary: IngestSummary
