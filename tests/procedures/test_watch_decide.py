@@ -1,13 +1,16 @@
 """What a watch does with a file, as tables: what is seen, what was taken and the time decide; and the account of a day."""
 
 import datetime as dt
+import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coffer.cli.commands.watch import watch
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import Secret
 from coffer.procedures.ingest.decide import FileCount
@@ -424,3 +427,11 @@ def test_a_journal_is_read_as_it_was_written_and_no_byte_of_it_may_change():
             KEY.unseal(bytes(changed))
     with pytest.raises(NotProven, match=r"^watched: was changed"):
         WatchKey(Secret(b"k" * 32, "file key"), "other.example/vault").unseal(sealed)
+
+
+def test_the_settings_of_the_page_and_of_the_help_are_settings():
+    page = (Path(__file__).parents[2] / "docs/formats/watch.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1]
+    assert [one.name for one in parse_settings(example.encode(), "page")] == ["switch", "exchange", "pbx"]
+    shown = watch.epilog.partition("for example:\n")[2]
+    assert [one.name for one in parse_settings(shown.encode(), "help")] == ["calls", "pbx"]

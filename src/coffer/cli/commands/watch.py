@@ -34,10 +34,26 @@ _SHOWN = ("files", "grown", "known", "read", "kept", "rejected", "duplicate", "s
 Examples:
 coffer watch vault --metrics 127.0.0.1:9460
 coffer watch vault --once
-coffer watch vault --report yesterday"""
+coffer watch vault --report yesterday
+
+\b
+watch.toml has a table for each folder, for example:
+format = "coffer.watch/v1"
+[calls]
+feed = "calls.toml"
+path = "/srv/records/calls"
+glob = "*.csv"
+settle_seconds = 30              # or: marker = ".done"
+after = "move"                   # or keep, or delete
+to = "/srv/records/done"
+[pbx]
+feed = "pbx.toml"
+path = "/var/log/asterisk/cdr-csv"
+glob = "Master.csv*"
+grows = true                     # lines are read as they are written"""
 )
 @click.argument("vault")
-@click.option("--settings", metavar="FILE", help="What to watch; else watch.toml of the vault (docs/formats/watch.md).")
+@click.option("--settings", metavar="FILE", help="What to watch; else watch.toml of the vault.")
 @click.option("--once", is_flag=True, help="Take what is due and end, for cron.")
 @click.option(
     "--report",

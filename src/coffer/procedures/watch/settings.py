@@ -77,7 +77,7 @@ def parse_settings(raw: bytes, place: str) -> tuple[WatchedFolder, ...]:
     Raises:
         MalformedInput: it is not written as ``docs/formats/watch.md`` says.
     """
-    table = parse_toml(raw, place, hint="docs/formats/watch.md shows one")
+    table = parse_toml(raw, place, hint="coffer watch --help shows one")
     table.literal("format", FORMAT)
     names = [name for name in table.values if name != "format"]
     if not 1 <= len(names) <= MAX_FOLDERS:
