@@ -54,6 +54,7 @@ LOADED = {
     "sync": {"coffer.custodian"},
     "transparency": {"numpy", "polars", "pyarrow"},
     "unlock": {"coffer.agent", "coffer.custodian"},
+    "watch": {"numpy", "polars", "pyarrow", "coffer.records.readers"},
 }
 """What commands read before they begin. The others read none of it. A new name here costs each start of its command."""
 
@@ -71,7 +72,7 @@ COMMANDS = [(words, group, listed) for words, group in GROUPS for listed in grou
 
 def test_groups_and_commands_are_as_many_as_there_are():
     assert len(GROUPS) == 6
-    assert len(COMMANDS) == 67
+    assert len(COMMANDS) == 68
     assert {listed.who for words, _, listed in COMMANDS if not words} == set(Who)
 
 

@@ -4,7 +4,7 @@ import hmac
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +41,7 @@ from coffer.vault.policy import POLICY, Policy
 if TYPE_CHECKING:
     from coffer.custodian.folder import CustodianFolder
     from coffer.vault.runs import Runs
+    from coffer.vault.watched import Watched
 
 CONFIG: Final = "vault.toml"
 FOUNDING: Final = "founding.toml"
@@ -348,6 +349,14 @@ class Vault:
             key=lambda: RunKey(self._secret("file"), self.pins.origin),
             entropy=self.outside.entropy,
         )
+
+    @cached_property
+    def watched(self) -> "Watched":
+        """What ``coffer watch`` keeps of the folders it watches."""
+        from coffer.vault.watched import Watched, WatchKey  # noqa: PLC0415 - only a watch and its report read it
+
+        key = cache(lambda: WatchKey(self._secret("file"), self.pins.origin))
+        return Watched(self.path, self.disk, key=key, entropy=self.outside.entropy)
 
     def custodian_folder(self, name: str) -> "CustodianFolder":
         """Where a local custodian's files are, or will be."""

@@ -4,13 +4,15 @@ The steps are numbered in ``docs/procedures/ingest.md``.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 
+from coffer.errors import MalformedInput
 from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.roster import Roster
@@ -33,7 +35,7 @@ from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_or
 from coffer.procedures.ingest.remember import File, Known, Memory
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import OneSealer, Sealers, many_sealers
-from coffer.procedures.ingest.sources import STDIN
+from coffer.procedures.ingest.sources import STDIN, Source
 from coffer.procedures.ingest.threads import sealer_threads
 from coffer.procedures.receipts.decide import Missing, verify_receipted
 from coffer.records.feed import Feed
@@ -180,13 +182,17 @@ def run_ingest(
     on_rejects: Callable[[str, Rejects], None],
     workers: int = 1,
     as_new: bool = False,
+    until: Mapping[str, int] = MappingProxyType({}),
+    on_logging: Callable[[BatchId, Sequence[FileCount]], None] = lambda _batch, _files: None,
 ) -> IngestSummary:
     """Read files by a feed, seal their records and log the batch.
 
     Afterwards the whole batch exists, or nothing of it.
 
     ``workers``: with more than one, and enough to do, sealing runs in that many processes. ``as_new``: files are read
-    whole, whatever is remembered.
+    whole, whatever is remembered. ``until``: by name, where reading ends in files to which their writers add lines;
+    a line ends there. ``on_logging`` is called once, before the batch is logged, when its counts are final: what it
+    keeps must count only if the log has the batch. It is not called if every file is known.
 
     Raises:
         MalformedInput: a file is missing, empty, not text, or not written as the feed says, or more of it is rejected
@@ -194,7 +200,8 @@ def run_ingest(
         Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that
             adds noise is missing, the disk fails or is full, or another command is writing.
     """
-    opened = in_reading_order([open_file(name, feed) for name in names], feed, vault.outside.clock() + FUTURE)
+    each = [_open(name, feed, until.get(name)) for name in names]
+    opened = in_reading_order(each, feed, vault.outside.clock() + FUTURE)
     with vault.writing():
         pass  # taking the lock clears what a crash left
     with vault.sealing():
@@ -237,6 +244,7 @@ def run_ingest(
             memory_raw = batch.memorize(now)
             may_overlap = overlaps(batch.lines, feed.name, batch.state) if any(not file.known for file in files) else ()
             noting.tell(LOGGING, files, batch=batch.id)
+            on_logging(batch.id, files)
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
                 vault.disk.publish(batch.staged)
                 vault.disk.write(vault.ingested, memory_raw, private=True)
@@ -257,6 +265,17 @@ def run_ingest(
         overtaken=batch.overtaken,
         overlaps=may_overlap,
     )
+
+
+def _open(name: str, feed: Feed, until: int | None) -> OpenFile:
+    """A file with its format. What is read up to a place must be lines of plain text."""
+    one = open_file(name, feed, Source.open(name, until))
+    if until is not None and (not one.is_text or one.source.encoding):
+        raise MalformedInput(
+            f"{one.source.name}: read as {one.detected.format.name}, expected plain lines",
+            hint="such a file can be read only once its writer is done with it",
+        )
+    return one
 
 
 def _is_packed(name: str) -> bool:

@@ -4,6 +4,7 @@ A file is plain, gzip or zstd, which its content shows, or it is standard input.
 """
 
 import datetime as dt
+import hashlib
 import io
 import sys
 from collections.abc import Iterator, Sequence
@@ -97,14 +98,17 @@ def _changed(name: str) -> Unavailable:
 class Source:
     """One file. ``scan`` reads all of it once, then ``chunks`` gives its lines.
 
-    Standard input is held in memory between the two.
+    Standard input is held in memory between the two. ``until``: the file ends there for us, because its writer adds to
+    it meanwhile; a line ends there.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, until: int | None = None) -> None:
         self.name = "standard input" if name == STDIN else Path(name).name
         self._path = None if name == STDIN else Path(name)
         self._stdin: bytes | None = None
+        self._until = until
         self._seen = (0, 0)
+        self._hash = b""
         self.inode = (0, 0)
         self.encoding = ""
         """``utf-16`` and its likes: the content is what is written so, in UTF-8. Empty: the bytes as they are."""
@@ -113,13 +117,13 @@ class Source:
         self._places: list[Chunk] = []
 
     @classmethod
-    def open(cls, name: str) -> Self:
+    def open(cls, name: str, until: int | None = None) -> Self:
         """The source for a file that can be read.
 
         Raises:
             MalformedInput: the file is missing, a folder, not a plain file, or empty.
         """
-        source = cls(name)
+        source = cls(name, until)
         if source._path is not None:
             if source._path.is_dir():
                 raise MalformedInput(
@@ -151,7 +155,9 @@ class Source:
 
     def size_bytes(self) -> int:
         """Bytes as stored (packed), for progress."""
-        return self._path.stat().st_size if self._path is not None else len(self._stdin or b"")
+        if self._path is None:
+            return len(self._stdin or b"")
+        return self._path.stat().st_size if self._until is None else self._until
 
     def scan(self, *, is_text: bool = True, marks: Sequence[int] = ()) -> Content:
         """Read the whole file once; returns the hash, size, lines and marks of its unpacked content.
@@ -183,8 +189,11 @@ class Source:
         if is_plain and start < end:
             self._places.append(self._place(start, end - start, first_line))
         is_torn = last != b"\n"
+        if self._until is not None and is_plain and (end != self._until or is_torn):
+            raise _changed(self.name)  # it was truncated and written anew since somebody saw a line end there
+        self._hash = state.digest()
         return Content(
-            hash=state.digest(), size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
+            hash=self._hash, size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
         )
 
     def _verify_text(self, data: bytes, *, line: int, waiting: int) -> int:
@@ -211,11 +220,24 @@ class Source:
     def verify_unchanged(self) -> None:
         """Prove that the file's size and time of change are the same as when it was scanned.
 
+        Of a file that is read up to a place, what is before the place must be the same.
+
         Raises:
             Unavailable: they are not.
         """
-        if self._seen != self._identity():
+        inode = self.inode
+        if self._seen == self._identity():
+            return
+        if self._until is None or inode != self.inode or self._hash != self._digest():
             raise _changed(self.name)
+
+    def _digest(self) -> bytes:
+        """SHA-256 of the content as it is now."""
+        state = hashlib.sha256()
+        with self._reader() as reader:
+            while data := self._read(reader, CACHED_BYTES):
+                state.update(data)
+        return state.digest()
 
     def _identity(self) -> tuple[int, int]:
         if self._path is None:
@@ -320,6 +342,9 @@ class Source:
             return open_gzip(self._path, self.name, packed_bytes=packed_bytes)
         if magic == ZSTD:
             return open_zstd(file, self.name, packed_bytes=packed_bytes)
+        if self._until is not None:
+            file.close()
+            return io.BufferedReader(_UpTo(self._path, self._until))
         return file
 
     def _read(self, reader: BinaryIO, size: int) -> bytes:
@@ -329,6 +354,18 @@ class Source:
             raise MalformedInput(f"{self.name}: its compression is damaged or cut off") from None
         except OSError as error:
             raise Unavailable(f"{self.name}: {error.strerror}") from error
+
+
+class _UpTo(io.FileIO):
+    """A plain file that ends at a place, whatever its writer adds meanwhile."""
+
+    def __init__(self, path: Path, until: int) -> None:
+        super().__init__(path, "rb")
+        self._until = until
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """As ``io.FileIO``, up to the place."""
+        return super().readinto(memoryview(buffer)[: max(0, self._until - self.tell())]) or 0
 
 
 def _chunk(data: bytes, line: int, skip_lines: int) -> Iterator[Chunk]:

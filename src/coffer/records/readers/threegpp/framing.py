@@ -45,12 +45,15 @@ class Container(Enum):
 class FileHeader:
     """What a TS 32.297 file says of itself.
 
-    ``lost``: the least number of records that the source could not write.
+    ``number``: of the file among those of its node, and ``node``: the address that the node writes. ``lost``: the least
+    number of records that the source could not write.
     """
 
     size: int
     header_size: int
     records: int
+    number: int
+    node: bytes
     lost: int
 
 
@@ -70,7 +73,14 @@ def parse_file_header(data: bytes) -> FileHeader | None:
         return None
     mark = data[47]
     lost = mark if mark < 128 else (1 if mark == 128 else (127 if mark == 255 else mark - 128))
-    return FileHeader(size=size, header_size=header_size, records=int.from_bytes(data[18:22], "big"), lost=lost)
+    return FileHeader(
+        size=size,
+        header_size=header_size,
+        records=int.from_bytes(data[18:22], "big"),
+        number=int.from_bytes(data[22:26], "big"),
+        node=data[27:47],
+        lost=lost,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -1,0 +1,395 @@
+"""Watch, the shell: looks at the folders, has batches ingested, moves what is in the log, and tells.
+
+The order that makes it safe, for each batch: the journal says what the batch will add and names it (``on_logging``), the
+log gets the entry, the journal's part counts because the log has the batch, and only then are files moved or deleted.
+Killed between any two of these, the next start asks the log and goes on from there.
+"""
+
+import datetime as dt
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
+from coffer.ledger.entries import BatchId
+from coffer.procedures.ingest.decide import FileCount
+from coffer.procedures.ingest.read import open_file
+from coffer.procedures.ingest.run import IngestSummary, run_ingest
+from coffer.procedures.ingest.sources import Source
+from coffer.procedures.watch.decide import (
+    Piece,
+    Plan,
+    Seen,
+    decide_changes,
+    decide_plan,
+    decide_predecessor,
+    free_bytes_needed,
+    retry_after_s,
+)
+from coffer.procedures.watch.figures import Event, Figures, format_figures
+from coffer.procedures.watch.look import Watching, look, status_of, verify_folders
+from coffer.procedures.watch.numbers import number_of
+from coffer.procedures.watch.reconcile import (
+    add,
+    aged,
+    date_of,
+    decide_sealed_by,
+    forget,
+    forgive,
+    refuse,
+    settle,
+    sums_of,
+)
+from coffer.procedures.watch.saying import events_of_batch, of_batch, without_names
+from coffer.vault.folder import Vault
+from coffer.vault.watched import WATCH_LOCK, Delivery, Folder, Journal, Sums, Taken
+from coffer.visible import counted
+
+LOOK_S: Final = 5.0
+"""Between two looks. Files that settle for half a minute need no more, and a look lists each folder once."""
+REST_TIMES: Final = 10
+"""So many times as long as a look took, it waits at least: looking at a hundred thousand kept files takes 1.7 s."""
+_BUSY: Final = ("another watch runs on this vault", "one coffer watch serves all folders: add a table to its settings")
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When a folder's last batch was, how often it failed in a row, and when it is tried again."""
+
+    last_batch: float | None = None
+    failures: int = 0
+    not_before: float = -math.inf
+
+
+class Watcher:
+    """Watches the folders of one vault. One thread calls ``run``; ``figures`` may be read from any."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        folders: Sequence[Watching],
+        *,
+        tell: Callable[[Event], None],
+        workers: int = 1,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._vault = vault
+        self._folders = tuple(folders)
+        self._tell = tell
+        self._workers = workers
+        self._timer = timer
+        self._paces = {one.name: _Pace() for one in folders}
+        self._figures = {one.name: Figures() for one in folders}
+        self._journal = Journal()
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Begin no other batch. The one that is under way is finished."""
+        self._is_stopping = True
+
+    @property
+    def refused(self) -> int:
+        """How many files were refused since the start."""
+        return sum(one.refused for one in self._figures.values())
+
+    def figures(self) -> str:
+        """The figures as Prometheus text."""
+        try:
+            free_bytes = self._vault.disk.room(self._vault.path)[1]
+        except Unavailable:
+            free_bytes = 0
+        return format_figures(self._figures, free_bytes=free_bytes, now=self._vault.outside.clock())
+
+    def run(self, *, is_once: bool, wait: Callable[[float], object], every_s: float = LOOK_S) -> None:
+        """Work until ``stop``, or with ``is_once`` until nothing is due.
+
+        ``wait`` waits for so many seconds, or less if it is to stop.
+
+        Raises:
+            NotProven: the log or the journal does not hold. Nothing else ends it, unless ``is_once``.
+            Unavailable, Refused: with ``is_once``, the first that a folder failed with.
+        """
+        with ExitStack() as held:
+            held.enter_context(self._vault.disk.locked(self._vault.path / WATCH_LOCK, what="watch", busy=_BUSY))
+            self._journal = self._vault.watched.read()
+            if not is_once:
+                self._journal = forgive(self._journal)
+            failed: dict[str, CofferError] = {}
+            while not self._is_stopping:
+                self._age()
+                began, is_more = self._timer(), False
+                for one in self._folders:
+                    if not self._is_stopping and one.name not in failed:
+                        did, error = self._turn(one, is_last=is_once)
+                        is_more |= did
+                        if error is not None and is_once:
+                            failed[one.name] = error
+                if is_more:
+                    continue
+                if is_once:
+                    break
+                wait(max(every_s, REST_TIMES * (self._timer() - began)))
+        if failed:
+            raise next(iter(failed.values()))
+
+    def _turn(self, one: Watching, *, is_last: bool) -> tuple[bool, CofferError | None]:
+        """One look at a folder and at most one batch; whether anything was done, and what it failed with."""
+        pace, figures = self._paces[one.name], self._figures[one.name]
+        if self._timer() < pace.not_before:
+            return False, None
+        try:
+            did = self._work(one, pace, is_last=is_last)
+        except (MalformedInput, Unavailable, Refused) as error:
+            pace.failures += 1
+            wait_s = retry_after_s(pace.failures)
+            pace.not_before = self._timer() + wait_s
+            figures.failures += 1
+            figures.is_in_trouble = True
+            message = error.message.removeprefix(f"[{one.name}]: ")
+            message += "" if is_last else f": tried again in {wait_s} s"
+            self._tell(Event(kind="trouble", folder=one.name, message=message, is_trouble=True))
+            return False, error
+        if figures.is_in_trouble:
+            self._tell(Event(kind="well", folder=one.name, message="all is well again"))
+        pace.failures, figures.is_in_trouble = 0, False
+        return did, None
+
+    def _work(self, one: Watching, pace: _Pace, *, is_last: bool) -> bool:
+        verify_folders(one)
+        self._settle()
+        watched = self._vault.watched
+        seen = look(one, watched.key)
+        state = self._vault.replay()
+        is_counting = lambda batch: batch in state.batches and batch not in state.withdrawn  # noqa: E731 - a question
+        self._journal = forget(self._journal, one.name, (file.key for file in seen), is_counting)
+        kept = self._journal.folders.get(one.name, Folder())
+        since = None if pace.last_batch is None else self._timer() - pace.last_batch
+        is_busy = one.settings.grows and since is not None  # what grows without end is read once by a run that ends
+        plan = decide_plan(
+            one.settings,
+            seen,
+            kept.taken,
+            one.refused(kept),
+            now=self._vault.outside.clock(),
+            since_batch_s=since,
+            is_last=is_last and not is_busy,
+        )
+        self._note_waiting(one, plan)
+        self._finish(one, plan.finish, kept.taken)
+        if plan.empty:
+            self._take_unread(one, plan.empty, Sums(empty=len(plan.empty)))
+        if plan.batch:
+            self._verify_room(one, plan.batch)
+            self._ingest(one, plan.batch, seen)
+            pace.last_batch = self._timer()
+        return bool(plan.batch or plan.empty)
+
+    def _age(self) -> None:
+        """Exact sums are kept for a day, also where nothing comes any more."""
+        journal = aged(self._journal, self._vault.outside.clock().date())
+        if journal is not self._journal:
+            self._journal = journal
+            with suppress(Unavailable):  # a full disk: tried at the next look
+                self._vault.watched.write(journal)
+
+    def _settle(self) -> None:
+        """What is pending counts from now on if the log has its batch, and never if it has not."""
+        if self._journal.pending is not None:
+            is_logged = BatchId(self._journal.pending_batch) in self._vault.replay().batches
+            self._journal = settle(self._journal, is_logged=is_logged)
+
+    def _note_waiting(self, one: Watching, plan: Plan) -> None:
+        figures = self._figures[one.name]
+        figures.waiting = plan.reasons()
+        figures.oldest_ns = min((file.now.changed_ns for file, _ in plan.waiting), default=None)
+
+    def _verify_room(self, one: Watching, batch: Sequence[Piece]) -> None:
+        """Refuse a batch that would fill the disk.
+
+        Raises:
+            Unavailable: there is less room than the batch may need.
+        """
+        free, needed = self._vault.disk.room(self._vault.path)[1], free_bytes_needed(batch)
+        if free < needed:
+            raise Unavailable(
+                f"[{one.name}]: the vault's disk has {free:,} free bytes, {needed:,} needed for the next batch"
+            )
+
+    def _ingest(self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen]) -> None:
+        """Ingest a batch. If a file makes it fail, halves are tried, until that file is alone and is refused."""
+        try:
+            self._ingest_whole(one, batch, seen)
+        except MalformedInput as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                for half in (batch[:middle], batch[middle:]):
+                    if not self._is_stopping:
+                        self._ingest(one, half, seen)
+                return
+            (piece,) = batch
+            if status_of(one.path / piece.seen.name) is None:
+                return  # it was moved away since the look
+            if Source.is_empty(str(one.path / piece.seen.name)):  # packed, with nothing in it
+                self._take_unread(one, [piece.seen], Sums(empty=1))
+                return
+            self._journal = refuse(self._journal, one.name, one.feed_hash, piece.seen.key, piece.seen.now)
+            self._vault.watched.write(self._journal)
+            self._figures[one.name].refused += 1
+            message = f"a file was refused: {without_names(error.message, [piece.seen.name])}: --report names it"
+            self._tell(Event(kind="refused", folder=one.name, message=message, is_trouble=True))
+
+    def _ingest_whole(self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen]) -> None:
+        taken = self._journal.folders.get(one.name, Folder()).taken
+        changes = decide_changes(batch, seen, taken)
+        changed = Sums(rotated=changes.rotated, truncated=changes.truncated, lost_sight=changes.lost_sight)
+
+        def on_logging(batch_id: BatchId, files: Sequence[FileCount]) -> None:
+            self._journal = self._with_pending(one, batch, files, changed, batch_id)
+            self._vault.watched.write(self._journal)
+
+        try:
+            pieces = [*self._predecessors(one, batch, seen, taken), *batch]
+            paths = {piece.seen.name: str(one.path / piece.seen.name) for piece in pieces}
+            summary = run_ingest(
+                self._vault,
+                one.feed,
+                list(paths.values()),
+                on_progress=lambda **_: None,
+                on_rejects=lambda _name, _rejects: None,
+                workers=self._workers,
+                until={paths[piece.seen.name]: piece.until for piece in pieces if piece.until is not None},
+                on_logging=on_logging,
+            )
+        except Unavailable as error:
+            names = [file.name for file in seen]
+            raise Unavailable(without_names(error.message, names), hint=error.hint) from error
+        own = of_batch(summary.files, batch)
+        if summary.batch is None:
+            self._take_unread(one, [piece.seen for piece in batch], sums_of(own, has_batch=False) + changed)
+        else:
+            self._settle()
+        self._count(one, batch, own, changed, summary)
+
+    def _with_pending(
+        self, one: Watching, batch: Sequence[Piece], files: Sequence[FileCount], changed: Sums, batch_id: BatchId
+    ) -> Journal:
+        """The journal with what the batch adds, which counts only once it is in the log."""
+        own = of_batch(files, batch)
+        new, key = {file.name: file.format for file in own if not file.known}, self._vault.watched.key
+        numbers = [
+            number_of(one.path, piece.seen, new[piece.seen.name], key) for piece in batch if piece.seen.name in new
+        ]
+        before = self._journal.folders.get(one.name, Folder()).taken
+        delivery = Delivery(
+            folder=one.name,
+            day=self._vault.outside.clock().date(),
+            taken=decide_sealed_by({file.name: file for file in own}, batch, before, batch_id),
+            sums=sums_of(own, has_batch=True) + changed,
+            numbers=[number for number in numbers if number is not None],
+            dates=_dates([piece.seen for piece in batch]),
+        )
+        return replace(self._journal, pending=delivery, pending_batch=batch_id)
+
+    def _predecessors(
+        self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen], taken: Mapping[bytes, Taken]
+    ) -> list[Piece]:
+        """Known files that must be read first, since events of their formats go on from one file to the next."""
+        if not one.settings.grows:
+            return []
+        before = [
+            decide_predecessor(piece, seen, taken)
+            for piece in batch
+            if open_file(str(one.path / piece.seen.name), one.feed).bound is None
+        ]
+        return list({piece.seen.key: piece for piece in before if piece is not None}.values())
+
+    def _take_unread(self, one: Watching, files: Sequence[Seen], sums: Sums) -> None:
+        """Files of which nothing is logged, because they are empty or known."""
+        delivery = Delivery(
+            folder=one.name,
+            day=self._vault.outside.clock().date(),
+            taken={file.key: file.now for file in files},
+            sums=sums,
+            dates=_dates(files),
+        )
+        self._journal = add(self._journal, delivery)
+        self._vault.watched.write(self._journal)
+
+    def _finish(self, one: Watching, files: Sequence[Seen], taken: Mapping[bytes, Taken]) -> None:
+        """Move or delete files whose records are in the log, if they are still what was read.
+
+        A file that another table wants too stays until that has taken it.
+        """
+        disk, settings = self._vault.disk, one.settings
+        unchanged = [
+            file
+            for file in files
+            if _is_as_taken(one.path / file.name, taken[file.key]) and not self._is_wanted_by_others(one, file)
+        ]
+        if not unchanged:
+            return  # what changed since the look is seen by the next
+        paths = [one.path / file.name for file in unchanged]
+        try:
+            if settings.marker:
+                for path in paths:
+                    disk.remove(path.with_name(path.name + settings.marker))
+            if one.to is None:
+                for path in paths:
+                    disk.remove(path)
+            else:
+                disk.publish(list(zip(paths, _free_names(one.to, disk.names(one.to), paths), strict=True)))
+            disk.sync_folder(one.path)
+        except Unavailable as error:
+            names = [file.name for file in unchanged]
+            raise Unavailable(without_names(error.message, names), hint=error.hint) from error
+        self._figures[one.name].finished += len(paths)
+        what = "deleted" if one.to is None else "moved"
+        message = f"{counted(len(paths), 'file')} {what}"
+        self._tell(Event(kind=what, folder=one.name, message=message, values={"files": len(paths)}))
+
+    def _is_wanted_by_others(self, one: Watching, file: Seen) -> bool:
+        """Whether another table of the same folder has still to take a file."""
+        for other in self._folders:
+            if other is not one and other.path.resolve() == one.path.resolve() and other.settings.is_wanted(file.name):
+                taken = self._journal.folders.get(other.name, Folder()).taken.get(file.key)
+                if taken is None or not taken.is_same(file.now):
+                    return True
+        return False
+
+    def _count(
+        self, one: Watching, batch: Sequence[Piece], files: Sequence[FileCount], changed: Sums, summary: IngestSummary
+    ) -> None:
+        """Count and tell what a batch gave."""
+        figures, sums = self._figures[one.name], sums_of(files, has_batch=summary.batch is not None)
+        figures.sums += sums + changed
+        figures.size_bytes += sum(piece.size_bytes for piece in batch)
+        figures.last_batch = self._vault.outside.clock()
+        for event in events_of_batch(one.name, len(batch), files, sums, changed, summary):
+            self._tell(event)
+
+
+def _dates(files: Sequence[Seen]) -> list[dt.date]:
+    return sorted({date_of(file.name, file.now.changed_ns) for file in files})
+
+
+def _is_as_taken(path: Path, taken: Taken) -> bool:
+    """Whether a file is still what was read."""
+    now = status_of(path)
+    return now is not None and now.is_same(taken)
+
+
+def _free_names(folder: Path, taken: Iterable[str], paths: Sequence[Path]) -> list[Path]:
+    """Paths in a folder that nothing has: the names, else with .2 behind them, and so on."""
+    there, free = set(taken), []
+    for path in paths:
+        name, number = path.name, 1
+        while name in there:
+            number += 1
+            name = f"{path.name}.{number}"
+        there.add(name)
+        free.append(folder / name)
+    return free
