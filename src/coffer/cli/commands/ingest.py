@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,7 @@ from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.ingest.run import IngestSummary, Progress, run_ingest
+from coffer.procedures.ingest.sealers import MakeSealers
 from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
@@ -45,6 +47,19 @@ from coffer.visible import counted, visible_cell
     show_default=True,
     help="Processes that seal at once, for large inputs.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["here", "spark"]),
+    default="here",
+    show_default=True,
+    help="Who reads and seals: this machine, or the tasks of a Spark cluster that sees the same folders.",
+)
+@click.option(
+    "--master",
+    default="",
+    metavar="URL",
+    help="With --engine spark: local[N], spark://HOST:PORT or sc://HOST:PORT; else what spark-submit says.",
+)
 @click.option("--new", "as_new", is_flag=True, help="Take every file as new, whatever is remembered of it.")
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
 def ingest(
@@ -53,6 +68,8 @@ def ingest(
     feed: str,
     rejects_file: str | None,
     workers: int,
+    engine: str,
+    master: str,
     *,
     as_new: bool,
     as_json: bool,
@@ -81,6 +98,7 @@ def ingest(
                 on_rejects=rejects.add,
                 workers=workers,
                 as_new=as_new,
+                engine=_spark(master) if engine == "spark" else None,
             )
     except BaseException:
         rejects.remove()
@@ -98,6 +116,14 @@ def ingest(
         _print(summary)
     for file in summary.files:
         file.verify_understood()
+
+
+def _spark(master: str) -> MakeSealers:
+    """The sealers of a Spark cluster."""
+    from coffer.procedures.ingest.spread.sealers import SpreadSealers  # noqa: PLC0415 - for this engine alone
+    from coffer.procedures.ingest.spread.spark import SparkCluster  # noqa: PLC0415 - likewise
+
+    return partial(SpreadSealers, cluster=SparkCluster(master))
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:
