@@ -60,6 +60,13 @@ from coffer.visible import counted, visible_cell
     metavar="URL",
     help="With --engine spark: local[N], spark://HOST:PORT or sc://HOST:PORT; else what spark-submit says.",
 )
+@click.option(
+    "--split-mib",
+    type=click.IntRange(1, 4096),
+    default=256,
+    show_default=True,
+    help="With --engine spark: how much of the files one task reads, in MiB.",
+)
 @click.option("--new", "as_new", is_flag=True, help="Take every file as new, whatever is remembered of it.")
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
 def ingest(
@@ -70,6 +77,7 @@ def ingest(
     workers: int,
     engine: str,
     master: str,
+    split_mib: int,
     *,
     as_new: bool,
     as_json: bool,
@@ -98,7 +106,7 @@ def ingest(
                 on_rejects=rejects.add,
                 workers=workers,
                 as_new=as_new,
-                engine=_spark(master) if engine == "spark" else None,
+                engine=_spark(master, split_mib) if engine == "spark" else None,
             )
     except BaseException:
         rejects.remove()
@@ -118,12 +126,12 @@ def ingest(
         file.verify_understood()
 
 
-def _spark(master: str) -> MakeSealers:
+def _spark(master: str, split_mib: int) -> MakeSealers:
     """The sealers of a Spark cluster."""
     from coffer.procedures.ingest.spread.sealers import SpreadSealers  # noqa: PLC0415 - for this engine alone
     from coffer.procedures.ingest.spread.spark import SparkCluster  # noqa: PLC0415 - likewise
 
-    return partial(SpreadSealers, cluster=SparkCluster(master))
+    return partial(SpreadSealers, cluster=SparkCluster(master), split_bytes=split_mib * 2**20)
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:

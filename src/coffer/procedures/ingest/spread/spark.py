@@ -50,6 +50,7 @@ class SparkCluster:
         with extra("spark"):
             from pyspark.sql import SparkSession  # noqa: PLC0415 - half a second, and an extra
         builder = SparkSession.builder.appName("coffer ingest")
+        builder = builder.config("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
         if self._master.startswith("sc://"):
             builder = builder.remote(self._master)
         elif self._master:
