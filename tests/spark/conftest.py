@@ -42,11 +42,11 @@ class Cluster:
         return {name: os.environ[name] for name in kept if name in os.environ} | own | {"PYSPARK_PYTHON": str(PYTHON)}
 
     def start(self, name, *arguments):
-        log = (self.folder / f"{name}.log").open("wb")
         command = [str(self.home / "bin" / "spark-class"), *arguments]
-        self.processes[name] = subprocess.Popen(
-            command, stdout=log, stderr=log, env=self.environment(), start_new_session=True
-        )
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                command, stdout=log, stderr=log, env=self.environment(), start_new_session=True
+            )
 
     def wait_for(self, what, is_so):
         until = time.monotonic() + _STARTED_S
