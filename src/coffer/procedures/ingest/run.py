@@ -219,7 +219,10 @@ def run_ingest(
             on_count = _Counter(files, on_progress, on_rejects, noting)
             is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
-            with _sealers(batch, now, opened, workers if is_large else 1, on_count, engine) as sealers, printer.stopping():
+            with (
+                _sealers(batch, now, opened, workers if is_large else 1, on_count, engine) as sealers,
+                printer.stopping(),
+            ):
                 _read(opened, files, batch, sealers)
                 if all(file.is_known for file in files):
                     noting.tell(KNOWN, files)

@@ -109,13 +109,6 @@ def parse_outcome(raw: bytes) -> Outcome:
         raise MalformedInput("engine: what a task gave back is not what a task of this version gives") from None
 
 
-def outcome_of_counts(counts: ExactCounts | None) -> dict[str, bytes]:
-    """The fields of an outcome that hold the exact counts."""
-    if counts is None:
-        return {}
-    return {"hours": _stream(counts.hours), "countries": _stream(counts.countries)}
-
-
 def file_outcome(file: int, counts: list[ChunkCount]) -> FileOutcome:
     """The sum of what became of a file's chunks."""
     merged, skipped, assumed = Counter[str](), Counter[str](), Counter[str]()
@@ -177,7 +170,8 @@ def _rejects(lost: Lost) -> Rejects:
     )
 
 
-def _stream(frame: pl.DataFrame) -> bytes:
+def format_frame(frame: pl.DataFrame) -> bytes:
+    """A table of exact counts as an Arrow stream."""
     target = io.BytesIO()
     frame.write_ipc_stream(target)
     return target.getvalue()

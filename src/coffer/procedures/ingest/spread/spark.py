@@ -35,20 +35,21 @@ class SparkCluster:
 
     def run(self, work: Work) -> Iterable[tuple[int, bytes]]:
         """See ``Cluster``."""
-        session = self._session()
+        with extra("spark"):
+            from py4j.protocol import Py4JError  # noqa: PLC0415 - with pyspark
+            from pyspark.errors import PySparkException  # noqa: PLC0415 - half a second, and an extra
         count = len(work.splits)
         try:
-            # A range of as many partitions as rows is one split a task.
-            frame = session.range(0, count, 1, count).mapInArrow(_tasks(work), _COLUMNS)
-            return [(row["split"], bytes(row["outcome"])) for row in frame.collect()]
-        except Exception as error:
+            with self._session() as session:
+                # A range of as many partitions as rows is one split a task.
+                frame = session.range(0, count, 1, count).mapInArrow(_tasks(work), _COLUMNS)
+                return [(row["split"], bytes(row["outcome"])) for row in frame.collect()]
+        except (PySparkException, Py4JError) as error:
             raise _failed(error) from None
-        finally:
-            session.stop()
 
     def _session(self) -> "SparkSession":
-        with extra("spark"):
-            from pyspark.sql import SparkSession  # noqa: PLC0415 - half a second, and an extra
+        from pyspark.sql import SparkSession  # noqa: PLC0415 - as above
+
         builder = SparkSession.builder.appName("coffer ingest")
         builder = builder.config("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
         if self._master.startswith("sc://"):
@@ -57,10 +58,7 @@ class SparkCluster:
             builder = builder.master(self._master)
         if self._master.startswith("local"):  # tasks run on this machine, which has one Python that knows coffer
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        try:
-            return builder.getOrCreate()
-        except Exception as error:
-            raise _failed(error) from None
+        return builder.getOrCreate()
 
 
 def _tasks(work: Work) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

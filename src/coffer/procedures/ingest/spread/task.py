@@ -13,9 +13,9 @@ from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput
 from coffer.guarded import guard
 from coffer.notes.keys import seal
-from coffer.procedures.ingest.read import InOrder, Ordered, nothing, open_file
+from coffer.procedures.ingest.read import InOrder, nothing, open_file
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer
-from coffer.procedures.ingest.spread.outcome import Outcome, file_outcome, format_outcome, outcome_of_counts
+from coffer.procedures.ingest.spread.outcome import Outcome, file_outcome, format_frame, format_outcome
 from coffer.procedures.ingest.spread.work import MAX_SPLITS, Split, Work
 from coffer.wire import tag
 
@@ -25,7 +25,7 @@ def outcome_info(number: int) -> bytes:
     return tag("split") + number.to_bytes(4, "big")
 
 
-class TaskFailed(Exception):
+class TaskFailed(Exception):  # noqa: N818 - named for what happened, as the families of errors
     """A task that may succeed when it is tried again. It says which family of errors stopped it, and no more."""
 
 
@@ -59,13 +59,14 @@ class _Task:
                 self.counts[found.file].append(self.sealer.take_parsed(found.parsed, size_bytes=0))
 
     def _outcome(self, share: SealedShare) -> Outcome:
-        folder = self.work.config.folder
+        folder, counts = self.work.config.folder, share.counts
         return Outcome(
-            files=tuple(file_outcome(file, counts) for file, counts in sorted(self.counts.items())),
+            files=tuple(file_outcome(file, parts) for file, parts in sorted(self.counts.items())),
             staged=tuple(str(Path(staged).relative_to(folder)) for staged, _ in share.staged),
             rows=share.rows,
             overtaken=self.overtaken,
-            **outcome_of_counts(share.counts),
+            hours=b"" if counts is None else format_frame(counts.hours),
+            countries=b"" if counts is None else format_frame(counts.countries),
         )
 
 
@@ -85,8 +86,8 @@ def seal_split(work: Work, number: int) -> bytes:
         if isinstance(error.__cause__, OSError):  # of a disk or a network, which may be well again
             raise TaskFailed(error.message) from None
         outcome = Outcome(fault=error.message, hint=error.hint or "", is_input=isinstance(error, MalformedInput))
-    except Exception as error:
-        raise TaskFailed(f"unexpected {type(error).__name__}") from None  # its words may hold a line of a file
+    except Exception as error:  # noqa: BLE001 - the cluster logs what a task raises, and its words may hold a line
+        raise TaskFailed(f"unexpected {type(error).__name__}") from None
     return seal(format_outcome(outcome), work.public, info=outcome_info(number))
 
 
