@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup demo test quick explore lint peers bench growth lock vectors man clean
+.PHONY: setup demo test quick explore lint peers spark bench growth lock vectors man clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,17 @@ $(PEERS)/.made-from-lock: requirements-bench.lock
 
 peers: $(PEERS)/.made-from-lock
 
+# Spark has an environment of its own upon the project's: pyspark brings pandas, and 400 MB of Java.
+SPARK := build/spark
+$(SPARK)/.made-from-lock: requirements-spark.lock $(STAMP)
+	$(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/pip install --quiet --require-hashes --no-deps --requirement requirements-spark.lock
+	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+		> $$($(SPARK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/upon.pth
+	touch $@
+
+spark: $(SPARK)/.made-from-lock
+
 bench: export PATH := $(PATH):$(CURDIR)/$(PEERS)/bin
 bench: setup $(PEERS)/.made-from-lock
 	$(BIN)/python bench/run.py --records $(RECORDS) --peers-python $(PEERS)/bin/python
@@ -70,6 +81,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no
 lock:
 	$(BIN)/pip install --quiet pip-tools
 	$(COMPILE) --output-file requirements-bench.lock bench/peers.in
+	$(COMPILE) --output-file requirements-spark.lock bench/spark.in
 	$(COMPILE) $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 build test lint) --output-file requirements.lock pyproject.toml
 
 clean:

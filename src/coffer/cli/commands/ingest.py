@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,7 @@ from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import FileCount, year_remarks
 from coffer.procedures.ingest.run import IngestSummary, Progress, run_ingest
+from coffer.procedures.ingest.sealers import MakeSealers
 from coffer.procedures.ingest.sources import Source
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
@@ -46,6 +48,26 @@ from coffer.visible import counted, visible_cell
     show_default=True,
     help="Processes that seal at once, for large inputs.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["here", "spark"]),
+    default="here",
+    show_default=True,
+    help="Who reads and seals: this machine, or the tasks of a Spark cluster that sees the same folders.",
+)
+@click.option(
+    "--master",
+    default="",
+    metavar="URL",
+    help="With --engine spark: local[N], spark://HOST:PORT or sc://HOST:PORT; else what spark-submit says.",
+)
+@click.option(
+    "--split-mib",
+    type=click.IntRange(1, 4096),
+    default=256,
+    show_default=True,
+    help="With --engine spark: how much of the files one task reads, in MiB.",
+)
 @click.option("--new", "as_new", is_flag=True, help="Take every file as new, whatever is remembered of it.")
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
 def ingest(
@@ -54,6 +76,9 @@ def ingest(
     feed: str,
     rejects_file: str | None,
     workers: int,
+    engine: str,
+    master: str,
+    split_mib: int,
     *,
     as_new: bool,
     as_json: bool,
@@ -82,6 +107,7 @@ def ingest(
                 on_rejects=rejects.add,
                 workers=workers,
                 as_new=as_new,
+                engine=_spark(master, split_mib) if engine == "spark" else None,
             )
     except BaseException:
         rejects.remove()
@@ -101,6 +127,14 @@ def ingest(
         _print(summary)
     for file in summary.files:
         file.verify_understood()
+
+
+def _spark(master: str, split_mib: int) -> MakeSealers:
+    """The sealers of a Spark cluster."""
+    from coffer.procedures.ingest.spread.sealers import SpreadSealers  # noqa: PLC0415 - for this engine alone
+    from coffer.procedures.ingest.spread.spark import SparkCluster  # noqa: PLC0415 - likewise
+
+    return partial(SpreadSealers, cluster=SparkCluster(master), split_bytes=split_mib * 2**20)
 
 
 def _warnings(summary: IngestSummary, vault: str) -> list[str]:

@@ -49,6 +49,11 @@ class OpenFile:
         return self.detected.format.framing is Framing.LINES
 
     @property
+    def reader_name(self) -> str:
+        """The reader that sees it in order: one for all files of a format; of tables, for all of a preset."""
+        return f"{self.detected.format.name} {self.feed.preset}"
+
+    @property
     def keeps_torn(self) -> bool:
         """Whether a last line without a line end is read: of every table, joined or not."""
         return self.bound is not None or self.feed.mapping.join is not None
@@ -122,6 +127,15 @@ class Step:
     overtaken: int = 0
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Ordered:
+    """A file that is read in order: its number among those of the ingest, and runs that cover all of it."""
+
+    number: int
+    opened: OpenFile
+    runs: Sequence[Run]
+
+
 class InOrder:
     """The readers of one ingest, one for each format. Files are read one after the other.
 
@@ -151,9 +165,7 @@ class InOrder:
             yield Step(results=reader.finish(), size_bytes=0, overtaken=reader.overtaken)
 
     def _reader(self, opened: OpenFile) -> GoingOn:
-        """One for all files of a format; of tables, for all of a preset."""
-        form = opened.detected.format
-        name = f"{form.name} {opened.feed.preset}"
+        form, name = opened.detected.format, opened.reader_name
         if name not in self._readers:
             opens = form.open or form.join
             assert opens is not None, "a format is read in order or by a bound feed"

@@ -31,10 +31,10 @@ from coffer.procedures.ingest.fused import is_fused
 from coffer.procedures.ingest.holders import living_epoch_keys
 from coffer.procedures.ingest.noting import Noting
 from coffer.procedures.ingest.prints import Printer
-from coffer.procedures.ingest.read import InOrder, OpenFile, Step, in_reading_order, nothing, open_file
+from coffer.procedures.ingest.read import OpenFile, Ordered, in_reading_order, open_file
 from coffer.procedures.ingest.remember import File, Known, Memory
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
-from coffer.procedures.ingest.sealers import OneSealer, Sealers, many_sealers
+from coffer.procedures.ingest.sealers import MakeSealers, OneSealer, Sealers, many_sealers
 from coffer.procedures.ingest.sources import STDIN, Source
 from coffer.procedures.ingest.threads import sealer_threads
 from coffer.procedures.receipts.decide import Missing, verify_receipted
@@ -184,6 +184,7 @@ def run_ingest(
     as_new: bool = False,
     until: Mapping[str, int] = MappingProxyType({}),
     on_logging: Callable[[BatchId, Sequence[FileCount]], None] = lambda _batch, _files: None,
+    engine: MakeSealers | None = None,
 ) -> IngestSummary:
     """Read files by a feed, seal their records and log the batch.
 
@@ -193,6 +194,7 @@ def run_ingest(
     whole, whatever is remembered. ``until``: by name, where reading ends in files to which their writers add lines;
     a line ends there. ``on_logging`` is called once, before the batch is logged, when its counts are final: what it
     keeps must count only if the log has the batch. It is not called if every file is known.
+    ``engine``: makes the sealers that read and seal, instead of those of this machine.
 
     Raises:
         MalformedInput: a file is missing, empty, not text, or not written as the feed says, or more of it is rejected
@@ -226,15 +228,18 @@ def run_ingest(
             on_count = _Counter(files, on_progress, on_rejects, noting)
             is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
-            readers = InOrder(accepted_window(state, now))
-            with _sealers(batch, now, opened, workers if is_large else 1, on_count) as sealers, printer.stopping():
-                _read(opened, files, batch, readers, sealers)
+            with (
+                _sealers(batch, now, opened, workers if is_large else 1, on_count, engine) as sealers,
+                printer.stopping(),
+            ):
+                _read(opened, files, batch, sealers)
                 if all(file.is_known for file in files):
                     noting.tell(KNOWN, files)
                     return IngestSummary(
                         files=tuple(files), segments=0, rows=0, entries=(), no_index=no_index, late=late
                     )
                 shares = sealers.finish(batch.beside_sealing)
+                batch.overtaken = sealers.overtaken
             for one, file in zip(opened, files, strict=True):
                 one.source.verify_unchanged()
                 file.verify_plausible()
@@ -283,11 +288,9 @@ def _is_packed(name: str) -> bool:
     return name == STDIN or name.endswith((".gz", ".zst"))
 
 
-def _read(
-    opened: Sequence[OpenFile], files: list[FileCount], batch: _Batch, readers: InOrder, sealers: Sealers
-) -> None:
+def _read(opened: Sequence[OpenFile], files: list[FileCount], batch: _Batch, sealers: Sealers) -> None:
     """Steps 1 and 3, file by file, so that the sealers work while the next file is scanned."""
-    waiting: list[tuple[int, OpenFile, Known]] = []  # known files: read only if a later file may continue their events
+    waiting: list[Ordered] = []  # known files: read only if a later file may continue their events
     for number, one in enumerate(opened):
         file, known = _name(one, batch)
         files.append(file)
@@ -296,25 +299,10 @@ def _read(
             for _, chunk in one.source.chunks_of(new, skip_lines=one.skip_lines):
                 sealers.take(number, chunk, one.bound)
             continue
-        waiting.append((number, one, known))
+        waiting.append(Ordered(number, one, known.runs))
         if not known.is_whole:
-            for at, which, its in waiting:
-                for step in readers.read(at, which, its.runs):
-                    _seal(at, step, sealers)
+            sealers.read(waiting)
             waiting = []
-    for step in readers.finish():
-        _seal(0, step, sealers)
-        batch.overtaken += step.overtaken
-
-
-def _seal(number: int, step: Step, sealers: Sealers) -> None:
-    """Give a step's results to the sealers. The bytes are for progress, so they count once."""
-    size_bytes = step.size_bytes
-    for result in step.results:
-        sealers.take_parsed(result.file, result.parsed, size_bytes)
-        size_bytes = 0
-    if size_bytes:
-        sealers.take_parsed(number, nothing(), size_bytes)
 
 
 def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
@@ -378,7 +366,12 @@ class _Counter:
 
 @contextmanager
 def _sealers(
-    batch: _Batch, now: dt.datetime, opened: Sequence[OpenFile], workers: int, on_count: _Counter
+    batch: _Batch,
+    now: dt.datetime,
+    opened: Sequence[OpenFile],
+    workers: int,
+    on_count: _Counter,
+    engine: MakeSealers | None,
 ) -> Iterator[Sealers]:
     state = batch.state
     config = SealerConfig(
@@ -393,7 +386,9 @@ def _sealers(
         no_index=batch.no_index,
     )
     disk, entropy = batch.vault.disk, batch.vault.outside.entropy
-    if workers > 1 and all(is_fused(one.bound) for one in opened):
+    if engine is not None:
+        yield engine(config, disk, entropy, on_count)
+    elif workers > 1 and all(is_fused(one.bound) for one in opened):
         with sealer_threads(config, disk, entropy, on_count, workers) as threads:
             yield threads
     elif workers > 1:

@@ -10,7 +10,8 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe, wait
@@ -24,9 +25,10 @@ from coffer.children import environment, start
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
+from coffer.procedures.ingest.read import InOrder, Ordered, Step, nothing
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sources import Chunk
-from coffer.records.draft import Parsed
+from coffer.records.draft import Parsed, Window
 from coffer.records.readers.port import BoundFeed
 from coffer.tally.exact import ExactCounts
 
@@ -53,8 +55,13 @@ class Sealers(Protocol):
         """Have lines read and sealed."""
         ...
 
-    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
-        """Have records sealed that were read already, from ``size_bytes`` of the file."""
+    def read(self, files: Sequence[Ordered]) -> None:
+        """Have files read in order, after those of earlier calls, and their records sealed."""
+        ...
+
+    @property
+    def overtaken(self) -> int:
+        """After ``finish``: how many events that were sealed before continued in what was read in order."""
         ...
 
     def finish(self, on_tally: OnTally) -> list[SealedShare]:
@@ -66,10 +73,48 @@ class Sealers(Protocol):
         ...
 
 
-class OneSealer:
+MakeSealers = Callable[[SealerConfig, Disk, Entropy, OnCount], Sealers]
+"""Makes the sealers of an ingest."""
+
+
+class ReadsHere(ABC):
+    """Reads files in order in this thread, while sealers work on what was read before."""
+
+    def __init__(self, window: Window) -> None:
+        self._in_order = InOrder(window)
+        self.overtaken = 0
+
+    @abstractmethod
+    def take_parsed(self, file: int, parsed: Parsed, size_bytes: int) -> None:
+        """Have records sealed that were read already, from ``size_bytes`` of the file."""
+
+    def read(self, files: Sequence[Ordered]) -> None:
+        """Read files in order, after those of earlier calls, and have their records sealed."""
+        for one in files:
+            for step in self._in_order.read(one.number, one.opened, one.runs):
+                self._give(one.number, step)
+
+    def _finish_reading(self) -> None:
+        """Have the last records sealed, once there are no more files."""
+        for step in self._in_order.finish():
+            self._give(0, step)
+            self.overtaken += step.overtaken
+
+    def _give(self, number: int, step: Step) -> None:
+        """Give a step's results to the sealers. The bytes are for progress, so they count once."""
+        size_bytes = step.size_bytes
+        for result in step.results:
+            self.take_parsed(result.file, result.parsed, size_bytes)
+            size_bytes = 0
+        if size_bytes:
+            self.take_parsed(number, nothing(), size_bytes)
+
+
+class OneSealer(ReadsHere):
     """One sealer, in this process."""
 
     def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount) -> None:
+        super().__init__(config.window)
         self.sealer = Sealer(config, disk, entropy)
         self._on_count = on_count
 
@@ -83,6 +128,7 @@ class OneSealer:
 
     def finish(self, on_tally: OnTally) -> list[SealedShare]:  # noqa: ARG002  # its tally is in what it made
         """What the sealer made."""
+        self._finish_reading()
         return [self.sealer.finish()]
 
 
@@ -120,10 +166,11 @@ class _Worker:
     waiting: int = 0
 
 
-class ManySealers:
+class ManySealers(ReadsHere):
     """Sealers in processes of their own. Use ``many_sealers``, which ends them whatever happens."""
 
-    def __init__(self, workers: list[_Worker], on_count: OnCount) -> None:
+    def __init__(self, workers: list[_Worker], window: Window, on_count: OnCount) -> None:
+        super().__init__(window)
         self._workers = workers
         self._on_count = on_count
 
@@ -152,6 +199,7 @@ class ManySealers:
 
     def finish(self, on_tally: OnTally) -> list[SealedShare]:  # noqa: ARG002  # the tallies come with the last parts
         """Wait for every chunk, then for the last parts; returns what each sealer made."""
+        self._finish_reading()
         while any(worker.waiting for worker in self._workers):
             self._receive()
         for worker in self._workers:
@@ -219,7 +267,7 @@ def many_sealers(config: SealerConfig, count: int, on_count: OnCount) -> Iterato
                 args = (replace(config, share=share, shares=count), theirs)
                 workers.append(_Worker(start(_work, args, name=f"coffer-sealer-{share}"), ours))
                 theirs.close()
-        yield ManySealers(workers, on_count)
+        yield ManySealers(workers, config.window, on_count)
     finally:
         for worker in workers:
             worker.pipe.close()

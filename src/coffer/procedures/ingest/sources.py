@@ -141,6 +141,11 @@ class Source:
                 raise MalformedInput(f"{source.name}: is empty")
         return source
 
+    @property
+    def path(self) -> Path | None:
+        """Where the file lies; None for standard input."""
+        return self._path
+
     @classmethod
     def is_empty(cls, name: str) -> bool:
         """Whether a file holds nothing, packed or not.

@@ -18,7 +18,7 @@ from typing import Final
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.procedures.ingest.sealer import FLUSH_ROWS, ChunkCount, SealedGroup, SealedShare, Sealer, SealerConfig
-from coffer.procedures.ingest.sealers import QUEUED, OnCount, OnTally
+from coffer.procedures.ingest.sealers import QUEUED, OnCount, OnTally, ReadsHere
 from coffer.procedures.ingest.sources import Chunk
 from coffer.procedures.ingest.split import GroupKey
 from coffer.records.draft import Parsed
@@ -31,7 +31,7 @@ _SYNCING: Final = 8
 """Files that are made durable at once, beside the sealing: a disk takes what waits together in one turn."""
 
 
-class SealerThreads:
+class SealerThreads(ReadsHere):
     """Takes the content of files. Use ``sealer_threads``, which ends the threads whatever happens."""
 
     def __init__(
@@ -43,6 +43,7 @@ class SealerThreads:
         pools: "_Pools",
         count: int,
     ) -> None:
+        super().__init__(config.window)
         self._pools = pools
         self._disk = disk
         self._on_count = on_count
@@ -119,6 +120,7 @@ class SealerThreads:
 
     def finish(self, on_tally: OnTally) -> list[SealedShare]:
         """Wait for every chunk, then seal what is held. The tally is released beside that."""
+        self._finish_reading()
         self._collect_all()
         counts = [tally for reader in self._readers if (tally := reader.counts()) is not None]
         total = reduce(ExactCounts.merge, counts) if counts else None

@@ -18,7 +18,6 @@ from coffer.records.feed import Feed
 from coffer.records.readers.account import UTC_MICROS, Account, Columns, with_columns_of
 from coffer.records.readers.calls.parties import bare_parties
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text import prefixes
 from coffer.records.readers.text.lines import EMPTY, LineCutter, Lines
 from coffer.records.readers.text.times import parse_times
 from coffer.records.readers.waiting import Waiting
@@ -52,7 +51,7 @@ _ROWS: Final[Columns] = {
 
 def recognise(head: bytes, _name: str) -> str | None:
     """Whether a file begins like this log; the reason in words."""
-    text = rb"(?m)^[^\n]{,300}?[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,6})? [A-Z]+ +[0-9]+ SMS-M[TO] \[cid:"
+    text = rb"(?m)^[0-9-]{10} [0-9:]{8}(?:[.,][0-9]{1,6})? [A-Z]+ +[0-9]+ SMS-M[TO] \[cid:"
     return "lines like: SMS-MT [cid:...] [queue-msgid:...]" if re.search(text, head) else None
 
 
@@ -89,7 +88,7 @@ class JasminReader:
 
         Reports are merged. Lines of another form are rejected if they name a text, and else skipped.
         """
-        text = _unwrapped(lines.text)
+        text = lines.text
         names = ["stamp", "way", "id", "a", "b"]
         frame = text.rename("line").str.extract_groups(_TEXT).struct.rename_fields(names).struct.unnest()
         frame = frame.with_columns(offset=pl.Series(lines.numbers), file=pl.lit(file, pl.Int32))
@@ -109,15 +108,6 @@ class JasminReader:
         key = pl.when(pl.col("id").fill_null("") == "").then(alone).otherwise(pl.format("{}:{}", "way", "id"))
         texts = texts.with_columns(*times.columns(), key=key, kind=pl.lit(KINDS["text"], pl.UInt8))
         return with_columns_of(texts.with_columns(_party(texts[name]).alias(name) for name in ("a", "b")), _ROWS)
-
-
-def _unwrapped(text: pl.Series) -> pl.Series:
-    """Lines without what a syslog or a container put in front."""
-    at = (~text.str.contains(_HEAD)).arg_true()
-    at = at.filter(text.gather(at).str.contains(r" (?:SMS-M[TO]|DLR) \[cid:"))
-    if not len(at):
-        return text
-    return text.clone().scatter(at, prefixes.unwrapped(text.gather(at)).str.replace(prefixes.SYSLOG, ""))
 
 
 def _party(written: pl.Series) -> pl.Series:

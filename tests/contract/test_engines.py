@@ -1,0 +1,268 @@
+"""The contract of engines: whoever reads and seals, counts, rejects, tally and answers are the same.
+
+``COFFER_SPARK_MASTER`` adds a Spark cluster to the engines; ``tests/spark`` runs this file so.
+"""
+
+import gzip
+import os
+import pickle
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.notes.keys import SealKey, seal
+from coffer.procedures.ingest.run import run_ingest
+from coffer.procedures.ingest.sealers import OneSealer
+from coffer.procedures.ingest.spread import work as work_module
+from coffer.procedures.ingest.spread.outcome import Outcome, format_outcome, parse_outcome
+from coffer.procedures.ingest.spread.sealers import SpreadSealers
+from coffer.procedures.ingest.spread.task import TaskFailed, outcome_info, seal_split
+from coffer_audit.cli import main as audit
+from world import feed
+
+CSV = "".join(f"+336{i:08},+33698765432,2016-09-0{1 + i % 3} {i % 24:02}:00:00,{i % 400}\n" for i in range(900))
+FAULTY = CSV + "abc,+33698765432,2016-09-01 10:00:00,1\n+33611111111,+33698765432,2016-13-01 10:00:00,1\nshort\n"
+MAIL_FEED = """
+[feed]
+name = "mail"
+format = "postfix"
+home_country = "FR"
+time_zone = "UTC"
+"""
+MAIL = """\
+Sep  1 10:00:00 mx postfix/smtpd[1]: 4A1B2C3D4E: client=unknown[192.0.2.1]
+Sep  1 10:00:01 mx postfix/qmgr[2]: 4A1B2C3D4E: from=<a@sender.example>, size=10, nrcpt=1 (queue active)
+Sep  1 10:00:02 mx postfix/qmgr[2]: 4A1B2C3D4F: from=<c@sender.example>, size=10, nrcpt=1 (queue active)
+"""
+MORE_MAIL = """\
+Sep  1 10:00:03 mx postfix/smtp[3]: 4A1B2C3D4E: to=<b@receiver.example>, relay=mx[192.0.2.2]:25, delay=1, dsn=2.0.0, status=sent (250 ok)
+Sep  1 10:00:04 mx postfix/qmgr[2]: 4A1B2C3D4E: removed
+"""
+
+
+class TasksHere:
+    """A cluster of one: what tasks are given and give back goes through bytes, the last split first."""
+
+    def run(self, work):
+        given = pickle.dumps(work)
+        return [(number, seal_split(pickle.loads(given), number)) for number in reversed(range(len(work.splits)))]
+
+
+def engines():
+    made = {
+        "one": OneSealer,
+        "tasks": partial(SpreadSealers, cluster=TasksHere(), split_bytes=8_192),
+    }
+    if "COFFER_SPARK_MASTER" in os.environ:
+        from coffer.procedures.ingest.spread.spark import SparkCluster
+
+        master = os.environ["COFFER_SPARK_MASTER"]
+        made = {"spark": partial(SpreadSealers, cluster=SparkCluster(master), split_bytes=8_192)}
+    return made
+
+
+ENGINES = engines()
+
+
+@pytest.fixture(params=list(ENGINES))
+def engine(request):
+    return ENGINES[request.param]
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 4_096)
+
+
+@dataclass
+class Result:
+    counts: list
+    rejects: list
+    tally: dict
+    records: bytes
+
+
+def ingest(world, paths, engine=None, by=None):
+    rejects = []
+    summary = run_ingest(
+        world.vault,
+        by or feed(),
+        [str(path) for path in paths],
+        on_progress=lambda **_: None,
+        on_rejects=lambda name, part: rejects.extend(
+            zip([name] * len(part.lines), part.lines.tolist(), part.reasons.tolist(), part.fields, strict=True)
+        ),
+        engine=engine,
+    )
+    return summary, sorted(rejects)
+
+
+def outcome_of(world, summary, rejects, subject, kinds="call"):
+    tally = {path.name.split(".", 1)[1]: path.read_bytes() for path in (world.vault.path / "tally").iterdir()}
+    note = world.authorize(subjects=[subject], max_records=10_000, is_hub=True, kinds=kinds)
+    lines = world.open(note).records_csv.splitlines()
+    return Result(summary.files, rejects, tally, sorted(b",".join(line.split(b",")[:9]) for line in lines))
+
+
+def compared(world, make, engine):
+    """What an engine made of the files that ``make`` writes, and what a sealer in this process makes of them."""
+    outcomes = []
+    for one, folder in ((engine, "a"), (None, "b")):
+        own = world(folder)
+        outcomes.append(make(own, one))
+        assert audit(["vault", str(own.vault.path)]) == 0
+        assert not list(own.vault.path.rglob("*.tmp-*"))
+    return outcomes
+
+
+@pytest.fixture
+def worlds(tmp_path):
+    from world import World
+
+    def make(name):
+        (tmp_path / name).mkdir()
+        own = World.make(tmp_path / name)
+        own.epoch("2016-09-01", "2016-09-03")
+        return own
+
+    return make
+
+
+def test_rows_rejects_and_tally_are_the_same(worlds, engine):
+    def make(world, one):
+        (world.path / "a.csv").write_text(FAULTY)
+        (world.path / "b.csv").write_text(CSV.replace("+3360", "+3370"))
+        (world.path / "c.csv.gz").write_bytes(gzip.compress(CSV.replace("+3360", "+3340").encode()))
+        summary, rejects = ingest(world, [world.path / name for name in ("a.csv", "b.csv", "c.csv.gz")], one)
+        return outcome_of(world, summary, rejects, "tel:+33698765432")
+
+    theirs, ours = compared(worlds, make, engine)
+    assert (len(ours.rejects), len(ours.records)) == (3, 2_701)
+    assert theirs == ours
+
+
+def test_an_event_in_two_files_is_one_record(worlds, engine):
+    def make(world, one):
+        (world.path / "mail.1").write_text(MAIL)
+        (world.path / "mail").write_text(MORE_MAIL)
+        by = feed(MAIL_FEED)
+        summary, rejects = ingest(world, [world.path / "mail", world.path / "mail.1"], one, by)
+        return outcome_of(world, summary, rejects, "mailto:b@receiver.example", "email")
+
+    theirs, ours = compared(worlds, make, engine)
+    assert len(ours.records) == 2
+    assert theirs == ours
+
+
+def test_of_a_file_that_grew_only_what_is_new_is_sealed(worlds, engine):
+    def make(world, one):
+        path = world.path / "a.csv"
+        path.write_text(CSV)
+        ingest(world, [path], one)
+        path.write_text(CSV + CSV.replace("+3360", "+3370"))
+        summary, rejects = ingest(world, [path], one)
+        assert summary.files[0].known == 900
+        return outcome_of(world, summary, rejects, "tel:+33698765432").records
+
+    theirs, ours = compared(worlds, make, engine)
+    assert theirs == ours
+
+
+def test_a_day_without_keys_stops_it_and_nothing_stays(worlds, engine):
+    world = worlds("a")
+    (world.path / "a.csv").write_text(CSV.replace("2016-09-01", "2016-09-04"))
+    before = world.state().size
+    with pytest.raises(Unavailable, match="epoch keys"):
+        ingest(world, [world.path / "a.csv"], engine)
+    assert world.state().size == before
+    assert not list((world.vault.path / "segments").rglob("*.*"))
+
+
+def test_input_that_cannot_be_read_is_said_and_nothing_stays(worlds, engine):
+    world = worlds("a")
+    (world.path / "a.csv").write_text("not,a,record,x\n" * 40)
+    with pytest.raises(MalformedInput, match=r"a\.csv"):
+        ingest(world, [world.path / "a.csv"], engine)
+    assert not list((world.vault.path / "segments").rglob("*.*"))
+
+
+class Lying(TasksHere):
+    """A cluster that changes what tasks give back."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def run(self, work):
+        return self.change(work, super().run(work))
+
+
+def forged(work, given, **changes):
+    """Outcomes of which the first holds other values."""
+    number, _ = given[0]
+    outcome = Outcome(**({"staged": ("2016-09-01/../../../lock.rows.tmp-0123456789abcdef",)} | changes))
+    return [(number, seal(format_outcome(outcome), work.public, info=outcome_info(number))), *given[1:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda _work, given: given[1:], Unavailable, "outcomes of"),
+        (lambda _work, given: [*given, given[0]], NotProven, "two outcomes"),
+        (lambda _work, given: [(given[0][0], given[1][1]), *given[1:]], NotProven, "does not unseal"),
+        (lambda _work, given: [(n, seal(b"x", SealKey.generate().public, info=b"")) for n, _ in given], NotProven, "unseal"),
+        (forged, MalformedInput, "none of a segment"),
+        (lambda work, given: forged(work, given, staged=(f"2016-09-01/{'0' * 64}.rows.tmp-{'0' * 16}",)), NotProven, "not whole"),
+    ],
+)  # fmt: skip
+def test_what_a_cluster_tells_is_proven(worlds, change, error, words):
+    world = worlds("a")
+    (world.path / "a.csv").write_text(CSV)
+    engine = partial(SpreadSealers, cluster=Lying(change), split_bytes=8_192)
+    with pytest.raises(error, match=words):
+        ingest(world, [world.path / "a.csv"], engine)
+    assert not list((world.vault.path / "segments").rglob("*.*")), "nothing that a task staged stays"
+    ingest(world, [world.path / "a.csv"], partial(SpreadSealers, cluster=TasksHere()))
+
+
+def test_an_attempt_that_does_not_count_leaves_no_file_and_no_record_twice(worlds):
+    class Twice(TasksHere):
+        def run(self, work):
+            super().run(work)  # as tasks that were lost after they had staged everything
+            return super().run(work)
+
+    world = worlds("a")
+    (world.path / "a.csv").write_text(CSV)
+    summary, _ = ingest(world, [world.path / "a.csv"], partial(SpreadSealers, cluster=Twice(), split_bytes=8_192))
+    files = {path.name.split(".")[0] for path in (world.vault.path / "segments").rglob("*.*")}
+    assert len(files) == summary.segments
+    assert summary.files[0].kept == 900
+
+
+def test_a_task_tells_no_content_of_what_stopped_it(worlds, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise ValueError("could not parse +33612345678")
+
+    world = worlds("a")
+    (world.path / "a.csv").write_text(CSV)
+    monkeypatch.setattr("coffer.procedures.ingest.sealer.Sealer.take", fail)
+    with pytest.raises(TaskFailed) as raised:
+        ingest(world, [world.path / "a.csv"], partial(SpreadSealers, cluster=TasksHere()))
+    assert str(raised.value) == "unexpected ValueError"
+    assert raised.value.__suppress_context__
+
+
+def test_bytes_that_are_no_outcome_are_refused():
+    with pytest.raises(MalformedInput, match="not what a task"):
+        parse_outcome(b"\x80\x04.")
+
+
+def test_splits_are_of_about_the_wanted_size():
+    class At:
+        def __init__(self, size_bytes):
+            self.size_bytes = size_bytes
+
+    lines = [work_module.Lines(file=0, chunk=At(10), bound=0) for _ in range(10)]
+    assert [len(part) for part in work_module._parts(lines, 25)] == [3, 3, 3, 1]
+    assert [len(part) for part in work_module._parts(lines, 5)] == [1] * 10

@@ -1,0 +1,155 @@
+"""Ingest by a real Spark cluster on loopback: exact, whatever dies, and no plaintext in anything that Spark writes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from coffer_audit.cli import main as audit
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.real]
+
+DAYS = ("2016-09-01", "2016-09-02")
+FEED = """
+[feed]
+name = "calls"
+format = "csv"
+home_country = "FR"
+time_zone = "UTC"
+kind = "call"
+[csv]
+header = false
+date_format = "%Y-%m-%d %H:%M:%S"
+[columns]
+a = 0
+b = 1
+start = 2
+duration_s = 3
+"""
+RECORDS = 100_000
+FILES = 6
+
+
+def number(i):
+    return f"+336{i % 100_000_000:08}"
+
+
+def write_files(folder):
+    """Files of some MiB with known numbers; a line in a thousand is a reject."""
+    folder.mkdir()
+    for file in range(FILES):
+        lines = []
+        for i in range(file * RECORDS, (file + 1) * RECORDS):
+            at = f"{DAYS[i % 2]} {i % 24:02}:{i % 60:02}:{i % 59:02}"
+            lines.append(f"{number(i) if i % 1000 else 'x'},+33698765432,{at},{i % 400}\n")
+        (folder / f"{file}.csv").write_text("".join(lines))
+    (folder / "feed.toml").write_text(FEED)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("input") / "files"
+    write_files(folder)
+    return folder
+
+
+@pytest.fixture
+def vault(tmp_path, monkeypatch):
+    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse battery")
+    path = tmp_path / "vault"
+    rule = "base=2 of judge,dpo,regulator"
+    names = [part for name in ("judge", "dpo", "regulator") for part in ("--custodian", name)]
+    init = ["init", path, "--origin", "test.example/vault", *names, "--rule", rule, "--retention-days", "36500"]
+    for arguments in ([*init, "--late-days", "36500", "--tally", "exact"], ["epoch", path, "--days", *DAYS]):
+        subprocess.run([sys.executable, "-m", "coffer", *map(str, arguments)], check=True, capture_output=True)
+    return path
+
+
+def ingesting(cluster, vault, files):
+    paths = sorted(files.glob("*.csv"))
+    arguments = ["ingest", vault, "--feed", files / "feed.toml", "--engine", "spark", "--master", cluster.master]
+    return cluster.python(
+        "-m", "coffer", *map(str, [*arguments, "--split-mib", 1, "--json", *paths]),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def verify_exact(done, vault):
+    out, err = done.communicate(timeout=400)
+    assert done.returncode == 0, err.decode()[-2000:]
+    document = json.loads(out)
+    rejected = RECORDS // 1000
+    assert [file["read"] for file in document["files"]] == [RECORDS] * FILES
+    assert [file["kept"] for file in document["files"]] == [RECORDS - rejected] * FILES
+    assert [sum(file["rejected"].values()) for file in document["files"]] == [rejected] * FILES
+    assert not list(vault.rglob("*.tmp-*"))
+    names = {path.name.split(".")[0] for path in (vault / "segments").rglob("*.*")}
+    assert len(names) == document["segments"]
+    assert audit(["vault", str(vault)]) == 0
+
+
+def staged(vault):
+    return list((vault / "segments").rglob("*.tmp-*")) if (vault / "segments").exists() else []
+
+
+def children(parent):
+    """The processes below one, with their commands."""
+    found, waiting = [], [parent]
+    while waiting:
+        pid = waiting.pop()
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            own = [int(child) for child in task.read_text().split()]
+            waiting += own
+            found += [(child, Path(f"/proc/{child}/cmdline").read_bytes()) for child in own]
+    return found
+
+
+def test_contract_holds_on_a_cluster(cluster, monkeypatch):
+    monkeypatch.setenv("COFFER_SPARK_MASTER", cluster.master)
+    sockets = "ignore::pytest.PytestUnraisableExceptionWarning"  # which pyspark leaves to be collected
+    arguments = ("-m", "pytest", "-qx", "-W", sockets, "-p", "no:cacheprovider", "tests/contract", "-k", "spark")
+    with cluster.python(*arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+        out, _ = running.communicate(timeout=600)
+    assert running.returncode == 0, out.decode()[-3000:]
+    assert b"5 passed" in out
+
+
+def test_executor_that_is_killed_costs_nothing(cluster, vault, files):
+    running = ingesting(cluster, vault, files)
+    cluster.wait_for("staged files", lambda: staged(vault) or running.poll() is not None)
+    assert running.poll() is None, running.communicate()[1].decode()[-2000:]
+    executors = [pid for pid, command in children(cluster.processes["worker-1"].pid) if b"ExecutorBackend" in command]
+    assert executors, "an executor works for this ingest"
+    os.kill(executors[0], signal.SIGKILL)
+    verify_exact(running, vault)
+
+
+def test_task_that_hangs_is_run_twice_and_counts_once(cluster, vault, files):
+    running = ingesting(cluster, vault, files)
+    cluster.wait_for("staged files", lambda: staged(vault) or running.poll() is not None)
+    tasks = [pid for pid, command in children(cluster.processes["worker-2"].pid) if b"pyspark" in command]
+    for pid in tasks:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(8)
+    for pid in tasks:
+        if Path(f"/proc/{pid}").exists():
+            os.kill(pid, signal.SIGCONT)
+    verify_exact(running, vault)
+
+
+def test_nothing_that_spark_wrote_holds_a_number(cluster, vault, files):
+    """Also what the tests before left: local folders, work folders with logs, event logs, the driver's own words."""
+    running = ingesting(cluster, vault, files)
+    verify_exact(running, vault)
+    written = [path for path in cluster.folder.rglob("*") if path.is_file()]
+    assert any("events" in path.parts for path in written)
+    wanted = [number(i).encode()[-9:] for i in (1, RECORDS - 1, 3 * RECORDS + 7)] + [b"98765432"]
+    for path in written:
+        raw = path.read_bytes()
+        assert not any(digits in raw for digits in wanted), path.name
