@@ -24,6 +24,7 @@ from coffer.children import environment, start
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
+from coffer.objects.port import Objects
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sources import Chunk
 from coffer.records.draft import Parsed
@@ -69,8 +70,8 @@ class Sealers(Protocol):
 class OneSealer:
     """One sealer, in this process."""
 
-    def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount) -> None:
-        self.sealer = Sealer(config, disk, entropy)
+    def __init__(self, config: SealerConfig, objects: Objects, entropy: Entropy, on_count: OnCount) -> None:
+        self.sealer = Sealer(config, objects, entropy)
         self._on_count = on_count
 
     def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
@@ -245,7 +246,7 @@ def _work(config: SealerConfig, pipe: Connection) -> None:
     _die_with_parent()
     pa.set_cpu_count(1)
     try:
-        sealer = Sealer(config, Disk(), os.urandom)
+        sealer = Sealer(config, config.place.open(Disk(), os.urandom), os.urandom)
         while (work := pipe.recv()) is not None:
             match work:
                 case _Lines():
