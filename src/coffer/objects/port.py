@@ -1,10 +1,12 @@
 """The port: what rooms above ask of a place of objects."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+S = TypeVar("S")
+T = TypeVar("T")
 Content = bytes | memoryview
 
 
@@ -90,6 +92,13 @@ class Objects(Protocol):
 
     def delete(self, keys: Collection[str]) -> None:
         """Remove these objects. They may be gone already."""
+        ...
+
+    def map(self, function: Callable[[S], T], items: Collection[S], /) -> Iterator[T]:
+        """What a function that reads says of each item, in their order: many at once where reading waits for a network.
+
+        The function must not call ``map`` or ``delete`` itself.
+        """
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:

@@ -10,17 +10,16 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from coffer.entropy import Entropy
 from coffer.errors import NotProven, Unavailable
 from coffer.extras import extra
 from coffer.objects.address import StoreAddress
-from coffer.objects.port import Content, Staged
+from coffer.objects.port import Content, S, Staged, T
 from coffer.objects.puts import Puts
 from coffer.objects.retries import pauses
 
-T = TypeVar("T")
 AT_ONCE: Final = 32
 """Requests under way. A request waits for the network, so that more than the machine's cores help."""
 _SMALL_BYTES: Final = 4 * 2**20
@@ -194,9 +193,9 @@ class StoreObjects:
         names = (name.lstrip("/") for name in found)
         return iter(sorted(name.removeprefix(root) for name in names if name.startswith(root)))
 
-    def map(self, function: Callable[[str], T], keys: Collection[str]) -> Iterator[T]:
-        """What a function says of each key, many asked at once, in the order of the keys."""
-        return self._pool.map(function, keys)
+    def map(self, function: Callable[[S], T], items: Collection[S], /) -> Iterator[T]:
+        """As the port."""
+        return self._pool.map(function, items)
 
     def _path(self, key: str) -> str:
         return f"{self.address.root}/{key}"

@@ -63,6 +63,11 @@ class Stored:
             self.objects.delete(unknown)
             puts.clear()
 
+    def noted(self) -> frozenset[str]:
+        """The keys that an ingest noted and that are not swept yet: it may be under way."""
+        assert self.objects.puts is not None, "a vault's store has a note"
+        return frozenset(self.objects.puts.read().keys)
+
     def remove_noted(self, aside: PutAside, state: State) -> None:
         """Remove the objects that a note names which was put aside, but for those that the log knows."""
         path = aside.path / PUTS
