@@ -66,15 +66,13 @@ class Bucket:
         def serve(environ, start_response):
             fault = self._fault(environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(f"/{self.name}/vault/"))
             if fault is Fault.ERROR:
-                return failed(environ, start_response)
+                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                return failed(start_response)
             if fault is Fault.LOST:
                 list(served(environ, lambda *_: None))
-                return failed(environ, start_response)
+                return failed(start_response)
             if fault is Fault.CUT:
-                closing = lambda status, headers, *rest: start_response(
-                    status, [*headers, ("Connection", "close")], *rest
-                )  # noqa: E731
-                return [b"".join(served(environ, closing))[:10]]
+                return cut(served, environ, start_response)
             if fault is Fault.SLOW:
                 time.sleep(0.3)
             return served(environ, start_response)
@@ -114,9 +112,17 @@ class Bucket:
                 os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def failed(environ, start_response):
+def cut(served, environ, start_response):
+    """Half of the answer, and then the connection is closed."""
+
+    def closing(status, headers, *rest):
+        return start_response(status, [*headers, ("Connection", "close")], *rest)
+
+    return [b"".join(served(environ, closing))[:10]]
+
+
+def failed(start_response):
     """An answer of a store that has a fault. It repeats what must never be shown."""
-    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     text = b"<Error><Code>InternalError</Code><Message>SECRET-OF-TESTS http://x/?X-Amz-Signature=1</Message></Error>"
     start_response(
         "500 Internal Server Error", [("Content-Type", "application/xml"), ("Content-Length", str(len(text)))]

@@ -1,5 +1,6 @@
 """``coffer fsck`` finds each of ten planted faults, in the folder and in a store, and nothing where there is none."""
 
+import datetime as dt
 import json
 import shutil
 
@@ -9,9 +10,9 @@ from coffer.cli.main import run
 from coffer.procedures.supersede import supersede
 from coffer.vault.stored import tally_keys
 from storing import Bucket
-from world import World
+from world import World, destroy_entry
 
-LINES = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-02 10:00:00,6\n"
+LINES = "".join(f"+33612345678,+33698765432,2016-09-0{day} 10:00:00,60\n" for day in (1, 2, 3))
 OTHER = "ab" * 32
 
 
@@ -30,7 +31,7 @@ def world(request, tmp_path):
 
 
 def with_batches(world):
-    """Three batches of two segments each; the last is superseded."""
+    """Three batches of three segments each."""
     world.epoch("2016-09-01", "2016-09-03")
     for number in range(3):
         world.ingest(LINES.replace(",60", f",{number}"), name=f"{number}.csv")
@@ -46,20 +47,23 @@ def fsck(world, capsys, *options):
 def test_a_sound_vault_has_no_fault(world, capsys):
     assert fsck(world, capsys) == fsck(world, capsys, "--deep") == (0, set())
     assert run(["fsck", str(world.vault.path)]) == 0
-    assert "6 segments, 3 tallies, 2 log tiles, rows not read: 0 faults" in capsys.readouterr().out
+    assert "9 segments, 3 tallies, 2 log tiles, rows not read: 0 faults" in capsys.readouterr().out
 
 
 def test_each_of_ten_planted_faults_is_found(world, capsys):
-    objects, state = world.vault.objects, world.state()
-    first, second, third = state.batches
+    objects = world.vault.objects
+    first, second, third = world.state().batches
     keys = sorted({key.rsplit(".", 1)[0] for key in objects.keys("segments/")})
-    dead = [key for key in keys if bytes.fromhex(key.rsplit("/", 1)[1]) in state.batches[third].segments]
-    a, b, c, d = (key for key in keys if key not in dead)
+    dead = [key for key in keys if "2016-09-03" in key]
+    a, b, c, d, *_ = (key for key in keys if key not in dead)
     saved = {f"{key}.rows": objects.read(f"{key}.rows") for key in (b, c, dead[0])}
     header, table = objects.read(f"{d}.header"), objects.read(tally_keys(third)[0])
     supersede(world.vault, third)
-    with world.vault.writing():
+    with world.vault.writing() as state:
+        world.vault.append([destroy_entry(one, dt.date(2016, 9, 3)) for one in world.custodians()], state)
+    with world.reopen().vault.writing():
         pass
+    assert not any("2016-09-03" in key for key in objects.keys("segments/"))
     assert fsck(world, capsys, "--deep") == (0, set())
 
     objects.delete([f"{a}.rows"])  # 1
@@ -119,11 +123,15 @@ def test_replicate_copies_what_is_missing_and_proves_all_of_the_copy(folder, cap
     world = folder
     copy = tmp_path / "copy"
     assert run(["replicate", str(world.vault.path), str(copy)]) == 0
-    assert "24 objects copied" in capsys.readouterr().out
+    assert "33 objects copied" in capsys.readouterr().out
     rows = next(iter(copy.glob("segments/*/*.rows")))
     rows.unlink()
     assert run(["replicate", str(world.vault.path), str(copy), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["copied"] == 1
+    supersede(world.vault, list(world.state().batches)[2])
+    assert run(["replicate", str(world.vault.path), str(copy)]) == 0
+    assert "0 objects copied (0 bytes), 31 there already, 2 deleted that died" in capsys.readouterr().out
+    rows = next(iter(copy.glob("segments/*/*.rows")))
     rows.write_bytes(flipped(rows.read_bytes()))
     assert run(["replicate", str(world.vault.path), str(copy)]) == 3
     assert f"{rows.relative_to(copy)}: not the one in the log" in capsys.readouterr().out

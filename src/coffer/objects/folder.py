@@ -40,6 +40,9 @@ class FolderObjects:
         """As the port: renamed."""
         self.disk.publish([(one.temporary, self.path(one.key)) for one in staged if one.temporary is not None])
 
+    def conclude(self) -> None:
+        """As the port: nothing was noted."""
+
     def abandon(self, staged: Sequence[Staged]) -> None:
         """As the port."""
         for one in staged:

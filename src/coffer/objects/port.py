@@ -58,6 +58,10 @@ class Objects(Protocol):
         """Give them their names, just before the log names them. From here on a crash leaves them where they are."""
         ...
 
+    def conclude(self) -> None:
+        """Forget what was noted about them: the log names them now."""
+        ...
+
     def abandon(self, staged: Sequence[Staged]) -> None:
         """Remove these, published or not. The log never named them."""
         ...

@@ -26,8 +26,8 @@ _SMALL_BYTES: Final = 4 * 2**20
 """Smaller objects are put by a thread of the pool: at most ``AT_ONCE`` of them wait in memory."""
 _PIECE_BYTES: Final = 8 * 2**20
 """A whole object is read in pieces of this size, because its size is not asked for first."""
-_AHEAD_BYTES: Final = 2**16
-"""Read at least, for about the price of a request: a small segment is then read with one request a file."""
+_AHEAD_BYTES: Final = 2**17
+"""Blocks that are read whole, for about the price of a request: one for each object of a small segment."""
 _KEPT_BYTES: Final = 2**14
 """A whole object up to this size stays in memory while an opening looks at its segment several times."""
 _CONNECT_S: Final = 10
@@ -93,6 +93,11 @@ class StoreObjects:
         if staged and self.puts is not None:
             self.puts.begin_logging()
 
+    def conclude(self) -> None:
+        """As the port."""
+        if self.puts is not None:
+            self.puts.clear()
+
     def abandon(self, staged: Sequence[Staged]) -> None:
         """As the port. Also what was noted and is not among these, because a sealer failed before it could say so."""
         for waiting in self._waiting.values():
@@ -141,12 +146,18 @@ class StoreObjects:
 
     def size(self, key: str) -> int | None:
         """As the port."""
+        tag = self.tag(key)
+        return None if tag is None else tag[0]
 
-        def ask() -> int | None:
+    def tag(self, key: str) -> tuple[int, str] | None:
+        """Size and entity tag, which changes with the content; None if the object does not exist."""
+
+        def ask() -> tuple[int, str] | None:
             try:
-                return int(self._files.info(self._path(key))["size"])
+                told = self._files.info(self._path(key))
             except FileNotFoundError:
                 return None
+            return int(told["size"]), str(told.get("ETag", ""))
 
         return self._call(key, ask)
 
@@ -230,9 +241,10 @@ class _StoreParts:
     def read(self, offset: int, size: int) -> bytes:
         """As the port."""
         if not (self._is_whole or self._start <= offset <= offset + size <= self._start + len(self._held)):
-            wanted = max(size, _AHEAD_BYTES)
-            self._held = self._store.range(self._key, offset, wanted)
-            self._start, self._is_whole = offset, offset == 0 and len(self._held) < wanted
+            start = offset // _AHEAD_BYTES * _AHEAD_BYTES
+            wanted = -(-(offset + size - start) // _AHEAD_BYTES) * _AHEAD_BYTES
+            self._held = self._store.range(self._key, start, wanted)
+            self._start, self._is_whole = start, start == 0 and len(self._held) < wanted
         data = self._held[offset - self._start : offset - self._start + size]
         if len(data) != size:
             raise Unavailable(f"{self._key}: {len(data)} bytes at {offset}, expected {size}")

@@ -92,14 +92,14 @@ def examine(objects: Objects, expected: Expected, *, is_deep: bool) -> Examined:
     Raises:
         Unavailable: the place does not answer.
     """
-    listed = [key for prefix in (SEGMENTS, TALLY) for key in objects.keys(prefix) if TEMPORARY not in key]
+    unnamed = list(_unnamed(objects, expected))
     living, tallies = expected.living, expected.tallies
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         faults = [
             *(one for found in pool.map(partial(_of_segment, objects, is_deep=is_deep), living) for one in found),
             *(one for found in pool.map(partial(_of_tally, objects), tallies) for one in found),
             *(one for one in pool.map(partial(_of_tile, objects, expected), expected.tiles) if one is not None),
-            *_unnamed(listed, expected),
+            *unnamed,
         ]
     return Examined(
         segments=len(living), tallies=len(tallies), tiles=len(expected.tiles), is_deep=is_deep, faults=tuple(faults)
@@ -171,8 +171,14 @@ def _of_tile(objects: Objects, expected: Expected, name: str) -> Found | None:
     return None if objects.read(key) == expected.tile(name) else Found(fault=Fault.WRONG, key=key)
 
 
-def _unnamed(listed: list[str], expected: Expected) -> Iterator[Found]:
+def dead_keys(objects: Objects, expected: Expected) -> list[str]:
+    """What the log says is dead and a place still has, as far as its list shows."""
+    return [one.key for one in _unnamed(objects, expected) if one.fault is Fault.DEAD]
+
+
+def _unnamed(objects: Objects, expected: Expected) -> Iterator[Found]:
     """What a list shows and the log does not want."""
+    listed = [key for prefix in (SEGMENTS, TALLY) for key in objects.keys(prefix) if TEMPORARY not in key]
     segments = {segment.line.seg_id.hex() for segment in expected.living}
     dead = {seg_id.hex() for seg_id in expected.state.segments} - segments
     tallies = {key for batch in expected.tallies for key in tally_keys(batch.batch)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.objects.port import Objects
-from coffer.procedures.fsck import Examined, Expected, examine
+from coffer.procedures.fsck import Examined, Expected, dead_keys, examine
 from coffer.segments.store import SUFFIXES, key_of
 from coffer.translog import tiling
 from coffer.vault.stored import LOG, tally_keys
@@ -20,16 +20,20 @@ _AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replicated:
-    """How many objects and bytes were copied, how many were there already, and what the copy was found to be."""
+    """How many objects and bytes were copied, how many were there already, how many dead ones were deleted there.
+
+    ``examined``: what the copy was found to be.
+    """
 
     copied: int
     size_bytes: int
     kept: int
+    deleted: int
     examined: Examined
 
 
 def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: bytes) -> Replicated:
-    """Copy what is not there, the checkpoint last, then read all of the copy and prove it.
+    """Copy what is not there, the checkpoint last, delete what died, then read all of the copy and prove it.
 
     An object that is there with the same size is not copied again: whether it is the same one, the proof shows.
 
@@ -54,10 +58,13 @@ def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: 
         for _ in pool.map(lambda name: target.put(f"{LOG}{name}", expected.tile(name)), expected.tiles):
             pass  # an error is raised here
     target.replace(f"{LOG}{tiling.CHECKPOINT}", checkpoint)
+    dead = dead_keys(target, expected)
+    target.delete(dead)
     copied = [size for size in sizes if size is not None]
     return Replicated(
         copied=len(copied),
         size_bytes=sum(copied),
+        deleted=len(dead),
         kept=len(sizes) - len(copied),
         examined=examine(target, expected, is_deep=True),
     )

@@ -29,8 +29,8 @@ coffer replicate vault /mnt/audit/vault"""
 def replicate(source: str, target: str, *, as_json: bool) -> None:
     """Copy a vault's log, segments and tallies to a folder or store, and prove the copy.
 
-    Keys, desk and custodians stay where they are. What is there already is not copied again. coffer-audit reads a
-    folder that was made so.
+    Keys, desk and custodians stay where they are. What is there already is not copied again, and what died is
+    deleted there. coffer-audit reads a folder that was made so.
     """
     from coffer.procedures.fsck import expected_of  # noqa: PLC0415 - as the next
     from coffer.procedures.replicate import replicate as copy  # noqa: PLC0415 - loads the libraries of arrays
@@ -39,12 +39,12 @@ def replicate(source: str, target: str, *, as_json: bool) -> None:
     done = copy(opened.objects, place, expected_of(opened), opened.log.checkpoint())
     place.put(CONFIG, opened.disk.read(opened.path / CONFIG))
     if as_json:
-        copied = {"copied": done.copied, "bytes": done.size_bytes, "kept": done.kept}
+        copied = {"copied": done.copied, "bytes": done.size_bytes, "kept": done.kept, "deleted": done.deleted}
         print_json(copied | examined_document(done.examined))
     else:
         out = console()
         copied_now = f"{counted(done.copied, 'object')} copied ({counted(done.size_bytes, 'byte')})"
-        out.print(f"{copied_now}, {counted(done.kept, 'object')} there already")
+        out.print(f"{copied_now}, {done.kept:,} there already, {done.deleted:,} deleted that died")
         print_examined(out, done.examined)
     verify_faultless(done.examined, "replicate")
 

@@ -160,6 +160,7 @@ class _Batch:
         bodies = ingest_entries(batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally)
         entries = [self.vault.entry(body, key, self.state) for body in bodies]
         indexes = self.vault.append(entries, self.state)
+        self.vault.objects.conclude()
         if self.id not in self.state.batches:
             raise AssertionError("our own ingest entry does not count in State")
         return indexes
