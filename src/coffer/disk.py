@@ -124,7 +124,10 @@ class Disk:
         return []
 
     def names_below(self, folder: Path) -> Iterator[str]:
-        """The files below a folder by their paths in it, those of one folder ascending; none if it does not exist."""
+        """The paths within a folder of the files below it; none if it does not exist.
+
+        Those of one folder are ascending.
+        """
         pending = [""]
         while pending:
             within = pending.pop()

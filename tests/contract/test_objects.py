@@ -93,8 +93,8 @@ def test_what_is_abandoned_is_gone_published_or_not(objects):
         if is_published:
             objects.publish(staged)
         objects.abandon(staged)
-        assert not any(objects.is_there(one.key) for one in staged)
-        assert all(one.temporary is None or not one.temporary.exists() for one in staged)
+        assert [one.key for one in staged if objects.is_there(one.key)] == []
+        assert [one for one in staged if one.temporary is not None and one.temporary.exists()] == []
 
 
 def test_keys_are_listed_below_a_prefix(objects):

@@ -1,4 +1,4 @@
-"""Where a store's objects lie: ``objects.toml`` of a vault, and the addresses of single objects. Pure.
+"""Where objects lie in a store: ``objects.toml`` of a vault, and addresses of single objects. Pure.
 
 Implements ``docs/formats/vault.md``, "Object stores".
 """

@@ -43,8 +43,9 @@ class Objects(Protocol):
         ...
 
     def stage(self, contents: Mapping[str, Content]) -> list[Staged]:
-        """Begin to put these objects. In a folder they have no names yet; in a store nobody knows the names yet.
+        """Begin to put these objects.
 
+        In a folder they have no names yet; in a store nobody knows the names yet.
         The contents must not change until ``settle``. A key that has other bytes is never overwritten: ``settle`` or
         this raises ``NotProven``.
         """
@@ -55,7 +56,10 @@ class Objects(Protocol):
         ...
 
     def publish(self, staged: Sequence[Staged]) -> None:
-        """Give them their names, just before the log names them. From here on a crash leaves them where they are."""
+        """Give them their names, just before the log names them.
+
+        From here on a crash leaves them where they are.
+        """
         ...
 
     def conclude(self) -> None:
@@ -99,12 +103,15 @@ class Objects(Protocol):
         ...
 
     def map(self, function: Callable[[S], T], items: Collection[S], /) -> Iterator[T]:
-        """What a function that reads says of each item, in their order: many at once where reading waits for a network.
+        """What a function that reads says of each item, in their order.
 
-        The function must not call ``map`` or ``delete`` itself.
+        Many are asked at once where reading waits for a network. The function must not call ``map`` or ``delete`` itself.
         """
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin with a prefix, which ends with a slash, ascending. A store may show too few or too many."""
+        """The keys that begin with a prefix, which ends with a slash.
+
+        A store may show too few or too many.
+        """
         ...

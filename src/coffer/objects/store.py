@@ -1,4 +1,6 @@
-"""Objects in a store, through fsspec: put under their final names, which nobody knows before the log names them.
+"""Objects in a store, through fsspec, put under their final names.
+
+Nobody knows these names before the log has them.
 
 Every call is made again a few times after a failure (``retries``). An answer that was lost after the store had done the
 work shows as an object that is there already: then the bytes are read back and compared.
@@ -37,9 +39,9 @@ _FORBIDDEN: Final = "look at the credentials and the rights of this machine at t
 
 
 class StoreObjects:
-    """The contract is in ``coffer.objects.port``. ``puts``: where keys are noted before they are put; None to note none.
+    """The contract is in ``coffer.objects.port``.
 
-    ``pause``: waits before another try.
+    ``puts``: where keys are noted before they are put; None to note none. ``pause``: waits before another try.
     """
 
     is_folder = False
@@ -99,7 +101,10 @@ class StoreObjects:
             self.puts.clear()
 
     def abandon(self, staged: Sequence[Staged]) -> None:
-        """As the port. Also what was noted and is not among these, because a sealer failed before it could say so."""
+        """As the port.
+
+        Also what was noted and is not among these, because a sealer failed before it could say so.
+        """
         for waiting in self._waiting.values():
             waiting.cancel()
         for waiting in self._waiting.values():
@@ -200,8 +205,8 @@ class StoreObjects:
     def keys(self, prefix: str) -> Iterator[str]:
         """As the port."""
         root = self._path("")
-        found = self._call(prefix, lambda: self._files.find(self._path(prefix.rstrip("/"))))
-        names = (name.lstrip("/") for name in found)
+        listed = self._call(prefix, lambda: self._files.find(self._path(prefix.rstrip("/"))))
+        names = (name.lstrip("/") for name in listed)
         return iter(sorted(name.removeprefix(root) for name in names if name.startswith(root)))
 
     def map(self, function: Callable[[S], T], items: Collection[S], /) -> Iterator[T]:
@@ -229,7 +234,10 @@ class StoreObjects:
 
 
 class _StoreParts:
-    """Parts of one object. What was read ahead is kept until it is closed, and a small whole object longer."""
+    """Parts of one object.
+
+    What was read ahead is kept until it is closed, and a small whole object longer.
+    """
 
     __slots__ = ("_held", "_is_whole", "_key", "_start", "_store")
 
@@ -291,6 +299,9 @@ def _code(error: BaseException) -> str:
 
 
 def _unavailable(key: str, error: Exception) -> Unavailable:
-    """The error for people: never the library's message, which may hold an address with a query or a header."""
+    """The error for people.
+
+    It never has the library's message, which may hold an address with a query or a header.
+    """
     hint = _FORBIDDEN if isinstance(error, PermissionError) or "Credentials" in _code(error) else None
     return Unavailable(f"{key}: the store says: {_code(error)}", hint=hint)

@@ -1,4 +1,4 @@
-"""Does a place of objects hold what the log names, and nothing else? Looks, proves, and changes nothing.
+"""Whether a place of objects holds what the log names, and nothing else. Nothing is changed.
 
 State names every object. Each is asked for by its name; the place's own list serves only to find what nobody named.
 """
@@ -53,7 +53,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """What was looked at: how many segments, tallies and tiles, whether their content was read; and the faults."""
+    """What was looked at: how many segments, tallies and tiles, and the faults.
+
+    ``is_deep``: manifests and rows were read.
+    """
 
     segments: int
     tallies: int
@@ -96,8 +99,8 @@ def examine(objects: Objects, expected: Expected, *, is_deep: bool) -> Examined:
     living, tallies = expected.living, expected.tallies
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         faults = [
-            *(one for found in pool.map(partial(_of_segment, objects, is_deep=is_deep), living) for one in found),
-            *(one for found in pool.map(partial(_of_tally, objects), tallies) for one in found),
+            *(one for its in pool.map(partial(_of_segment, objects, is_deep=is_deep), living) for one in its),
+            *(one for its in pool.map(partial(_of_tally, objects), tallies) for one in its),
             *(one for one in pool.map(partial(_of_tile, objects, expected), expected.tiles) if one is not None),
             *unnamed,
         ]

@@ -20,7 +20,7 @@ _AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replicated:
-    """How many objects and bytes were copied, how many were there already, how many dead ones were deleted there.
+    """What was done: objects and bytes copied, objects that were there, dead objects deleted there.
 
     ``examined``: what the copy was found to be.
     """
@@ -33,9 +33,9 @@ class Replicated:
 
 
 def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: bytes) -> Replicated:
-    """Copy what is not there, the checkpoint last, delete what died, then read all of the copy and prove it.
+    """Copy what is not there, delete what died, then read all of the copy and prove it.
 
-    An object that is there with the same size is not copied again: whether it is the same one, the proof shows.
+    The checkpoint is copied last. An object that is there with the same size is not copied again: whether it is the same one, the proof shows.
 
     Raises:
         NotProven: the target has other bytes under a name of the log.

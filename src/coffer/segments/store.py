@@ -85,7 +85,10 @@ class SegmentStore:
         )
 
     def remove_listed(self, dead: Collection[bytes]) -> int:
-        """Remove the files of these segments that a folder lists; how many files. Of a store, no list is believed."""
+        """Remove the files of these segments that a folder lists; how many files.
+
+        Not for a store, whose list is not believed.
+        """
         names = {seg_id.hex() for seg_id in dead}
         keys = (
             [key for key in self.objects.keys(SEGMENTS) if TEMPORARY not in key and id_of(key) in names]

@@ -95,7 +95,7 @@ class Stored:
         return set(self.disk.read(path).decode("ascii").split()) if self.disk.is_file(path) else set()
 
     def copy_log(self, checkpoint: bytes, log_key: VerifyKey) -> None:
-        """Copy the tiles of the entries since the last copy, then the checkpoint; nothing if it did not change."""
+        """Copy the tiles of new entries, then the checkpoint, if it changed since the last copy."""
         path = self.path / COPIED
         before = self.disk.read(path) if self.disk.is_file(path) else b""
         if before == checkpoint:

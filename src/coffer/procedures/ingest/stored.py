@@ -22,11 +22,16 @@ _BUFFER_BYTES: Final = 8 * 2**20
 
 
 class StoredSource(Source):
-    """As ``Source``, of an object. It must not change before the ingest is over: size and entity tag are compared."""
+    """As ``Source``, of an object.
+
+    It must not change before the ingest is over: size and entity tag are compared.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._store, self._key = _place(name)
+        self._size = 0
+        self._heads: dict[tuple[str, int], bytes] = {}
 
     @classmethod
     def of(cls, name: str) -> "StoredSource":
@@ -37,25 +42,33 @@ class StoredSource(Source):
             Unavailable: the store does not answer.
         """
         source = cls(name)
-        if source._store.tag(source._key) is None:
+        if (size := source._store.size(source._key)) is None:
             raise MalformedInput(f"{source.name}: no such object")
-        if not source.size_bytes():
+        source._size = size
+        if not size:
             raise MalformedInput(f"{source.name}: is empty")
         return source
 
     def size_bytes(self) -> int:
         """As ``Source``."""
-        return self._identity()[0]
+        return self._size
+
+    def head(self, size: int) -> bytes:
+        """As ``Source``, asked for once: the format is found in several looks."""
+        which = (self.encoding, size)
+        if which not in self._heads:
+            self._heads[which] = super().head(size)
+        return self._heads[which]
 
     def _identity(self) -> tuple[int, int]:
         tag = self._store.tag(self._key)
         if tag is None:
             raise _changed(self.name)
-        size, text = tag
-        return size, int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        self._size, text = tag  # what is scanned now is as long as it is now
+        return self._size, int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
     def _raw_reader(self) -> BinaryIO:
-        size = self.size_bytes()
+        size = self._size
         reader = io.BufferedReader(_StoredFile(self._store, self._key, size), _BUFFER_BYTES)
         file = cast("BinaryIO", reader)
         magic = reader.peek(4)[:4]
@@ -91,7 +104,7 @@ def is_stored(name: str) -> bool:
 
 
 def source_of(name: str) -> Source:
-    """The source for a file on this machine, for standard input, or for an object. Raises as ``Source.open``."""
+    """The source for a file of this machine, standard input or an object. Raises as ``Source.open``."""
     return StoredSource.of(name) if is_stored(name) else Source.open(name)
 
 

@@ -238,8 +238,8 @@ class _UnderWay:
                 for target in pending:
                     windows[_key(target)].append(replies)
                     its.setdefault(target.segment.line.seg_id, []).append(target)
-                for found in self._vault.objects.map(partial(self._found, windows), its.values()):
-                    matches |= found
+                for matched in self._vault.objects.map(partial(self._found, windows), its.values()):
+                    matches |= matched
                 number += 1
                 may_go_on = number * WINDOW <= cell_cap or terms.is_hub
                 pending = [t for t in pending if may_go_on and needs_another_window(matches[_key(t)], number)]
