@@ -16,7 +16,7 @@ from coffer.translog.tiling import tiles_between
 from coffer.vault.stored import COPIED, REMOVED, tally_keys
 from coffer_audit.cli import main as audit
 from storing import Bucket, Fault
-from world import PASSPHRASE, World
+from world import PASSPHRASE, World, cheap_passphrases
 
 CSV = "".join(f"+33612345678,+3369876543{n},2016-09-0{1 + n % 2} 10:00:0{n},6{n}\n" for n in range(8))
 MORE = "+33612345679,+33698765432,2016-09-02 11:00:00,5\n"
@@ -176,3 +176,16 @@ def test_an_auditor_reads_a_folder_that_replicate_made(world, tmp_path, capsys):
         assert words in capsys.readouterr().out
     assert audit(["vault", str(tmp_path / "copy")]) == 0
     assert run(["replicate", str(world.vault.path), str(world.vault.path)]) == 2
+
+
+def test_init_takes_a_prefix_once_and_an_address_without_credentials(bucket, tmp_path, monkeypatch, capsys):
+    cheap_passphrases()
+    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
+    rule = [*(word for name in ("judge", "dpo") for word in ("--custodian", name)), "--rule", "base=2 of judge,dpo"]
+    words = ["--origin", "test.example/vault", *rule, "--retention-days", "30", "--late-days", "5", "--objects"]
+    assert run(["init", str(tmp_path / "one"), *words, str(bucket.address)]) == 0
+    assert run(["init", str(tmp_path / "two"), *words, str(bucket.address)]) == 2
+    assert f"{bucket.address}: holds another vault" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
+    assert run(["init", str(tmp_path / "two"), *words, "s3://KEY:SECRET@bucket/x"]) == 2
+    assert "SECRET" not in capsys.readouterr().err

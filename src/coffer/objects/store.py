@@ -32,7 +32,9 @@ _AHEAD_BYTES: Final = 2**17
 """Blocks that are read whole, for about the price of a request: one for each object of a small segment."""
 _KEPT_BYTES: Final = 2**14
 """A whole object up to this size stays in memory while an opening looks at its segment several times."""
-_CONNECT_S: Final = 10
+_PARTS_AT_ONCE: Final = 2
+"""Of one large upload: each part is a copy of 50 MiB in memory."""
+_CONNECT_S: Final = 5
 _READ_S: Final = 30
 _GONE: Final = frozenset({"NoSuchKey", "404"})
 _FORBIDDEN: Final = "look at the credentials and the rights of this machine at the store"
@@ -274,7 +276,12 @@ def _filesystem(scheme: str) -> Any:  # noqa: ANN401 - fsspec ships no types
         import s3fs  # noqa: PLC0415
     settings: dict[str, Any] = {"connect_timeout": _CONNECT_S, "read_timeout": _READ_S, "max_pool_connections": AT_ONCE}
     settings |= {"retries": {"total_max_attempts": 1, "mode": "standard"}}  # this room repeats calls itself
-    files = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False, config_kwargs=settings)
+    files = s3fs.S3FileSystem(
+        skip_instance_cache=True,
+        use_listings_cache=False,
+        config_kwargs=settings,
+        max_concurrency=_PARTS_AT_ONCE,
+    )
     files.retries = 1
     return files
 

@@ -3,7 +3,7 @@
 import hmac
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -117,17 +117,15 @@ class Vault:
             continues = replica.kept > 0
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))
-            if continues and self.stored is None:
-                self.remove_dead_segments(replica.state)
-            elif continues and self.stored is not None:
-                with self.stored.later("objects of dead segments"):
-                    self.stored.remove_dead(replica.state)
+            if continues:
+                with nullcontext() if self.stored is None else self.stored.later("objects of dead segments"):
+                    self.remove_dead_segments(replica.state)
             self._forget_ended(replica.state)
             self.leftovers.clear(replica.state, self.outside.clock)
             try:
                 yield replica.state.copy() if self._is_warm else replica.state  # the caller applies what it logs
             finally:
-                self._copy_log()
+                self.copy_log()
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the vault alone, after waiting at most the vault's ``wait_s`` for another writer."""
@@ -145,7 +143,7 @@ class Vault:
             {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
         )
 
-    def _copy_log(self) -> None:
+    def copy_log(self) -> None:
         """Copy what is new in the log to the store, if there is one."""
         if self.stored is not None:
             with self.stored.later("a copy of the log"):

@@ -78,7 +78,8 @@ class Leftovers:
     def remove_superseded(self, state: State) -> None:
         """Remove the tallies of superseded batches, also those put aside: they count nowhere any more."""
         if self.stored is not None:
-            self.stored.remove_dead(state)
+            with self.stored.later("tallies of superseded batches"):
+                self.stored.remove_dead(state)
             return
         withdrawn = {batch.hex() for batch in state.withdrawn}
         if not withdrawn:

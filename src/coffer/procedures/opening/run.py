@@ -50,6 +50,7 @@ from coffer.vault.folder import DESK, Vault
 
 Key = tuple[bytes, int]
 """A target: segment and subject line."""
+Windows = dict[Key, list[Mapping[str, Reply]]]
 
 
 class Stage(StrEnum):
@@ -210,8 +211,7 @@ class _UnderWay:
         """Every cell to ask for, with its header proven against the log."""
         targets: dict[Key, Target] = {}
         segments = {segment.line.seg_id: segment for segment, _ in reached}
-        finders = self._vault.objects.map(self._finder, segments.values())
-        self._finders |= dict(zip(segments, finders, strict=True))
+        self._finders |= dict(zip(segments, self._vault.objects.map(self._finder, segments.values()), strict=True))
         for segment, line in reached:
             seg_id = segment.line.seg_id
             subject = self._countersigned.authorization.terms.subjects[line - 1]
@@ -229,7 +229,7 @@ class _UnderWay:
         matches: dict[Key, Matches] = {}
         terms, cell_cap = self._countersigned.authorization.terms, self._countersigned.roster.cell_cap
         for group in request_groups(targets):
-            windows: dict[Key, list[Mapping[str, Reply]]] = {_key(target): [] for target in group}
+            windows: Windows = {_key(target): [] for target in group}
             pending, number = group, 0
             while pending:
                 cells = {target.window(number): target for target in pending}
@@ -238,19 +238,16 @@ class _UnderWay:
                 for target in pending:
                     windows[_key(target)].append(replies)
                     its.setdefault(target.segment.line.seg_id, []).append(target)
-                for matched in self._vault.objects.map(partial(self._found, windows), its.values()):
+                for matched in self._vault.objects.map(partial(self._matched, windows), its.values()):
                     matches |= matched
                 number += 1
                 may_go_on = number * WINDOW <= cell_cap or terms.is_hub
                 pending = [t for t in pending if may_go_on and needs_another_window(matches[_key(t)], number)]
         return matches
 
-    def _found(
-        self, windows: Mapping[Key, Sequence[Mapping[str, Reply]]], targets: Sequence[Target]
-    ) -> dict[Key, Matches]:
+    def _matched(self, windows: Windows, targets: Sequence[Target]) -> dict[Key, Matches]:
         """The rows of the targets of one segment. Each segment is looked at by one thread at a time."""
-        finder = self._finders[targets[0].segment.line.seg_id]
-        with closing(finder):
+        with closing(self._finders[targets[0].segment.line.seg_id]) as finder:
             return {_key(target): find_rows(target, windows[_key(target)], finder) for target in targets}
 
     def _draw(self, matches: Sequence[Matches]) -> int | None:

@@ -148,6 +148,7 @@ def _begin(vault: Vault, genesis: bytes) -> None:
     vault.log.append([genesis], vault.operator_key(vault.pins.origin))
     vault.disk.write(vault.path / CONFIG, vault.pins.format())
     vault.replay()
+    vault.copy_log()
 
 
 def _write_keys(
