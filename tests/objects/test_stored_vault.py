@@ -181,7 +181,11 @@ def test_an_auditor_reads_a_folder_that_replicate_made(world, tmp_path, capsys):
 def test_init_takes_a_prefix_once_and_an_address_without_credentials(bucket, tmp_path, monkeypatch, capsys):
     cheap_passphrases()
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    rule = [*(word for name in ("judge", "dpo") for word in ("--custodian", name)), "--rule", "base=2 of judge,dpo"]
+    rule = [
+        *(word for name in ("judge", "dpo", "press") for word in ("--custodian", name)),
+        "--rule",
+        "base=2 of judge,dpo,press",
+    ]
     words = ["--origin", "test.example/vault", *rule, "--retention-days", "30", "--late-days", "5", "--objects"]
     assert run(["init", str(tmp_path / "one"), *words, str(bucket.address)]) == 0
     assert run(["init", str(tmp_path / "two"), *words, str(bucket.address)]) == 2
