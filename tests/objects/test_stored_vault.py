@@ -1,6 +1,7 @@
 """A vault whose segments and tallies are in an object store: every command as in a folder, and what failures leave."""
 
 import datetime as dt
+import shutil
 
 import pytest
 
@@ -126,6 +127,37 @@ def test_what_was_about_to_be_logged_stays_until_tidy(world, monkeypatch, capsys
     assert len(listed(world, "segments/")) == 6
     assert run(["tidy", str(world.vault.path), "--older-than", "0", "--yes"]) == 0
     assert listed(world, "segments/") == listed(world, "tally/") == []
+
+
+def test_a_note_of_logged_objects_costs_none_of_them_when_the_next_ingest_fails(world, bucket, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreObjects, "conclude", lambda *_: exec("raise KeyboardInterrupt('killed')"))
+        with pytest.raises(KeyboardInterrupt, match="killed"):
+            world.ingest(CSV)
+    before = listed(world, "segments/")
+    assert len(before) == 6
+    with monkeypatch.context() as patch:
+        patch.setattr("coffer.vault.stored.Stored.sweep", lambda *_: None)
+        with pytest.raises(AssertionError, match="swept"):
+            world.reopen().ingest(MORE, name="b.csv")
+    bucket.fail("PUT", ".manifest", Fault.ERROR, times=99)
+    with pytest.raises(Unavailable, match=r"\.manifest"):
+        world.reopen().ingest(MORE, name="b.csv")
+    assert listed(world, "segments/") == before
+
+
+def test_an_older_log_does_not_take_the_place_of_its_newer_copy(world, tmp_path):
+    log = world.vault.path / "log"
+    shutil.copytree(log, tmp_path / "older")
+    world.ingest(CSV)
+    newer = world.vault.objects.read("log/checkpoint")
+    shutil.rmtree(log)
+    shutil.copytree(tmp_path / "older", log)
+    again = world.reopen()
+    with again.vault.writing():
+        pass
+    assert again.vault.objects.read("log/checkpoint") == newer
+    assert "its copy in the store has" in again.outside.told[-1]
 
 
 def test_an_answer_lost_in_ingest_and_500s_change_nothing(world, bucket):

@@ -36,7 +36,6 @@ _PARTS_AT_ONCE: Final = 2
 """Of one large upload: each part is a copy of 50 MiB in memory."""
 _CONNECT_S: Final = 5
 _READ_S: Final = 30
-_GONE: Final = frozenset({"NoSuchKey", "404"})
 _FORBIDDEN: Final = "look at the credentials and the rights of this machine at the store"
 
 
@@ -105,7 +104,8 @@ class StoreObjects:
     def abandon(self, staged: Sequence[Staged]) -> None:
         """As the port.
 
-        Also what was noted and is not among these, because a sealer failed before it could say so.
+        Also what was noted and is not among these, because a sealer failed before it could say so. The note has
+        nothing of an earlier ingest: the one that begins sweeps it.
         """
         for waiting in self._waiting.values():
             waiting.cancel()

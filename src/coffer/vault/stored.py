@@ -63,6 +63,17 @@ class Stored:
             self.objects.delete(unknown)
             puts.clear()
 
+    def begin(self, state: State, clock: Callable[[], dt.datetime]) -> None:
+        """Sweep before an ingest notes anything, or what it does to its note would reach an earlier one's objects.
+
+        The caller holds the ingest's lock and the vault.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        self.sweep(state, clock())
+        assert not self.noted(), "a note was swept or put aside"
+
     def noted(self) -> frozenset[str]:
         """The keys that an ingest noted and that are not swept yet: it may be under way."""
         assert self.objects.puts is not None, "a vault's store has a note"
@@ -103,6 +114,8 @@ class Stored:
         old, new = (
             verify_checkpoint(raw, log_key, "log/checkpoint").head.size if raw else 0 for raw in (before, checkpoint)
         )
+        if new < old:  # the copy may be the only one that is left of the newer log
+            raise NotProven(f"log: {new} entries, its copy in the store has {old}")
         names = list(tiling.tiles_between(old, new))
         for _ in self.objects.map(
             lambda name: self.objects.put(LOG + name, self.disk.read(self.path / LOG / name)), names

@@ -203,6 +203,9 @@ def run_ingest(
         pass  # taking the lock clears what a crash left
     with vault.sealing():
         state = vault.replay()
+        if vault.stored is not None:
+            with vault.alone():
+                vault.stored.begin(state, vault.outside.clock)
         no_index = vault.no_index()
         late = tuple(verify_receipted(state, vault.outside.clock(), vault.policy()))
         require_noise(state.roster.epsilon)
