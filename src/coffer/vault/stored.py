@@ -64,9 +64,9 @@ class Stored:
             puts.clear()
 
     def begin(self, state: State, clock: Callable[[], dt.datetime]) -> None:
-        """Sweep before an ingest notes anything, or what it does to its note would reach an earlier one's objects.
+        """Sweep before an ingest notes anything.
 
-        The caller holds the ingest's lock and the vault.
+        Else what it does to its note when it fails would reach an earlier one's objects. The caller holds the ingest's lock and the vault.
 
         Raises:
             Unavailable: the store does not answer.
