@@ -30,6 +30,7 @@ from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.simulation.scenario import apportion
 from coffer.tally.exact import BUCKETS, CLASSES
 from coffer.tally.release import format_table, tally_hash
+from coffer.vault.stored import tally_keys
 from world import World, destroy_entry
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "docs" / "month" / "month.html"
@@ -193,8 +194,8 @@ def _ingest(world: World) -> None:
         batch=batch, number=1, total=1, feed=FEED, counts=counts, segments=segments, tally=tally_hash(*raw)
     )
     with vault.writing() as state:
-        for path, table in zip(vault.tally_paths(batch), raw, strict=True):
-            vault.disk.write(path, table)
+        for key, table in zip(tally_keys(batch), raw, strict=True):
+            vault.objects.put(key, table)
         vault.append([vault.entry(entry, vault.operator_key("ingester"), state)], state)
 
 

@@ -30,6 +30,7 @@ from coffer.ledger.state import State
 from coffer.notes.keyfile import PassphraseCost
 from coffer.notes.keys import Secret
 from coffer.notes.note import parse_note, sign_note
+from coffer.objects.address import StoreAddress
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
 from coffer.procedures.opening.request import Order, make_request
 from coffer.procedures.opening.run import run_opening
@@ -135,6 +136,7 @@ class World:
         quorum: int = 0,
         now: dt.datetime = NOW,
         disk: Disk | None = None,
+        objects: StoreAddress | None = None,
     ) -> "World":
         disk, outside = disk or Disk(), Someone(now=now)
         vault = found_vault(
@@ -150,6 +152,7 @@ class World:
             quorum=quorum,
             passphrase=lambda _name: PASSPHRASE,
             outside=outside,
+            objects=objects,
         )
         return cls(path=folder, vault=vault, outside=outside, disk=disk)
 

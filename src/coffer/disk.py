@@ -123,6 +123,25 @@ class Disk:
             return sorted(os.listdir(folder))  # noqa: PTH208 - names are what is asked for
         return []
 
+    def names_below(self, folder: Path) -> Iterator[str]:
+        """The paths within a folder of the files below it; none if it does not exist.
+
+        Those of one folder are ascending.
+        """
+        pending = [""]
+        while pending:
+            within = pending.pop()
+            names: list[str] = []
+            with (
+                _failing(folder),
+                suppress(FileNotFoundError, NotADirectoryError),
+                os.scandir(f"{folder}/{within}") as all_,
+            ):
+                for entry in all_:
+                    (pending if entry.is_dir() else names).append(f"{within}{entry.name}")
+            pending = [name if name.endswith("/") else f"{name}/" for name in pending]
+            yield from sorted(names)
+
     def below(self, folder: Path) -> list[Path]:
         """Every file below a folder, in order of path; none if the folder does not exist."""
         with _failing(folder):

@@ -153,7 +153,7 @@ def test_receipt_for_an_unknown_segment_has_no_effect(world):
 @pytest.mark.parametrize("suffix", [".header", ".rows", ".manifest"])
 def test_changed_or_missing_file_accuses_the_vault_and_no_party(world, suffix):
     world.ingest(RECORDS)
-    path = min(world.vault.segments.folder.rglob(f"*{suffix}"))
+    path = min(world.vault.objects.folder.joinpath("segments").rglob(f"*{suffix}"))
     raw = bytearray(path.read_bytes())
     for at in range(0, len(raw), 4):  # in every row, so that the canary is among them
         raw[at] ^= 1
@@ -277,7 +277,7 @@ def test_row_planted_by_the_operator_for_a_liar_frames_no_honest_custodian(world
     values = {c: said[name].get(c) or said["dpo"][c] for c in map(int, segment.roster.rules["base"].clauses)}
     header = parse_logged_header(world.vault.segments.read_raw_header(segment.line.day, segment.line.seg_id), segment)
     tail = judging.canary_tail(header, values.values())
-    path = world.vault.segments.folder / str(segment.line.day) / f"{segment.line.seg_id.hex()}.rows"
+    path = world.vault.objects.folder.joinpath("segments") / str(segment.line.day) / f"{segment.line.seg_id.hex()}.rows"
     raw, size = bytearray(path.read_bytes()), header.core.row_bytes
     raw[8:size] = tail
     path.write_bytes(bytes(raw))

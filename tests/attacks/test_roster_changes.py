@@ -27,13 +27,16 @@ def sealed(world):
 
 def test_replaced_custodian_old_and_new_days_open_with_one_authorization(sealed):
     new = sealed.joins("cnctr")
-    before = {path: path.read_bytes() for path in sealed.vault.segments.folder.rglob("*.*")}
+    before = {path: path.read_bytes() for path in sealed.vault.objects.folder.joinpath("segments").rglob("*.*")}
     sealed.publish(sealed.propose(replaced={"regulator": new}), "judge", "dpo", "cnctr")
     with pytest.raises(Unavailable, match="custodian cnctr has none for 2016-09-03"):
         sealed.ingest(LATER)
     sealed.epoch("2016-09-01", "2016-09-03")
     sealed.ingest(LATER)
-    assert before.items() <= {path: path.read_bytes() for path in sealed.vault.segments.folder.rglob("*.*")}.items()
+    assert (
+        before.items()
+        <= {path: path.read_bytes() for path in sealed.vault.objects.folder.joinpath("segments").rglob("*.*")}.items()
+    )
     note = sealed.authorize(by=("judge", "dpo"))
     answer = sealed.open(note)
     assert rows_of(answer) == [*ROWS, LATER_ROW]

@@ -201,7 +201,7 @@ class Lying(TasksHere):
 def forged(work, given, **changes):
     """Outcomes of which the first holds other values."""
     number, _ = given[0]
-    outcome = Outcome(**({"staged": ("2016-09-01/../../../lock.rows.tmp-0123456789abcdef",)} | changes))
+    outcome = Outcome(**({"staged": ("segments/2016-09-01/../../../lock.rows.tmp-0123456789abcdef",)} | changes))
     return [(number, seal(format_outcome(outcome), work.public, info=outcome_info(number))), *given[1:]]
 
 
@@ -213,7 +213,7 @@ def forged(work, given, **changes):
         (lambda _work, given: [(given[0][0], given[1][1]), *given[1:]], NotProven, "does not unseal"),
         (lambda _work, given: [(n, seal(b"x", SealKey.generate().public, info=b"")) for n, _ in given], NotProven, "unseal"),
         (forged, MalformedInput, "none of a segment"),
-        (lambda work, given: forged(work, given, staged=(f"2016-09-01/{'0' * 64}.rows.tmp-{'0' * 16}",)), NotProven, "not whole"),
+        (lambda work, given: forged(work, given, staged=(f"segments/2016-09-01/{'0' * 64}.rows.tmp-{'0' * 16}",)), NotProven, "not whole"),
     ],
 )  # fmt: skip
 def test_what_a_cluster_tells_is_proven(worlds, change, error, words):

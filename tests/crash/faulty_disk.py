@@ -40,6 +40,7 @@ class FaultyDisk(Disk):
         if self.operations == self.fail_at:
             self.failed = path
             if self.mode in (Mode.FULL, Mode.SHORT) and half is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(half)
             if self.mode in (Mode.KILL, Mode.SHORT):
                 self.is_dead = True

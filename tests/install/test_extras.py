@@ -21,6 +21,8 @@ PLACES = {
     "typst": {"disclosure/typesetting.py"},
     "opendp": {"tally/noise.py"},
     "pkcs11": {"custodian/token.py"},
+    "fsspec": {"objects/store.py"},
+    "s3fs": {"objects/store.py"},
 }
 """Those of ``web`` have a contract of their own in .importlinter."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from coffer import kernels
 from coffer.authority.authorization import MAX_SUBJECTS
+from coffer.vault.stored import tally_keys
 from world import World, feed
 
 pytestmark = [
@@ -69,7 +70,7 @@ def vault(folder, text, ways):
     world.epoch("2016-08-31", "2016-09-03")
     with ways:
         summary = world.ingest(text, by=feed(FEED))
-    return world, summary, [path.read_bytes() for path in world.vault.tally_paths(summary.batch)]
+    return world, summary, [world.vault.objects.read(key) for key in tally_keys(summary.batch)]
 
 
 def rows(world, subjects):

@@ -241,7 +241,7 @@ def test_every_staged_file_is_on_the_disk_before_it_has_its_name(world, monkeypa
 
     def finished(self, on_tally):
         shares = finish(self, on_tally)
-        staged.extend(path for share in shares for path, _ in share.staged)
+        staged.extend(one.temporary for share in shares for one in share.staged)
         if kind is not ManySealers:  # a process of its own has synced its files itself
             inodes = {path.stat().st_ino for path in staged}
             assert inodes

@@ -68,7 +68,7 @@ def test_nobody_removes_what_an_ingest_under_way_has_staged(world):
     def look():
         with world.reopen().vault.writing():
             pass
-        return [path for path in world.vault.segments.folder.rglob("*") if TEMPORARY in path.name]
+        return [path for path in world.vault.objects.folder.joinpath("segments").rglob("*") if TEMPORARY in path.name]
 
     summary, staged = ingest_while(world, look)
     assert summary.segments > 0
@@ -106,7 +106,9 @@ def test_keys_destroyed_under_an_ingest_leave_nothing_of_it(world):
     assert after.segments.keys() == before.segments.keys()
     with world.vault.writing():
         pass
-    left = {path.name.split(".")[0] for path in world.vault.segments.folder.rglob("*") if path.is_file()}
+    left = {
+        path.name.split(".")[0] for path in world.vault.objects.folder.joinpath("segments").rglob("*") if path.is_file()
+    }
     assert left <= {seg_id.hex() for seg_id in before.segments}
 
 

@@ -21,6 +21,7 @@ from coffer.procedures.reports.totals import make_report
 from coffer.procedures.reports.transparency import transparency
 from coffer.procedures.supersede import content_of, find_batch, supersede
 from coffer.vault.folder import INGESTER
+from coffer.vault.stored import tally_keys
 from coffer_audit.cli import main as audit
 
 RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-02 11:00:00,5\n"
@@ -45,7 +46,7 @@ def test_records_of_a_superseded_batch_stand_apart_and_are_neither_lost_nor_coun
     first = world.ingest(RECORDS, name="a.csv").batch
     world.ingest(OTHERS, name="b.csv")
     assert total(world) == 3
-    tables = world.vault.tally_paths(first)
+    tables = [world.vault.path / key for key in tally_keys(first)]
     supersede(world.vault, first)
     assert (total(world), [path.exists() for path in tables]) == (1, [False, False])
     answer = opened(world)

@@ -1,13 +1,13 @@
-"""Segments as files: ``segments/<day>/<seg_id>.rows``, ``.manifest`` and ``.header``."""
+"""Segments as objects: ``segments/<day>/<seg_id>.rows``, ``.manifest`` and ``.header``."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from coffer.disk import TEMPORARY, Disk
+from coffer.disk import TEMPORARY
+from coffer.objects.port import Content, Objects, Staged
 from coffer.segments.header import Header, parse_header
 from coffer.segments.locate import Finder
 from coffer.segments.manifest import head_bytes, page_range
@@ -15,6 +15,7 @@ from coffer.segments.manifest import head_bytes, page_range
 if TYPE_CHECKING:
     from coffer.segments.seal import SealedSegment
 
+SEGMENTS: Final = "segments/"
 SUFFIXES: Final = (".rows", ".manifest", ".header")
 
 
@@ -22,36 +23,31 @@ SUFFIXES: Final = (".rows", ".manifest", ".header")
 class SegmentFiles:
     """A segment's files, nothing proven. ``header`` is read, the others when asked for."""
 
-    disk: Disk
-    path: Path
+    objects: Objects
+    key: str
     header: bytes
 
     def manifest(self) -> bytes:
         """The manifest file."""
-        return self.disk.read(self.path.with_suffix(".manifest"))
+        return self.objects.read(f"{self.key}.manifest")
 
     def rows(self, first: int, count: int, row_bytes: int) -> bytes:
         """``count`` rows from row ``first`` on."""
-        return self.disk.read_range(self.path.with_suffix(".rows"), first * row_bytes, count * row_bytes)
+        with closing(self.objects.parts(f"{self.key}.rows")) as parts:
+            return parts.read(first * row_bytes, count * row_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentStore:
-    """A folder of segments. Nothing in it is trusted: readers prove it against the log."""
+    """The segments of a vault. Nothing in it is trusted: readers prove it against the log."""
 
-    folder: Path
-    disk: Disk
+    objects: Objects
 
-    def stage(self, sealed: "SealedSegment") -> list[tuple[Path, Path]]:
-        """Write the three files under temporary names; the renames that would publish them.
-
-        ``disk.sync_files`` must follow before they are published.
-        """
-        path = self._path(sealed.header.core.day, sealed.header.core.seg_id)
-        contents: tuple[bytes | memoryview, ...] = (sealed.rows, sealed.manifest, sealed.header.raw)
-        parts = zip(SUFFIXES, contents, strict=True)
-        paths = [(path.with_suffix(suffix), part) for suffix, part in parts]
-        return [(self.disk.stage(final, part, is_synced=False), final) for final, part in paths]
+    def stage(self, sealed: "SealedSegment") -> list[Staged]:
+        """Begin to put the three objects; ``objects.settle`` must follow before they are published."""
+        key = key_of(sealed.header.core.day, sealed.header.core.seg_id)
+        contents: tuple[Content, ...] = (sealed.rows, sealed.manifest, sealed.header.raw)
+        return self.objects.stage({f"{key}{suffix}": part for suffix, part in zip(SUFFIXES, contents, strict=True)})
 
     def read_header(self, day: dt.date, seg_id: bytes) -> Header:
         """The header, parsed and not yet proven."""
@@ -59,12 +55,11 @@ class SegmentStore:
 
     def read_raw_header(self, day: dt.date, seg_id: bytes) -> bytes:
         """The header file as it lies there."""
-        return self.disk.read(self._path(day, seg_id, ".header"))
+        return self.objects.read(f"{key_of(day, seg_id)}.header")
 
     def files(self, day: dt.date, seg_id: bytes) -> SegmentFiles:
         """All of a segment, read as it is asked for."""
-        path = self._path(day, seg_id)
-        return SegmentFiles(self.disk, path, self.read_raw_header(day, seg_id))
+        return SegmentFiles(self.objects, key_of(day, seg_id), self.read_raw_header(day, seg_id))
 
     def finder(self, header: Header) -> Finder:
         """Looks up labels, reading only the pages and batches needed.
@@ -72,9 +67,8 @@ class SegmentStore:
         Raises:
             NotProven: the manifest is not the header's.
         """
-        day, seg_id = header.core.day, header.core.seg_id
-        size = header.core.batch_rows * header.core.row_bytes
-        pages, batches = (self.disk.ranges(self._path(day, seg_id, suffix)) for suffix in (".manifest", ".rows"))
+        key, size = key_of(header.core.day, header.core.seg_id), header.core.batch_rows * header.core.row_bytes
+        pages, batches = self.objects.parts(f"{key}.manifest"), self.objects.parts(f"{key}.rows")
 
         def close() -> None:
             pages.close()
@@ -90,27 +84,34 @@ class SegmentStore:
             close,
         )
 
-    def remove_dead(self, dead: Collection[bytes]) -> int:
-        """Remove the files of these segments; how many files."""
+    def remove_listed(self, dead: Collection[bytes]) -> int:
+        """Remove the files of these segments that a folder lists; how many files.
+
+        Not for a store, whose list is not believed.
+        """
         names = {seg_id.hex() for seg_id in dead}
-        files = self._files(lambda name: _stem(name) in names) if names else []
-        for path in files:
-            self.disk.remove(path)
-        return len(files)
+        keys = (
+            [key for key in self.objects.keys(SEGMENTS) if TEMPORARY not in key and id_of(key) in names]
+            if names
+            else []
+        )
+        self.objects.delete(keys)
+        return len(keys)
 
-    def unknown(self, known: Collection[bytes]) -> list[Path]:
-        """Files of segments that are not among these, without temporary ones. Nothing is done to them."""
+    def unknown(self, known: Collection[bytes]) -> list[str]:
+        """Keys of segments that are not among these, without temporary files. Nothing is done to them.
+
+        Only as complete as the list of the place: of a store it is a report and nothing to act on.
+        """
         own = {seg_id.hex() for seg_id in known}
-        return self._files(lambda name: TEMPORARY not in name and _stem(name) not in own)
-
-    def _files(self, is_wanted: Callable[[str], bool]) -> list[Path]:
-        """The files whose names are wanted."""
-        folders = self.disk.children(self.folder)
-        return [folder / name for folder in folders for name in self.disk.names(folder) if is_wanted(name)]
-
-    def _path(self, day: dt.date, seg_id: bytes, suffix: str = "") -> Path:
-        return Path(f"{self.folder}/{day.isoformat()}/{seg_id.hex()}{suffix}")
+        return [key for key in self.objects.keys(SEGMENTS) if TEMPORARY not in key and id_of(key) not in own]
 
 
-def _stem(name: str) -> str:
-    return name.rsplit(".", 1)[0]
+def key_of(day: dt.date, seg_id: bytes) -> str:
+    """The key of a segment, without the suffix of one of its objects."""
+    return f"{SEGMENTS}{day.isoformat()}/{seg_id.hex()}"
+
+
+def id_of(key: str) -> str:
+    """The segment's id in a key, in hex."""
+    return key.rsplit("/", 1)[1].split(".", 1)[0]

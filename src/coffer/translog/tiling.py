@@ -69,6 +69,15 @@ def bundles_of(start: int, end: int) -> Iterator[tuple[int, int, slice]]:
         yield index, min(WIDTH, end - first), slice(max(0, start - first), end - first)
 
 
+def tiles_between(old_size: int, size: int) -> Iterator[str]:
+    """The tiles and bundles that a log of ``size`` entries has and one of ``old_size`` did not have."""
+    for level in (None, *range(max(1, -(-size.bit_length() // 8)))):
+        old_count, count = old_size >> 8 * (level or 0), size >> 8 * (level or 0)
+        if count > old_count:
+            for index in range(old_count // WIDTH, -(-count // WIDTH)):
+                yield tile_path(level, index, min(WIDTH, count - index * WIDTH))
+
+
 def format_bundle(entries: Sequence[bytes]) -> bytes:
     """The entries as a bundle: u16 length || entry, for each."""
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)

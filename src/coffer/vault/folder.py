@@ -3,7 +3,7 @@
 import hmac
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +23,7 @@ from coffer.ledger.state import BACKDATING, State, verify_clock
 from coffer.notes.keyfile import Opener, StretchedKey, format_keys, parse_keys
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
+from coffer.objects.place import place_of
 from coffer.records.no_index import NO_INDEX_FILE, NoIndex, parse_no_index
 from coffer.replica import Replica
 from coffer.segments.store import SegmentStore
@@ -37,6 +38,7 @@ from coffer.vault.others import Others
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
+from coffer.vault.stored import stored_of
 
 if TYPE_CHECKING:
     from coffer.custodian.folder import CustodianFolder
@@ -94,9 +96,14 @@ class Vault:
         self.outside = outside
         self.log = FileLog(path / "log", disk, key=pins.log_key)
         self.desk = Desk(path / "desk", disk, wrapping=lambda: self._secret("wrapping"), entropy=outside.entropy)
-        self.segments = SegmentStore(path / "segments", disk)
+        self.place = place_of(path, disk)
+        self.objects = self.place.open(disk, outside.entropy)
+        self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
-        self.leftovers = Leftovers(path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside)
+        self.stored = stored_of(self.objects, path=path, disk=disk, aside=self.aside, say=outside.say)
+        self.leftovers = Leftovers(
+            path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside, stored=self.stored
+        )
 
     @contextmanager
     def writing(self, wait_s: float | None = None) -> Iterator[State]:
@@ -112,10 +119,14 @@ class Vault:
             if replica.is_worth_keeping and (key := self._snapshot_key()) is not None:
                 replica.keep(key, lambda raw: self.disk.write(self.path / SNAPSHOT, raw, private=True))
             if continues:
-                self.remove_dead_segments(replica.state)
+                with nullcontext() if self.stored is None else self.stored.later("objects of dead segments"):
+                    self.remove_dead_segments(replica.state)
             self._forget_ended(replica.state)
             self.leftovers.clear(replica.state, self.outside.clock)
-            yield replica.state.copy() if self._is_warm else replica.state  # the caller applies what it logs
+            try:
+                yield replica.state.copy() if self._is_warm else replica.state  # the caller applies what it logs
+            finally:
+                self.copy_log()
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the vault alone, after waiting at most the vault's ``wait_s`` for another writer."""
@@ -127,9 +138,17 @@ class Vault:
 
     def remove_dead_segments(self, state: State) -> int:
         """Remove the files of dead segments; returns how many files."""
-        return self.segments.remove_dead(
+        if self.stored is not None:
+            return self.stored.remove_dead(state)
+        return self.segments.remove_listed(
             {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
         )
+
+    def copy_log(self) -> None:
+        """Copy what is new in the log to the store, if there is one."""
+        if self.stored is not None:
+            with self.stored.later("a copy of the log"):
+                self.stored.copy_log(self.log.checkpoint(), self.pins.log_key)
 
     def replay(self) -> State:
         """The State of the log up to its checkpoint, proven.
@@ -413,11 +432,6 @@ class Vault:
         """The public no-index list; None without one. Raises ``MalformedInput``."""
         path = self.path / NO_INDEX_FILE
         return parse_no_index(self.disk.read(path), NO_INDEX_FILE) if self.disk.is_file(path) else None
-
-    def tally_paths(self, batch: bytes) -> tuple[Path, Path]:
-        """The paths of a batch's two tally tables: hours, countries."""
-        folder = self.path / "tally"
-        return folder / f"{batch.hex()}.hours.parquet", folder / f"{batch.hex()}.countries.parquet"
 
     def _secret(self, name: str) -> Secret:
         if not self._operator:

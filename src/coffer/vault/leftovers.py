@@ -18,7 +18,8 @@ from coffer.errors import Unavailable
 from coffer.ledger.state import State
 from coffer.segments.store import SegmentStore
 from coffer.translog.store.files import FileLog
-from coffer.vault.aside import ASIDE, BEYOND, UNLOGGED, Aside
+from coffer.vault.aside import ASIDE, BEYOND, UNLOGGED, Aside, PutAside
+from coffer.vault.stored import Stored
 
 INGEST_LOCK: Final = "ingest.lock"
 _STAGED_IN: Final = ("log", "desk", "custodians", ASIDE)
@@ -37,6 +38,7 @@ class Leftovers:
     log: FileLog
     segments: SegmentStore
     aside: Aside
+    stored: Stored | None
 
     def clear(self, state: State, clock: Callable[[], dt.datetime]) -> None:
         """Clear what a crash left.
@@ -53,6 +55,10 @@ class Leftovers:
             # Skipped while an ingest is under way. A disk that is too full to put anything aside must not stop a
             # command that destroys keys.
             self.remove_staged()
+            if self.stored is not None:
+                with self.stored.later("objects of an ingest that was cut short"):
+                    self.stored.sweep(state, clock())
+                return
             segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
             batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}
             known = {"segments": segments, "tally": batches}
@@ -60,10 +66,21 @@ class Leftovers:
             self.remove_superseded(state)
             tallies = self.disk.children(self.path / "tally")
             unknown = [path for path in tallies if path.name.split(".")[0] not in batches]
-            self.aside.put([*self.segments.unknown(state.segments.keys()), *unknown], UNLOGGED, clock())
+            segments_aside = [self.path / key for key in self.segments.unknown(state.segments.keys())]
+            self.aside.put([*segments_aside, *unknown], UNLOGGED, clock())
+
+    def remove(self, aside: PutAside, state: State) -> None:
+        """Remove a folder aside for good, and the objects in a store that a note in it names."""
+        if self.stored is not None:
+            self.stored.remove_noted(aside, state)
+        self.aside.remove(aside)
 
     def remove_superseded(self, state: State) -> None:
         """Remove the tallies of superseded batches, also those put aside: they count nowhere any more."""
+        if self.stored is not None:
+            with self.stored.later("tallies of superseded batches"):
+                self.stored.remove_dead(state)
+            return
         withdrawn = {batch.hex() for batch in state.withdrawn}
         if not withdrawn:
             return

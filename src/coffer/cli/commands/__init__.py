@@ -16,6 +16,10 @@ LISTED: Final = (
     Listed("receipts", "Let every custodian show that its part of each segment opens.", Who.OPERATOR),
     Listed("sync", "Fetch what custodians on other machines signed, and log what counts.", Who.OPERATOR),
     Listed("retire", "Destroy the keys of days whose retention is over, and say so in the log.", Who.OPERATOR),
+    Listed("fsck", "Compare segments, tallies and log tiles, in the folder or its store, with the log.", Who.OPERATOR),
+    Listed(
+        "replicate", "Copy a vault's log, segments and tallies to a folder or store, and prove the copy.", Who.OPERATOR
+    ),
     Listed("tidy", "Remove what commands put aside because the log did not know it.", Who.OPERATOR),
     Listed(
         "serve",

@@ -20,7 +20,7 @@ from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import FileCount, year_remarks
 from coffer.procedures.ingest.run import IngestSummary, Progress, run_ingest
 from coffer.procedures.ingest.sealers import MakeSealers
-from coffer.procedures.ingest.sources import Source
+from coffer.procedures.ingest.stored import expand, is_empty, is_stored
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import NAMED
 from coffer.records.rejects import Reason, Rejects
@@ -87,6 +87,8 @@ def ingest(
 
     Every line is kept, rejected with a reason, or counted as a duplicate.
 
+    A file may be an object, s3://BUCKET/KEY, with * in its own name for many.
+
     Of a file that was read before and has grown, only what is new is sealed, also under another name or
     compressed. If most of a file is rejected, the exit code is 2, after what was kept was sealed and
     logged.
@@ -95,7 +97,7 @@ def ingest(
         raise MalformedInput("-: standard input can be read only once")
     parsed = parse_feed(_text(feed), Path(feed).name)
     opened = vault_at(vault)
-    files = _without_empty(files)
+    files = _without_empty(tuple(expand(files)))
     rejects = _RejectFile(verify_absent(rejects_file) if rejects_file else None)
     try:
         with _progress(files) as on_progress:
@@ -161,7 +163,7 @@ def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
     A switch that saw no call in an hour delivers an empty file: that is no reason to leave the others.
     If every file is empty, ingest says so as an error.
     """
-    empty = [name for name in files if Source.is_empty(name)]
+    empty = [name for name in files if is_empty(name)]
     if len(empty) == len(files):
         return files
     for name in empty:
@@ -171,7 +173,7 @@ def _without_empty(files: tuple[str, ...]) -> tuple[str, ...]:
 
 def _size(files: tuple[str, ...]) -> int | None:
     """Bytes to read, if known: compressed files and standard input tell only at their end."""
-    if any(name == "-" or name.endswith((".gz", ".zst")) for name in files):
+    if any(name == "-" or is_stored(name) or name.endswith((".gz", ".zst")) for name in files):
         return None
     return sum(Path(name).stat().st_size for name in files if Path(name).is_file())
 

@@ -14,6 +14,7 @@ from coffer.errors import MalformedInput
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
 from coffer.notes.note import parse_note
+from coffer.objects.address import parse_address
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
 from coffer.vault.policy import MAX_HOURS
 from coffer.visible import counted
@@ -65,6 +66,11 @@ from coffer.visible import counted
     help="Stop ingest while a receipt is missing for longer; without it, ingest only warns after 24 hours.",
 )
 @click.option(
+    "--objects",
+    metavar="s3://BUCKET/PREFIX",
+    help="Keep segments and tallies there, not in the folder. Credentials: as the store's own tools find them.",
+)
+@click.option(
     "--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt."
 )
 def init(
@@ -80,6 +86,7 @@ def init(
     witnesses: tuple[str, ...],
     quorum: int,
     receipts_within: int | None,
+    objects: str | None,
     passphrase_file: str | None,
 ) -> None:
     """Make a vault with its custodians' keys and the first entry of its log."""
@@ -114,6 +121,7 @@ def init(
         passphrase=lambda name: passphrases.get(name, is_new=True),
         operator_passphrase=operator_passphrase(),
         outside=Network(),
+        objects=None if objects is None else parse_address(objects, "--objects"),
     )
     out = console()
     out.print(f"vault    {vault}")

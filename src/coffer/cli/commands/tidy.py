@@ -54,7 +54,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
                 hint="run it again when they answer: what lies aside may be newer than this log",
             )
         for folder in unwanted:
-            opened.aside.remove(folder)
+            opened.leftovers.remove(folder, state)
     left = [folder for folder in there if folder not in unwanted]
     if as_json:
         print_json(

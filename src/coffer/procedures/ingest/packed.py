@@ -110,9 +110,9 @@ class _Unfolding:
         return data
 
 
-def open_gzip(path: Path, name: str, *, packed_bytes: int) -> BinaryIO:
+def open_gzip(file: Path | BinaryIO, name: str, *, packed_bytes: int) -> BinaryIO:
     """The unpacked content of a gzip file of this size."""
-    return _bounded(cast("BinaryIO", gzip.open(path)), name, _most_unfolded(packed_bytes))
+    return _bounded(cast("BinaryIO", gzip.open(file)), name, _most_unfolded(packed_bytes))
 
 
 def open_zstd(file: BinaryIO, name: str, *, packed_bytes: int) -> BinaryIO:

@@ -15,6 +15,7 @@ from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decoding import UTF_16
 from coffer.procedures.ingest.going_on import GoingOn
 from coffer.procedures.ingest.sources import WHOLE, Run, Source
+from coffer.procedures.ingest.stored import source_of
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
@@ -65,7 +66,7 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
     Raises:
         MalformedInput: the file is missing, empty, of no format or of several, or lacks columns that the feed names.
     """
-    source = source or Source.open(name)
+    source = source or source_of(name)
     detected = detect(source.head(HEAD_BYTES), source.name, feed)
     if detected.preset is not None:
         feed = feed.by_preset(detected.preset)

@@ -5,18 +5,18 @@ The steps are numbered in ``docs/procedures/ingest.md``.
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import reduce
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
+from coffer.objects.port import Staged
 from coffer.procedures.ingest.decide import (
     FUTURE,
     FileCount,
@@ -46,6 +46,7 @@ from coffer.tally.release import format_table, release, require_noise, tally_has
 from coffer.vault.folder import INGESTER, Vault
 from coffer.vault.memory import Cost
 from coffer.vault.runs import FAILED, KNOWN, LOGGED, LOGGING
+from coffer.vault.stored import tally_keys
 
 PARALLEL_BYTES: Final = 64 * 2**20
 """Smaller inputs are read in this process, because starting others takes about as long."""
@@ -97,7 +98,7 @@ class _Batch:
     id: BatchId
     no_index: NoIndex | None
     memory: Memory
-    staged: list[tuple[Path, Path]] = field(default_factory=list)
+    staged: list[Staged] = field(default_factory=list)
     lines: list[SegmentLine] = field(default_factory=list)
     counts: ExactCounts | None = None
     tables: list[bytes] = field(default_factory=list)
@@ -107,7 +108,7 @@ class _Batch:
 
     def collect(self, shares: Sequence[SealedShare]) -> None:
         """Add up what the sealers made."""
-        self.staged = [rename for share in shares for rename in share.staged]
+        self.staged = [staged for share in shares for staged in share.staged]
         self.lines = [line for share in shares for line in share.lines]
         self.rows = sum(share.rows for share in shares)
         counts = [share.counts for share in shares if share.counts is not None]
@@ -133,8 +134,10 @@ class _Batch:
         if not self.tables:
             self.release_tally(self.counts)
         tables = self.tables
-        for path, raw in zip(self.vault.tally_paths(self.id), tables, strict=True):
-            self.staged.append((self.vault.disk.stage(path, raw), path))
+        objects = self.vault.objects
+        staged = objects.stage(dict(zip(tally_keys(self.id), tables, strict=True)))
+        self.staged += staged
+        objects.settle(staged)
         return tally_hash(*tables)
 
     def memorize(self, now: dt.datetime) -> bytes:
@@ -158,19 +161,20 @@ class _Batch:
         bodies = ingest_entries(batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally)
         entries = [self.vault.entry(body, key, self.state) for body in bodies]
         indexes = self.vault.append(entries, self.state)
+        self.vault.objects.conclude()
         if self.id not in self.state.batches:
             raise AssertionError("our own ingest entry does not count in State")
         return indexes
 
     def discard(self) -> None:
-        """Remove the files that this ingest staged, unless logging has begun.
+        """Remove what this ingest staged, unless logging has begun.
 
         Once logging has begun, only the log knows whether the batch exists. The next command asks it.
         """
         if not self.is_logging:
-            for _, path in self.staged:
-                self.vault.disk.remove(path)
-            self.vault.leftovers.remove_staged()
+            with suppress(Unavailable):  # what cannot be removed now, the next command that writes removes
+                self.vault.objects.abandon(self.staged)
+                self.vault.leftovers.remove_staged()
 
 
 def run_ingest(
@@ -208,6 +212,9 @@ def run_ingest(
         pass  # taking the lock clears what a crash left
     with vault.sealing():
         state = vault.replay()
+        if vault.stored is not None:
+            with vault.alone():
+                vault.stored.begin(state, vault.outside.clock)
         no_index = vault.no_index()
         late = tuple(verify_receipted(state, vault.outside.clock(), vault.policy()))
         require_noise(state.roster.epsilon)
@@ -251,7 +258,7 @@ def run_ingest(
             noting.tell(LOGGING, files, batch=batch.id)
             on_logging(batch.id, files)
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
-                vault.disk.publish(batch.staged)
+                vault.objects.publish(batch.staged)
                 vault.disk.write(vault.ingested, memory_raw, private=True)
                 entries = batch.log(files, tally)
         except BaseException:  # also Ctrl-C: staged files must not stay (after a kill the next command removes them)
@@ -375,7 +382,7 @@ def _sealers(
 ) -> Iterator[Sealers]:
     state = batch.state
     config = SealerConfig(
-        folder=batch.vault.segments.folder,
+        place=batch.vault.place,
         origin=batch.vault.pins.origin,
         roster=state.roster,
         epoch_keys=living_epoch_keys(state),
@@ -385,14 +392,14 @@ def _sealers(
         shares=1,
         no_index=batch.no_index,
     )
-    disk, entropy = batch.vault.disk, batch.vault.outside.entropy
+    objects, entropy = batch.vault.objects, batch.vault.outside.entropy
     if engine is not None:
-        yield engine(config, disk, entropy, on_count)
+        yield engine(config, objects, entropy, on_count)
     elif workers > 1 and all(is_fused(one.bound) for one in opened):
-        with sealer_threads(config, disk, entropy, on_count, workers) as threads:
+        with sealer_threads(config, objects, entropy, on_count, workers) as threads:
             yield threads
     elif workers > 1:
         with many_sealers(config, workers, on_count) as sealers:
             yield sealers
     else:
-        yield OneSealer(config, disk, entropy, on_count)
+        yield OneSealer(config, objects, entropy, on_count)

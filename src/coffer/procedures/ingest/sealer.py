@@ -9,15 +9,15 @@ Steps 3 to 6 of ``docs/procedures/ingest.md``.
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
-from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.identity.numbering import plans
 from coffer.kinds import KIND_NAMES
 from coffer.ledger.entries import SegmentLine
 from coffer.ledger.roster import Roster
+from coffer.objects.place import Place
+from coffer.objects.port import Objects, Staged
 from coffer.procedures.ingest.fused import I64, FusedReader, is_fused
 from coffer.procedures.ingest.holders import EpochKeys, holders_for, segment_line
 from coffer.procedures.ingest.sources import Chunk
@@ -49,7 +49,7 @@ class SealerConfig:
     ``share``: the number of this sealer among ``shares``, from 0. It keeps their part numbers apart.
     """
 
-    folder: Path
+    place: Place
     origin: str
     roster: Roster
     epoch_keys: EpochKeys
@@ -86,11 +86,11 @@ class ChunkCount:
 class SealedShare:
     """All that a sealer made.
 
-    ``staged``: staged files with their final names. ``lines``: the segments. ``counts``: exact, so kept in memory only.
+    ``staged``: objects without their names. ``lines``: the segments. ``counts``: exact, so kept in memory only.
     ``rows``: how many.
     """
 
-    staged: list[tuple[Path, Path]]
+    staged: list[Staged]
     lines: list[SegmentLine]
     counts: ExactCounts | None
     rows: int
@@ -100,7 +100,7 @@ class SealedShare:
 class SealedGroup:
     """One segment that was staged; the fields are as in ``SealedShare``."""
 
-    staged: list[tuple[Path, Path]]
+    staged: list[Staged]
     line: SegmentLine
     rows: int
 
@@ -112,12 +112,12 @@ class Sealer:
     """
 
     def __init__(
-        self, config: SealerConfig, disk: Disk, entropy: Entropy, *, flush_rows: int | None = FLUSH_ROWS
+        self, config: SealerConfig, objects: Objects, entropy: Entropy, *, flush_rows: int | None = FLUSH_ROWS
     ) -> None:
         self.held = 0
         self._config = config
         self._flush_rows = flush_rows
-        self._store = SegmentStore(config.folder, disk)
+        self._store = SegmentStore(objects)
         self._entropy = entropy
         self._home = plans(config.roster.numbering).country_names.index(config.feed.home.country)
         self._groups: dict[GroupKey, list[PackedRows]] = {}
@@ -229,7 +229,7 @@ class Sealer:
         """Seal the rows that are left; returns everything that was made."""
         self._flush()
         return SealedShare(
-            staged=[rename for one in self._made for rename in one.staged],
+            staged=[staged for one in self._made for staged in one.staged],
             lines=[one.line for one in self._made],
             counts=self.counts(),
             rows=sum(one.rows for one in self._made),
@@ -238,13 +238,13 @@ class Sealer:
     def _flush(self) -> None:
         groups = self.hand_over()
         made = [self.seal_group(self.core(key), key, groups.pop(key)) for key in sorted(groups)]
-        self._store.disk.sync_files([path for one in made for path, _ in one.staged])
+        self._store.objects.settle([staged for one in made for staged in one.staged])
         self._made += made
 
     def seal_group(self, core: SegmentCore, key: GroupKey, parts: list[PackedRows]) -> SealedGroup:
-        """Steps 5 and 6: seal a group under fresh keys, check it, stage its files.
+        """Steps 5 and 6: seal a group under fresh keys, check it, stage its objects.
 
-        They are still to be synced. Several threads may do so at once.
+        They are still to be settled. Several threads may do so at once.
         """
         config = self._config
         rows = concat_rows(parts)

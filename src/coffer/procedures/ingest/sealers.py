@@ -25,6 +25,7 @@ from coffer.children import environment, start
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
+from coffer.objects.port import Objects
 from coffer.procedures.ingest.read import InOrder, Ordered, Step, nothing
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sources import Chunk
@@ -73,7 +74,7 @@ class Sealers(Protocol):
         ...
 
 
-MakeSealers = Callable[[SealerConfig, Disk, Entropy, OnCount], Sealers]
+MakeSealers = Callable[[SealerConfig, Objects, Entropy, OnCount], Sealers]
 """Makes the sealers of an ingest."""
 
 
@@ -113,9 +114,9 @@ class ReadsHere(ABC):
 class OneSealer(ReadsHere):
     """One sealer, in this process."""
 
-    def __init__(self, config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount) -> None:
+    def __init__(self, config: SealerConfig, objects: Objects, entropy: Entropy, on_count: OnCount) -> None:
         super().__init__(config.window)
-        self.sealer = Sealer(config, disk, entropy)
+        self.sealer = Sealer(config, objects, entropy)
         self._on_count = on_count
 
     def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
@@ -293,7 +294,7 @@ def _work(config: SealerConfig, pipe: Connection) -> None:
     _die_with_parent()
     pa.set_cpu_count(1)
     try:
-        sealer = Sealer(config, Disk(), os.urandom)
+        sealer = Sealer(config, config.place.open(Disk(), os.urandom), os.urandom)
         while (work := pipe.recv()) is not None:
             match work:
                 case _Lines():

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
-from coffer.disk import Disk
 from coffer.entropy import Entropy
+from coffer.objects.port import Objects
 from coffer.procedures.ingest.sealer import FLUSH_ROWS, ChunkCount, SealedGroup, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sealers import QUEUED, OnCount, OnTally, ReadsHere
 from coffer.procedures.ingest.sources import Chunk
@@ -37,7 +37,7 @@ class SealerThreads(ReadsHere):
     def __init__(
         self,
         config: SealerConfig,
-        disk: Disk,
+        objects: Objects,
         entropy: Entropy,
         on_count: OnCount,
         pools: "_Pools",
@@ -45,10 +45,10 @@ class SealerThreads(ReadsHere):
     ) -> None:
         super().__init__(config.window)
         self._pools = pools
-        self._disk = disk
+        self._objects = objects
         self._on_count = on_count
-        self._sealer = Sealer(config, disk, entropy)
-        self._readers = [Sealer(config, disk, entropy, flush_rows=None) for _ in range(count)]
+        self._sealer = Sealer(config, objects, entropy)
+        self._readers = [Sealer(config, objects, entropy, flush_rows=None) for _ in range(count)]
         self._idle: queue.SimpleQueue[Sealer] = queue.SimpleQueue()
         for reader in self._readers:
             self._idle.put(reader)
@@ -109,9 +109,9 @@ class SealerThreads(ReadsHere):
             self._sealing.append(self._pools.sealing.submit(self._seal_group, core, key, rows))
 
     def _seal_group(self, core: SegmentCore, key: GroupKey, rows: list[PackedRows]) -> SealedGroup:
-        """Seal one group. Another thread waits until the disk has its files."""
+        """Seal one group. Another thread waits until they are durable."""
         made = self._sealer.seal_group(core, key, rows)
-        self._syncing.extend(self._pools.syncing.submit(self._disk.sync_file, path) for path, _ in made.staged)
+        self._syncing.extend(self._pools.syncing.submit(self._objects.settle, [one]) for one in made.staged)
         return made
 
     def _collect_sealed(self) -> None:
@@ -132,7 +132,7 @@ class SealerThreads(ReadsHere):
         made = sorted(self._made, key=lambda one: (one.line.day, one.line.kind, one.line.rule, one.line.part))
         return [
             SealedShare(
-                staged=[rename for one in made for rename in one.staged],
+                staged=[staged for one in made for staged in one.staged],
                 lines=[one.line for one in made],
                 counts=total,
                 rows=sum(one.rows for one in made),
@@ -154,7 +154,7 @@ class _Pools:
 
 @contextmanager
 def sealer_threads(
-    config: SealerConfig, disk: Disk, entropy: Entropy, on_count: OnCount, count: int
+    config: SealerConfig, objects: Objects, entropy: Entropy, on_count: OnCount, count: int
 ) -> Iterator[SealerThreads]:
     """``count`` threads that read and as many that seal. None works any more when the block is left."""
     pools = _Pools(
@@ -163,7 +163,7 @@ def sealer_threads(
         syncing=ThreadPoolExecutor(_SYNCING, thread_name_prefix="coffer-syncer"),
     )
     try:
-        yield SealerThreads(config, disk, entropy, on_count, pools, count)
+        yield SealerThreads(config, objects, entropy, on_count, pools, count)
     finally:  # what is staged is removed only when nobody stages any more
         for pool in (pools.reading, pools.sealing, pools.syncing):
             pool.shutdown(wait=True, cancel_futures=True)

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
+from functools import partial
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned
@@ -49,6 +50,7 @@ from coffer.vault.folder import DESK, Vault
 
 Key = tuple[bytes, int]
 """A target: segment and subject line."""
+Windows = dict[Key, list[Mapping[str, Reply]]]
 
 
 class Stage(StrEnum):
@@ -208,35 +210,45 @@ class _UnderWay:
     def _targets(self, reached: Sequence[tuple[Segment, int]]) -> dict[Key, Target]:
         """Every cell to ask for, with its header proven against the log."""
         targets: dict[Key, Target] = {}
+        segments = {segment.line.seg_id: segment for segment, _ in reached}
+        self._finders |= dict(zip(segments, self._vault.objects.map(self._finder, segments.values()), strict=True))
         for segment, line in reached:
             seg_id = segment.line.seg_id
-            if seg_id not in self._finders:
-                header = verify_logged(self._vault.segments.read_header(segment.line.day, seg_id), segment)
-                self._finders[seg_id] = self._vault.segments.finder(header)
             subject = self._countersigned.authorization.terms.subjects[line - 1]
             header = self._finders[seg_id].header
             targets[seg_id, line] = Target(segment=segment, header=header, line=line, subject=subject)
         return targets
+
+    def _finder(self, segment: Segment) -> Finder:
+        """Looks up labels in a segment whose header is proven. Many threads may make one at once."""
+        segments, line = self._vault.segments, segment.line
+        return segments.finder(verify_logged(segments.read_header(line.day, line.seg_id), segment))
 
     def _labels(self, targets: Sequence[Target]) -> dict[Key, Matches]:
         """R2: labels of ranks 0 to 63 of every cell, and another window while the last rank has a row."""
         matches: dict[Key, Matches] = {}
         terms, cell_cap = self._countersigned.authorization.terms, self._countersigned.roster.cell_cap
         for group in request_groups(targets):
-            windows: dict[Key, list[Mapping[str, Reply]]] = {_key(target): [] for target in group}
+            windows: Windows = {_key(target): [] for target in group}
             pending, number = group, 0
             while pending:
                 cells = {target.window(number): target for target in pending}
                 replies = self._ask(LABEL_LANE, cells, draw=NO_DRAW, salt=NO_SALT)
+                its: dict[SegmentId, list[Target]] = {}
                 for target in pending:
-                    key, finder = _key(target), self._finders[target.segment.line.seg_id]
-                    windows[key].append(replies)
-                    with closing(finder):
-                        matches[key] = find_rows(target, windows[key], finder)
+                    windows[_key(target)].append(replies)
+                    its.setdefault(target.segment.line.seg_id, []).append(target)
+                for matched in self._vault.objects.map(partial(self._matched, windows), its.values()):
+                    matches |= matched
                 number += 1
                 may_go_on = number * WINDOW <= cell_cap or terms.is_hub
                 pending = [t for t in pending if may_go_on and needs_another_window(matches[_key(t)], number)]
         return matches
+
+    def _matched(self, windows: Windows, targets: Sequence[Target]) -> dict[Key, Matches]:
+        """The rows of the targets of one segment. Each segment is looked at by one thread at a time."""
+        with closing(self._finders[targets[0].segment.line.seg_id]) as finder:
+            return {_key(target): find_rows(target, windows[_key(target)], finder) for target in targets}
 
     def _draw(self, matches: Sequence[Matches]) -> int | None:
         """R3: commit to the cells and their number of records; returns the entry's index.

@@ -19,6 +19,7 @@ from coffer.tally.chart import Chart, draw_up
 from coffer.tally.exact import BUCKETS, MEASURES
 from coffer.tally.release import ReleasedCount, noise_sd, parse_table, shown, tally_hash
 from coffer.vault.folder import Vault
+from coffer.vault.stored import tally_keys
 
 _CELLS: Final = "cells"
 _WITH_DURATION: Final = "call"
@@ -267,13 +268,15 @@ def read_batch(vault: Vault, batch: Batch) -> Sequence[pl.DataFrame]:
 
     Raises as ``read_tables``.
     """
-    paths = vault.tally_paths(batch.batch)
-    for path in paths:
-        if not vault.disk.is_file(path):
-            raise Unavailable(f"tally: {path.name} is missing", hint="restore it from a copy; the log knows its hash")
-    raw = [vault.disk.read(path) for path in paths]
+    keys = tally_keys(batch.batch)
+    for key in keys:
+        if not vault.objects.is_there(key):
+            raise Unavailable(
+                f"tally: {key.removeprefix('tally/')} is missing", hint="restore it from a copy; the log knows its hash"
+            )
+    raw = [vault.objects.read(key) for key in keys]
     if tally_hash(*raw) != batch.tally:
-        raise NotProven(f"tally: {paths[0].name} or its twin is not the one in the log")
+        raise NotProven(f"tally: {keys[0].removeprefix('tally/')} or its twin is not the one in the log")
     return [parse_table(item) for item in raw]
 
 

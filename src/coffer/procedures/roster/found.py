@@ -14,10 +14,12 @@ from coffer.ledger.roster import format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
+from coffer.objects.address import OBJECTS, StoreAddress
 from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Vault
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
+from coffer.vault.stored import LOG
 
 ROSTER = "roster.note"
 DEFAULT_CELL_CAP = 200
@@ -47,11 +49,13 @@ def found_vault(
     passphrase: Callable[[str], Secret],
     operator_passphrase: Secret | None = None,
     outside: Outside,
+    objects: StoreAddress | None = None,
 ) -> Vault:
     """A new vault, in a folder that does not exist yet.
 
     ``passphrase`` is called for each local custodian once everything else was checked. With custodians ``elsewhere``
     there is no log yet: they sign ``roster.note`` in the vault's folder, and ``complete_vault`` begins the log with it.
+    ``objects``: the store in which segments and tallies will be; None for the vault's folder.
 
     Raises:
         MalformedInput: a name, rule or number is wrong, or ``path`` exists. Then nothing is written.
@@ -88,7 +92,11 @@ def found_vault(
     pins = Pins(origin=origin, log_key=operator[origin].verify_key, genesis=roster.hash)
     building = path.with_name(f".{path.name}.{entropy(4).hex()}")
     try:
+        if objects is not None:
+            disk.write(building / OBJECTS, objects.format())
         vault = Vault(building, disk, pins, outside, operator_passphrase=operator_passphrase)
+        if objects is not None and vault.objects.is_there(f"{LOG}checkpoint"):
+            raise MalformedInput(f"{objects}: holds another vault", hint="choose a new prefix: none is overwritten")
         _write_keys(vault, keys, passphrases, operator)
         if receipts_within is not None:
             disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
@@ -140,6 +148,7 @@ def _begin(vault: Vault, genesis: bytes) -> None:
     vault.log.append([genesis], vault.operator_key(vault.pins.origin))
     vault.disk.write(vault.path / CONFIG, vault.pins.format())
     vault.replay()
+    vault.copy_log()
 
 
 def _write_keys(

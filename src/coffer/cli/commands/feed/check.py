@@ -13,7 +13,7 @@ from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decide import year_remarks
 from coffer.procedures.ingest.feed_check import FileReport, check_files, propose_feed
 from coffer.procedures.ingest.fused import why_slow
-from coffer.procedures.ingest.sources import Source
+from coffer.procedures.ingest.stored import source_of
 from coffer.records.feed import parse_feed
 from coffer.records.proposing import Proposal
 from coffer.records.readers.formats import NAMED
@@ -55,7 +55,7 @@ def check(
     if feed_file is not None:
         text = _text(feed_file)
     else:
-        first = Source.open(files[0])
+        first = source_of(files[0])
         proposal = propose_feed(first, country=country, zone=zone, kind=kind or "")
         text = proposal.text
     parsed = parse_feed(text, Path(feed_file).name if feed_file else "proposed feed")

@@ -16,11 +16,12 @@ import numpy as np
 import polars as pl
 
 from coffer.errors import MalformedInput
+from coffer.objects.port import Staged
 from coffer.procedures.ingest.sealer import ChunkCount
 from coffer.records.rejects import Reason, Rejects
 from coffer.tally.exact import ExactCounts
 
-_STAGED: Final = re.compile(r"(\d{4}-\d{2}-\d{2})/([0-9a-f]{64})(\.rows|\.manifest|\.header)(\.tmp-[0-9a-f]{16})")
+_STAGED: Final = re.compile(r"(segments/\d{4}-\d{2}-\d{2}/[0-9a-f]{64}\.(?:rows|manifest|header))\.tmp-[0-9a-f]{16}")
 _LABELS: Final = frozenset(int(reason) for reason in Reason)
 
 
@@ -55,7 +56,7 @@ class FileOutcome:
 class Outcome:
     """What one task made.
 
-    ``staged``: names of staged files below the folder of segments. ``hours`` and ``countries``: the exact counts as
+    ``staged``: names of staged files below the vault's folder. ``hours`` and ``countries``: the exact counts as
     Arrow streams; empty if nothing was counted. ``fault``: why the split cannot be sealed, however often it is tried; empty
     if it was. ``hint``: what to do about it. ``is_input``: the fault is the input's.
     """
@@ -76,20 +77,19 @@ class Outcome:
             return None
         return ExactCounts(hours=_frame(self.hours), countries=_frame(self.countries))
 
-    def renames(self, folder: Path) -> list[tuple[Path, Path]]:
-        """The staged files with their final names.
+    def objects(self, folder: Path) -> list[Staged]:
+        """The staged files in the vault's folder, as objects on their way.
 
         Raises:
             MalformedInput: a name is not that of a staged file of a segment.
         """
-        renames = []
+        staged = []
         for name in self.staged:
             parts = _STAGED.fullmatch(name)
             if parts is None:
                 raise MalformedInput("engine: a task named a file that is none of a segment")
-            day, seg_id, suffix, _ = parts.groups()
-            renames.append((folder / name, folder / day / f"{seg_id}{suffix}"))
-        return renames
+            staged.append(Staged(key=parts[1], temporary=folder / name))
+        return staged
 
 
 def format_outcome(outcome: Outcome) -> bytes:

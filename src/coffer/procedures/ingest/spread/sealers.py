@@ -8,15 +8,16 @@ failed, repeated, speculative or forgotten task staged is removed, now or by the
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
-from pathlib import Path
 from typing import Final, Protocol
 
-from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.kinds import KIND_NAMES
 from coffer.ledger.entries import SegmentLine
 from coffer.notes.keys import SealKey
+from coffer.objects.folder import FolderObjects
+from coffer.objects.place import Place
+from coffer.objects.port import Objects, Staged
 from coffer.procedures.ingest.holders import segment_line
 from coffer.procedures.ingest.read import Ordered
 from coffer.procedures.ingest.sealer import SealedShare, SealerConfig
@@ -27,7 +28,7 @@ from coffer.procedures.ingest.spread.task import outcome_info
 from coffer.procedures.ingest.spread.work import MAX_SPLITS, SPLIT_BYTES, Cutting, Work
 from coffer.records.readers.port import BoundFeed
 from coffer.segments.header import parse_header
-from coffer.segments.store import SUFFIXES
+from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of
 from coffer.tally.exact import ExactCounts
 
 _PLACE: Final = "engine"
@@ -52,15 +53,20 @@ class SpreadSealers:
     def __init__(
         self,
         config: SealerConfig,
-        disk: Disk,
+        objects: Objects,
         entropy: Entropy,
         on_count: OnCount,
         cluster: Cluster,
         split_bytes: int = SPLIT_BYTES,
     ) -> None:
+        if not isinstance(objects, FolderObjects):
+            raise Unavailable(
+                f"{_PLACE}: this vault keeps its segments in a store", hint="ingest here, or into a folder that all see"
+            )
+        config = replace(config, place=Place(config.place.vault.resolve()), share=0, shares=MAX_SPLITS + 1)
         self.overtaken = 0
-        self._config, self._disk, self._on_count, self._cluster = config, disk, on_count, cluster
-        self._own = OneSealer(replace(config, share=0, shares=MAX_SPLITS + 1), disk, entropy, on_count)
+        self._config, self._disk, self._on_count, self._cluster = config, objects.disk, on_count, cluster
+        self._own = OneSealer(config, objects, entropy, on_count)
         self._cutting = Cutting(split_bytes)
 
     def take(self, file: int, chunk: Chunk, bound: BoundFeed) -> None:
@@ -79,9 +85,7 @@ class SpreadSealers:
         shares = self._own.finish(on_tally)
         splits = self._cutting.splits()
         key = SealKey.generate()
-        folder = self._config.folder.resolve()
-        config = replace(self._config, folder=folder)
-        work = Work(config=config, bounds=tuple(self._cutting.bounds), splits=splits, public=key.public)
+        work = Work(config=self._config, bounds=tuple(self._cutting.bounds), splits=splits, public=key.public)
         outcomes = self._outcomes(work, key)
         shares += [self._share(one) for one in outcomes]
         for one in outcomes:
@@ -115,18 +119,19 @@ class SpreadSealers:
         Raises:
             NotProven: a segment is not whole, or is not of this ingest.
         """
-        staged = outcome.renames(self._config.folder)
-        headers = [(temporary, path) for temporary, path in staged if path.suffix == ".header"]
-        named = sorted(path for _, path in staged)
-        if named != sorted(path.with_suffix(suffix) for _, path in headers for suffix in SUFFIXES):
+        staged = outcome.objects(self._config.place.vault)
+        headers = [one for one in staged if one.key.endswith(".header")]
+        whole = sorted(f"{one.key.removesuffix('.header')}{suffix}" for one in headers for suffix in SUFFIXES)
+        if sorted(one.key for one in staged) != whole:
             raise NotProven(f"{_PLACE}: a task staged a segment that is not whole")
-        lines = [self._line(temporary, path) for temporary, path in headers]
+        lines = [self._line(one) for one in headers]
         return SealedShare(staged=staged, lines=lines, counts=outcome.counts(), rows=outcome.rows)
 
-    def _line(self, temporary: Path, path: Path) -> SegmentLine:
-        header = parse_header(self._disk.read(temporary), f"header of {path.stem[:16]}")
+    def _line(self, staged: Staged) -> SegmentLine:
+        assert staged.temporary is not None, "a task stages files"
+        header = parse_header(self._disk.read(staged.temporary), f"header of {id_of(staged.key)[:16]}")
         core, config = header.core, self._config
-        if (core.seg_id.hex(), str(core.day)) != (path.stem, path.parent.name):
+        if f"{key_of(core.day, core.seg_id)}.header" != staged.key:
             raise NotProven(f"{_PLACE}: a segment under the name of another")
         if (core.feed, core.roster) != (config.feed.name, config.roster.hash):
             raise NotProven(f"{_PLACE}: a segment of another feed or roster")
@@ -134,7 +139,7 @@ class SpreadSealers:
 
     def _sweep(self, shares: Sequence[SealedShare]) -> None:
         """Remove what tasks staged that do not count."""
-        counting = {temporary for share in shares for temporary, _ in share.staged}
-        for path in self._disk.temporaries(self._config.folder):
+        counting = {one.temporary for share in shares for one in share.staged}
+        for path in self._disk.temporaries(self._config.place.vault / SEGMENTS):
             if path not in counting:
                 self._disk.remove(path)

@@ -7,7 +7,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput
@@ -59,10 +58,10 @@ class _Task:
                 self.counts[found.file].append(self.sealer.take_parsed(found.parsed, size_bytes=0))
 
     def _outcome(self, share: SealedShare) -> Outcome:
-        folder, counts = self.work.config.folder, share.counts
+        folder, counts = self.work.config.place.vault, share.counts
         return Outcome(
             files=tuple(file_outcome(file, parts) for file, parts in sorted(self.counts.items())),
-            staged=tuple(str(Path(staged).relative_to(folder)) for staged, _ in share.staged),
+            staged=tuple(str(one.temporary.relative_to(folder)) for one in share.staged if one.temporary),
             rows=share.rows,
             overtaken=self.overtaken,
             hours=b"" if counts is None else format_frame(counts.hours),
@@ -78,8 +77,7 @@ def seal_split(work: Work, number: int) -> bytes:
     """
     guard()
     config = replace(work.config, share=number + 1, shares=MAX_SPLITS + 1)  # the driver's own share is 0
-    disk = Disk()
-    sealer = Sealer(config, disk, os.urandom)
+    sealer = Sealer(config, config.place.open(Disk(), os.urandom), os.urandom)
     try:
         outcome = _Task(sealer, work, defaultdict(list)).run(work.splits[number])
     except CofferError as error:

@@ -1,0 +1,209 @@
+"""Whether a place of objects holds what the log names, and nothing else. Nothing is changed.
+
+State names every object. Each is asked for by its name; the place's own list serves only to find what nobody named.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Final
+
+from coffer.custody.logged import parse_logged_header
+from coffer.disk import TEMPORARY
+from coffer.errors import NotProven
+from coffer.ledger.facts import Batch, Segment
+from coffer.ledger.state import State
+from coffer.objects.port import Objects
+from coffer.segments.header import Header
+from coffer.segments.manifest import ENTRY_BYTES, batch_hash, entry_hash, head_bytes, verify_manifest
+from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of
+from coffer.tally.release import tally_hash
+from coffer.translog import tiling
+from coffer.vault.folder import Vault
+from coffer.vault.stored import LOG, tally_keys
+
+TALLY: Final = "tally/"
+_AT_ONCE: Final = 32
+"""Segments looked at together; each waits for the place most of the time."""
+_CHUNK_BYTES: Final = 4 * 2**20
+"""Rows read and hashed at a time: with all threads, 128 MiB."""
+
+
+class Fault(StrEnum):
+    """What can be wrong with an object."""
+
+    MISSING = "missing"
+    WRONG = "not the one in the log"
+    CUT = "of another size"
+    ORPHAN = "not in the log"
+    DEAD = "dead and still there"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One fault. ``key``: the object."""
+
+    fault: Fault
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What was looked at: how many segments, tallies and tiles, and the faults.
+
+    ``is_deep``: manifests and rows were read.
+    """
+
+    segments: int
+    tallies: int
+    tiles: int
+    is_deep: bool
+    faults: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a place should hold, by the proven log.
+
+    ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``under_way``: keys that an ingest noted.
+    """
+
+    state: State
+    tiles: tuple[str, ...]
+    tile: Callable[[str], bytes]
+    under_way: frozenset[str] = frozenset()
+
+    @property
+    def living(self) -> list[Segment]:
+        """The segments that must be there."""
+        return [segment for segment in self.state.segments.values() if not self.state.is_dead(segment)]
+
+    @property
+    def tallies(self) -> list[Batch]:
+        """The batches whose tallies must be there."""
+        batches = self.state.batches.values()
+        return [batch for batch in batches if batch.tally is not None and batch.batch not in self.state.withdrawn]
+
+
+def examine(objects: Objects, expected: Expected, *, is_deep: bool) -> Examined:
+    """Compare a place with the log. ``is_deep``: read every manifest and every row too.
+
+    Raises:
+        Unavailable: the place does not answer.
+    """
+    unnamed = list(_unnamed(objects, expected))
+    living, tallies = expected.living, expected.tallies
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        faults = [
+            *(one for its in pool.map(partial(_of_segment, objects, is_deep=is_deep), living) for one in its),
+            *(one for its in pool.map(partial(_of_tally, objects), tallies) for one in its),
+            *(one for one in pool.map(partial(_of_tile, objects, expected), expected.tiles) if one is not None),
+            *unnamed,
+        ]
+    return Examined(
+        segments=len(living), tallies=len(tallies), tiles=len(expected.tiles), is_deep=is_deep, faults=tuple(faults)
+    )
+
+
+def counted_faults(faults: tuple[Found, ...]) -> dict[str, int]:
+    """How many faults of each kind."""
+    return dict(Counter(str(one.fault) for one in faults))
+
+
+def _of_segment(objects: Objects, segment: Segment, *, is_deep: bool) -> list[Found]:
+    key = key_of(segment.line.day, segment.line.seg_id)
+    sizes = {suffix: objects.size(f"{key}{suffix}") for suffix in SUFFIXES}
+    faults = [Found(fault=Fault.MISSING, key=f"{key}{suffix}") for suffix, size in sizes.items() if size is None]
+    if sizes[".header"] is None:
+        return faults
+    try:
+        header = parse_logged_header(objects.read(f"{key}.header"), segment)
+    except NotProven:
+        return [*faults, Found(fault=Fault.WRONG, key=f"{key}.header")]
+    for suffix, size in _sizes(header).items():
+        if sizes[suffix] not in {None, size}:
+            faults.append(Found(fault=Fault.CUT, key=f"{key}{suffix}"))
+    if is_deep and not faults:
+        faults += _of_content(objects, key, header)
+    return faults
+
+
+def _sizes(header: Header) -> dict[str, int]:
+    """The sizes that a proven header gives the other two objects."""
+    batches = header.rows // header.core.batch_rows
+    entries = ENTRY_BYTES * batches
+    head = 0 if header.core.version == 1 else head_bytes(header.core, header.rows)
+    return {".rows": header.rows * header.core.row_bytes, ".manifest": head + entries}
+
+
+def _of_content(objects: Objects, key: str, header: Header) -> Iterator[Found]:
+    try:
+        entries = verify_manifest(objects.read(f"{key}.manifest"), header)
+    except NotProven:
+        yield Found(fault=Fault.WRONG, key=f"{key}.manifest")
+        return
+    size = header.core.batch_rows * header.core.row_bytes
+    together, count = max(1, _CHUNK_BYTES // size), header.rows // header.core.batch_rows
+    with closing(objects.parts(f"{key}.rows")) as parts:
+        for first in range(0, count, together):
+            chunk = memoryview(parts.read(first * size, min(together, count - first) * size))
+            for index in range(first, min(first + together, count)):
+                batch = chunk[(index - first) * size : (index - first + 1) * size]
+                if batch_hash(batch, seg_id=header.core.seg_id, index=index) != entry_hash(entries, index):
+                    yield Found(fault=Fault.WRONG, key=f"{key}.rows")
+                    return
+
+
+def _of_tally(objects: Objects, batch: Batch) -> list[Found]:
+    keys = tally_keys(batch.batch)
+    missing = [Found(fault=Fault.MISSING, key=key) for key in keys if not objects.is_there(key)]
+    if missing:
+        return missing
+    is_its = tally_hash(*(objects.read(key) for key in keys)) == batch.tally
+    return [] if is_its else [Found(fault=Fault.WRONG, key=keys[0])]  # or its twin: the log has one hash for both
+
+
+def _of_tile(objects: Objects, expected: Expected, name: str) -> Found | None:
+    key = f"{LOG}{name}"
+    if not objects.is_there(key):
+        return Found(fault=Fault.MISSING, key=key)
+    return None if objects.read(key) == expected.tile(name) else Found(fault=Fault.WRONG, key=key)
+
+
+def dead_keys(objects: Objects, expected: Expected) -> list[str]:
+    """What the log says is dead and a place still has, as far as its list shows."""
+    return [one.key for one in _unnamed(objects, expected) if one.fault is Fault.DEAD]
+
+
+def _unnamed(objects: Objects, expected: Expected) -> Iterator[Found]:
+    """What a list shows and the log does not want."""
+    listed = [key for prefix in (SEGMENTS, TALLY) for key in objects.keys(prefix) if TEMPORARY not in key]
+    segments = {segment.line.seg_id.hex() for segment in expected.living}
+    dead = {seg_id.hex() for seg_id in expected.state.segments} - segments
+    tallies = {key for batch in expected.tallies for key in tally_keys(batch.batch)}
+    withdrawn = {key for batch in expected.state.withdrawn for key in tally_keys(batch)}
+    for key in listed:
+        if key in expected.under_way or key in tallies or (key.startswith(SEGMENTS) and id_of(key) in segments):
+            continue
+        is_dead = key in withdrawn or (key.startswith(SEGMENTS) and id_of(key) in dead)
+        yield Found(fault=Fault.DEAD if is_dead else Fault.ORPHAN, key=key)
+
+
+def expected_of(vault: Vault) -> Expected:
+    """What a vault's objects should be: its whole log is proven first, tile by tile.
+
+    Raises:
+        NotProven, MalformedInput, Unavailable: the log in the vault's folder is damaged.
+    """
+    vault.log.verify()
+    state, head = vault.replay_to_head()
+    noted = frozenset() if vault.stored is None else vault.stored.noted()
+
+    def tile(name: str) -> bytes:
+        return vault.disk.read(vault.path / LOG / name)
+
+    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=tile, under_way=noted)
