@@ -137,23 +137,10 @@ CASES = {
         f'"SECRET","{A}","{B}","default","2026-03-02 10:02:00","","2026-03-02 10:02:10","10","0","NO_ANSWER","u","","","",""\n',
         calls=[(A, B, "", 55, True), (A, B, "", 0, False)],
     ),
-    "kamailio-acc": Case(
-        text="id,method,from_tag,to_tag,callid,sip_code,sip_reason,time,src_user,dst_user\n"
-        f"1,INVITE,f,t,c,200,OK,2026-03-02 10:00:00,{A},{B}\n2,BYE,f,t,c,200,OK,2026-03-02 10:01:00,{A},\n3,MESSAGE,f,t,d,202,OK,2026-03-02 10:02:00,{A},{B}\n"
-        f"4,INVITE,f,t,e,486,Busy,2026-03-02 10:03:00,{A},{B}\n",
-        calls=[(A, B, "", None, True), (A, B, "", None, True), (A, B, "", None, False)],
-        texts=1,
-        skipped={"row-left-out": 1},
-    ),
     "kamailio-flatstore": Case(
         text=FLAT.format("INVITE", 200, B) + FLAT.format("BYE", 200, "") + FLAT.format("INVITE", 487, ""),
         calls=[(A, B, "", None, True), (A, C, "", None, False)],
         skipped={"row-left-out": 1},
-    ),
-    "opensips-acc": Case(
-        text="id,method,from_tag,to_tag,callid,sip_code,sip_reason,time,duration,ms_duration,setuptime,created,src_user,dst_user\n"
-        f"1,INVITE,f,t,c,200,OK,2026-03-02 10:00:16,55,54762,16,2026-03-02 10:00:00,{A},{B}\n",
-        calls=[(A, B, "", 55, True)],
     ),
     "avaya-ip-office": Case(
         text=f"2026/03/02 10:00:00,00:05:15,4,{A},I,{B},{B},,0,1000014,0,E4750,SECRET,T9001,Line 1.0,0,0,,,,,,,,,,,,,,\n"

@@ -13,6 +13,7 @@ from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import detect
 from coffer.records.readers.text.carriers import without_carriers
 from coffer.records.readers.text.prefixes import carried, plainly_carried
+from source_files import A, B, jasmin_line
 
 CASES = Path(__file__).parent / "inputs"
 FORMS = (
@@ -46,6 +47,7 @@ LINES = {
     "postfix": (CASES / "mail/pf-softbounce/mail.log").read_text().splitlines(),
     "exim": (CASES / "mail/ex-cpanel-pipe/mainlog").read_text().splitlines(),
     "cucm": (CASES / "calls/cucm_bridge_caller/cdr_X_01_202603021000_1").read_text().splitlines(),
+    "jasmin": [jasmin_line("MT", n, A, B, "x").rstrip("\n") for n in range(1, 4)],
     "exchange": (CASES / "mail/xc-zero-nid/t.log").read_text().splitlines(),
 }  # fmt: skip
 

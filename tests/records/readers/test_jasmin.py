@@ -54,11 +54,6 @@ def test_line_ends_within_a_text_are_other_lines_and_shown_to_nobody():
     assert (len(texts), rejects, skipped) == (1, [], Counter({"other-line": 2}))
 
 
-@pytest.mark.parametrize("prefix", ["Nov 23 18:58:06 gw jasmin[7]: ", "<134>1 2026-11-23T18:58:06Z gw jasmin 7 - - "])
-def test_lines_that_went_through_a_syslog_are_read(prefix):
-    assert len(found_in(prefix + jasmin_line("MT", 1, A, B, "x"))[0]) == 1
-
-
 def test_the_log_of_the_http_interface_is_named():
     line = f"2026-11-23 18:58:06 INFO     1 SMS-MT [uid:u] [cid:c] [msgid:1] [from:{A}] [to:{B}] [content:x]\n"
     with pytest.raises(MalformedInput, match="no format") as caught:

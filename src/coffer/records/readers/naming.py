@@ -11,10 +11,7 @@ from coffer.records.readers.text.head import UTF_16_MARKS, is_utf_16
 from coffer.records.readers.threegpp import ber
 
 _AS_CSV: Final = "save the sheet with the records as CSV (UTF-8)"
-_TABLE_OUT: Final = (
-    "export the table of calls as text with a header, as CSV or by mysql --batch; the presets freepbx, kamailio-acc and "
-    "opensips-acc know some"
-)
+_TABLE_OUT: Final = "export the table of calls as text with a header, as CSV or by mysql --batch"
 _BINARY: Final[Sequence[tuple[bytes, str]]] = (
     (rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|xl/|_rels/|docProps/)", f"an Excel workbook (.xlsx): {_AS_CSV}"),
     (rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis", f"an OpenDocument spreadsheet: {_AS_CSV}"),
