@@ -156,7 +156,8 @@ class Queue:
     ) -> npt.NDArray[np.bool_]:
         """Which messages are complete, shape (messages,): all but those in ``waits`` that are gone for long enough.
 
-        The oldest are too, if more than ``max_open`` rows stay open: they are given as they stand. ``epoch``: of each row.
+        The oldest are too, if more than ``max_open`` rows stay open: they are given as they stand. ``epoch`` is that of
+        each row.
         """
         if is_last:
             return np.ones(len(messages), np.bool_)
