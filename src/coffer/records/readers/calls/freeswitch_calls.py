@@ -132,7 +132,10 @@ def legs_of(file: int, offsets: Sequence[int], values: Sequence[Values]) -> pl.D
 
 
 def _texts(values: list[str]) -> pl.Series:
-    """Short texts as a column. They are joined and cut again at once, which takes a third of the time of one by one."""
+    """Short texts as a column.
+
+    They are joined and cut again at once, which takes a third of the time of one by one.
+    """
     joined = _SEPARATOR.join(values).encode()
     ends = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord(_SEPARATOR))
     if len(ends) + 1 != len(values):

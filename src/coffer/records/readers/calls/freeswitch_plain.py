@@ -77,7 +77,10 @@ def plain_records(buffer: bytes, at: int, limit: int) -> Plain:
 
 
 def _lines(buffer: bytes, at: int, count: int, limit: int) -> list[int]:
-    """Where each of the next lines ends, up to ``count`` of them that begin an object and keep to the ``limit``."""
+    """Where each of the next lines ends, up to ``count`` of them.
+
+    They begin an object and keep to the ``limit``.
+    """
     ends: list[int] = []
     while len(ends) < count and buffer.startswith(b"{", at) and (end := buffer.find(b"\n", at, at + limit)) >= 0:
         at = end + 1

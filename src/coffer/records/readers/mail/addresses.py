@@ -1,4 +1,4 @@
-"""Addresses as mail logs write them, the parties of a mail that changed its address, and its copies. Pure."""
+"""Addresses as mail logs write them, parties of a mail whose address changed, and its copies. Pure."""
 
 from typing import Final
 

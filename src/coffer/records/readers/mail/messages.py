@@ -1,4 +1,7 @@
-"""What the rows of a mail queue say of each message: when it came, from whom, and whether it is gone. Pure."""
+"""What the rows of a mail queue say of each message. Pure.
+
+When it came, from whom, and whether it is gone.
+"""
 
 import numpy as np
 import numpy.typing as npt

@@ -154,8 +154,9 @@ class Queue:
     def _done(
         self, messages: pl.DataFrame, waits: npt.NDArray[np.int64], epoch: npt.NDArray[np.int64], *, is_last: bool
     ) -> npt.NDArray[np.bool_]:
-        """Which messages are complete, shape (messages,): all but those in ``waits`` that are gone for long enough.
+        """Which messages are complete, shape (messages,).
 
+        They are gone for long enough and not in ``waits``.
         The oldest are too, if more than ``max_open`` rows stay open: they are given as they stand. ``epoch`` is that of
         each row.
         """
@@ -261,7 +262,10 @@ class Queue:
         )
 
     def _latest(self, attempts: pl.DataFrame) -> pl.DataFrame:
-        """The last attempt for each recipient. Those before are merged. Most messages have one attempt alone."""
+        """The last attempt for each recipient. Those before are merged.
+
+        Most messages have one attempt alone.
+        """
         epoch = attempts[_KEY].to_numpy()
         at = np.flatnonzero(np.bincount(epoch)[epoch] > 1)
         if not len(at):

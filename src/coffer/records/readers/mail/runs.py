@@ -59,7 +59,10 @@ def numbers_of(rows: pl.DataFrame, *key: str) -> pl.Series:
 
 
 def _codes(column: pl.Series) -> tuple[Places, int]:
-    """A number for each distinct value, and how many there are. Values often stand behind one another in a log."""
+    """A number for each distinct value, and how many there are.
+
+    In a log the same value often stands in several lines behind one another.
+    """
     run = column.rle_id().to_numpy()
     starts = np.flatnonzero(np.diff(run, prepend=np.uint32(1)))
     encoded = column.gather(starts).to_arrow().dictionary_encode()
