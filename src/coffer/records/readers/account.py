@@ -170,6 +170,12 @@ class Account:
         """Source records for which another one stands: columns ``file`` and ``what``, a row each."""
         self._count("merged", rows)
 
+    def merge_counts(self, file: int, counts: Mapping[str, int]) -> None:
+        """Source records for which another one stands, counted already."""
+        for word, count in counts.items():
+            if count:  # a file with nothing to tell gets no page
+                self.page(file).merged[word] += count
+
     def skip(self, rows: pl.DataFrame) -> None:
         """Lines that report no event: columns ``file`` and ``what``, a row each.
 

@@ -87,31 +87,43 @@ class _FreeswitchReader:
 
     def take(self, piece: Piece) -> Sequence[Found]:
         """Read the records that end in this piece."""
-        self._buffer += piece.data.removeprefix(BOM) if piece.first == 0 else piece.data
-        self._offset += len(piece.data) - len(piece.data.removeprefix(BOM)) if piece.first == 0 else 0
-        return self._read(piece.file, is_end=False)
+        data = piece.data.removeprefix(BOM) if piece.first == 0 else piece.data
+        self._offset += len(piece.data) - len(data)
+        head = data.find(b"\n") + 1
+        if self._buffer and head:
+            self._buffer += data[:head]
+            self._read(piece.file, is_end=False)
+        else:
+            head = 0
+        # Most lines end a record. Then the rest of a piece is read where it stands, and many megabytes are not copied.
+        if self._buffer:
+            self._buffer += data[head:]
+            head = 0
+        else:
+            self._buffer, self._offset = data, self._offset - head
+        self._read(piece.file, is_end=False, at=head)
+        return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
         """What is left of a record was cut off."""
-        found = self._read(file, is_end=True)
+        self._read(file, is_end=True)
         self._buffer, self._offset = b"", 0
-        return found
+        return self._account.told()
 
     def finish(self) -> Sequence[Found]:
         """Calls of which no more legs come."""
         self._waiting.finish()
         return self._account.told()
 
-    def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
-        """Records of the buffer, as far as they are whole."""
+    def _records(self, buffer: bytes, at: int, *, is_end: bool) -> Iterator[_Next]:
+        """Records of the buffer from this place on, as far as they are whole."""
         raise NotImplementedError
 
-    def _read(self, file: int, *, is_end: bool) -> Sequence[Found]:
+    def _read(self, file: int, *, is_end: bool, at: int = 0) -> None:
         places: list[int] = []
         values: list[Values] = []
         bad: defaultdict[Reason, list[int]] = defaultdict(list)
-        at = 0
-        for records in self._records(self._buffer, is_end=is_end):
+        for records in self._records(self._buffer, at, is_end=is_end):
             at = records.end
             if records.values:
                 places += records.places
@@ -125,7 +137,6 @@ class _FreeswitchReader:
             self._account.reject(file, some_rejects(np.array(starts, np.int64) + self._offset, reason))
         self._buffer, self._offset = self._buffer[at:], self._offset + at
         self._waiting.add(legs.filter(is_call))
-        return self._account.told()
 
 
 class FreeswitchJsonReader(_FreeswitchReader):
@@ -145,12 +156,11 @@ class FreeswitchJsonReader(_FreeswitchReader):
         self._damaged_until, self._is_overlong = 0, False
         return found
 
-    def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
-        objects = _Objects(buffer)
-        at = barren = 0
+    def _records(self, buffer: bytes, at: int, *, is_end: bool) -> Iterator[_Next]:
+        objects, barren = _Objects(buffer), at
         if self._is_overlong:
             # The tail of a record that was rejected already.
-            following = objects.following(-1)
+            following = objects.following(at - 1)
             self._is_overlong = following is None
             at = _end_of_lines(buffer) if following is None else following
             yield _Next(places=(), end=at, reason=Reason.KEPT)
@@ -250,8 +260,7 @@ class FreeswitchXmlReader(_FreeswitchReader):
         super().__init__(feed, window, max_open=max_open)
         self._is_overlong = False
 
-    def _records(self, buffer: bytes, *, is_end: bool) -> Iterator[_Next]:
-        at = 0
+    def _records(self, buffer: bytes, at: int, *, is_end: bool) -> Iterator[_Next]:
         while True:
             match = _SPACE.match(buffer, at)
             at = match.end() if match else at

@@ -8,9 +8,12 @@ at: dialled digits (PINs), recordings, application data and SIP headers stay beh
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Final, TypeVar
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from coffer.kinds import KINDS
 from coffer.records.feed import Feed
@@ -55,6 +58,10 @@ Values = tuple[str, ...]
 """What is wanted of one record, as ``values_of`` gives it; empty for what it does not have."""
 _FIRST: Final = tuple(f"first_{name}" for name in PROFILE)
 _NEWEST: Final = "newest_destination_number"
+_NAMES: Final = (*VARIABLES, *_FIRST, _NEWEST)
+"""Of ``Values``, in their order."""
+_SEPARATOR: Final = "\x1f"
+"""No identifier holds it. A text that does is kept as it is."""
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -79,12 +86,9 @@ def legs_of(file: int, offsets: Sequence[int], values: Sequence[Values]) -> pl.D
 
     Each value may be URL-encoded.
     """
-    columns = zip(*values, strict=True) if values else ((),) * len((*VARIABLES, *_FIRST, _NEWEST))
+    text = _unquoted(_texts(list(chain.from_iterable(values))))
     read = pl.DataFrame(
-        {
-            name: _unquoted(pl.Series(column, dtype=pl.String))
-            for name, column in zip((*VARIABLES, *_FIRST, _NEWEST), columns, strict=True)
-        }
+        [text.gather_every(len(_NAMES), at).alias(name) for at, name in enumerate(_NAMES)]
     ).with_columns(
         uuid=_either("uuid", "first_uuid"), file=pl.lit(file, pl.Int32), offset=pl.Series(offsets, dtype=pl.Int64)
     )
@@ -125,6 +129,21 @@ def legs_of(file: int, offsets: Sequence[int], values: Sequence[Values]) -> pl.D
         rdnis="first_rdnis",
         last=_NEWEST,
     )
+
+
+def _texts(values: list[str]) -> pl.Series:
+    """Short texts as a column.
+
+    They are joined and cut again at once, which takes a third of the time of one by one.
+    """
+    joined = _SEPARATOR.join(values).encode()
+    ends = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord(_SEPARATOR))
+    if len(ends) + 1 != len(values):
+        return pl.Series(values, dtype=pl.String)
+    bounds = np.concatenate(([0], ends - np.arange(len(ends)), [len(joined) - len(ends)]))
+    data = joined.replace(_SEPARATOR.encode(), b"")
+    buffers = [None, pa.py_buffer(bounds), pa.py_buffer(data)]
+    return pl.Series(pl.from_arrow(pa.Array.from_buffers(pa.large_string(), len(values), buffers)))
 
 
 def _either(*names: str) -> pl.Expr:

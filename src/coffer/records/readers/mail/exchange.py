@@ -5,6 +5,7 @@ Arrow splits the bytes of a line and only the columns needed are taken from it. 
 ``docs/formats/readers-mail.md``. Source: "Message tracking" in the Exchange Server documentation; RFC 4180.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,7 @@ from coffer.records.readers.mail.handover import NO_MESSAGE_ID
 from coffer.records.readers.mail.queue import DEFERRED, FAILED, NOTICE, ROWS, SENT, UNSURE, Queue, QueueRules, Role
 from coffer.records.readers.port import Found, Piece
 from coffer.records.readers.text import stamps
+from coffer.records.readers.text.distinct import distinct
 from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, Filled, LineCutter, without_empty
 from coffer.records.readers.text.rows import widths
 from coffer.records.readers.waiting import Steps
@@ -41,6 +43,7 @@ _NO_ID: Final = ("", "00000000-0000-0000-0000-000000000000", "{00000000-0000-000
 _REQUIRED: Final = ("date-time", "event-id", "message-id", "recipient-address", "sender-address")
 _OPTIONAL: Final = ("network-message-id", "related-recipient-address", "return-path", "internal-message-id")
 _ATTEMPTS: Final = {"DELIVER": SENT, "SEND": SENT, "SENDEXTERNAL": SENT, "FAIL": FAILED, "DEFER": DEFERRED}
+_STATUS: Final = {**_ATTEMPTS, "DSN": NOTICE, "REDIRECT": UNSURE}
 _ROLES: Final = {
     **dict.fromkeys(_ATTEMPTS, Role.TO),
     "DUPLICATEDELIVER": Role.TO,
@@ -52,6 +55,9 @@ _KNOWN: Final = frozenset(
      "SUBMITFAIL", "THROTTLE", "BADMAIL", "POISONMESSAGE", "DROP", "LOAD", "MODERATORAPPROVE", "MODERATORREJECT", "MODERATIONEXPIRE"}
 )  # fmt: skip
 """Events that are counted by name when they tell of no delivery; any other is ``other``, whatever its field holds."""
+
+
+_GIVEN: Final = ("line", "role", "status", "time", "fault", "is_ambiguous", "sender-address", "message-id", *_OPTIONAL)
 
 
 def recognise(head: bytes, name: str) -> str | None:  # noqa: ARG001 - one signature for every format
@@ -114,7 +120,7 @@ class ExchangeReader:
         """Runs of records between header lines, each read with the columns that the header before it names."""
         data = filled.data
         view = np.frombuffer(data, np.uint8)
-        ends = np.flatnonzero(view == 10) + 1
+        ends = filled.ends + 1
         starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
         headers = np.flatnonzero(view[starts] == ord("#")) if len(starts) else starts
         at = 0
@@ -205,55 +211,73 @@ class ExchangeReader:
 
     def _read(self, fields: pl.DataFrame, file: int) -> pl.DataFrame:
         """Rows of the queue, one a recipient."""
-        event = fields["event-id"].str.to_uppercase()
-        role = event.replace_strict(_ROLES, default=0, return_dtype=pl.UInt8)
-        is_told = (role == 0) | (role == Role.OPEN) | (role == Role.ALIAS)
-        words = event.filter(is_told)
-        words = words.set(~words.is_in(list(_KNOWN)), "other").str.to_lowercase()
-        self._account.skip(pl.select(file=pl.lit(file), what=words))
+        values, event = distinct(fields["event-id"])
+        events = values.str.to_uppercase().to_list()
+        role = np.array([_ROLES.get(word, 0) for word in events], np.uint8)
+        self._skip(events, role, np.bincount(event, minlength=len(events)), file)
+        status = pl.Series([_STATUS.get(word) for word in events], dtype=pl.UInt8)
+        is_told = pl.Series(role[event] > 0)
+        rows = fields.with_columns(role=pl.Series(role[event]), status=status.gather(event))
         if self._days is not None:
             stamped = self._days.read(fields["date-time"], self._feed)
         else:
             stamped = stamps.parse_stamps(fields["date-time"], stamps.WITH_ZONE, self._feed)
-        network, message = (pl.col(name).fill_null("") for name in ("network-message-id", "message-id"))
-        is_weak = network.is_in(_NO_ID)
-        envelope = pl.when(pl.col("return-path").fill_null("") == "").then("sender-address").otherwise("return-path")
-        rows = fields.with_columns(
-            file=pl.lit(file, pl.Int64),
-            role=role,
-            host=pl.lit(""),
-            qid=pl.when(~is_weak)
-            .then(network)
-            .when(message.is_in(NO_MESSAGE_ID))
-            .then(_own_id(file))
-            .otherwise(message),
-            is_weak=is_weak,
-            time=stamped.start,
-            fault=stamped.fault,
-            is_ambiguous=stamped.is_ambiguous,
-            delay_s=pl.lit(0.0),
-            sender=envelope.replace("<>", ""),
-            status=event.replace_strict(
-                {**_ATTEMPTS, "DSN": NOTICE, "REDIRECT": UNSURE}, default=None, return_dtype=pl.UInt8
-            ),
-            text=pl.col("recipient-address").str.to_lowercase(),
-        ).filter(pl.col("role") > 0)
-        return self._by_recipient(rows, file)
+        rows = rows.with_columns(time=stamped.start, fault=stamped.fault, is_ambiguous=stamped.is_ambiguous)
+        return self._by_recipient(rows if is_told.all() else rows.filter(is_told), file)
+
+    def _skip(
+        self, events: list[str | None], role: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64], file: int
+    ) -> None:
+        """Counts events that tell of no delivery under their names."""
+        words: Counter[str] = Counter()
+        for event, what, count in zip(events, role.tolist(), counts.tolist(), strict=True):
+            if what in (0, Role.OPEN, Role.ALIAS) and event is not None:
+                words[event.lower() if event in _KNOWN else "other"] += count
+        self._account.skip_counts(file, words)
 
     def _by_recipient(self, rows: pl.DataFrame, file: int) -> pl.DataFrame:
-        is_open = rows["role"] == Role.OPEN
-        arrivals = rows.filter(is_open).with_columns(text=pl.lit(None, pl.String))
-        each = _exploded(rows.filter(~is_open)).with_columns(pl.col("text").str.strip_chars(" "))
-        related = pl.col("related-recipient-address").str.strip_chars(" ;").str.to_lowercase()
-        is_one = pl.col("role").eq(Role.ALIAS) & related.ne("") & ~related.str.contains(";", literal=True)
-        each = each.with_columns(orig=pl.when(is_one).then(related))
-        nobody = (each["role"] == Role.TO) & (each["text"] == "")
-        self._account.skip_counts(file, {"no-recipient": int(nobody.sum())})
-        twice = (each["role"] == Role.TO) & each["status"].is_null() & ~nobody
-        self._account.merge(each.filter(twice).select("file", what=pl.lit("duplicate")))
-        each = each.filter(~(nobody | twice))
-        parts = [with_columns_of(part, ROWS) for part in (arrivals, each)]
-        return pl.concat(parts).sort("line", maintain_order=True)
+        role = pl.col("role")
+        to = pl.when(role != Role.OPEN).then(pl.col("recipient-address").str.to_lowercase())
+        rows = _exploded(rows.select(*_GIVEN, to.alias("text"))).with_columns(pl.col("text").str.strip_chars(" "))
+        is_nobody = (role == Role.TO) & (pl.col("text") == "")
+        is_twice = (role == Role.TO) & pl.col("status").is_null() & ~is_nobody
+        nobody, twice = rows.select(is_nobody.sum().alias("nobody"), is_twice.sum().alias("twice")).row(0)
+        self._account.skip_counts(file, {"no-recipient": nobody})
+        self._account.merge_counts(file, {"duplicate": twice})
+        if nobody or twice:
+            rows = rows.filter(~(is_nobody | is_twice))
+        return with_columns_of(
+            rows.with_columns(file=pl.lit(file, pl.Int64), **_message(file), orig=_written(rows)), ROWS
+        )
+
+
+def _message(file: int) -> dict[str, pl.Expr]:
+    """Under which id a message goes, and from whom."""
+    network, message = (pl.col(name).fill_null("") for name in ("network-message-id", "message-id"))
+    is_weak = network.is_in(_NO_ID)
+    envelope = pl.when(pl.col("return-path").fill_null("") == "").then("sender-address").otherwise("return-path")
+    return {
+        "host": pl.lit(""),
+        "qid": pl.when(~is_weak)
+        .then(network)
+        .when(message.is_in(NO_MESSAGE_ID))
+        .then(_own_id(file))
+        .otherwise(message),
+        "is_weak": is_weak,
+        "delay_s": pl.lit(0.0),
+        "sender": pl.when(envelope == "<>").then(pl.lit("")).otherwise(envelope),
+    }
+
+
+def _written(rows: pl.DataFrame) -> pl.Series:
+    """The one address that a list or redirection was written to; null in other rows."""
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
+    at = (rows["role"] == Role.ALIAS).arg_true()
+    if not len(at):
+        return nothing
+    related = rows["related-recipient-address"].gather(at).str.strip_chars(" ;").str.to_lowercase()
+    is_one = (related != "") & ~related.str.contains(";", literal=True)
+    return nothing.scatter(at, related.zip_with(is_one.fill_null(value=False), nothing.head(len(at))))
 
 
 def _own_id(file: int) -> pl.Expr:
@@ -314,6 +338,8 @@ def _width_faults(data: bytes, starts: npt.NDArray[np.int64], width: int) -> npt
 def _quotes(view: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """How many quotes each line has; shape (lines,)."""
     quotes = np.flatnonzero(view == _QUOTE)
+    if not len(quotes):
+        return np.zeros(len(starts), np.int64)
     before = np.searchsorted(quotes, np.append(starts, len(view)))
     return np.diff(before)
 
@@ -349,7 +375,10 @@ def _split_run(data: bytes, names: Sequence[str]) -> pa.Table | None:
             read_options=pc_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data)),
             parse_options=pc_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=pc_csv.ConvertOptions(
-                column_types=dict.fromkeys(wanted, pa.binary()), include_columns=wanted, strings_can_be_null=False
+                column_types=dict.fromkeys(wanted, pa.string() if data.isascii() else pa.binary()),
+                include_columns=wanted,
+                strings_can_be_null=False,
+                check_utf8=False,  # ASCII is; ``_text`` looks at other bytes
             ),
         )
     except pa.ArrowInvalid:  # its text quotes the line; nothing of it is kept

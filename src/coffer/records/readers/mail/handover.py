@@ -98,7 +98,8 @@ def requeued(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> p
 
     Followed over several times. ``KEY`` is of the older message, ``child...`` of the newer one.
     """
-    named = rows.filter((pl.col("role") == open_role) & pl.col("parent").is_not_null())
+    is_named = rows["parent"].is_not_null()
+    named = rows.filter((rows["role"] == open_role) & is_named) if is_named.any() else rows.head(0)
     columns = [*KEY, *_CHILD, "older"]
     if named.is_empty():
         return pl.DataFrame(

@@ -9,13 +9,15 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from coffer.kinds import KINDS
 from coffer.records.readers.account import EVENTS, UTC_MICROS, Account, Columns
 from coffer.records.readers.mail import handover
-from coffer.records.readers.mail.addresses import addressed
-from coffer.records.readers.mail.runs import numbers_of, seen_in_run
+from coffer.records.readers.mail.addresses import copies, parties_of
+from coffer.records.readers.mail.messages import messages_of
+from coffer.records.readers.mail.runs import dense, numbers_of, seen_in_run
 from coffer.records.readers.port import MAX_OPEN
 
 
@@ -114,28 +116,65 @@ class Queue:
         rows = rows.with_columns(seq=pl.arange(self._seen, self._seen + len(rows), eager=True, dtype=pl.Int64))
         self._seen += len(rows)
         rows = self._with_instances(pl.concat([self._rows, rows]))
+        if not is_last and self._must_wait(rows):
+            self._rows = rows
+            return pl.DataFrame(schema=EVENTS)
         rows = _with_epochs(rows, are_reused=self._rules.are_reused)
-        children = rows.filter(pl.col("child").is_not_null()).select("host", qid="child")
-        self._forwards = pl.concat([self._forwards, children]).unique()
+        if _has(rows, "child"):
+            children = rows.filter(pl.col("child").is_not_null()).select("host", qid="child")
+            self._forwards = pl.concat([self._forwards, children]).unique()
         messages = _messages(rows, self._forwards)
         again = handover.requeued(rows, messages, open_role=Role.OPEN)
         messages = handover.begun_before(messages, again)
-        attempts = rows.filter(pl.col("role") == Role.TO)
-        attempts = attempts.join(messages.drop("host", "qid"), on=_KEY, how="left", maintain_order="left")
-        attempts = self._without(attempts, handover.told_again(attempts, again, sent=SENT), "deferred")
-        attempts, handed, aliases = self._hand_over(attempts, messages, rows, is_last=is_last)
-        rows = pl.concat([rows, aliases])
-        messages = messages.join(handed, on=_KEY, how="left").with_columns(waits=pl.col("waits").fill_null(value=False))
-        done = messages.filter(_is_done(self._seen, is_last=is_last)).select(_KEY)
-        done = _with_oldest(done, messages, rows, self._rules.max_open)
-        complete = attempts.join(done, on=_KEY, how="semi", maintain_order="left")
-        kept = rows.join(done, on=_KEY, how="anti", maintain_order="left")
-        told = attempts.join(done, on=_KEY, how="anti").select("seq")
-        self._rows = kept.filter((pl.col("role") != Role.TO) | pl.col("seq").is_in(told["seq"].implode())).select(
-            self._rows.columns
-        )
-        self._forwards = self._forwards.join(self._rows, on=["host", "qid"], how="semi")
+        first = rows.filter(pl.col("role") == Role.TO)
+        first = first.hstack(messages.drop(*handover.KEY)[first[_KEY]])
+        attempts = self._without(first, handover.told_again(first, again, sent=SENT), "deferred")
+        attempts, waits, aliases = self._hand_over(attempts, messages, rows)
+        rows = rows if aliases.is_empty() else pl.concat([rows, aliases])
+        done = self._done(messages, waits, rows[_KEY].to_numpy(), is_last=is_last)
+        are_done = pl.Series(done[attempts[_KEY].to_numpy()])
+        complete, told = attempts.filter(are_done), attempts.filter(~are_done)["seq"]
+        kept = rows.filter(pl.Series(~done[rows[_KEY].to_numpy()]))
+        if len(attempts) < len(first):
+            kept = kept.filter((pl.col("role") != Role.TO) | pl.col("seq").is_in(told.implode()))
+        self._rows = kept.select(self._rows.columns)
+        if len(self._forwards):
+            self._forwards = self._forwards.join(self._rows, on=["host", "qid"], how="semi")
         return self._last_statuses(_with_aliases(complete, rows))
+
+    def _must_wait(self, rows: pl.DataFrame) -> bool:
+        """Whether no message can be complete, and no line says anything of another message."""
+        return not (
+            len(rows) > self._rules.max_open
+            or len(self._forwards)
+            or (rows["role"] == Role.REMOVED).any()
+            or _has(rows, "child")
+            or _has(rows, "parent")
+            or rows["is_local"].any()
+        )
+
+    def _done(
+        self, messages: pl.DataFrame, waits: npt.NDArray[np.int64], epoch: npt.NDArray[np.int64], *, is_last: bool
+    ) -> npt.NDArray[np.bool_]:
+        """Which messages are complete, shape (messages,).
+
+        They are gone for long enough and not in ``waits``.
+        The oldest are too, if more than ``max_open`` rows stay open: they are given as they stand. ``epoch`` is that of
+        each row.
+        """
+        if is_last:
+            return np.ones(len(messages), np.bool_)
+        done: npt.NDArray[np.bool_] = (
+            (messages["removed"] < self._seen - GRACE).fill_null(value=False).to_numpy().copy()
+        )
+        done[waits] = False
+        if len(epoch) > self._rules.max_open:
+            waiting = np.flatnonzero(~done)
+            waiting = waiting[np.argsort(messages["first"].to_numpy()[waiting], kind="stable")]
+            total = np.cumsum(np.bincount(epoch, minlength=len(messages))[waiting])
+            excess = int(np.searchsorted(total, max(0, int(total[-1]) - self._rules.max_open))) if len(total) else 0
+            done[waiting[:excess]] = True
+        return done
 
     def _with_instances(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Several mail systems of one host, each as a queue of its own.
@@ -166,32 +205,33 @@ class Queue:
         return attempts.join(told.select("seq"), on="seq", how="anti", maintain_order="left")
 
     def _hand_over(
-        self, attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, *, is_last: bool
-    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        self, attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame
+    ) -> tuple[pl.DataFrame, npt.NDArray[np.int64], pl.DataFrame]:
         """Take out deliveries to a queue whose log is here too.
 
         The mail went to a content filter and back, to an alias, or to the next host. The message that was made of it
         has its own recipients and stands for it, if it has a delivery line; where it may still get one, the message
-        waits. Gives the attempts that stay, messages that wait, and alias rows for those that stand for others.
+        waits. Gives the attempts that stay, the epochs of messages that wait, and alias rows for those that stand for
+        others.
         """
-        links = attempts.filter(
-            pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
-        )
-        nothing = pl.DataFrame(schema={_KEY: attempts.schema[_KEY], "waits": pl.Boolean})
-        pairs = [handover.linked(links, messages, attempts)] if len(links) else []
-        back = handover.given_back(attempts, messages, rows, open_role=Role.OPEN, sent=SENT)
-        if len(back):
-            pairs.append(back)
+        pairs = []
+        if _has(attempts, "child"):
+            links = attempts.filter(
+                pl.col("child").is_not_null() & pl.col("message_id").is_not_null() & (pl.col("status") == SENT)
+            )
+            pairs += [handover.linked(links, messages, attempts)] if len(links) else []
+        if attempts["is_local"].any():
+            back = handover.given_back(attempts, messages, rows, open_role=Role.OPEN, sent=SENT)
+            pairs += [back] if len(back) else []
         if not pairs:
-            return attempts, nothing, rows.head(0)
+            return attempts, np.zeros(0, np.int64), rows.head(0)
         found = pl.concat(pairs, how="diagonal")
         told = found.filter(pl.col("has_attempt")).unique("seq")
         recipient = [_KEY, "text", "orig"]
         ended = told.group_by(recipient).agg(until_seq=pl.col("seq").max())
         earlier = attempts.join(told, on="seq", how="anti").join(ended, on=recipient, how="inner", nulls_equal=True)
         earlier = earlier.filter(pl.col("seq") < pl.col("until_seq"))
-        waiting = found if is_last else found.filter(pl.col("has_attempt").is_null())
-        waits = nothing if is_last else waiting.select(_KEY, waits=True).unique()
+        waits = found.filter(pl.col("has_attempt").is_null())[_KEY].to_numpy()
         aliases = _carried(told, attempts, rows)
         attempts = self._without(attempts, told, "handed-over")
         return self._without(attempts, earlier, "deferred"), waits, aliases
@@ -204,15 +244,11 @@ class Queue:
         if attempts.is_empty():
             return pl.DataFrame(schema=EVENTS)
         notices = attempts.filter(pl.col("is_notice"))
-        self._merge(notices, "bounce")
-        order = ["seq"] if self._rules.is_in_order else ["time", "seq"]
-        attempts = attempts.filter(~pl.col("is_notice")).sort(order).with_row_index("place")
-        is_latest = pl.col("place") == pl.col("place").max().over([_KEY, "text", "orig"])
-        earlier = attempts.filter(~is_latest)
-        self._merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
-        self._merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
-        latest = attempts.filter(is_latest)
-        latest = self._without(latest, _copies(latest), "copy")
+        if len(notices):
+            self._merge(notices, "bounce")
+            attempts = attempts.filter(~pl.col("is_notice"))
+        latest = self._latest(attempts)
+        latest = self._without(latest, copies(latest, sent=SENT), "copy")
         return latest.select(
             "file",
             "start",
@@ -221,11 +257,30 @@ class Queue:
             fault=pl.when(pl.col("start").is_null()).then(pl.col("start_fault")).otherwise(0).cast(pl.UInt8),
             is_ambiguous="start_is_ambiguous",
             a=pl.col("written_by").fill_null(""),
-            **addressed(written=pl.col("orig").fill_null(""), final=pl.col("text")),
+            **parties_of(latest),
             answered=pl.col("status") == SENT,
             last_stamp=pl.col("time" if self._rules.is_time_of_line else "until"),
             event_id=pl.struct(_KEY, "text", "orig").hash(),
         )
+
+    def _latest(self, attempts: pl.DataFrame) -> pl.DataFrame:
+        """The last attempt for each recipient. Those before are merged.
+
+        Most messages have one attempt alone.
+        """
+        epoch = attempts[_KEY].to_numpy()
+        at = np.flatnonzero(np.bincount(epoch)[epoch] > 1)
+        if not len(at):
+            return attempts
+        order = ["seq"] if self._rules.is_in_order else ["time", "seq"]
+        several = attempts[at].with_columns(row=pl.Series(at)).sort(order).with_row_index("place")
+        is_latest = pl.col("place") == pl.col("place").max().over([_KEY, "text", "orig"])
+        earlier = several.filter(~is_latest)
+        self._merge(earlier.filter(pl.col("status") == DEFERRED), "deferred")
+        self._merge(earlier.filter(pl.col("status") != DEFERRED), "repeated")
+        is_kept = np.ones(len(attempts), np.bool_)
+        is_kept[earlier["row"].to_numpy()] = False
+        return attempts.filter(pl.Series(is_kept))
 
     def _merge(self, attempts: pl.DataFrame, word: str) -> None:
         self._account.merge(attempts.select("file", what=pl.lit(word)))
@@ -238,11 +293,13 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
     """
     if not are_reused:
         return _with_repeats(rows)
-    order = rows.select("host", "qid", "seq").with_row_index("place").sort("host", "qid", "seq")
-    places = order["place"].to_numpy()
+    number = numbers_of(rows, "host", "qid").to_numpy()
+    # Only rows that stand for an alias are out of order.
+    is_in_order = rows["seq"].is_sorted()
+    places = np.argsort(number, kind="stable") if is_in_order else np.lexsort((rows["seq"].to_numpy(), number))
     role = rows["role"].to_numpy()[places]
-    same = (order["host"] == order["host"].shift()) & (order["qid"] == order["qid"].shift())
-    is_same = same.fill_null(value=False).to_numpy()
+    number = number[places]
+    is_same = np.concatenate((np.zeros(1, np.bool_), number[1:] == number[:-1]))[: len(number)]
     before = np.concatenate((np.zeros(1, np.uint8), role[:-1]))[: len(role)]
     begins = (role == Role.OPEN) | (before == Role.REMOVED) | ~is_same
     is_id = role == Role.MESSAGE_ID
@@ -257,9 +314,10 @@ def _with_epochs(rows: pl.DataFrame, *, are_reused: bool) -> pl.DataFrame:
     begins[senders[is_other]] = True
     epochs = np.empty(len(rows), np.int64)
     epochs[places] = np.cumsum(begins)
-    rows = rows.with_columns(epoch=pl.Series(epochs))
-    # Only rows that stand for an alias are out of order.
-    return rows if rows["seq"].is_sorted() else rows[places].sort("seq")
+    if not is_in_order:
+        at = places[np.argsort(rows["seq"].to_numpy()[places], kind="stable")]
+        rows, epochs = rows[at], epochs[at]
+    return rows.with_columns(epoch=dense(epochs))
 
 
 def _with_repeats(rows: pl.DataFrame) -> pl.DataFrame:
@@ -286,10 +344,11 @@ def _with_aliases(attempts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
     Alias lines tell how a list or redirected address became its recipients.
     """
-    aliases = handover.turned(rows.filter(pl.col("role") == Role.ALIAS), attempts, unsure=UNSURE)
-    aliases = aliases.unique([_KEY, "text"], keep="first", maintain_order=True)
-    if aliases.is_empty():
+    is_alias = rows["role"] == Role.ALIAS
+    if not is_alias.any():
         return attempts
+    aliases = handover.turned(rows.filter(is_alias), attempts, unsure=UNSURE)
+    aliases = aliases.unique([_KEY, "text"], keep="first", maintain_order=True)
     aliases = aliases.select(_KEY, "text", written="orig")
     for _ in range(handover.MAX_HOPS):
         attempts = attempts.with_columns(at=pl.coalesce("orig", "text"))
@@ -315,83 +374,20 @@ def _carried(told: pl.DataFrame, attempts: pl.DataFrame, rows: pl.DataFrame) -> 
     return found
 
 
-def _copies(latest: pl.DataFrame) -> pl.DataFrame:
-    """Further deliveries of one recipient's mail to a file or program.
-
-    All but one of them are copies; a successful one stays if there is one. Two local users to whom an alias led are
-    two mailboxes, and stay two.
-    """
-    is_special = pl.col("text").str.contains("^[|/:>]")
-    special = latest.filter(is_special & pl.col("orig").is_not_null())
-    if special.is_empty():
-        return special
-    several = latest.join(special.select(_KEY, "orig").unique(), on=[_KEY, "orig"], how="semi", maintain_order="left")
-    several = several.filter(~pl.col("text").str.contains("@", literal=True) | is_special)
-    by = [_KEY, "orig"]
-    several = several.sort(pl.col("status") != SENT, is_special, "seq").with_columns(
-        is_first=pl.int_range(pl.len()).over(by) == 0, is_special=is_special
-    )
-    several = several.with_columns(is_in_file=pl.col("is_special").first().over(by))
-    is_copy = ~pl.col("is_first") & (pl.col("is_special") | pl.col("is_in_file"))
-    return several.filter(is_copy).select(latest.columns)
-
-
 def _messages(rows: pl.DataFrame, forwards: pl.DataFrame) -> pl.DataFrame:
-    """One row a message: when it came, from whom, and whether it is gone.
-
-    ``forwards``: ids under which mail went on.
-    """
-    role, time = pl.col("role"), pl.col("time")
-    began = (role == Role.OPEN) | (role == Role.MESSAGE_ID)
-    attempt = role == Role.TO
-    messages = rows.group_by(_KEY, maintain_order=True).agg(
-        pl.col("host", "qid").first(),
-        first=pl.col("seq").min(),
-        removed=pl.col("seq").filter(role == Role.REMOVED).max(),
-        written_by=pl.col("sender").drop_nulls().first(),
-        message_id=pl.coalesce("text", "orig").filter(role.is_in([Role.OPEN, Role.MESSAGE_ID])).drop_nulls().last(),
-        is_told=(pl.col("status").filter(role == Role.OPEN) == NOTICE).any(),
-        was_accepted=(role == Role.OPEN).any(),
-        was_made=(role == Role.MESSAGE_ID).any(),
-        began=began.any(),
-        start=time.filter(began).min(),
-        start_fault=pl.col("fault").filter(began).max(),
-        start_is_ambiguous=pl.col("is_ambiguous").filter(began).first(),
-        attempted=time.filter(attempt).first(),
-        attempt_fault=pl.col("fault").filter(attempt).first(),
-        attempt_is_ambiguous=pl.col("is_ambiguous").filter(attempt).first(),
-        delay_us=(pl.col("delay_s").filter(attempt).first() * 1e6).clip(0, 1e15).cast(pl.Int64),
-    )
-    reckoned = (pl.col("attempted") - pl.duration(microseconds=pl.col("delay_us"))).dt.truncate("1s")
-    from_system = (pl.col("written_by") == "") | pl.col("written_by").str.starts_with("double-bounce@")
-    return messages.join(forwards.with_columns(is_forward=True), on=["host", "qid"], how="left").select(
-        *handover.KEY,
-        "first",
-        "removed",
-        "written_by",
-        "message_id",
-        start=pl.when("began").then("start").otherwise(reckoned),
-        start_fault=pl.when("began").then("start_fault").otherwise("attempt_fault"),
-        start_is_ambiguous=pl.when("began").then("start_is_ambiguous").otherwise("attempt_is_ambiguous"),
-        is_notice=pl.col("is_told")
-        | (~pl.col("was_accepted") & pl.col("was_made") & from_system & pl.col("is_forward").is_null()).fill_null(
-            value=False
-        ),
+    """One row a message, its number being its place."""
+    role = rows["role"].to_numpy()
+    opened = np.flatnonzero(role == Role.OPEN)
+    return messages_of(
+        rows,
+        forwards,
+        opened=opened,
+        made=np.flatnonzero(role == Role.MESSAGE_ID),
+        attempts=np.flatnonzero(role == Role.TO),
+        removed=np.flatnonzero(role == Role.REMOVED),
+        notices=opened[(rows["status"].gather(opened) == NOTICE).fill_null(value=False).to_numpy()],
     )
 
 
-def _is_done(seen: int, *, is_last: bool) -> pl.Expr:
-    if is_last:
-        return pl.lit(value=True)
-    return (pl.col("removed") < seen - GRACE).fill_null(value=False) & ~pl.col("waits")
-
-
-def _with_oldest(done: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame, max_open: int) -> pl.DataFrame:
-    """With the oldest messages too, if more than ``max_open`` stay open: they are given as they stand."""
-    if len(rows) <= max_open:
-        return done
-    waiting = messages.join(done, on=_KEY, how="anti").sort("first")
-    waiting = waiting.join(rows.group_by(_KEY).len("rows"), on=_KEY, how="left", maintain_order="left")
-    total = waiting["rows"].cast(pl.Int64).cum_sum()
-    excess = int(np.searchsorted(total.to_numpy(), max(0, int(total[-1]) - max_open))) if len(total) else 0
-    return pl.concat([done, waiting.head(excess).select(_KEY)]) if excess else done
+def _has(rows: pl.DataFrame, name: str) -> bool:
+    return rows[name].null_count() < len(rows)

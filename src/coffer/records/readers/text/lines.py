@@ -41,11 +41,13 @@ class Lines:
 class Filled:
     """Lines of which each holds something.
 
-    ``numbers``: the number of each in the file; shape (lines,). ``empty``: how many were left out.
+    ``numbers``: the number of each in the file; shape (lines,). ``ends``: where in ``data`` each line end stands, of
+    which a last line may have none. ``empty``: how many were left out.
     """
 
     data: bytes
     numbers: I64
+    ends: I64
     empty: int
 
 
@@ -72,7 +74,8 @@ class LineCutter:
         end = data.rfind(b"\n") + 1
         # A line without its end is kept only up to the length that shows that it is too long.
         self._rest = data[end : end + MAX_LINE_BYTES + 1]
-        self._line = line + data.count(b"\n")
+        if self._rest:  # else the next piece says its number
+            self._line = line + data.count(b"\n")
         return data[:end].removeprefix(BOM) if line == 1 else data[:end], line
 
     def end_file(self) -> Rejects:
@@ -95,12 +98,12 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
     is_end = view == _LF
     count = int(np.count_nonzero(is_end))
     if data and 2 * count >= len(data) and count + data.count(b"\r\n") == len(data):
-        return Filled(data=b"", numbers=np.zeros(0, np.int64), empty=count)
+        return Filled(data=b"", numbers=np.zeros(0, np.int64), ends=np.zeros(0, np.int64), empty=count)
     has_tail = bool(data) and not data.endswith(b"\n")
     is_edge_empty = data.startswith((b"\n", b"\r\n")) or data == b"\r" or data.endswith(b"\n\r")
-    is_empty_within = (is_end[1:] & is_end[:-1]).any() or (b"\r" in data and b"\n\r\n" in data)
-    if not (is_edge_empty or is_empty_within):
-        return Filled(data=data, numbers=first + np.arange(count + has_tail, dtype=np.int64), empty=0)
+    ends = np.flatnonzero(is_end)
+    if not (is_edge_empty or _is_empty_within(view, ends)):
+        return Filled(data=data, numbers=first + np.arange(count + has_tail, dtype=np.int64), ends=ends, empty=0)
     begins = np.concatenate((np.ones(1, np.bool_), is_end[:-1]))
     is_left_out = is_end & begins
     is_return = begins & (view == _CR)
@@ -116,7 +119,14 @@ def without_empty(data: bytes, first: int, *, is_multiline: bool = False) -> Fil
     numbers = first - 1 + before[ends].astype(np.int64)
     if has_tail and is_kept[-1]:
         numbers = np.append(numbers, first - 1 + lines)
-    return Filled(data=view[is_kept].tobytes(), numbers=numbers, empty=lines - len(numbers))
+    left = view[is_kept]
+    return Filled(data=left.tobytes(), numbers=numbers, ends=np.flatnonzero(left == _LF), empty=lines - len(numbers))
+
+
+def _is_empty_within(view: npt.NDArray[np.uint8], ends: I64) -> bool:
+    """Whether a line that is neither the first nor a last one without an end holds nothing."""
+    sizes = np.diff(ends)
+    return bool((sizes == 1).any()) or bool((view[ends[1:][sizes == 2] - 1] == _CR).any())
 
 
 def whole_lines(data: bytes, first: int) -> Lines:
@@ -127,7 +137,7 @@ def whole_lines(data: bytes, first: int) -> Lines:
     filled = without_empty(data, first)
     data, numbers = readable(filled.data), filled.numbers
     view = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(view == _LF)
+    ends = filled.ends if data is filled.data else np.flatnonzero(view == _LF)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.zeros(0, np.int64)
     stops = ends - (view[np.maximum(ends - 1, 0)] == _CR) * (ends > starts) if b"\r" in data else ends
     text = slices(data, starts, stops)

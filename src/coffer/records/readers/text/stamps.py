@@ -5,6 +5,7 @@ so each distinct stamp is read once. Source: RFC 3164 section 4.1.2, RFC 3339.
 """
 
 import datetime as dt
+from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from coffer.records.feed import Feed
+from coffer.records.readers.text.distinct import distinct
 from coffer.records.readers.text.times import Times, parse_times
 
 CLASSIC: Final = "%Y %b %e %H:%M:%S"
@@ -28,12 +30,10 @@ def parse_stamps(stamps: pl.Series, formats: tuple[str, ...], feed: Feed, years:
 
     ``years``: gives those without one the newest that they can have.
     """
-    distinct = stamps.unique()
-    dated = distinct if years is None else years.add(distinct)
+    written, rows = distinct(stamps)
+    dated = written if years is None else years.add(written)
     times = parse_times(dated.str.replace("Z$", "+00:00"), formats, feed.time_zone, feed.fold)
-    table = pl.DataFrame([distinct.alias("stamp"), *times.columns()])
-    read = pl.DataFrame({"stamp": stamps}).join(table, on="stamp", how="left", maintain_order="left", nulls_equal=True)
-    return Times(start=read["start"], fault=read["fault"], is_ambiguous=read["is_ambiguous"])
+    return replace(times, fault=times.fault.cast(pl.UInt8)).take(rows)
 
 
 class Years:

@@ -62,6 +62,8 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
     if any(",%f" in written for written in formats):
         text = text.str.replace(r",([0-9]+)", ".${1}")
     for form in (written.replace(".%f", "%.f").replace(",%f", "%.f") for written in formats):
+        if len(text) and not aware.null_count():
+            break  # an instant goes before whatever another format finds
         if "%z" in form and form.endswith("%z"):
             text = text.str.replace(r"Z$", "+00:00")
         if form in _PER_MICROSECOND:
