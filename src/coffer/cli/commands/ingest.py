@@ -17,8 +17,9 @@ from coffer.cli.console import console, print_json, read_file, say, verify_absen
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
+from coffer.procedures.ingest.counting import Progress
 from coffer.procedures.ingest.decide import FileCount, year_remarks
-from coffer.procedures.ingest.run import IngestSummary, Progress, run_ingest
+from coffer.procedures.ingest.run import IngestSummary, run_ingest
 from coffer.procedures.ingest.sealers import MakeSealers
 from coffer.procedures.ingest.stored import expand, is_empty, is_stored
 from coffer.records.feed import parse_feed

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import reduce
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import plans
@@ -17,6 +17,7 @@ from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.objects.port import Staged
+from coffer.procedures.ingest.counting import Counting, Progress
 from coffer.procedures.ingest.decide import (
     FUTURE,
     FileCount,
@@ -33,7 +34,7 @@ from coffer.procedures.ingest.noting import Noting
 from coffer.procedures.ingest.prints import Printer
 from coffer.procedures.ingest.read import OpenFile, Ordered, in_reading_order, open_file
 from coffer.procedures.ingest.remember import File, Known, Memory
-from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, SealerConfig
+from coffer.procedures.ingest.sealer import SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import MakeSealers, OneSealer, Sealers, many_sealers
 from coffer.procedures.ingest.sources import STDIN, Source
 from coffer.procedures.ingest.threads import sealer_threads
@@ -53,14 +54,6 @@ PARALLEL_BYTES: Final = 64 * 2**20
 
 COMMIT_WAIT_S: Final = 3_600.0
 """For the vault's lock, once everything is sealed. Hours of work must not be lost to a queue of openings."""
-
-
-class Progress(Protocol):
-    """Is told how far an ingest is."""
-
-    def __call__(self, *, records: int, done_bytes: int) -> None:
-        """Add the progress since the last call: ``records`` read, ``done_bytes`` of the files handed out."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +225,7 @@ def run_ingest(
         told_bytes = 0 if any(map(_is_packed, names)) else size_bytes
         noting = Noting(vault.runs, vault.outside.clock, feed=feed.name, files=len(opened), size_bytes=told_bytes)
         try:
-            on_count = _Counter(files, on_progress, on_rejects, noting)
+            on_count = Counting(files, on_progress, on_rejects, noting)
             is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
             with (
@@ -344,40 +337,13 @@ def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
     return count, known
 
 
-@dataclass(frozen=True, slots=True)
-class _Counter:
-    """Adds the count of each chunk to the count of its file."""
-
-    files: Sequence[FileCount]
-    on_progress: Progress
-    on_rejects: Callable[[str, Rejects], None]
-    noting: Noting
-
-    def __call__(self, number: int, chunk: ChunkCount) -> None:
-        file = self.files[number]
-        file.read += chunk.read
-        file.kept += chunk.kept
-        file.duplicate += chunk.merged.total()
-        file.merged.update(chunk.merged)
-        file.skipped.update(chunk.skipped)
-        file.ambiguous += chunk.ambiguous
-        file.unindexed += chunk.unindexed
-        file.dialled += chunk.dialled
-        file.rejected.update(chunk.rejects.counts())
-        file.assumed.update(chunk.assumed)
-        file.emptied.update(chunk.flaws.field_counts())
-        self.on_rejects(file.name, chunk.rejects)
-        self.on_progress(records=chunk.read, done_bytes=chunk.size_bytes)
-        self.noting.count(number, chunk, self.files)
-
-
 @contextmanager
 def _sealers(
     batch: _Batch,
     now: dt.datetime,
     opened: Sequence[OpenFile],
     workers: int,
-    on_count: _Counter,
+    on_count: Counting,
     engine: MakeSealers | None,
 ) -> Iterator[Sealers]:
     state = batch.state
