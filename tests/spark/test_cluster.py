@@ -11,27 +11,12 @@ from pathlib import Path
 import pytest
 
 from coffer_audit.cli import main as audit
+from world import FEED
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.real]
 
 DAYS = ("2016-09-01", "2016-09-02")
-FEED = """
-[feed]
-name = "calls"
-format = "csv"
-home_country = "FR"
-time_zone = "UTC"
-kind = "call"
-[csv]
-header = false
-date_format = "%Y-%m-%d %H:%M:%S"
-[columns]
-a = 0
-b = 1
-start = 2
-duration_s = 3
-"""
 RECORDS = 100_000
 FILES = 6
 
