@@ -5,6 +5,9 @@ import itertools
 import pytest
 from whole_reading import read_whole
 
+from coffer.records.readers.mail import log as mail_log
+from coffer.records.readers.mail import queue as mail_queue
+
 ANN, BOB, CID, DAN = "ann@example.org", "bob@example.net", "cid@example.com", "dan@example.edu"
 SALES = "sales@example.net"
 
@@ -393,3 +396,26 @@ def test_exim_and_accounting_logs_in_shell_order():
     )
     for order in ([older, newer], [newer, older]):
         assert read_whole(order).mails == [(ANN, BOB, "", True)]
+
+
+@pytest.mark.parametrize("step", [1 << 18, 2, 3, 5], ids=lambda step: f"settled every {step} rows")
+def test_mail_that_waited_for_a_filter_began_when_it_first_came(monkeypatch, step):
+    monkeypatch.setattr(mail_log, "STEP", step)
+    monkeypatch.setattr(mail_queue, "GRACE", 4)
+    back = "client=localhost[127.0.0.1]"
+    filters = "127.0.0.1[127.0.0.1]:10024"
+    raw = postfix(
+        *arrived("AAA1110001", ANN),
+        went("AAA1110001", BOB, "refused", at="10:00:01", relay="none", status="deferred"),
+        *arrived("BBB2220002", ANN, at="14:00:00", client=back),
+        went("AAA1110001", BOB, "250 2.0.0 Ok: queued as BBB2220002", at="14:00:01", relay=filters),
+        removed("AAA1110001", at="14:00:01"),
+        *arrived("CCC3330003", ANN, at="15:00:00", client=back),
+        went("BBB2220002", BOB, "250 2.0.0 Ok: queued as CCC3330003", at="15:00:01", relay=filters),
+        removed("BBB2220002", at="15:00:01"),
+        went("CCC3330003", BOB, "250 ok", at="16:00:00"),
+        removed("CCC3330003", at="16:00:00"),
+    )
+    found = read_whole([raw])
+    assert (found.mails, found.starts) == ([(ANN, BOB, "", True)], ["2026-11-20 10:00:00"])
+    assert found.merged == {"handed-over": 2, "deferred": 1}

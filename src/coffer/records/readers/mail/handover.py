@@ -7,6 +7,7 @@ gave the mail back without a word of its id; and a message put into the queue an
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 KEY: Final = ["host", "qid", "epoch"]
@@ -19,6 +20,8 @@ The mail that a filter gave back may be stamped after the end of the delivery to
 """
 NO_MESSAGE_ID: Final = ("", "<>")
 """A Message-ID that names nothing joins nothing."""
+STARTS: Final = ("start", "start_fault", "start_is_ambiguous")
+"""What is said of when a message began."""
 _CHILD: Final = {"child_host": "host", "child": "qid", "child_epoch": "epoch"}
 
 
@@ -138,15 +141,43 @@ def begun_before(messages: pl.DataFrame, again: pl.DataFrame) -> pl.DataFrame:
     if again.is_empty():
         return messages
     first = again.sort("older").unique([*_CHILD], keep="first")
-    told = ("start", "start_fault", "start_is_ambiguous")
-    starts = first.join(messages.select(*KEY, *told), on=KEY, how="inner").select(
-        *(pl.col(new).alias(old) for new, old in _CHILD.items()), *(pl.col(name).alias(f"old_{name}") for name in told)
+    starts = first.join(messages.select(*KEY, *STARTS), on=KEY, how="inner").select(
+        *(pl.col(new).alias(old) for new, old in _CHILD.items()),
+        *(pl.col(name).alias(f"old_{name}") for name in STARTS),
     )
     joined = messages.join(starts, on=KEY, how="left", maintain_order="left")
     is_known = pl.col("old_start").is_not_null()
     return joined.with_columns(
-        pl.when(is_known).then(f"old_{name}").otherwise(name).alias(name) for name in told
+        pl.when(is_known).then(f"old_{name}").otherwise(name).alias(name) for name in STARTS
     ).select(messages.columns)
+
+
+def begun_at_first(messages: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Messages that stand for mail which was handed over began when that mail first came.
+
+    ``told``: deliveries (``epoch``) beside the message that stands for each (``child_epoch``). A filter may be down for
+    hours: an order for the hour in which the mail came must find it.
+    """
+    start = messages["start"].to_physical().fill_null(np.iinfo(np.int64).max).to_numpy()
+    parent, child = told[KEY[2]].to_numpy(), told["child_epoch"].to_numpy()
+    origin = np.arange(len(messages))
+    for _ in range(MAX_HOPS):
+        latest_first = np.argsort(-start[origin[parent]], kind="stable")
+        reached = origin.copy()
+        reached[child[latest_first]] = origin[parent[latest_first]]  # the earliest is written last
+        is_earlier = start[reached] < start[origin]
+        if not is_earlier.any():
+            break
+        origin[is_earlier] = reached[is_earlier]
+    return messages.with_columns(messages.select(STARTS)[origin])
+
+
+def accepted_then(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> pl.DataFrame:
+    """Rows of which those that tell of an arrival have the start of their message in ``messages``, if it is earlier."""
+    starts = messages.select(STARTS)[rows[KEY[2]]]
+    is_earlier = (rows["role"] == open_role) & (starts["start"] < rows["time"]).fill_null(value=False)
+    names = zip(("time", "fault", "is_ambiguous"), STARTS, strict=True)
+    return rows.with_columns(starts[of].zip_with(is_earlier, rows[name]).alias(name) for name, of in names)
 
 
 def told_again(attempts: pl.DataFrame, again: pl.DataFrame, *, sent: int) -> pl.DataFrame:

@@ -129,7 +129,8 @@ class Queue:
         first = rows.filter(pl.col("role") == Role.TO)
         first = first.hstack(messages.drop(*handover.KEY)[first[_KEY]])
         attempts = self._without(first, handover.told_again(first, again, sent=SENT), "deferred")
-        attempts, waits, aliases = self._hand_over(attempts, messages, rows)
+        attempts, waits, aliases, messages = self._hand_over(attempts, messages, rows)
+        rows = handover.accepted_then(rows, messages, open_role=Role.OPEN) if len(attempts) < len(first) else rows
         rows = rows if aliases.is_empty() else pl.concat([rows, aliases])
         done = self._done(messages, waits, rows[_KEY].to_numpy(), is_last=is_last)
         are_done = pl.Series(done[attempts[_KEY].to_numpy()])
@@ -206,13 +207,13 @@ class Queue:
 
     def _hand_over(
         self, attempts: pl.DataFrame, messages: pl.DataFrame, rows: pl.DataFrame
-    ) -> tuple[pl.DataFrame, npt.NDArray[np.int64], pl.DataFrame]:
+    ) -> tuple[pl.DataFrame, npt.NDArray[np.int64], pl.DataFrame, pl.DataFrame]:
         """Take out deliveries to a queue whose log is here too.
 
         The mail went to a content filter and back, to an alias, or to the next host. The message that was made of it
         has its own recipients and stands for it, if it has a delivery line; where it may still get one, the message
-        waits. Gives the attempts that stay, the epochs of messages that wait, and alias rows for those that stand for
-        others.
+        waits. Gives the attempts that stay, the epochs of messages that wait, alias rows for those that stand for
+        others, and the messages, which began when the first of them came.
         """
         pairs = []
         if _has(attempts, "child"):
@@ -224,7 +225,7 @@ class Queue:
             back = handover.given_back(attempts, messages, rows, open_role=Role.OPEN, sent=SENT)
             pairs += [back] if len(back) else []
         if not pairs:
-            return attempts, np.zeros(0, np.int64), rows.head(0)
+            return attempts, np.zeros(0, np.int64), rows.head(0), messages
         found = pl.concat(pairs, how="diagonal")
         told = found.filter(pl.col("has_attempt")).unique("seq")
         recipient = [_KEY, "text", "orig"]
@@ -233,8 +234,10 @@ class Queue:
         earlier = earlier.filter(pl.col("seq") < pl.col("until_seq"))
         waits = found.filter(pl.col("has_attempt").is_null())[_KEY].to_numpy()
         aliases = _carried(told, attempts, rows)
+        messages = handover.begun_at_first(messages, told)
         attempts = self._without(attempts, told, "handed-over")
-        return self._without(attempts, earlier, "deferred"), waits, aliases
+        attempts = self._without(attempts, earlier, "deferred")
+        return attempts.with_columns(messages.select(handover.STARTS)[attempts[_KEY]]), waits, aliases, messages
 
     def _last_statuses(self, attempts: pl.DataFrame) -> pl.DataFrame:
         """One row a recipient.
