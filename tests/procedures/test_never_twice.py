@@ -6,10 +6,12 @@ import shutil
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from coffer.errors import MalformedInput, NotProven
+from coffer.procedures.ingest import remember
 from coffer.procedures.ingest.prints import Printer
 from coffer.procedures.ingest.sources import Content, Run
 from coffer.records.feed import parse_feed
@@ -454,3 +456,31 @@ def test_fingerprints_end_with_the_ingest_that_wanted_them(world):
         raise KeyboardInterrupt
     with pytest.raises(CancelledError, match=r"^$"):
         printer.prints_of(parts, os.urandom)
+
+
+@pytest.fixture
+def grown(world, monkeypatch):
+    """A log of lines of one length, sealed line by line: each of its ends is a line's end in any other such log."""
+    monkeypatch.setattr(remember, "TRIED", 3)
+    path = world.path / "log.csv"
+    for count in range(1, 8):
+        path.write_text(lines(*range(100, 100 + count)))
+        world.ingest_files([path])
+    return path
+
+
+def test_a_log_that_was_begun_anew_goes_on_after_many_ends_of_the_one_before(world, grown):
+    grown.rename(grown.with_name("log.csv.1"))
+    for count in (1, 2, 9):
+        grown.write_text(lines(*range(300, 300 + count)))
+        summary = world.ingest_files([grown])
+    assert (summary.files[0].kept, summary.files[0].known) == (7, 2)
+    assert not summary.files[0].is_warned
+
+
+def test_each_chain_is_tried_by_its_longest_place_first():
+    chains = [
+        SimpleNamespace(chain=chain, end=end) for chain, end in (("a", 9), ("a", 8), ("b", 7), ("a", 6), ("b", 5))
+    ]
+    ordered = [(line.chain, line.end) for line in remember._chain_by_chain(chains)]
+    assert ordered == [("a", 9), ("b", 7), ("a", 8), ("b", 5), ("a", 6)]

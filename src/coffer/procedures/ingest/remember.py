@@ -4,7 +4,7 @@ Step 1 of ``docs/procedures/ingest.md``. No I/O, but the slow fingerprints are c
 """
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -181,16 +181,18 @@ class Memory:
         return next((one for one in possible if self._fits(one, file.content)), None)
 
     def _candidates(self, file: File, name: bytes, least: int) -> Iterator[_Candidate]:
-        """The remembered places beyond ``least`` up to which the file may be known, the longest first.
+        """The remembered places beyond ``least`` up to which the file may be known.
 
-        Places of files of the same name come before those of other files of the feed.
+        Places of files of the same name come before those of other files of the feed. Of each, the longest of every
+        chain come first: a copy of a log holds all that was sealed of it, so that one comparison tells it apart from
+        another whose lines end at the same places.
         """
         ends = [end for end in _remembered_ends(file) if end > least]
         own = [*self._by_name.get(name, ()), *(self._by_inode.get(file.inode, ()) if file.inode != NO_INODE else ())]
-        own = sorted((line for line in own if line.end > least), key=lambda line: -line.end)
-        others = (line for end in ends for line in self._by_end.get(end, ()) if line.name != name)
+        own = sorted({id(line): line for line in own if line.end > least}.values(), key=lambda line: -line.end)
+        others = [line for end in ends for line in self._by_end.get(end, ()) if line.name != name]
         for group in (own, others):
-            possible = (line for line in group if _is_comparable(line, file))
+            possible = _chain_by_chain([line for line in group if _is_comparable(line, file)])
             for line in islice(possible, TRIED):
                 if group is others:  # comparing thousands of small files with one costly line would take hours
                     if line.memory_kib > self._left_kib:
@@ -327,6 +329,16 @@ def _places_of(end: int, *, is_torn: bool) -> set[int]:
     If its last line was torn, the places after a line end of one or two bytes belong to them.
     """
     return {end, end + 1, end + 2} if is_torn else {end}
+
+
+def _chain_by_chain(lines: Sequence[Remembered]) -> list[Remembered]:
+    """Lines in the order of their place in their chain, each chain's first before any chain's second."""
+    seen: Counter[bytes] = Counter()
+    placed = []
+    for line in lines:
+        placed.append((seen[line.chain], line))
+        seen[line.chain] += 1
+    return [line for _, line in sorted(placed, key=lambda pair: pair[0])]
 
 
 def _is_comparable(line: Remembered, file: File) -> bool:
