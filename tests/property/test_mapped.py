@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coffer.errors import MalformedInput
+from coffer.identity.identifier import parse_email
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
 from coffer.records.mapping import parse_path
@@ -220,6 +221,26 @@ def test_end_minus_answer_and_what_was_not_answered():
     )
     assert told(found, "duration_s", "answered") == [(55, True), (0, False), (0, False), (None, True)]
     assert reasons(found) == ["bad-duration", "bad-time"]
+
+
+@pytest.mark.parametrize("answer", ["1970-01-01 00:00:00", "2026-03-02 09:59:59"])
+def test_an_answer_before_the_start_is_no_answer(answer):
+    feed = csv_feed(PLAIN + 'end = "e"\nanswer = "s"\n')
+    found = read(feed, f"a,b,t,s,e\n{A},{B},{TIME},{answer},2026-03-02 10:01:00\n")
+    assert (told(found, "duration_s"), reasons(found)) == ([], ["bad-duration"])
+
+
+def test_two_numbers_in_a_cell_are_not_the_first_of_them():
+    found = read(csv_feed(PLAIN), f"a,b,t\n{A},+4930222222;+4930333333,{TIME}\n{A},030222222; 030333333,{TIME}\n")
+    assert (told(found, "b_number"), len(reasons(found))) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    "written", ["SMTP:u1@x.example", "mailto:u1@x.example", "SIP:u1@x.example", "rfc822;u1@x.example"]
+)
+def test_an_address_with_a_scheme_in_front_is_nobodys_mailbox(written):
+    with pytest.raises(MalformedInput, match="without a scheme"):
+        parse_email(written, "b")
 
 
 def test_a_may_be_missing_and_the_first_that_holds_a_value_counts():

@@ -32,6 +32,8 @@ _SENDER: Final = re.compile(r"(?=.*[A-Za-z])[\x21-\x7e](?:[\x20-\x7e]{0,13}[\x21
 _OPAQUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,61}[\x21-\x7e])?")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _SMALL: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_SCHEMED: Final = re.compile(r"(?:smtp|mailto|sips?|rfc822|x400|x500)[:;]", re.IGNORECASE)
+"""What proxy addresses and URIs begin with; no mailbox of anybody has such a name."""
 _LOCAL: Final = re.compile(r"[^\s@]{1,64}")
 _PLAIN_LOCAL: Final = re.compile(r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f]+")
 _QUOTED_LOCAL: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -282,6 +284,8 @@ def parse_email(text: str, place: str) -> str:
     written, domain = text.split("@")
     if not is_visible(written):
         raise MalformedInput(f"{place}: holds characters that are not shown")
+    if _SCHEMED.match(written):
+        raise MalformedInput(f"{place}: expected an address without a scheme in front")
     local = _local_part(written, place)
     try:
         ascii_domain = _ascii_domain(domain.lower())

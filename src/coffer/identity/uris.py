@@ -21,6 +21,8 @@ _MARKS: Final = "[@;:<]"
 _NAME_ADDR: Final = re.compile(r'\s*(?:"[^"]*"\s*|[^<>"]*)<([^<>]*)>?[^<>]*')
 _SCHEME: Final = re.compile(r"(sips?|tel|whatsapp|client):", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\+?[0-9][0-9 .()/-]*")
+_SECOND: Final = re.compile(r";\s*[+0-9]")
+"""What stands behind a semicolon is another number and no parameter, whose name begins with a letter."""
 _CONTEXT: Final = re.compile(r";phone-context=(\+[0-9.()-]+)", re.IGNORECASE)
 _WITHHELD: Final = ("anonymous", "restricted", "unavailable", "unknown", "private", "withheld")
 
@@ -47,6 +49,8 @@ def number_within(value: bytes) -> bytes | None:
         text = text[scheme.end() :]
     elif name_addr is None and "@" not in text and ";" not in text:
         return None  # a time of day has a colon too
+    if _SECOND.search(text):
+        return None
     context = _CONTEXT.search(text)
     user = text.rpartition("@")[0] or text
     user = unquote(re.split("[;?:]", user, maxsplit=1)[0]).strip(" ")

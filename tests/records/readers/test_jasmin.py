@@ -54,6 +54,12 @@ def test_line_ends_within_a_text_are_other_lines_and_shown_to_nobody():
     assert (len(texts), rejects, skipped) == (1, [], Counter({"other-line": 2}))
 
 
+def test_a_name_in_bytes_of_an_unknown_encoding_is_rejected_and_one_in_the_text_is_nothing():
+    escaped, quoted = jasmin_line("MT", 1, r"b'\xc3\xa9cole'", B, "x"), jasmin_line("MT", 2, A, B, r"y [from:b'\xc3']")
+    texts, rejects, *_ = found_in(escaped, quoted)
+    assert ([text[1] for text in texts], rejects) == ([B], [1])
+
+
 def test_the_log_of_the_http_interface_is_named():
     line = f"2026-11-23 18:58:06 INFO     1 SMS-MT [uid:u] [cid:c] [msgid:1] [from:{A}] [to:{B}] [content:x]\n"
     with pytest.raises(MalformedInput, match="no format") as caught:

@@ -33,6 +33,8 @@ _TEXT: Final = (
 """Stamp, direction, id, sender, recipient. Behind it stands the text."""
 _FORGED: Final = r"^[^\n]*? \[content:\] \[to:"
 """A text that begins like the fields before it: a sender's name that imitates them would leave this."""
+_ESCAPED: Final = r"""^b['"].*\\"""
+"""A name that is not ASCII, as Python writes its bytes: of an encoding that nobody names."""
 _REPORT: Final = rf"{_HEAD}DLR \[cid:"
 _BYTES: Final = r"""^b(?:'(.*)'|"(.*)")$"""
 """How Jasmin writes a number since it runs on Python 3."""
@@ -93,6 +95,8 @@ class JasminReader:
         frame = text.rename("line").str.extract_groups(_TEXT).struct.rename_fields(names).struct.unnest()
         frame = frame.with_columns(offset=pl.Series(lines.numbers), file=pl.lit(file, pl.Int32))
         is_text = frame["stamp"].is_not_null() & ~text.str.contains(_FORGED)
+        for name in ("a", "b"):
+            is_text &= ~frame[name].str.contains(_ESCAPED).fill_null(value=False)
         is_lost = ~is_text & text.str.contains(r" SMS-M[TO] \[cid:")
         is_report = ~is_text & ~is_lost & text.str.contains(_REPORT)
         self._account.reject(file, some_rejects(frame["offset"].filter(is_lost).to_numpy(), Reason.BAD_RECORD))

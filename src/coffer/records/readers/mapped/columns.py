@@ -323,6 +323,9 @@ class MappedColumns:
             answers = self._parsed_times("answer")
             self._mark_times(answers, "answer", ~is_silent)
             begins = answers.start
+            # A stamp of 1970 says that there was none; a clock alone, behind the date of the start, that midnight passed.
+            is_before = (begins < start).fill_null(value=False).to_numpy() & ~is_silent
+            self.marks.mark(is_before, Reason.BAD_DURATION, "answer")
         seconds = (ends.start - begins).dt.total_microseconds() // 1_000_000
         seconds = seconds.zip_with(pl.Series(is_ended), pl.repeat(None, self._rows, dtype=pl.Int64, eager=True))
         seconds = seconds.zip_with(pl.Series(~is_silent), pl.repeat(0, self._rows, dtype=pl.Int64, eager=True))
