@@ -1,4 +1,4 @@
-"""A standalone Spark cluster on loopback: a master and two workers of one core each, which end with the session.
+"""A standalone Spark cluster on loopback: a master and two workers of one core each, which end with the module.
 
 It is run by Python of ``build/spark``, which ``make spark`` makes; without that, or without Java, these tests skip.
 """
@@ -76,7 +76,7 @@ class Cluster:
         return subprocess.Popen([str(PYTHON), *arguments], env=self.environment(), **options)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     if not PYTHON.exists() or shutil.which("java") is None:
         pytest.skip("no Spark here: make spark, and Java 17 or later")
