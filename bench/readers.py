@@ -187,7 +187,10 @@ def others(wanted: int) -> Iterator[tuple[str, bytes, int, Callable[[], Reader]]
 
 
 def joined(wanted: int) -> tuple[str, bytes, int, Callable[[], Reader]]:
-    """A table of calls of three rows: two telephones ring, and one takes the call. The rows of two calls mingle."""
+    """A table of calls of three rows: three telephones ring, and one takes the call.
+
+    The rows of two calls mingle.
+    """
     rows = []
     for n in range(wanted // 3):
         caller, at = f"+4930{n % 10_000_000:08d}", f"2026-11-23 10:{n // 60 % 60:02d}:{n % 60:02d}"

@@ -1,4 +1,4 @@
-"""The adapter for Apache Spark: one task for each split, and nothing but places and sealed outcomes in its frames.
+"""The adapter for Apache Spark: one task a split, only numbers and sealed outcomes in its frames.
 
 Spark runs a task again that failed or was lost, or runs it twice where one is slow, and gives the outcome of one
 attempt. It is used by its DataFrame interface alone, so that local, standalone and Connect sessions are alike.

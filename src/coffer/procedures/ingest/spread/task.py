@@ -25,7 +25,7 @@ def outcome_info(number: int) -> bytes:
 
 
 class TaskFailed(Exception):  # noqa: N818 - named for what happened, as the families of errors
-    """A task that may succeed when it is tried again. It says which family of errors stopped it, and no more."""
+    """A task that may succeed when it is tried again. What it says holds no content."""
 
 
 @dataclass(slots=True)
@@ -50,12 +50,12 @@ class _Task:
             opened = open_file(whole.path, split.feed)
             for step in readers.read(whole.file, opened, whole.runs):
                 self.counts[whole.file].append(self.sealer.take_parsed(nothing(), size_bytes=step.size_bytes))
-                for found in step.results:
-                    self.counts[found.file].append(self.sealer.take_parsed(found.parsed, size_bytes=0))
+                for one in step.results:
+                    self.counts[one.file].append(self.sealer.take_parsed(one.parsed, size_bytes=0))
         for step in readers.finish():
             self.overtaken += step.overtaken
-            for found in step.results:
-                self.counts[found.file].append(self.sealer.take_parsed(found.parsed, size_bytes=0))
+            for one in step.results:
+                self.counts[one.file].append(self.sealer.take_parsed(one.parsed, size_bytes=0))
 
     def _outcome(self, share: SealedShare) -> Outcome:
         folder, counts = self.work.config.place.vault, share.counts

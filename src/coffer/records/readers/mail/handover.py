@@ -173,7 +173,7 @@ def begun_at_first(messages: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
 
 
 def accepted_then(rows: pl.DataFrame, messages: pl.DataFrame, *, open_role: int) -> pl.DataFrame:
-    """Rows of which those that tell of an arrival have the start of their message in ``messages``, if it is earlier."""
+    """Rows in which an arrival has the start of its message in ``messages``, if that is earlier."""
     starts = messages.select(STARTS)[rows[KEY[2]]]
     is_earlier = (rows["role"] == open_role) & (starts["start"] < rows["time"]).fill_null(value=False)
     names = zip(("time", "fault", "is_ambiguous"), STARTS, strict=True)
