@@ -247,7 +247,7 @@ def test_a_task_tells_no_content_of_what_stopped_it(worlds, monkeypatch):
     world = worlds("a")
     (world.path / "a.csv").write_text(CSV)
     monkeypatch.setattr("coffer.procedures.ingest.sealer.Sealer.take", fail)
-    with pytest.raises(TaskFailed, match="^unexpected ValueError$") as raised:
+    with pytest.raises(TaskFailed, match=r"^unexpected ValueError$") as raised:
         ingest(world, [world.path / "a.csv"], partial(SpreadSealers, cluster=TasksHere()))
     assert raised.value.__suppress_context__
 
