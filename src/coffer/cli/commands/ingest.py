@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -122,8 +121,9 @@ def ingest(
         say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")
     for line in _warnings(summary, vault):
         say(line)
-    for remark in chain.from_iterable(year_remarks(one.name, one.assumed, one.changed_year) for one in summary.files):
-        say(f"hint: {remark}")
+    for one in summary.files:
+        for remark in year_remarks(one.name, one.assumed, one.changed_year, one.format):
+            say(f"hint: {remark}")
     if as_json:
         print_json(_document(summary))
     else:

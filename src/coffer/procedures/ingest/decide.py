@@ -16,6 +16,7 @@ from coffer.ledger.retention import is_past, oldest_kept
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.records.draft import Window
+from coffer.records.settings import KNOWN
 
 SEGMENTS_PER_ENTRY: Final = 300
 """A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
@@ -111,15 +112,15 @@ _SHOWN_REASONS: Final = 3
 """The commonest reasons of rejects are shown, with how many each has."""
 
 
-def year_remarks(name: str, assumed: Counter[str], changed_year: int) -> list[str]:
+def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str) -> list[str]:
     """What the years rest on that stamps without one were given.
 
-    A file that was last changed before such a year denies it.
+    A file that was last changed before such a year denies it. ``form``: the file's format, whose table sets the year.
     """
     years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
     if not years:
         return []
-    setting = f"a log of another year needs year = {changed_year or years[0] - 1} under [postfix] in the feed"
+    setting = f"a log of another year needs year = {changed_year or years[0] - 1} under [{KNOWN[form]}] in the feed"
     if 0 < changed_year < years[0]:
         return [
             f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"

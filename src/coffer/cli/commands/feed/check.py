@@ -82,7 +82,7 @@ def _hints(reports: list[FileReport], *, slow: str | None) -> Iterator[str]:
     if slow:
         yield f"these lines are read without compiled kernels, several times slower: {slow}"
     for report in reports:
-        yield from year_remarks(report.name, report.assumed, report.changed_year)
+        yield from year_remarks(report.name, report.assumed, report.changed_year, report.format)
         if (column := report.forgotten_duration) is not None:
             yield (
                 f"{report.name}: calls have no duration, but {column} looks like one: name it as duration_s, "
