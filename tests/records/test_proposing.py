@@ -112,6 +112,30 @@ def test_a_delimiter_behind_each_row_makes_no_column():
     assert columns(text)["duration_s"] == "duration"
 
 
+PADDED = "Telefonanlage Musterfirma GmbH;;;;\nAnrufliste;November;;;\n;;;;\nVon;Ziel;Beginn;Dauer;B\u00fcro\n"
+PAD_ROWS = "".join(f"030123456{n};0176123456{n};2026-11-0{n} 10:00:00;15;Mitte\n" for n in range(1, 9))
+
+
+def test_titles_that_are_padded_to_the_width_of_the_table_do_not_hide_its_header():
+    """The twin has no header: its first row, of two cells, is a record and stays one."""
+    assert tomllib.loads(propose(PADDED + PAD_ROWS).text)["csv"]["header"] is True
+    assert columns(PADDED + PAD_ROWS)["b"] == "Ziel"
+    found = tomllib.loads(propose("0301234567;;2026-11-01 10:00:00;;\n" + PAD_ROWS).text)
+    assert (found["csv"]["header"], "skip_lines" in found["csv"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "hint"), [("utf-8", "is feed pbx meant for it"), ("cp1252", 'set encoding = "cp1252"')]
+)
+def test_a_missing_column_is_said_of_the_line_that_has_most_of_the_others(tmp_path, encoding, hint):
+    (tmp_path / "t.csv").write_bytes((PADDED + PAD_ROWS).encode(encoding))
+    text = '[feed]\nname = "pbx"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n[csv]\nheader = true\n'
+    text += 'delimiter = ";"\ndate_format = "%F %T"\n[columns]\na = "Von"\nb = "Nach"\nstart = "Beginn"\n'
+    with pytest.raises(MalformedInput, match="line 4: no column 'Nach' for b") as caught:
+        check_files([str(tmp_path / "t.csv")], parse_feed(text, "x"), NOW)
+    assert hint in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [

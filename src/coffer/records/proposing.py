@@ -86,8 +86,8 @@ def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: st
         return _compose("jsonl", [*written, "date_format"], keyed, place, country=country, zone=zone, kind=kind)
     quote = "'" if _is_in_apostrophes(lines) else '"'
     delimiter, rows, first = _table(lines, place, quote)
-    names = _header(rows)
-    body = rows[1:] if names else rows
+    names, above = _header(rows)
+    body = rows[above:]
     total = next((row[0].strip() for row in body if _TOTAL.fullmatch(row[0].strip())), None)
     body = [row for row in body if row[0].strip() != total]
     columns = {(names[i] if names else i): [row[i] for row in body] for i in range(len(names) or len(rows[0]))}
@@ -171,15 +171,20 @@ def _table(lines: Sequence[str], place: str, quote: str) -> tuple[str, list[list
     return best[1], best[2], best[3]
 
 
-def _header(rows: list[list[str]]) -> list[str]:
-    """The first row, if it names the columns: words without long numbers, each once; else empty.
+def _header(rows: list[list[str]]) -> tuple[list[str], int]:
+    """The first row, if it names the columns, and how many rows are no records; else nothing and 0.
 
-    A delimiter behind each row's last value makes no column.
+    Names are words without long numbers, each once. A delimiter behind each row's last value makes no column. Titles
+    may stand before the header, which spreadsheets pad to its width: such rows have one or two filled cells.
     """
-    first = [name.strip() for name in rows[0]]
-    if len(first) > 2 and not any(row[-1].strip() for row in rows):
-        first = first[:-1]
-    return first if len(set(first)) == len(first) and all(is_name(name) for name in first) and len(rows) > 1 else []
+    is_ended = len(rows[0]) > 2 and not any(row[-1].strip() for row in rows)
+    for number, row in enumerate(rows[:-1]):
+        names = [name.strip() for name in (row[:-1] if is_ended else row)]
+        if len(set(names)) == len(names) and all(map(is_name, names)):
+            return names, number + 1
+        if sum(map(bool, names)) > min(2, len(names) - 2):
+            break
+    return [], 0
 
 
 def _compose(
