@@ -141,6 +141,8 @@ def test_a_missing_column_is_said_of_the_line_that_has_most_of_the_others(tmp_pa
     [
         (f"a,b,t\r{PAIR},2026-03-02 10:00:00\r", "its lines end with CR alone", "tr '"),
         (rows("a,b,t", f"{PAIR},2026-03-02 10:00:00").encode("utf-16"), "is written in UTF-16", "iconv -f UTF-16"),
+        (rows("a,b,t", *[f"{PAIR},2026-03-02 10:00:00"] * 6).encode("utf-16-le"), "is written in UTF-16", "iconv -f UTF-16LE -t"),
+        (rows("a,b,t", *[f"{PAIR},2026-03-02 10:00:00"] * 6).encode("utf-16-be"), "is written in UTF-16", "iconv -f UTF-16BE -t"),
         (rows("a,b,t", *[f"{PAIR},2026-Mar-02 at 10:00:00 h"] * 3), "no column for start", "times like 9999-aaa-99 aa 99:99:99 a"),
     ],
 )  # fmt: skip
