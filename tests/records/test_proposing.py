@@ -45,6 +45,18 @@ def test_a_column_called_a_duration_is_one():
     assert columns(text)["duration_s"] == "duration"
 
 
+def test_a_duration_of_two_parts_is_named_once_and_truly(tmp_path, capfd):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        rows("time,caller,callee,Duration", *(f"2026-03-02 10:00:0{n},{PAIR},02:0{n}" for n in range(1, 9)))
+    )
+    assert run(["feed", "check", str(path), "--country", "DE"]) == 0
+    said = capfd.readouterr().err
+    assert "column Duration is called so, but is written m:s or h:m: say which" in said
+    assert "called a duration" not in said
+    assert said.count("Duration") == 1
+
+
 def test_the_talk_is_taken_before_a_duration_that_counts_the_ringing():
     head, line = "calldate,src,dst,duration,billsec,disposition", f"2026-03-02 10:00:00,{PAIR},42,12,ANSWERED"
     assert columns(rows(head, line, line))["duration_s"] == "billsec"

@@ -116,6 +116,16 @@ def take_duration(taken: Taken) -> Column | None:
     return found
 
 
+def unclear_duration(taken: Taken) -> Column | None:
+    """A column that is called a duration and holds values of two parts, which nobody else can tell apart."""
+    called = (name for name in taken.left if isinstance(name, str) and _plain(name) in _NAMES["duration_s"])
+    return next((name for name in called if share_of(taken.left[name], _has_two_parts) >= ENOUGH), None)
+
+
+def _has_two_parts(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,3}:[0-5][0-9]", text) is not None
+
+
 def _plain(name: Column) -> str:
     bare = unicodedata.normalize("NFKD", str(name)).encode("ascii", "ignore").decode("ascii")
     return re.sub("[^a-z]", "", bare.lower())

@@ -28,6 +28,7 @@ from coffer.records.guessing import (
     share_of,
     take_duration,
     take_start,
+    unclear_duration,
 )
 from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
@@ -47,12 +48,14 @@ class Proposal:
     """``text``: the feed file.
 
     ``reason``: why its format. ``notes``: what of it is a guess that somebody must confirm. ``guesses``: its columns.
+    ``unclear``: a column that is called a duration and not taken, because it can be read in two ways; a note says so.
     """
 
     text: str
     reason: str
     notes: tuple[str, ...]
     guesses: tuple[Guess, ...] = ()
+    unclear: Column | None = None
 
 
 def propose_known(form: str, reason: str, *, country: str, zone: str) -> Proposal:
@@ -207,8 +210,9 @@ def _compose(
         a, b = b, a  # the own number stands in most rows
     forwarded = taken.take("forwarded", is_party, only_named=True)
     duration = take_duration(taken)
+    unclear = unclear_duration(taken) if duration is None else None
     answered = taken.take("answered", is_answered, only_named=True)
-    kind = kind or _kind([*columns[a], *columns[b]], duration, taken)
+    kind = kind or _kind([*columns[a], *columns[b]], duration, unclear, taken)
     style = guess_style([*columns[a], *columns[b]], home_plan(country, "home_country")) if kind != "email" else None
     lines = [
         "[feed]",
@@ -239,7 +243,13 @@ def _compose(
             )
         lines.append(f"answered = {{ column = {json.dumps(answered)}, values = {_inline(values)} }}")
     reason = "columns proposed by their names and by what their values look like"
-    return Proposal(text="\n".join([*lines, ""]), reason=reason, notes=tuple(taken.notes), guesses=tuple(taken.guesses))
+    return Proposal(
+        text="\n".join([*lines, ""]),
+        reason=reason,
+        notes=tuple(taken.notes),
+        guesses=tuple(taken.guesses),
+        unclear=unclear,
+    )
 
 
 def _note_rounded(parties: Mapping[str, Column], columns: Mapping[Column, list[str]], taken: Taken) -> None:
@@ -264,7 +274,7 @@ def _split_of(values: Sequence[str]) -> str | None:
     return next((mark for mark in ";,|" if any(mark in value for value in several)), None)
 
 
-def _kind(parties: Sequence[str], duration: Column | None, taken: Taken) -> str:
+def _kind(parties: Sequence[str], duration: Column | None, unclear: Column | None, taken: Taken) -> str:
     """E-mail by its addresses, a call by its duration.
 
     Whether a call failed, or a column is missing, says nothing.
@@ -272,7 +282,11 @@ def _kind(parties: Sequence[str], duration: Column | None, taken: Taken) -> str:
     filled = [value for value in parties if value.strip(" <>")]
     if sum(bool(ADDRESS.search(value)) for value in filled) * 2 > len(filled):
         return "email"
-    if duration is not None:
+    if unclear is not None:
+        taken.notes.append(
+            f"duration_s: column {unclear} is called so, but is written m:s or h:m: say which, as duration_format in the feed"
+        )
+    if duration is not None or unclear is not None:
         taken.notes.append("kind: call, since there is a duration; if the file holds several kinds, name their column")
         return "call"
     has_counts = any(share_of(values, is_duration) >= ENOUGH for values in taken.left.values())

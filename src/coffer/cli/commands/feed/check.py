@@ -15,6 +15,7 @@ from coffer.procedures.ingest.feed_check import FileReport, check_files, propose
 from coffer.procedures.ingest.fused import why_slow
 from coffer.procedures.ingest.stored import source_of
 from coffer.records.feed import parse_feed
+from coffer.records.mapping import Column
 from coffer.records.proposing import Proposal
 from coffer.records.readers.formats import NAMED
 
@@ -64,7 +65,8 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
-    for hint in _hints(reports, slow=why_slow(parsed) if feed_file is not None else None):
+    slow = why_slow(parsed) if feed_file is not None else None
+    for hint in _hints(reports, slow=slow, said=proposal.unclear if proposal else None):
         say(f"hint: {hint}")
     for report in reports:
         report.verify_plausible(parsed.max_rejects_percent)
@@ -77,13 +79,16 @@ def check(
         say("hint: -o FEED.toml writes the feed by which this was read")
 
 
-def _hints(reports: list[FileReport], *, slow: str | None) -> Iterator[str]:
-    """What a person should settle. ``slow``: why kernels do not read the feed's lines."""
+def _hints(reports: list[FileReport], *, slow: str | None, said: Column | None) -> Iterator[str]:
+    """What a person should settle.
+
+    ``slow``: why kernels do not read the feed's lines. ``said``: a column of which the proposal has said it.
+    """
     if slow:
         yield f"these lines are read without compiled kernels, several times slower: {slow}"
     for report in reports:
         yield from year_remarks(report.name, report.assumed, report.changed_year, report.format)
-        if (column := report.forgotten_duration) is not None:
+        if (column := report.forgotten_duration) is not None and column != said:
             yield (
                 f"{report.name}: calls have no duration, but {column} looks like one: name it as duration_s, "
                 'with duration_format = "m:s" or "h:m"'
