@@ -211,6 +211,22 @@ def test_one_bad_file_holds_nothing_up_and_is_named_only_by_the_account(world):
     assert watch.account().is_whole
 
 
+def test_a_file_that_this_user_may_not_read_is_told_once_and_is_missing_in_the_account(world, monkeypatch):
+    watch = Watch(world)
+    watch.write("a.csv", lines(1))
+    watch.write("33612345678.csv", lines(2))
+    monkeypatch.setattr("coffer.procedures.watch.look.os.access", lambda path, _mode: "336" not in str(path))
+    watcher = watch.watcher()
+    watcher.run(is_once=True, wait=lambda _s: None)
+    assert [message for kind, message in watch.told if kind == "warning"] == [
+        "1 file waiting that this user may not read: --report names them"
+    ]
+    assert (watcher.unreadable, watch.account().is_whole, total_of(world)) == (1, False, 1)
+    monkeypatch.undo()
+    watch.told.clear()
+    assert (watch.account().is_whole, watch.kinds()) == (True, [])
+
+
 def test_another_feed_file_or_a_new_start_tries_again(world):
     watch = Watch(world)
     watch.write("a.csv", "a;b\n")

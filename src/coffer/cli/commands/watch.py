@@ -95,8 +95,8 @@ def watch(
 
     A file is moved or deleted, as the settings say, only once the log has its records. A file that is still
     being written to is read line by line as it grows. Nothing is sealed twice, wherever this is killed.
-    SIGTERM or Ctrl-C stops it after the batch under way; Ctrl-C again at once. With --report the exit code
-    is 2 if anything is missing or was refused.
+    SIGTERM or Ctrl-C stops it after the batch under way; Ctrl-C again at once. With --once and --report the
+    exit code is 2 if a file was refused or may not be read, with --report also if anything is missing.
     """
     opened = vault_at(vault)
     path = Path(settings) if settings is not None else Path(vault) / SETTINGS
@@ -119,10 +119,25 @@ def watch(
         watcher.run(is_once=once, wait=stopping.wait, every_s=every_s)
     if stopping.is_set():
         say("stopped")
-    if once and watcher.refused:
+    if once:
+        _verify_all_taken(watcher, vault)
+
+
+def _verify_all_taken(watcher: Watcher, vault: str) -> None:
+    """Report a failure if a file was refused or may not be read.
+
+    Raises:
+        MalformedInput: nothing of such files is sealed.
+    """
+    if watcher.refused:
         raise MalformedInput(
             f"{counted(watcher.refused, 'file')} refused: nothing of them is sealed",
             hint=f"coffer watch {vault} --report names them; coffer feed check shows how a file is read",
+        )
+    if watcher.unreadable:
+        raise MalformedInput(
+            f"{counted(watcher.unreadable, 'file')} unreadable: nothing of them is sealed",
+            hint=f"coffer watch {vault} --report names them; this user needs the right to read them",
         )
 
 

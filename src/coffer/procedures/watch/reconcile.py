@@ -45,6 +45,11 @@ def date_of(name: str, changed_ns: int) -> dt.date:
     return dt.datetime.fromtimestamp(changed_ns // 1_000_000_000, dt.UTC).date()
 
 
+def dates_of(files: Sequence[Seen]) -> list[dt.date]:
+    """The days for which these files are."""
+    return sorted({date_of(file.name, file.now.changed_ns) for file in files})
+
+
 def sums_of(files: Sequence[FileCount], *, has_batch: bool) -> Sums:
     """What the files of one ingest add to a day. Records that were sealed before are left out."""
     new = [file for file in files if not file.is_known]
@@ -189,9 +194,9 @@ class FolderReport:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing, lost, refused or in trouble."""
-        is_refused = any(wait is Wait.REFUSED for _, wait in self.waiting)
-        return not (self.missing_numbers or self.missing_dates or self.sums.lost_sight or is_refused or self.trouble)
+        """Whether nothing is missing, lost, refused, unreadable or in trouble."""
+        is_stuck = any(wait in (Wait.REFUSED, Wait.UNREADABLE) for _, wait in self.waiting)
+        return not (self.missing_numbers or self.missing_dates or self.sums.lost_sight or is_stuck or self.trouble)
 
 
 def report(
