@@ -10,6 +10,7 @@ import pytest
 
 import coffer.procedures.watch.run as running
 from cdr_writing import framed, number, record, stamp
+from coffer.cli.commands.watch import _lines
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.supersede import supersede
@@ -225,6 +226,15 @@ def test_a_file_that_this_user_may_not_read_is_told_once_and_is_missing_in_the_a
     monkeypatch.undo()
     watch.told.clear()
     assert (watch.account().is_whole, watch.kinds()) == (True, [])
+
+
+def test_a_pattern_that_fits_nothing_is_said_by_the_account(world):
+    watch = Watch(world, 'glob = "Master.csv*"\n')
+    for name in ("a.csv", "b.csv", ".hidden"):
+        watch.write(name, lines(1))
+    assert "no file of 2 fits glob" in list(_lines(watch.account()))
+    watch.write("Master.csv", lines(1))
+    assert watch.account().unfit == 0
 
 
 def test_another_feed_file_or_a_new_start_tries_again(world):

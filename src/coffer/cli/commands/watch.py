@@ -209,6 +209,7 @@ def _document(one: FolderReport) -> dict[str, object]:
         "missing_dates": [str(date) for date in one.missing_dates],
         "waiting": [{"file": seen.name, "why": wait.name.lower()} for seen, wait in one.waiting],
         "unfinished": one.unfinished,
+        "unfit": one.unfit,
         "trouble": one.trouble,
     }
 
@@ -246,6 +247,8 @@ def _lines(one: FolderReport) -> Iterator[str]:
         yield f"missing: a file for {date}"
     if one.unfinished:
         yield f"{counted(one.unfinished, 'file')} in the log, still to be moved or deleted"
+    if one.unfit:
+        yield f"no file of {one.unfit:,} fits glob"
     for seen, wait in one.waiting:
         yield f"{visible_cell(seen.name)} waits: {wait.value}"
     if one.trouble:

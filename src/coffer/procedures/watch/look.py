@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -113,6 +113,21 @@ def look(one: Watching, key: WatchKey) -> list[Seen]:
     except OSError as error:
         raise Unavailable(f"[{one.name}]: {one.path.name}: {error.strerror}") from error
     return seen
+
+
+def count_unfit(one: Watching) -> int:
+    """How many files lie in the folder that ``glob`` does not fit. Hidden ones and markers are none of them.
+
+    Raises:
+        Unavailable: the folder cannot be read.
+    """
+    every = replace(one.settings, glob=("*",))
+    try:
+        with os.scandir(one.path) as entries:
+            names = (entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+            return sum(every.is_wanted(name) and not one.settings.is_wanted(name) for name in names)
+    except OSError as error:
+        raise Unavailable(f"[{one.name}]: {one.path.name}: {error.strerror}") from error
 
 
 def status_of(path: Path) -> Taken | None:

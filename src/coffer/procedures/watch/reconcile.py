@@ -180,6 +180,7 @@ class FolderReport:
     ``sums``: of the day. ``numbered``: sources whose files have numbers. ``missing_numbers``: source, counted from 1 in
     the order in which they came, and first and last missing number. ``missing_dates``: empty unless it is daily.
     ``waiting``: files that wait now. ``unfinished``: files in the log that are still to be moved or deleted.
+    ``unfit``: files of the folder, if ``glob`` fits none of them.
     ``trouble``: why the folder cannot be looked at; empty if it can.
     """
 
@@ -190,6 +191,7 @@ class FolderReport:
     missing_dates: tuple[dt.date, ...]
     waiting: tuple[tuple[Seen, Wait], ...]
     unfinished: int
+    unfit: int = 0
     trouble: str = ""
 
     @property
@@ -208,6 +210,7 @@ def report(
     is_daily: bool,
     waiting: tuple[tuple[Seen, Wait], ...],
     unfinished: int,
+    unfit: int,
     trouble: str,
 ) -> FolderReport:
     """The account of one folder for one day. A day that is not over misses no file yet."""
@@ -223,6 +226,7 @@ def report(
         missing_dates=tuple(missing_dates(folder.dates, last_over)) if is_daily else (),
         waiting=waiting,
         unfinished=unfinished,
+        unfit=unfit,
         trouble=trouble,
     )
 
