@@ -204,6 +204,9 @@ def test_one_bad_file_holds_nothing_up_and_is_named_only_by_the_account(world):
     assert "refused" in watch.kinds()
     assert [(seen.name, wait.name) for seen, wait in watch.account().waiting] == [("33612345678.csv", "REFUSED")]
     assert not watch.account().is_whole
+    (said,) = _lines(watch.account())
+    assert said.startswith("33612345678.csv waits: it was refused and neither it nor the feed file changed since: ")
+    assert "1 column, expected" in said
     watch.once()
     assert watch.kinds() == [], "it did not change"
     watch.write("33612345678.csv", lines(7))

@@ -18,6 +18,7 @@ from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.watch.account import account
+from coffer.procedures.watch.decide import Wait
 from coffer.procedures.watch.figures import Event
 from coffer.procedures.watch.look import verify_folders, watching
 from coffer.procedures.watch.reconcile import FolderReport
@@ -207,7 +208,10 @@ def _document(one: FolderReport) -> dict[str, object]:
             {"source": source, "first": first, "last": last} for source, first, last in one.missing_numbers
         ],
         "missing_dates": [str(date) for date in one.missing_dates],
-        "waiting": [{"file": seen.name, "why": wait.name.lower()} for seen, wait in one.waiting],
+        "waiting": [
+            {"file": seen.name, "why": wait.name.lower(), "reason": one.why.get(seen.key, "")}
+            for seen, wait in one.waiting
+        ],
         "unfinished": one.unfinished,
         "unfit": one.unfit,
         "trouble": one.trouble,
@@ -250,6 +254,7 @@ def _lines(one: FolderReport) -> Iterator[str]:
     if one.unfit:
         yield f"no file of {one.unfit:,} fits glob"
     for seen, wait in one.waiting:
-        yield f"{visible_cell(seen.name)} waits: {wait.value}"
+        why = one.why.get(seen.key) if wait is Wait.REFUSED else None
+        yield f"{visible_cell(seen.name)} waits: {wait.value}{f': {visible(why)}' if why else ''}"
     if one.trouble:
         yield one.trouble

@@ -26,7 +26,7 @@ class Wait(StrEnum):
     SETTLING = "it changed a moment ago"
     MARKER = "its marker is not there"
     TORN = "its last line has no end"
-    REFUSED = "it was refused and did not change since"
+    REFUSED = "it was refused and neither it nor the feed file changed since"
     KNOWN = "it was ingested before: it is not deleted"
     BATCH = "it is of the next batch"
 

@@ -249,10 +249,11 @@ class Watcher:
             if Source.is_empty(str(one.path / piece.seen.name)):  # packed, with nothing in it
                 self._take_unread(one, [piece.seen], Sums(empty=1))
                 return
-            self._journal = refuse(self._journal, one.name, one.feed_hash, piece.seen.key, piece.seen.now)
+            why = without_names(error.message, [piece.seen.name])
+            self._journal = refuse(self._journal, one.name, one.feed_hash, piece.seen.key, piece.seen.now, why)
             self._vault.watched.write(self._journal)
             self._figures[one.name].refused += 1
-            message = f"a file was refused: {without_names(error.message, [piece.seen.name])}: --report names it"
+            message = f"a file was refused: {why}: --report names it"
             self._tell(Event(kind="refused", folder=one.name, message=message, is_trouble=True))
 
     def _ingest_whole(self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen]) -> None:
