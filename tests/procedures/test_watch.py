@@ -253,6 +253,24 @@ def test_another_feed_file_or_a_new_start_tries_again(world):
     assert watch.kinds() == ["refused"]
 
 
+def test_a_running_watch_reads_a_feed_file_that_changed(world):
+    """A feed file that cannot be read is trouble until it is mended."""
+    watch = Watch(world)
+    watch.write("a.csv", lines(1).replace(",", ";"))
+    edits = iter(["x = 1\n", FEED.replace("header = false", 'header = false\ndelimiter = ";"'), None])
+
+    def edit(_s):
+        text = next(edits)
+        if text is None:
+            return watcher.stop()
+        return (world.path / "feed.toml").write_text(text)
+
+    clock = iter(range(0, 90_000, 900))
+    watcher = watch.watcher(timer=lambda: next(clock))
+    watcher.run(is_once=False, wait=edit)
+    assert watch.kinds() == ["refused", "trouble", "batch", "well"]
+
+
 def test_a_file_that_two_tables_want_stays_until_both_have_it(world):
     second = '[texts]\nfeed = "texts.toml"\npath = "./in"\nsettle_seconds = 0\nglob = "*.csv"\n'
     (world.path / "texts.toml").write_text(FEED.replace('"calls"', '"texts"').replace('"call"', '"text"'))

@@ -25,11 +25,16 @@ _BACK_BYTES: Final = 2**16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """A watched folder with its feed and its paths. ``feed_hash``: of the feed's file."""
+    """A watched folder with its feed and its paths.
+
+    ``base``: the settings' folder. ``feed_hash``: of the feed's file; ``feed_was``: what the file was like when it was read.
+    """
 
     settings: WatchedFolder
+    base: Path
     feed: Feed
     feed_hash: bytes
+    feed_was: Taken | None
     path: Path
     to: Path | None
 
@@ -51,6 +56,7 @@ def watching(settings: WatchedFolder, base: Path) -> Watching:
     """
     feed_path = base / settings.feed
     place = f"[{settings.name}]: feed: {feed_path.name}"
+    feed_was = status_of(feed_path, is_followed=True)  # before it is read: a change meanwhile is seen by the next look
     try:
         raw = feed_path.read_bytes()
         feed = parse_feed(raw.decode("utf-8"), feed_path.name)
@@ -62,7 +68,22 @@ def watching(settings: WatchedFolder, base: Path) -> Watching:
         raise Unavailable(f"{place}: {error.strerror}") from error
     to = base / settings.to if settings.after is After.MOVE else None
     digest = hashlib.sha256(raw).digest()
-    return Watching(settings=settings, feed=feed, feed_hash=digest, path=base / settings.path, to=to)
+    return Watching(
+        settings=settings,
+        base=base,
+        feed=feed,
+        feed_hash=digest,
+        feed_was=feed_was,
+        path=base / settings.path,
+        to=to,
+    )
+
+
+def refreshed(one: Watching) -> Watching:
+    """The same with the feed as its file is now; raises as ``watching`` does."""
+    now = status_of(one.base / one.settings.feed, is_followed=True)
+    is_same = now is not None and one.feed_was is not None and now.is_same(one.feed_was)
+    return one if is_same else watching(one.settings, one.base)
 
 
 def verify_folders(one: Watching) -> None:
@@ -130,10 +151,10 @@ def count_unfit(one: Watching) -> int:
         raise Unavailable(f"[{one.name}]: {one.path.name}: {error.strerror}") from error
 
 
-def status_of(path: Path) -> Taken | None:
-    """What a file is like now; None if it cannot be looked at."""
+def status_of(path: Path, *, is_followed: bool = False) -> Taken | None:
+    """What a file is like now, or with ``is_followed`` what a link leads to; None if it cannot be looked at."""
     with suppress(OSError):
-        status = path.stat(follow_symlinks=False)
+        status = path.stat(follow_symlinks=is_followed)
         return _taken(status, status.st_size)
     return None
 

@@ -31,7 +31,7 @@ from coffer.procedures.watch.decide import (
     retry_after_s,
 )
 from coffer.procedures.watch.figures import Event, Figures, format_figures
-from coffer.procedures.watch.look import Watching, look, status_of, verify_folders
+from coffer.procedures.watch.look import Watching, look, refreshed, status_of, verify_folders
 from coffer.procedures.watch.numbers import number_of
 from coffer.procedures.watch.reconcile import (
     add,
@@ -84,7 +84,7 @@ class Watcher:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._vault = vault
-        self._folders = tuple(folders)
+        self._folders = {one.name: one for one in folders}
         self._tell = tell
         self._workers = workers
         self._timer = timer
@@ -133,7 +133,7 @@ class Watcher:
             while not self._is_stopping:
                 self._age()
                 began, is_more = self._timer(), False
-                for one in self._folders:
+                for one in list(self._folders.values()):
                     if not self._is_stopping and one.name not in failed:
                         did, error = self._turn(one, is_last=is_once)
                         is_more |= did
@@ -153,6 +153,7 @@ class Watcher:
         if self._timer() < pace.not_before:
             return False, None
         try:
+            one = self._folders[one.name] = refreshed(one)
             did = self._work(one, pace, is_last=is_last)
         except (MalformedInput, Unavailable, Refused) as error:
             pace.failures += 1
@@ -368,7 +369,7 @@ class Watcher:
 
     def _is_wanted_by_others(self, one: Watching, file: Seen) -> bool:
         """Whether another table of the same folder has still to take a file."""
-        for other in self._folders:
+        for other in self._folders.values():
             if other is not one and other.path.resolve() == one.path.resolve() and other.settings.is_wanted(file.name):
                 taken = self._journal.folders.get(other.name, Folder()).taken.get(file.key)
                 if taken is None or not taken.is_same(file.now):
