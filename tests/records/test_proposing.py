@@ -289,3 +289,26 @@ def test_numbers_that_a_spreadsheet_rounded_are_named_and_never_read():
     proposal = propose_mapped(head, "file", country="DE", zone="UTC")
     (note,) = (note for note in proposal.notes if "spreadsheet" in note)
     assert note.startswith("b: column Called holds numbers that a spreadsheet rounded")
+
+
+@pytest.mark.parametrize(
+    ("answered", "code", "hint"),
+    [
+        ('{ column = "Status", values = { ok = true } }', 0, "1 record with other words than the feed has; say under"),
+        ('"Status"', 2, "give answered in the feed file values = { WORD = true"),
+        ('{ column = "Status" }', 2, "give values = { WORD = ... }"),
+        (
+            '{ column = "Status", values = { ok = true, late = false } }\nduration_s = "Talk"',
+            2,
+            'set duration_format = "m:s"',
+        ),
+    ],
+)
+def test_what_a_feed_lacks_is_said(tmp_path, capfd, answered, code, hint):
+    lines = [f"2026-03-02 10:00:0{n},{PAIR},{'late' if n == 1 else 'ok'},02:0{n}" for n in range(1, 9)]
+    (tmp_path / "t.csv").write_text(rows("time,caller,callee,Status,Talk", *lines))
+    text = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n[csv]\nheader = true\n'
+    text += f'date_format = "%F %T"\n[columns]\na = "caller"\nb = "callee"\nstart = "time"\nanswered = {answered}\n'
+    (tmp_path / "f.toml").write_text(text)
+    assert run(["feed", "check", str(tmp_path / "t.csv"), "--feed", str(tmp_path / "f.toml")]) == code
+    assert hint in capfd.readouterr().err
