@@ -435,3 +435,9 @@ def test_the_settings_of_the_page_and_of_the_help_are_settings():
     assert [one.name for one in parse_settings(example.encode(), "page")] == ["switch", "exchange", "pbx"]
     shown = watch.epilog.partition("for example:\n")[2]
     assert [one.name for one in parse_settings(shown.encode(), "help")] == ["calls", "pbx"]
+
+
+def test_the_page_names_every_reason_for_which_a_file_waits():
+    page = (Path(__file__).parents[2] / "docs/formats/watch.md").read_text()
+    (said,) = re.findall(r"^`why` is .*?\.", page, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"`([a-z]+)`", said)[1:] == [wait.name.lower() for wait in Wait]
