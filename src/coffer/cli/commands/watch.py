@@ -101,6 +101,8 @@ def watch(
     """
     opened = vault_at(vault)
     path = Path(settings) if settings is not None else Path(vault) / SETTINGS
+    if not path.exists():
+        raise MalformedInput(f"{path.name}: no such file", hint=f"write {path}; coffer watch --help shows one")
     parsed = parse_settings(read_file(str(path)), path.name)
     folders = [watching(one, path.absolute().parent) for one in parsed]
     if day is not None:

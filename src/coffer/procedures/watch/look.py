@@ -108,10 +108,10 @@ def verify_folders(one: Watching) -> None:
 def _status_of_folder(one: Watching, path: Path) -> os.stat_result:
     try:
         if not path.is_dir():
-            raise Unavailable(f"[{one.name}]: {path.name}: no such folder", hint="is the disk mounted that it is on?")
+            raise Unavailable(f"[{one.name}]: {path}: no such folder", hint="is the disk mounted that it is on?")
         return path.stat()
     except OSError as error:
-        raise Unavailable(f"[{one.name}]: {path.name}: {error.strerror}") from error
+        raise Unavailable(f"[{one.name}]: {path}: {error.strerror}") from error
 
 
 def look(one: Watching, key: WatchKey) -> list[Seen]:
@@ -132,7 +132,7 @@ def look(one: Watching, key: WatchKey) -> list[Seen]:
                         hint='have them moved (after = "move"), or move old ones away',
                     )
     except OSError as error:
-        raise Unavailable(f"[{one.name}]: {one.path.name}: {error.strerror}") from error
+        raise Unavailable(f"[{one.name}]: {one.path}: {error.strerror}") from error
     return seen
 
 
@@ -148,7 +148,7 @@ def count_unfit(one: Watching) -> int:
             names = (entry.name for entry in entries if entry.is_file(follow_symlinks=False))
             return sum(every.is_wanted(name) and not one.settings.is_wanted(name) for name in names)
     except OSError as error:
-        raise Unavailable(f"[{one.name}]: {one.path.name}: {error.strerror}") from error
+        raise Unavailable(f"[{one.name}]: {one.path}: {error.strerror}") from error
 
 
 def status_of(path: Path, *, is_followed: bool = False) -> Taken | None:
