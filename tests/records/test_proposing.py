@@ -128,6 +128,11 @@ PADDED = "Telefonanlage Musterfirma GmbH;;;;\nAnrufliste;November;;;\n;;;;\nVon;
 PAD_ROWS = "".join(f"030123456{n};0176123456{n};2026-11-0{n} 10:00:00;15;Mitte\n" for n in range(1, 9))
 
 
+def test_a_column_by_position_is_called_a_column():
+    text = "".join(f"{PAIR},2026-03-02 10:00:0{n},2026-03-02 11:00:0{n}\n" for n in range(4))
+    assert any("of which column 2 is the first" in note for note in propose(text).notes)
+
+
 def test_titles_that_are_padded_to_the_width_of_the_table_do_not_hide_its_header():
     """The twin has no header: its first row, of two cells, is a record and stays one."""
     assert tomllib.loads(propose(PADDED + PAD_ROWS).text)["csv"]["header"] is True

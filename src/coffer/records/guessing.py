@@ -153,7 +153,7 @@ def take_start(taken: Taken) -> tuple[Column | list[Column] | None, str]:
         taken.give("start", name, f"by {'its name' if is_named else 'its values'}: {-share:.0%} are {form}")
         if len(fitting) > 1 and not is_named:
             taken.notes.append(
-                f"start: {len(fitting)} columns hold times, of which {name} is the first; is it when the call began?"
+                f"start: {len(fitting)} columns hold times, of which column {name} is the first; is it when the call began?"
             )
         return name, form
     return _take_date_and_clock(taken)
