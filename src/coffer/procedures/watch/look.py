@@ -137,7 +137,9 @@ def look(one: Watching, key: WatchKey) -> list[Seen]:
 
 
 def count_unfit(one: Watching) -> int:
-    """How many files lie in the folder that ``glob`` does not fit. Hidden ones and markers are none of them.
+    """How many files lie in the folder that ``glob`` does not fit.
+
+    Hidden ones and markers are none of them.
 
     Raises:
         Unavailable: the folder cannot be read.
@@ -152,7 +154,10 @@ def count_unfit(one: Watching) -> int:
 
 
 def status_of(path: Path, *, is_followed: bool = False) -> Taken | None:
-    """What a file is like now, or with ``is_followed`` what a link leads to; None if it cannot be looked at."""
+    """What a file is like now; None if it cannot be looked at.
+
+    ``is_followed``: of a link, what it leads to.
+    """
     with suppress(OSError):
         status = path.stat(follow_symlinks=is_followed)
         return _taken(status, status.st_size)
