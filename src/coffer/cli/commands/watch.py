@@ -13,7 +13,7 @@ from types import FrameType
 import click
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json, read_file, say
+from coffer.cli.console import clock, console, print_json, print_line, read_file, say
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
@@ -171,13 +171,13 @@ def _tell(event: Event) -> None:
         say(f"{event.folder}: {event.message}")
         return
     with suppress(OSError):
-        click.echo(visible(f"{event.folder}: {event.message}"))
+        print_line(f"{event.folder}: {event.message}")
 
 
 def _tell_json(event: Event) -> None:
     document = {"time": wire.format_time(clock()), "event": event.kind, "folder": event.folder}
     with suppress(OSError):
-        click.echo(json.dumps(document | {"message": event.message} | dict(event.values)))
+        print_line(json.dumps(document | {"message": event.message} | dict(event.values)))
 
 
 def _day(text: str) -> dt.date:
