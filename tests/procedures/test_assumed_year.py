@@ -27,7 +27,7 @@ def test_what_a_year_rests_on():
 @pytest.mark.parametrize("form", ["opensmtpd", "postfix", "sendmail"])
 def test_the_year_is_set_in_the_table_of_the_file_s_own_format(form):
     (said,) = year_remarks("mail.log", Counter({"year 2026": 4}), 2026, form)
-    assert f"under [{form}] in the feed" in said
+    assert f"another year needs year = 2025 under [{form}] in the feed" in said
     text = FEED.replace("postfix", form) + f"[{form}]\nyear = 2025\n"
     assert parse_feed(text, "feed").settings.year == 2025
 

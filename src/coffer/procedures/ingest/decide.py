@@ -120,8 +120,10 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str)
     years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
     if not years:
         return []
-    setting = f"a log of another year needs year = {changed_year or years[0] - 1} under [{KNOWN[form]}] in the feed"
-    if 0 < changed_year < years[0]:
+    is_denied = 0 < changed_year < years[0]
+    other = changed_year if is_denied else years[0] - 1
+    setting = f"a log of another year needs year = {other} under [{KNOWN[form]}] in the feed"
+    if is_denied:
         return [
             f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"
         ]
