@@ -7,7 +7,7 @@ table that has a name of its own, such as a custodian's.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from coffer.errors import MalformedInput
@@ -100,13 +100,12 @@ class Table:
             raise MalformedInput(f"{self.place}: {key}: expected one of {', '.join(choices)}")
         return value
 
-    def end(self) -> None:
-        """Refuse keys that nobody asked for."""
+    def end(self, also: Iterable[str] = ()) -> None:
+        """Refuse keys that nobody asked for; ``also``: keys that may be there, for the hint."""
         unknown = sorted(set(self.values) - self._seen)
         if unknown:
-            raise MalformedInput(
-                f"{self.place}: {_shown(unknown[0])}: unknown key", hint=f"known here: {', '.join(sorted(self._seen))}"
-            )
+            known = ", ".join(sorted(self._seen.union(also)))
+            raise MalformedInput(f"{self.place}: {_shown(unknown[0])}: unknown key", hint=f"known here: {known}")
 
 
 def _name_of(kind: type) -> str:

@@ -120,6 +120,18 @@ def test_an_ingest_that_rejects_most_of_a_file_ends_with_2_after_it_logged_what_
     assert "nothing was added" in said(capsys, *words, "most.csv")
 
 
+def test_a_file_of_rejects_is_written_only_if_there_are_any(world, capsys):
+    Path("feed.toml").write_text(FEED)
+    Path("one.csv").write_text(RECORD)
+    words = ("ingest", world.vault.path, "--feed", "feed.toml", "--rejects", "rejects.csv", "one.csv")
+    assert "nothing was added" in said(capsys, *words)
+    assert not Path("rejects.csv").exists()
+    Path("one.csv").write_text(RECORD + RECORD.replace("612", "613") + "odd\n")
+    said(capsys, *words)
+    assert "one.csv,3,wrong-column-count," in Path("rejects.csv").read_text()
+    assert "rejects.csv: exists already" in said(capsys, *words, code=2)
+
+
 # coffer report
 
 

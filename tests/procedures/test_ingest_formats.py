@@ -70,7 +70,8 @@ def test_legs_in_two_files_are_counted_each_in_its_own(november):
 def test_the_command_finds_the_format_and_says_why(november, capfd, monkeypatch):
     monkeypatch.setattr("coffer.cli.console.system_clock", lambda: NOW)
     case = CASES["kannel"]
-    (november.path / "access.log").write_bytes(case.data)
+    odd = b"2026-11-23 18:58:07 Sent SMS [SMSC:FAKE] [from:SECRET SECRET] [to:odd SECRET] [msg:6:SECRET]\n"
+    (november.path / "access.log").write_bytes(case.data + odd)
     (november.path / "feed.toml").write_text('[feed]\nname = "sms"\nhome_country = "DE"\ntime_zone = "UTC"\n')
     folder = november.path
     common = ["ingest", str(november.vault.path), "--feed", str(folder / "feed.toml"), str(folder / "access.log")]
@@ -79,7 +80,9 @@ def test_the_command_finds_the_format_and_says_why(november, capfd, monkeypatch)
     assert "access.log: read as kannel (lines like: Sent SMS [SMSC:...] [SVC:...])" in out
     assert "1 merged: delivery-report" in out
     assert "2 skipped: log-mark" in out
-    assert CANARY not in out + err + (folder / "rejects.csv").read_text()
+    rejects = (folder / "rejects.csv").read_text()
+    assert rejects.startswith("file,line,reason,field\naccess.log,7,")
+    assert CANARY not in out + err + rejects
 
 
 def test_feed_check_shows_shapes_only_and_writes_nothing_to_a_vault(tmp_path, capfd, monkeypatch):

@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import os
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ import pytest
 
 import coffer.procedures.watch.run as running
 from cdr_writing import framed, number, record, stamp
+from coffer.cli.commands.watch import _lines
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.supersede import supersede
@@ -203,12 +205,40 @@ def test_one_bad_file_holds_nothing_up_and_is_named_only_by_the_account(world):
     assert "refused" in watch.kinds()
     assert [(seen.name, wait.name) for seen, wait in watch.account().waiting] == [("33612345678.csv", "REFUSED")]
     assert not watch.account().is_whole
+    (said,) = _lines(watch.account())
+    assert said.startswith("33612345678.csv waits: it was refused and neither it nor the feed file changed since: ")
+    assert "1 column, expected" in said
     watch.once()
     assert watch.kinds() == [], "it did not change"
     watch.write("33612345678.csv", lines(7))
     watch.once()
     assert watch.kinds() == ["batch", "moved"]
     assert watch.account().is_whole
+
+
+def test_a_file_that_this_user_may_not_read_is_told_once_and_is_missing_in_the_account(world, monkeypatch):
+    watch = Watch(world)
+    watch.write("a.csv", lines(1))
+    watch.write("33612345678.csv", lines(2))
+    monkeypatch.setattr("coffer.procedures.watch.look.os.access", lambda path, _mode: "336" not in str(path))
+    watcher = watch.watcher()
+    watcher.run(is_once=True, wait=lambda _s: None)
+    assert [message for kind, message in watch.told if kind == "warning"] == [
+        "1 file waiting that this user may not read: --report names them"
+    ]
+    assert (watcher.unreadable, watch.account().is_whole, total_of(world)) == (1, False, 1)
+    monkeypatch.undo()
+    watch.told.clear()
+    assert (watch.account().is_whole, watch.kinds()) == (True, [])
+
+
+def test_a_pattern_that_fits_nothing_is_said_by_the_account(world):
+    watch = Watch(world, 'glob = "Master.csv*"\n')
+    for name in ("a.csv", "b.csv", ".hidden"):
+        watch.write(name, lines(1))
+    assert "no file of 2 fits glob" in list(_lines(watch.account()))
+    watch.write("Master.csv", lines(1))
+    assert watch.account().unfit == 0
 
 
 def test_another_feed_file_or_a_new_start_tries_again(world):
@@ -222,6 +252,24 @@ def test_another_feed_file_or_a_new_start_tries_again(world):
     watcher = watch.watcher()
     watcher.run(is_once=False, wait=lambda _s: watcher.stop())
     assert watch.kinds() == ["refused"]
+
+
+def test_a_running_watch_reads_a_feed_file_that_changed(world):
+    """A feed file that cannot be read is trouble until it is mended."""
+    watch = Watch(world)
+    watch.write("a.csv", lines(1).replace(",", ";"))
+    edits = iter(["x = 1\n", FEED.replace("header = false", 'header = false\ndelimiter = ";"'), None])
+
+    def edit(_s):
+        text = next(edits)
+        if text is None:
+            return watcher.stop()
+        return (world.path / "feed.toml").write_text(text)
+
+    clock = iter(range(0, 90_000, 900))
+    watcher = watch.watcher(timer=lambda: next(clock))
+    watcher.run(is_once=False, wait=edit)
+    assert watch.kinds() == ["refused", "trouble", "batch", "well"]
 
 
 def test_a_file_that_two_tables_want_stays_until_both_have_it(world):
@@ -432,7 +480,7 @@ def test_folders_that_cannot_be_watched_are_named(world):
     for text, error, message in (
         ('after = "move"\nto = "in"\n', MalformedInput, "the watched folder itself"),
         ('after = "move"\nto = "/proc"\n', MalformedInput, "another file system"),
-        ('after = "move"\nto = "nowhere"\n', Unavailable, "nowhere: no such folder"),
+        ('after = "move"\nto = "nowhere"\n', Unavailable, re.escape(f"{world.path}/nowhere: no such folder")),
     ):
         with pytest.raises(error, match=message):
             verify_folders(Watch(world, text).folders()[0])

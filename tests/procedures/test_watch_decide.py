@@ -353,9 +353,9 @@ def test_a_file_is_forgotten_with_its_batch_or_its_name():
 
 
 def test_refusals_are_of_one_feed_file():
-    journal = refuse(refuse(Journal(), "calls", b"f1", b"a", taken()), "calls", b"f1", b"b", taken())
+    journal = refuse(refuse(Journal(), "calls", b"f1", b"a", taken(), "odd"), "calls", b"f1", b"b", taken(), "odd")
     assert set(journal.folders["calls"].refused) == {b"a", b"b"}
-    assert set(refuse(journal, "calls", b"f2", b"c", taken()).folders["calls"].refused) == {b"c"}
+    assert set(refuse(journal, "calls", b"f2", b"c", taken(), "bad").folders["calls"].why) == {b"c"}
     assert journal.folders["calls"].taken == Folder().taken
 
 
@@ -414,7 +414,7 @@ def test_what_is_no_journal_is_refused(raw):
 
 def test_a_journal_is_read_as_it_was_written_and_no_byte_of_it_may_change():
     journal = refuse(
-        add(Journal(), delivered(numbers=[(b"n", 1)], kept=3, reasons={"bad-time": 1})), "b", b"f", b"k", taken()
+        add(Journal(), delivered(numbers=[(b"n", 1)], kept=3, reasons={"bad-time": 1})), "b", b"f", b"k", taken(), "odd"
     )
     journal = replace(journal, pending=delivered(), pending_batch=b"b2")
     sealed = KEY.seal(journal, lambda size: b"n" * size)
@@ -435,3 +435,9 @@ def test_the_settings_of_the_page_and_of_the_help_are_settings():
     assert [one.name for one in parse_settings(example.encode(), "page")] == ["switch", "exchange", "pbx"]
     shown = watch.epilog.partition("for example:\n")[2]
     assert [one.name for one in parse_settings(shown.encode(), "help")] == ["calls", "pbx"]
+
+
+def test_the_page_names_every_reason_for_which_a_file_waits():
+    page = (Path(__file__).parents[2] / "docs/formats/watch.md").read_text()
+    (said,) = re.findall(r"^`why` is .*?\.", page, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"`([a-z]+)`", said)[1:] == [wait.name.lower() for wait in Wait]

@@ -33,7 +33,7 @@ FILES = {
     "several lines for each entry": b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1795168859000000\nMESSAGE=hello\n",
     "network packets": b"\xd4\xc3\xb2\xa1\x02\0\x04\0",
     "Parquet": b"Obj\x01\x04\x14avro.codec",
-    "UTF-16 -t UTF-8": "Nov 20 10:00:00 mx1 postfix/smtp[1]: AAA: to=<SECRET@example.net>\n".encode("utf-16-le"),
+    "iconv -f UTF-16LE -t UTF-8": "Nov 20 10:00:00 mx1 postfix/smtp[1]: AAA: to=<SECRET@example.net>\n".encode("utf-16-le"),
     "UTF-32": "a,b\n".encode("utf-32"),
     "(CMR)": b'"cdrRecordType","globalCallID_callId","numberPacketsSent","jitter"\n2,1,9,1\n',
     "call quality": b"Call ID,Jitter,Packet Loss,MOS\n1,2,3,4\n",
@@ -66,7 +66,7 @@ def test_a_file_is_named(name):
     assert "SECRET" not in f"{caught.value.message}{caught.value.hint}"
 
 
-@pytest.mark.parametrize("name", ["an Excel workbook (.xlsx)", "a PDF", "UTF-16 -t UTF-8", "bzip2"])
+@pytest.mark.parametrize("name", ["an Excel workbook (.xlsx)", "a PDF", "iconv -f UTF-16LE -t UTF-8", "bzip2"])
 def test_a_file_that_is_no_text_is_named_whatever_log_the_feed_says_that_it_is(name):
     with pytest.raises(MalformedInput, match="not text in UTF-8, expected Postfix maillog") as caught:
         detect(FILES[name], "file", parse_feed(BASE.replace("[feed]", '[feed]\nformat = "postfix"'), "feed"))

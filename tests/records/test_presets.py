@@ -446,3 +446,11 @@ def test_the_page_of_presets_is_that_of_their_files():
     finally:
         sys.path.pop(0)
     assert (root / "docs/formats/presets.md").read_text() == page()
+
+
+def test_below_a_preset_stands_a_feed_that_uses_it(capfd):
+    assert run(["feed", "presets", "freeswitch-cdr-csv"]) == 0
+    shown, _, use = capfd.readouterr().out.partition("# A feed that uses it")
+    assert shown.strip() == presets()["freeswitch-cdr-csv"].text.strip()
+    text = "\n".join(line.removeprefix("# ") for line in use.splitlines()[1:])
+    assert parse_feed(text, "feed").preset == "freeswitch-cdr-csv"

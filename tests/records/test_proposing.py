@@ -45,6 +45,18 @@ def test_a_column_called_a_duration_is_one():
     assert columns(text)["duration_s"] == "duration"
 
 
+def test_a_duration_of_two_parts_is_named_once_and_truly(tmp_path, capfd):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        rows("time,caller,callee,Duration", *(f"2026-03-02 10:00:0{n},{PAIR},02:0{n}" for n in range(1, 9)))
+    )
+    assert run(["feed", "check", str(path), "--country", "DE"]) == 0
+    said = capfd.readouterr().err
+    assert "column Duration is called so, but is written m:s or h:m: say which" in said
+    assert "called a duration" not in said
+    assert said.count("Duration") == 1
+
+
 def test_the_talk_is_taken_before_a_duration_that_counts_the_ringing():
     head, line = "calldate,src,dst,duration,billsec,disposition", f"2026-03-02 10:00:00,{PAIR},42,12,ANSWERED"
     assert columns(rows(head, line, line))["duration_s"] == "billsec"
@@ -112,11 +124,42 @@ def test_a_delimiter_behind_each_row_makes_no_column():
     assert columns(text)["duration_s"] == "duration"
 
 
+PADDED = "Telefonanlage Musterfirma GmbH;;;;\nAnrufliste;November;;;\n;;;;\nVon;Ziel;Beginn;Dauer;B\u00fcro\n"
+PAD_ROWS = "".join(f"030123456{n};0176123456{n};2026-11-0{n} 10:00:00;15;Mitte\n" for n in range(1, 9))
+
+
+def test_a_column_by_position_is_called_a_column():
+    text = "".join(f"{PAIR},2026-03-02 10:00:0{n},2026-03-02 11:00:0{n}\n" for n in range(4))
+    assert any("of which column 2 is the first" in note for note in propose(text).notes)
+
+
+def test_titles_that_are_padded_to_the_width_of_the_table_do_not_hide_its_header():
+    """The twin has no header: its first row, of two cells, is a record and stays one."""
+    assert tomllib.loads(propose(PADDED + PAD_ROWS).text)["csv"]["header"] is True
+    assert columns(PADDED + PAD_ROWS)["b"] == "Ziel"
+    found = tomllib.loads(propose("0301234567;;2026-11-01 10:00:00;;\n" + PAD_ROWS).text)
+    assert (found["csv"]["header"], "skip_lines" in found["csv"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "hint"), [("utf-8", "is feed pbx meant for it"), ("cp1252", 'set encoding = "cp1252"')]
+)
+def test_a_missing_column_is_said_of_the_line_that_has_most_of_the_others(tmp_path, encoding, hint):
+    (tmp_path / "t.csv").write_bytes((PADDED + PAD_ROWS).encode(encoding))
+    text = '[feed]\nname = "pbx"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n[csv]\nheader = true\n'
+    text += 'delimiter = ";"\ndate_format = "%F %T"\n[columns]\na = "Von"\nb = "Nach"\nstart = "Beginn"\n'
+    with pytest.raises(MalformedInput, match="line 4: no column 'Nach' for b") as caught:
+        check_files([str(tmp_path / "t.csv")], parse_feed(text, "x"), NOW)
+    assert hint in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
         (f"a,b,t\r{PAIR},2026-03-02 10:00:00\r", "its lines end with CR alone", "tr '"),
         (rows("a,b,t", f"{PAIR},2026-03-02 10:00:00").encode("utf-16"), "is written in UTF-16", "iconv -f UTF-16"),
+        (rows("a,b,t", *[f"{PAIR},2026-03-02 10:00:00"] * 6).encode("utf-16-le"), "is written in UTF-16", "iconv -f UTF-16LE -t"),
+        (rows("a,b,t", *[f"{PAIR},2026-03-02 10:00:00"] * 6).encode("utf-16-be"), "is written in UTF-16", "iconv -f UTF-16BE -t"),
         (rows("a,b,t", *[f"{PAIR},2026-Mar-02 at 10:00:00 h"] * 3), "no column for start", "times like 9999-aaa-99 aa 99:99:99 a"),
     ],
 )  # fmt: skip
@@ -251,3 +294,26 @@ def test_numbers_that_a_spreadsheet_rounded_are_named_and_never_read():
     proposal = propose_mapped(head, "file", country="DE", zone="UTC")
     (note,) = (note for note in proposal.notes if "spreadsheet" in note)
     assert note.startswith("b: column Called holds numbers that a spreadsheet rounded")
+
+
+@pytest.mark.parametrize(
+    ("answered", "code", "hint"),
+    [
+        ('{ column = "Status", values = { ok = true } }', 0, "1 record with other words than the feed has; say under"),
+        ('"Status"', 2, "give answered in the feed file values = { WORD = true"),
+        ('{ column = "Status" }', 2, "give values = { WORD = ... }"),
+        (
+            '{ column = "Status", values = { ok = true, late = false } }\nduration_s = "Talk"',
+            2,
+            'set duration_format = "m:s"',
+        ),
+    ],
+)
+def test_what_a_feed_lacks_is_said(tmp_path, capfd, answered, code, hint):
+    lines = [f"2026-03-02 10:00:0{n},{PAIR},{'late' if n == 1 else 'ok'},02:0{n}" for n in range(1, 9)]
+    (tmp_path / "t.csv").write_text(rows("time,caller,callee,Status,Talk", *lines))
+    text = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n[csv]\nheader = true\n'
+    text += f'date_format = "%F %T"\n[columns]\na = "caller"\nb = "callee"\nstart = "time"\nanswered = {answered}\n'
+    (tmp_path / "f.toml").write_text(text)
+    assert run(["feed", "check", str(tmp_path / "t.csv"), "--feed", str(tmp_path / "f.toml")]) == code
+    assert hint in capfd.readouterr().err

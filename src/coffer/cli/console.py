@@ -66,6 +66,11 @@ def print_text(text: str) -> None:
     print("\n".join(visible(line) for line in text.split("\n")), end="")
 
 
+def print_line(line: str) -> None:
+    """One line of a result that comes bit by bit, written at once."""
+    click.echo(visible(line))
+
+
 def can_show(text: str) -> bool:
     """Whether the encoding of stdout has these characters."""
     try:

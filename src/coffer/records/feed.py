@@ -98,7 +98,7 @@ def parse_feed(text: str, place: str) -> Feed:
         mapping=parse_mapping(feed, top, form) if form in MAPPED else NO_MAPPING,
     )
     feed.end()
-    top.end()
+    top.end(also=_tables_of(form))
     return parsed
 
 
@@ -113,6 +113,13 @@ def _parse_format(feed: Table, top: Table) -> str:
             hint=f"one of {', '.join((*MAPPED, *KNOWN))}; or leave it out, to be found",
         )
     return form
+
+
+def _tables_of(form: str) -> set[str]:
+    """The tables that a feed of this format may have; of one to be found by content, those of all."""
+    if form in MAPPED:
+        return {form, "columns", "rows", "join"}
+    return ({KNOWN[form]} if form else {*MAPPED, *SETTINGS}) - {""}
 
 
 def _parse_settings(top: Table, form: str) -> Settings:

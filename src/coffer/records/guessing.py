@@ -116,6 +116,16 @@ def take_duration(taken: Taken) -> Column | None:
     return found
 
 
+def unclear_duration(taken: Taken) -> Column | None:
+    """A column that is called a duration and holds values of two parts, which nobody else can tell apart."""
+    called = (name for name in taken.left if isinstance(name, str) and _plain(name) in _NAMES["duration_s"])
+    return next((name for name in called if share_of(taken.left[name], _has_two_parts) >= ENOUGH), None)
+
+
+def _has_two_parts(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,3}:[0-5][0-9]", text) is not None
+
+
 def _plain(name: Column) -> str:
     bare = unicodedata.normalize("NFKD", str(name)).encode("ascii", "ignore").decode("ascii")
     return re.sub("[^a-z]", "", bare.lower())
@@ -143,7 +153,7 @@ def take_start(taken: Taken) -> tuple[Column | list[Column] | None, str]:
         taken.give("start", name, f"by {'its name' if is_named else 'its values'}: {-share:.0%} are {form}")
         if len(fitting) > 1 and not is_named:
             taken.notes.append(
-                f"start: {len(fitting)} columns hold times, of which {name} is the first; is it when the call began?"
+                f"start: {len(fitting)} columns hold times, of which column {name} is the first; is it when the call began?"
             )
         return name, form
     return _take_date_and_clock(taken)

@@ -410,6 +410,9 @@ def _parse_kind(feed: Table, names: _Names) -> KindRule:
 def _parse_words(table: Table, names: _Names) -> tuple[Column, dict[str, object]]:
     """A column, and what each of its words means."""
     column = names.parse(table.get("column", (int, str)), f"{table.place}: column")
+    if "values" not in table.values:
+        hint = "give values = { WORD = ... }: each word of the file, and what it means"
+        raise MalformedInput(f"{table.place}: values: missing", hint=hint)
     values: dict[str, object] = table.get("values", dict)
     table.end()
     return column, values

@@ -28,6 +28,7 @@ from coffer.records.guessing import (
     share_of,
     take_duration,
     take_start,
+    unclear_duration,
 )
 from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
@@ -47,12 +48,14 @@ class Proposal:
     """``text``: the feed file.
 
     ``reason``: why its format. ``notes``: what of it is a guess that somebody must confirm. ``guesses``: its columns.
+    ``unclear``: a column that is called a duration and not taken, because it can be read in two ways; a note says so.
     """
 
     text: str
     reason: str
     notes: tuple[str, ...]
     guesses: tuple[Guess, ...] = ()
+    unclear: Column | None = None
 
 
 def propose_known(form: str, reason: str, *, country: str, zone: str) -> Proposal:
@@ -86,8 +89,8 @@ def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: st
         return _compose("jsonl", [*written, "date_format"], keyed, place, country=country, zone=zone, kind=kind)
     quote = "'" if _is_in_apostrophes(lines) else '"'
     delimiter, rows, first = _table(lines, place, quote)
-    names = _header(rows)
-    body = rows[1:] if names else rows
+    names, above = _header(rows)
+    body = rows[above:]
     total = next((row[0].strip() for row in body if _TOTAL.fullmatch(row[0].strip())), None)
     body = [row for row in body if row[0].strip() != total]
     columns = {(names[i] if names else i): [row[i] for row in body] for i in range(len(names) or len(rows[0]))}
@@ -171,15 +174,20 @@ def _table(lines: Sequence[str], place: str, quote: str) -> tuple[str, list[list
     return best[1], best[2], best[3]
 
 
-def _header(rows: list[list[str]]) -> list[str]:
-    """The first row, if it names the columns: words without long numbers, each once; else empty.
+def _header(rows: list[list[str]]) -> tuple[list[str], int]:
+    """The first row, if it names the columns, and how many rows are no records; else nothing and 0.
 
-    A delimiter behind each row's last value makes no column.
+    Names are words without long numbers, each once. A delimiter behind each row's last value makes no column. Titles
+    may stand before the header, which spreadsheets pad to its width: such rows have one or two filled cells.
     """
-    first = [name.strip() for name in rows[0]]
-    if len(first) > 2 and not any(row[-1].strip() for row in rows):
-        first = first[:-1]
-    return first if len(set(first)) == len(first) and all(is_name(name) for name in first) and len(rows) > 1 else []
+    is_ended = len(rows[0]) > 2 and not any(row[-1].strip() for row in rows)
+    for number, row in enumerate(rows[:-1]):
+        names = [name.strip() for name in (row[:-1] if is_ended else row)]
+        if len(set(names)) == len(names) and all(map(is_name, names)):
+            return names, number + 1
+        if sum(map(bool, names)) > min(2, len(names) - 2):
+            break
+    return [], 0
 
 
 def _compose(
@@ -202,8 +210,9 @@ def _compose(
         a, b = b, a  # the own number stands in most rows
     forwarded = taken.take("forwarded", is_party, only_named=True)
     duration = take_duration(taken)
+    unclear = unclear_duration(taken) if duration is None else None
     answered = taken.take("answered", is_answered, only_named=True)
-    kind = kind or _kind([*columns[a], *columns[b]], duration, taken)
+    kind = kind or _kind([*columns[a], *columns[b]], duration, unclear, taken)
     style = guess_style([*columns[a], *columns[b]], home_plan(country, "home_country")) if kind != "email" else None
     lines = [
         "[feed]",
@@ -234,7 +243,13 @@ def _compose(
             )
         lines.append(f"answered = {{ column = {json.dumps(answered)}, values = {_inline(values)} }}")
     reason = "columns proposed by their names and by what their values look like"
-    return Proposal(text="\n".join([*lines, ""]), reason=reason, notes=tuple(taken.notes), guesses=tuple(taken.guesses))
+    return Proposal(
+        text="\n".join([*lines, ""]),
+        reason=reason,
+        notes=tuple(taken.notes),
+        guesses=tuple(taken.guesses),
+        unclear=unclear,
+    )
 
 
 def _note_rounded(parties: Mapping[str, Column], columns: Mapping[Column, list[str]], taken: Taken) -> None:
@@ -259,7 +274,7 @@ def _split_of(values: Sequence[str]) -> str | None:
     return next((mark for mark in ";,|" if any(mark in value for value in several)), None)
 
 
-def _kind(parties: Sequence[str], duration: Column | None, taken: Taken) -> str:
+def _kind(parties: Sequence[str], duration: Column | None, unclear: Column | None, taken: Taken) -> str:
     """E-mail by its addresses, a call by its duration.
 
     Whether a call failed, or a column is missing, says nothing.
@@ -267,7 +282,11 @@ def _kind(parties: Sequence[str], duration: Column | None, taken: Taken) -> str:
     filled = [value for value in parties if value.strip(" <>")]
     if sum(bool(ADDRESS.search(value)) for value in filled) * 2 > len(filled):
         return "email"
-    if duration is not None:
+    if unclear is not None:
+        taken.notes.append(
+            f"duration_s: column {unclear} is called so, but is written m:s or h:m: say which, as duration_format in the feed"
+        )
+    if duration is not None or unclear is not None:
         taken.notes.append("kind: call, since there is a duration; if the file holds several kinds, name their column")
         return "call"
     has_counts = any(share_of(values, is_duration) >= ENOUGH for values in taken.left.values())

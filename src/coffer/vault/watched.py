@@ -119,12 +119,13 @@ class Folder:
     """What is kept of one watched folder.
 
     ``taken``: by the keyed hash of a file's name. ``refused``: files of which nothing could be read, by a feed file with
-    the hash ``feed``. ``days``: sums by day. ``dates``: days for which a file came.
+    the hash ``feed``; ``why``: what was said of each, without names. ``days``: sums by day. ``dates``: days for which a file came.
     """
 
     taken: dict[bytes, Taken] = field(default_factory=dict)
     refused: dict[bytes, Taken] = field(default_factory=dict)
     feed: bytes = b""
+    why: dict[bytes, str] = field(default_factory=dict)
     days: dict[dt.date, Sums] = field(default_factory=dict)
     chains: list[Chain] = field(default_factory=list)
     dates: list[dt.date] = field(default_factory=list)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -40,7 +39,7 @@ from coffer.visible import counted, visible_cell
     "--rejects",
     "rejects_file",
     metavar="OUT.csv",
-    help="Write file, line, reason and field of every reject (no content).",
+    help="Write file, line, reason and field of every reject (no content), if there are any.",
 )
 @click.option(
     "--workers",
@@ -122,8 +121,9 @@ def ingest(
         say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")
     for line in _warnings(summary, vault):
         say(line)
-    for remark in chain.from_iterable(year_remarks(one.name, one.assumed, one.changed_year) for one in summary.files):
-        say(f"hint: {remark}")
+    for one in summary.files:
+        for remark in year_remarks(one.name, one.assumed, one.changed_year, one.format):
+            say(f"hint: {remark}")
     if as_json:
         print_json(_document(summary))
     else:
@@ -220,10 +220,14 @@ def _unseen(*, records: int, done_bytes: int) -> None:
 
 
 class _RejectFile:
-    """Places and reasons of rejects, for whoever mends the source; no content of the lines."""
+    """Places and reasons of rejects, for whoever mends the source; no content of the lines.
+
+    Without a reject no file stays, so that a later run can take the same name.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._is_needed = False
         self._file: IO[str] | None = path.open("x", encoding="utf-8", newline="") if path else None
         self._writer = csv.writer(self._file, lineterminator="\n") if self._file else None
         if self._writer:
@@ -233,6 +237,7 @@ class _RejectFile:
         if self._writer:
             rows = zip(rejects.lines.tolist(), rejects.reasons.tolist(), map(visible_cell, rejects.fields), strict=True)
             shown = visible_cell(name)
+            self._is_needed |= len(rejects.lines) > 0
             self._writer.writerows((shown, line, Reason(reason).label, field) for line, reason, field in rows)
 
     def remove(self) -> None:
@@ -243,6 +248,8 @@ class _RejectFile:
     def close(self) -> None:
         if self._file:
             self._file.close()
+        if not self._is_needed:
+            self.remove()
 
 
 def _document(summary: IngestSummary) -> dict[str, object]:

@@ -13,11 +13,12 @@ from types import FrameType
 import click
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json, read_file, say
+from coffer.cli.console import clock, console, print_json, print_line, read_file, say
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.watch.account import account
+from coffer.procedures.watch.decide import Wait
 from coffer.procedures.watch.figures import Event
 from coffer.procedures.watch.look import verify_folders, watching
 from coffer.procedures.watch.reconcile import FolderReport
@@ -95,11 +96,13 @@ def watch(
 
     A file is moved or deleted, as the settings say, only once the log has its records. A file that is still
     being written to is read line by line as it grows. Nothing is sealed twice, wherever this is killed.
-    SIGTERM or Ctrl-C stops it after the batch under way; Ctrl-C again at once. With --report the exit code
-    is 2 if anything is missing or was refused.
+    SIGTERM or Ctrl-C stops it after the batch under way; Ctrl-C again at once. With --once and --report the
+    exit code is 2 if a file was refused or may not be read, with --report also if anything is missing.
     """
     opened = vault_at(vault)
     path = Path(settings) if settings is not None else Path(vault) / SETTINGS
+    if not path.exists():
+        raise MalformedInput(f"{path.name}: no such file", hint=f"write {path}; coffer watch --help shows one")
     parsed = parse_settings(read_file(str(path)), path.name)
     folders = [watching(one, path.absolute().parent) for one in parsed]
     if day is not None:
@@ -119,10 +122,25 @@ def watch(
         watcher.run(is_once=once, wait=stopping.wait, every_s=every_s)
     if stopping.is_set():
         say("stopped")
-    if once and watcher.refused:
+    if once:
+        _verify_all_taken(watcher, vault)
+
+
+def _verify_all_taken(watcher: Watcher, vault: str) -> None:
+    """Report a failure if a file was refused or may not be read.
+
+    Raises:
+        MalformedInput: nothing of such files is sealed.
+    """
+    if watcher.refused:
         raise MalformedInput(
             f"{counted(watcher.refused, 'file')} refused: nothing of them is sealed",
             hint=f"coffer watch {vault} --report names them; coffer feed check shows how a file is read",
+        )
+    if watcher.unreadable:
+        raise MalformedInput(
+            f"{counted(watcher.unreadable, 'file')} unreadable: nothing of them is sealed",
+            hint=f"coffer watch {vault} --report names them; this user needs the right to read them",
         )
 
 
@@ -153,13 +171,13 @@ def _tell(event: Event) -> None:
         say(f"{event.folder}: {event.message}")
         return
     with suppress(OSError):
-        click.echo(visible(f"{event.folder}: {event.message}"))
+        print_line(f"{event.folder}: {event.message}")
 
 
 def _tell_json(event: Event) -> None:
     document = {"time": wire.format_time(clock()), "event": event.kind, "folder": event.folder}
     with suppress(OSError):
-        click.echo(json.dumps(document | {"message": event.message} | dict(event.values)))
+        print_line(json.dumps(document | {"message": event.message} | dict(event.values)))
 
 
 def _day(text: str) -> dt.date:
@@ -192,8 +210,12 @@ def _document(one: FolderReport) -> dict[str, object]:
             {"source": source, "first": first, "last": last} for source, first, last in one.missing_numbers
         ],
         "missing_dates": [str(date) for date in one.missing_dates],
-        "waiting": [{"file": seen.name, "why": wait.name.lower()} for seen, wait in one.waiting],
+        "waiting": [
+            {"file": seen.name, "why": wait.name.lower(), "reason": one.why.get(seen.key, "")}
+            for seen, wait in one.waiting
+        ],
         "unfinished": one.unfinished,
+        "unfit": one.unfit,
         "trouble": one.trouble,
     }
 
@@ -231,7 +253,10 @@ def _lines(one: FolderReport) -> Iterator[str]:
         yield f"missing: a file for {date}"
     if one.unfinished:
         yield f"{counted(one.unfinished, 'file')} in the log, still to be moved or deleted"
+    if one.unfit:
+        yield f"no file of {one.unfit:,} fits glob"
     for seen, wait in one.waiting:
-        yield f"{visible_cell(seen.name)} waits: {wait.value}"
+        why = one.why.get(seen.key) if wait is Wait.REFUSED else None
+        yield f"{visible_cell(seen.name)} waits: {wait.value}{f': {visible(why)}' if why else ''}"
     if one.trouble:
         yield one.trouble

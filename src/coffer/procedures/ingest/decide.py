@@ -16,6 +16,7 @@ from coffer.ledger.retention import is_past, oldest_kept
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.records.draft import Window
+from coffer.records.settings import KNOWN
 
 SEGMENTS_PER_ENTRY: Final = 300
 """A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
@@ -111,16 +112,18 @@ _SHOWN_REASONS: Final = 3
 """The commonest reasons of rejects are shown, with how many each has."""
 
 
-def year_remarks(name: str, assumed: Counter[str], changed_year: int) -> list[str]:
+def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str) -> list[str]:
     """What the years rest on that stamps without one were given.
 
-    A file that was last changed before such a year denies it.
+    A file that was last changed before such a year denies it. ``form``: the file's format, whose table sets the year.
     """
     years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
     if not years:
         return []
-    setting = f"a log of another year needs year = {changed_year or years[0] - 1} under [postfix] in the feed"
-    if 0 < changed_year < years[0]:
+    is_denied = 0 < changed_year < years[0]
+    other = changed_year if is_denied else years[0] - 1
+    setting = f"a log of another year needs year = {other} under [{KNOWN[form]}] in the feed"
+    if is_denied:
         return [
             f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"
         ]
@@ -147,8 +150,8 @@ HINTS: Final = {
     "not-a-number": "do columns a and b in the feed file point to the numbers?",
     "no-b-number": "does the source write who was called? coffer feed check shows how its lines are read",
     "not-utf8": 'say how the file is written: encoding = "cp1252" or "latin-1" in the feed file',
-    "bad-duration": "does duration_s in the feed file point to seconds, or to h:mm:ss?",
-    "bad-answered": "do the words under answered.values in the feed file occur in the file?",
+    "bad-duration": 'does duration_s in the feed file point to seconds, or to h:mm:ss? Or set duration_format = "m:s" or "h:m"',
+    "bad-answered": "say what the file's words mean: give answered in the feed file values = { WORD = true, OTHER = false }",
     "not-an-address": "do columns a and b in the feed file point to addresses?",
     "unknown-direction": "do the words under direction.values in the feed file occur in the file?",
     "unknown-kind": "do the words under kind.values in the feed file occur in the file?",

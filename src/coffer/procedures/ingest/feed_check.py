@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -237,7 +237,7 @@ def propose_feed(source: Source, *, country: str | None, zone: str | None, kind:
     if country is None:
         notes.append(f"home_country: {home} is where most numbers with a plus are; set it with --country")
     parse_feed(proposal.text, "proposed feed")
-    return Proposal(text=proposal.text, reason=proposal.reason, notes=tuple(notes), guesses=proposal.guesses)
+    return replace(proposal, notes=tuple(notes))
 
 
 def _home(head: bytes, name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from coffer.errors import CofferError
 from coffer.ledger.entries import BatchId
 from coffer.procedures.watch.decide import Plan, decide_plan
-from coffer.procedures.watch.look import Watching, look
+from coffer.procedures.watch.look import Watching, count_unfit, look
 from coffer.procedures.watch.reconcile import FolderReport, report, settle
 from coffer.vault.folder import Vault
 from coffer.vault.watched import Folder
@@ -29,9 +29,10 @@ def account(vault: Vault, folders: Sequence[Watching], day: dt.date) -> list[Fol
         journal = settle(journal, is_logged=is_logged)
     reports = []
     for one in folders:
-        kept, trouble, plan = journal.folders.get(one.name, Folder()), "", Plan()
+        kept, trouble, plan, unfit = journal.folders.get(one.name, Folder()), "", Plan(), 0
         try:
             seen = look(one, vault.watched.key)
+            unfit = 0 if seen else count_unfit(one)
             plan = decide_plan(one.settings, seen, kept.taken, one.refused(kept), now=now, since_batch_s=0.0)
         except CofferError as error:
             trouble = error.message
@@ -44,6 +45,7 @@ def account(vault: Vault, folders: Sequence[Watching], day: dt.date) -> list[Fol
                 is_daily=one.settings.is_daily,
                 waiting=plan.waiting,
                 unfinished=len(plan.finish),
+                unfit=unfit,
                 trouble=trouble,
             )
         )

@@ -5,7 +5,7 @@ What is seen, what was taken and the time make the decision; nothing is remember
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -26,7 +26,7 @@ class Wait(StrEnum):
     SETTLING = "it changed a moment ago"
     MARKER = "its marker is not there"
     TORN = "its last line has no end"
-    REFUSED = "it was refused and did not change since"
+    REFUSED = "it was refused and neither it nor the feed file changed since"
     KNOWN = "it was ingested before: it is not deleted"
     BATCH = "it is of the next batch"
 
@@ -235,3 +235,16 @@ def decide_predecessor(piece: Piece, seen: Sequence[Seen], taken: Mapping[bytes,
     if last is None:
         return None
     return Piece(seen=last, until=taken[last.key].until if last.can_grow else None, size_bytes=0)
+
+
+def free_names(taken: Iterable[str], names: Sequence[str]) -> list[str]:
+    """Names that nothing in a folder has: these, else with .2 behind them, and so on."""
+    there, free = set(taken), []
+    for wanted in names:
+        name, number = wanted, 1
+        while name in there:
+            number += 1
+            name = f"{wanted}.{number}"
+        there.add(name)
+        free.append(name)
+    return free

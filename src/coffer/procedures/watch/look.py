@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +25,16 @@ _BACK_BYTES: Final = 2**16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """A watched folder with its feed and its paths. ``feed_hash``: of the feed's file."""
+    """A watched folder with its feed and its paths.
+
+    ``base``: the settings' folder. ``feed_hash``: of the feed's file; ``feed_was``: what the file was like when it was read.
+    """
 
     settings: WatchedFolder
+    base: Path
     feed: Feed
     feed_hash: bytes
+    feed_was: Taken | None
     path: Path
     to: Path | None
 
@@ -51,6 +56,7 @@ def watching(settings: WatchedFolder, base: Path) -> Watching:
     """
     feed_path = base / settings.feed
     place = f"[{settings.name}]: feed: {feed_path.name}"
+    feed_was = status_of(feed_path, is_followed=True)  # before it is read: a change meanwhile is seen by the next look
     try:
         raw = feed_path.read_bytes()
         feed = parse_feed(raw.decode("utf-8"), feed_path.name)
@@ -62,7 +68,22 @@ def watching(settings: WatchedFolder, base: Path) -> Watching:
         raise Unavailable(f"{place}: {error.strerror}") from error
     to = base / settings.to if settings.after is After.MOVE else None
     digest = hashlib.sha256(raw).digest()
-    return Watching(settings=settings, feed=feed, feed_hash=digest, path=base / settings.path, to=to)
+    return Watching(
+        settings=settings,
+        base=base,
+        feed=feed,
+        feed_hash=digest,
+        feed_was=feed_was,
+        path=base / settings.path,
+        to=to,
+    )
+
+
+def refreshed(one: Watching) -> Watching:
+    """The same with the feed as its file is now; raises as ``watching`` does."""
+    now = status_of(one.base / one.settings.feed, is_followed=True)
+    is_same = now is not None and one.feed_was is not None and now.is_same(one.feed_was)
+    return one if is_same else watching(one.settings, one.base)
 
 
 def verify_folders(one: Watching) -> None:
@@ -87,10 +108,10 @@ def verify_folders(one: Watching) -> None:
 def _status_of_folder(one: Watching, path: Path) -> os.stat_result:
     try:
         if not path.is_dir():
-            raise Unavailable(f"[{one.name}]: {path.name}: no such folder", hint="is the disk mounted that it is on?")
+            raise Unavailable(f"[{one.name}]: {path}: no such folder", hint="is the disk mounted that it is on?")
         return path.stat()
     except OSError as error:
-        raise Unavailable(f"[{one.name}]: {path.name}: {error.strerror}") from error
+        raise Unavailable(f"[{one.name}]: {path}: {error.strerror}") from error
 
 
 def look(one: Watching, key: WatchKey) -> list[Seen]:
@@ -111,14 +132,34 @@ def look(one: Watching, key: WatchKey) -> list[Seen]:
                         hint='have them moved (after = "move"), or move old ones away',
                     )
     except OSError as error:
-        raise Unavailable(f"[{one.name}]: {one.path.name}: {error.strerror}") from error
+        raise Unavailable(f"[{one.name}]: {one.path}: {error.strerror}") from error
     return seen
 
 
-def status_of(path: Path) -> Taken | None:
-    """What a file is like now; None if it cannot be looked at."""
+def count_unfit(one: Watching) -> int:
+    """How many files lie in the folder that ``glob`` does not fit.
+
+    Hidden ones and markers are none of them.
+
+    Raises:
+        Unavailable: the folder cannot be read.
+    """
+    every = replace(one.settings, glob=("*",))
+    try:
+        with os.scandir(one.path) as entries:
+            names = (entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+            return sum(every.is_wanted(name) and not one.settings.is_wanted(name) for name in names)
+    except OSError as error:
+        raise Unavailable(f"[{one.name}]: {one.path}: {error.strerror}") from error
+
+
+def status_of(path: Path, *, is_followed: bool = False) -> Taken | None:
+    """What a file is like now; None if it cannot be looked at.
+
+    ``is_followed``: of a link, what it leads to.
+    """
     with suppress(OSError):
-        status = path.stat(follow_symlinks=False)
+        status = path.stat(follow_symlinks=is_followed)
         return _taken(status, status.st_size)
     return None
 

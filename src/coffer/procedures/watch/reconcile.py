@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
@@ -43,6 +43,11 @@ def date_of(name: str, changed_ns: int) -> dt.date:
     if len(dates) == 1:
         return dates.pop()
     return dt.datetime.fromtimestamp(changed_ns // 1_000_000_000, dt.UTC).date()
+
+
+def dates_of(files: Sequence[Seen]) -> list[dt.date]:
+    """The days for which these files are."""
+    return sorted({date_of(file.name, file.now.changed_ns) for file in files})
 
 
 def sums_of(files: Sequence[FileCount], *, has_batch: bool) -> Sums:
@@ -95,16 +100,17 @@ def _aged(days: Mapping[dt.date, Sums], today: dt.date) -> dict[dt.date, Sums]:
     return {day: sums if day + EXACT_FOR >= today or not sums.is_exact else sums.rounded() for day, sums in kept}
 
 
-def refuse(journal: Journal, name: str, feed: bytes, key: bytes, was: Taken) -> Journal:
-    """The journal with a file of which nothing could be read by this feed."""
+def refuse(journal: Journal, name: str, feed: bytes, key: bytes, was: Taken, why: str) -> Journal:
+    """The journal with a file of which nothing could be read by this feed, and what is said of it."""
     folder = journal.folders.get(name, Folder())
-    refused = (folder.refused if folder.feed == feed else {}) | {key: was}
-    return replace(journal, folders=journal.folders | {name: replace(folder, refused=refused, feed=feed)})
+    refused, reasons = (folder.refused, folder.why) if folder.feed == feed else ({}, {})
+    changed = replace(folder, refused=refused | {key: was}, why=reasons | {key: why}, feed=feed)
+    return replace(journal, folders=journal.folders | {name: changed})
 
 
 def forgive(journal: Journal) -> Journal:
     """The journal without refusals: every file is tried again."""
-    folders = {name: replace(folder, refused={}) for name, folder in journal.folders.items()}
+    folders = {name: replace(folder, refused={}, why={}) for name, folder in journal.folders.items()}
     return replace(journal, folders=folders)
 
 
@@ -126,7 +132,9 @@ def forget(journal: Journal, name: str, there: Iterable[bytes], is_counting: Cal
     batches = {batch for batch in {one.batch for one in folder.taken.values()} if not batch or is_counting(batch)}
     taken = {key: one for key, one in folder.taken.items() if key in keys and one.batch in batches}
     refused = {key: one for key, one in folder.refused.items() if key in keys}
-    return replace(journal, folders=journal.folders | {name: replace(folder, taken=taken, refused=refused)})
+    why = {key: text for key, text in folder.why.items() if key in refused}
+    changed = replace(folder, taken=taken, refused=refused, why=why)
+    return replace(journal, folders=journal.folders | {name: changed})
 
 
 def _with_numbers(chains: Sequence[Chain], numbers: Sequence[tuple[bytes, int]]) -> tuple[list[Chain], int]:
@@ -174,7 +182,8 @@ class FolderReport:
 
     ``sums``: of the day. ``numbered``: sources whose files have numbers. ``missing_numbers``: source, counted from 1 in
     the order in which they came, and first and last missing number. ``missing_dates``: empty unless it is daily.
-    ``waiting``: files that wait now. ``unfinished``: files in the log that are still to be moved or deleted.
+    ``waiting``: files that wait now. ``why``: of the refused, by the key of each. ``unfinished``: files in the log that are still to be moved or deleted.
+    ``unfit``: files of the folder, if ``glob`` fits none of them.
     ``trouble``: why the folder cannot be looked at; empty if it can.
     """
 
@@ -185,13 +194,15 @@ class FolderReport:
     missing_dates: tuple[dt.date, ...]
     waiting: tuple[tuple[Seen, Wait], ...]
     unfinished: int
+    unfit: int = 0
     trouble: str = ""
+    why: Mapping[bytes, str] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing, lost, refused or in trouble."""
-        is_refused = any(wait is Wait.REFUSED for _, wait in self.waiting)
-        return not (self.missing_numbers or self.missing_dates or self.sums.lost_sight or is_refused or self.trouble)
+        """Whether nothing is missing, lost, refused, unreadable or in trouble."""
+        is_stuck = any(wait in (Wait.REFUSED, Wait.UNREADABLE) for _, wait in self.waiting)
+        return not (self.missing_numbers or self.missing_dates or self.sums.lost_sight or is_stuck or self.trouble)
 
 
 def report(
@@ -203,6 +214,7 @@ def report(
     is_daily: bool,
     waiting: tuple[tuple[Seen, Wait], ...],
     unfinished: int,
+    unfit: int,
     trouble: str,
 ) -> FolderReport:
     """The account of one folder for one day. A day that is not over misses no file yet."""
@@ -218,7 +230,9 @@ def report(
         missing_dates=tuple(missing_dates(folder.dates, last_over)) if is_daily else (),
         waiting=waiting,
         unfinished=unfinished,
+        unfit=unfit,
         trouble=trouble,
+        why=folder.why,
     )
 
 

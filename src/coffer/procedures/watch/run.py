@@ -5,10 +5,9 @@ log gets the entry, the journal's part counts because the log has the batch, and
 Killed between any two of these, the next start asks the log and goes on from there.
 """
 
-import datetime as dt
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,15 +27,16 @@ from coffer.procedures.watch.decide import (
     decide_plan,
     decide_predecessor,
     free_bytes_needed,
+    free_names,
     retry_after_s,
 )
 from coffer.procedures.watch.figures import Event, Figures, format_figures
-from coffer.procedures.watch.look import Watching, look, status_of, verify_folders
+from coffer.procedures.watch.look import Watching, look, refreshed, status_of, verify_folders
 from coffer.procedures.watch.numbers import number_of
 from coffer.procedures.watch.reconcile import (
     add,
     aged,
-    date_of,
+    dates_of,
     decide_sealed_by,
     forget,
     forgive,
@@ -44,7 +44,13 @@ from coffer.procedures.watch.reconcile import (
     settle,
     sums_of,
 )
-from coffer.procedures.watch.saying import events_of_batch, of_batch, without_names
+from coffer.procedures.watch.saying import (
+    events_of_batch,
+    events_of_waiting,
+    of_batch,
+    unreadable_in,
+    without_names,
+)
 from coffer.vault.folder import Vault
 from coffer.vault.watched import WATCH_LOCK, Delivery, Folder, Journal, Sums, Taken
 from coffer.visible import counted
@@ -78,7 +84,7 @@ class Watcher:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._vault = vault
-        self._folders = tuple(folders)
+        self._folders = {one.name: one for one in folders}
         self._tell = tell
         self._workers = workers
         self._timer = timer
@@ -95,6 +101,11 @@ class Watcher:
     def refused(self) -> int:
         """How many files were refused since the start."""
         return sum(one.refused for one in self._figures.values())
+
+    @property
+    def unreadable(self) -> int:
+        """How many files this user may not read, as of the last look."""
+        return sum(unreadable_in(one.waiting) for one in self._figures.values())
 
     def figures(self) -> str:
         """The figures as Prometheus text."""
@@ -122,7 +133,7 @@ class Watcher:
             while not self._is_stopping:
                 self._age()
                 began, is_more = self._timer(), False
-                for one in self._folders:
+                for one in list(self._folders.values()):
                     if not self._is_stopping and one.name not in failed:
                         did, error = self._turn(one, is_last=is_once)
                         is_more |= did
@@ -142,6 +153,7 @@ class Watcher:
         if self._timer() < pace.not_before:
             return False, None
         try:
+            one = self._folders[one.name] = refreshed(one)
             did = self._work(one, pace, is_last=is_last)
         except (MalformedInput, Unavailable, Refused) as error:
             pace.failures += 1
@@ -204,7 +216,9 @@ class Watcher:
 
     def _note_waiting(self, one: Watching, plan: Plan) -> None:
         figures = self._figures[one.name]
-        figures.waiting = plan.reasons()
+        before, figures.waiting = figures.waiting, plan.reasons()
+        for event in events_of_waiting(one.name, before, figures.waiting):
+            self._tell(event)
         figures.oldest_ns = min((file.now.changed_ns for file, _ in plan.waiting), default=None)
 
     def _verify_room(self, one: Watching, batch: Sequence[Piece]) -> None:
@@ -236,10 +250,11 @@ class Watcher:
             if Source.is_empty(str(one.path / piece.seen.name)):  # packed, with nothing in it
                 self._take_unread(one, [piece.seen], Sums(empty=1))
                 return
-            self._journal = refuse(self._journal, one.name, one.feed_hash, piece.seen.key, piece.seen.now)
+            why = without_names(error.message, [piece.seen.name])
+            self._journal = refuse(self._journal, one.name, one.feed_hash, piece.seen.key, piece.seen.now, why)
             self._vault.watched.write(self._journal)
             self._figures[one.name].refused += 1
-            message = f"a file was refused: {without_names(error.message, [piece.seen.name])}: --report names it"
+            message = f"a file was refused: {why}: --report names it"
             self._tell(Event(kind="refused", folder=one.name, message=message, is_trouble=True))
 
     def _ingest_whole(self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen]) -> None:
@@ -290,7 +305,7 @@ class Watcher:
             taken=decide_sealed_by({file.name: file for file in own}, batch, before, batch_id),
             sums=sums_of(own, has_batch=True) + changed,
             numbers=[number for number in numbers if number is not None],
-            dates=_dates([piece.seen for piece in batch]),
+            dates=dates_of([piece.seen for piece in batch]),
         )
         return replace(self._journal, pending=delivery, pending_batch=batch_id)
 
@@ -314,7 +329,7 @@ class Watcher:
             day=self._vault.outside.clock().date(),
             taken={file.key: file.now for file in files},
             sums=sums,
-            dates=_dates(files),
+            dates=dates_of(files),
         )
         self._journal = add(self._journal, delivery)
         self._vault.watched.write(self._journal)
@@ -341,7 +356,8 @@ class Watcher:
                 for path in paths:
                     disk.remove(path)
             else:
-                disk.publish(list(zip(paths, _free_names(one.to, disk.names(one.to), paths), strict=True)))
+                names = free_names(disk.names(one.to), [path.name for path in paths])
+                disk.publish([(path, one.to / name) for path, name in zip(paths, names, strict=True)])
             disk.sync_folder(one.path)
         except Unavailable as error:
             names = [file.name for file in unchanged]
@@ -353,7 +369,7 @@ class Watcher:
 
     def _is_wanted_by_others(self, one: Watching, file: Seen) -> bool:
         """Whether another table of the same folder has still to take a file."""
-        for other in self._folders:
+        for other in self._folders.values():
             if other is not one and other.path.resolve() == one.path.resolve() and other.settings.is_wanted(file.name):
                 taken = self._journal.folders.get(other.name, Folder()).taken.get(file.key)
                 if taken is None or not taken.is_same(file.now):
@@ -372,24 +388,7 @@ class Watcher:
             self._tell(event)
 
 
-def _dates(files: Sequence[Seen]) -> list[dt.date]:
-    return sorted({date_of(file.name, file.now.changed_ns) for file in files})
-
-
 def _is_as_taken(path: Path, taken: Taken) -> bool:
     """Whether a file is still what was read."""
     now = status_of(path)
     return now is not None and now.is_same(taken)
-
-
-def _free_names(folder: Path, taken: Iterable[str], paths: Sequence[Path]) -> list[Path]:
-    """Paths in a folder that nothing has: the names, else with .2 behind them, and so on."""
-    there, free = set(taken), []
-    for path in paths:
-        name, number = path.name, 1
-        while name in there:
-            number += 1
-            name = f"{path.name}.{number}"
-        there.add(name)
-        free.append(folder / name)
-    return free

@@ -1,11 +1,11 @@
 """What is told of a batch: what it gave, and what somebody should look at. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.ingest.run import IngestSummary
-from coffer.procedures.watch.decide import Piece
+from coffer.procedures.watch.decide import Piece, Wait
 from coffer.procedures.watch.figures import Event, coarse, shown
 from coffer.vault.watched import Sums
 from coffer.visible import counted
@@ -49,6 +49,20 @@ def events_of_batch(
         first = Event(kind="batch", folder=folder, message=message, values=values)
     warnings = _warnings(files, changed, summary)
     return [first, *(Event(kind="warning", folder=folder, message=line, is_trouble=True) for line in warnings)]
+
+
+def unreadable_in(waiting: Mapping[str, int]) -> int:
+    """How many of the waiting files this user may not read."""
+    return waiting.get(Wait.UNREADABLE.name.lower(), 0)
+
+
+def events_of_waiting(folder: str, before: Mapping[str, int], now: Mapping[str, int]) -> list[Event]:
+    """What to tell of files that wait: only what somebody must mend, and once, when their number changes."""
+    count = unreadable_in(now)
+    if count in (0, unreadable_in(before)):
+        return []
+    message = f"{counted(count, 'file')} waiting that this user may not read: --report names them"
+    return [Event(kind="warning", folder=folder, message=message, values={"files": count}, is_trouble=True)]
 
 
 def _warnings(files: Sequence[FileCount], changed: Sums, summary: IngestSummary) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from coffer.records.readers.text.head import UTF_16_MARKS, is_utf_16
+from coffer.records.readers.text.head import as_utf_8, utf_16_of
 from coffer.records.readers.threegpp import ber
 
 _AS_CSV: Final = "save the sheet with the records as CSV (UTF-8)"
@@ -79,10 +79,6 @@ _OF_OTHERS: Final[Sequence[tuple[bytes, str]]] = (
     (rb"(?m)^(?:date=[0-9-]{10} time=[0-9:.]+ |<[0-9]+>date=)[^\n]*\btype=", "a log of FortiMail or FortiGate"),
 )  # fmt: skip
 """Known sources that no reader takes, by a pattern that only they write."""
-_UTF_16: Final = (
-    "text in UTF-16: save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8; "
-    'a table is read as it is with encoding = "utf-16-le" or "utf-16-be" under [csv] in the feed'
-)
 
 
 def hint_for(head: bytes) -> str | None:
@@ -104,4 +100,10 @@ def binary_hint_for(head: bytes) -> str | None:
     found = next((hint for pattern, hint in _BINARY if re.match(pattern, head, re.DOTALL)), None)
     if found is not None:
         return f"this is {found}"
-    return f"this is {_UTF_16}" if head.startswith(UTF_16_MARKS) or is_utf_16(head) else None
+    encoding = utf_16_of(head)
+    if not encoding:
+        return None
+    return (
+        f"this is text in UTF-16: save it as UTF-8, for example with {as_utf_8(encoding)}; "
+        f'a table is read as it is with encoding = "{encoding}" under [csv] in the feed'
+    )

@@ -17,6 +17,7 @@ from coffer.procedures.ingest.stored import source_of
 from coffer.records.feed import parse_feed
 from coffer.records.proposing import Proposal
 from coffer.records.readers.formats import NAMED
+from coffer.visible import counted
 
 _SHAPES_SHOWN = 4
 
@@ -64,7 +65,8 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
-    for hint in _hints(reports, slow=why_slow(parsed) if feed_file is not None else None):
+    slow = why_slow(parsed) if feed_file is not None else None
+    for hint in _hints(reports, proposal, slow=slow):
         say(f"hint: {hint}")
     for report in reports:
         report.verify_plausible(parsed.max_rejects_percent)
@@ -77,13 +79,23 @@ def check(
         say("hint: -o FEED.toml writes the feed by which this was read")
 
 
-def _hints(reports: list[FileReport], *, slow: str | None) -> Iterator[str]:
-    """What a person should settle. ``slow``: why kernels do not read the feed's lines."""
+def _hints(reports: list[FileReport], proposal: Proposal | None, *, slow: str | None) -> Iterator[str]:
+    """What a person should settle, beside the notes of a proposal.
+
+    ``slow``: why kernels do not read the feed's lines.
+    """
     if slow:
         yield f"these lines are read without compiled kernels, several times slower: {slow}"
     for report in reports:
-        yield from year_remarks(report.name, report.assumed, report.changed_year)
-        if (column := report.forgotten_duration) is not None:
+        yield from year_remarks(report.name, report.assumed, report.changed_year, report.format)
+        unnamed = report.rejected["bad-answered"]
+        if proposal is None and 0 < unnamed <= report.kept:
+            yield (
+                f"{report.name}: answered: {counted(unnamed, 'record')} with other words than the feed has; "
+                "say under values what they mean"
+            )
+        column = report.forgotten_duration
+        if column is not None and (proposal is None or column != proposal.unclear):
             yield (
                 f"{report.name}: calls have no duration, but {column} looks like one: name it as duration_s, "
                 'with duration_format = "m:s" or "h:m"'

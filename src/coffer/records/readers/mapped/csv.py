@@ -122,9 +122,10 @@ def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
         found = next(filled, None)  # empty lines and comments are skipped wherever they stand
         if found is not None:
             return replace(bind_feed(feed, found[1], place, line=found[0]), skip_lines=text.skip_lines)
-    if found is None:  # then the line that looks most like a header says what it lacks
+    if found is None:  # then the line that has most of the names says what it lacks, else that of most columns
         mark = text.delimiter.encode()
-        found = max(numbered, key=lambda one: one[1].count(mark), default=(text.skip_lines + 1, b""))
+        likeness = lambda one: (len(names & _names_in(one[1], text).keys()), one[1].count(mark))  # noqa: E731 - a key
+        found = max(numbered, key=likeness, default=(text.skip_lines + 1, b""))
     number, line = found
     return bind_feed(feed, line, place, line=number)
 
@@ -137,12 +138,17 @@ def header_line(head: bytes, names: frozenset[str], text: TextLayout) -> int:
 
 
 def _is_header(line: bytes, names: AbstractSet[str], text: TextLayout) -> bool:
+    found = _names_in(line, text)
+    return all(found[name] == 1 for name in names)
+
+
+def _names_in(line: bytes, text: TextLayout) -> Counter[str]:
+    """How often each value stands in a line; none where it is no row."""
     try:
         rows = list(rows_of([decoded(line, text.encoding).decode("utf-8")], text))
     except csv.Error:
-        return False
-    found = Counter(name.strip() for name in rows[0]) if rows else Counter()
-    return all(found[name] == 1 for name in names)
+        return Counter()
+    return Counter(name.strip() for name in rows[0]) if rows else Counter()
 
 
 def rows_of(lines: list[str], text: TextLayout, *, is_strict: bool = True) -> Iterator[list[str]]:

@@ -9,6 +9,8 @@ from coffer.errors import MalformedInput
 
 UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 """Byte-order marks with which text in UTF-16 begins."""
+_ZEROS: Final = 50
+"""Of the first hundred bytes at even or odd places: more are zero only where most of the text is ASCII."""
 ENCODING_HINT: Final = 'set encoding = "cp1252" or "latin-1" in the feed'
 
 
@@ -18,10 +20,11 @@ def verify_lines(head: bytes, place: str) -> None:
     Raises:
         MalformedInput: with the command that converts the file.
     """
-    if head.startswith(UTF_16_MARKS) or is_utf_16(head):
+    encoding = utf_16_of(head)
+    if encoding:
         raise MalformedInput(
             f"{place}: is written in UTF-16, expected UTF-8",
-            hint='set encoding = "utf-16-le" or "utf-16-be" in the feed, or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW',
+            hint=f'set encoding = "{encoding}" in the feed, or convert it: {as_utf_8(encoding)} FILE > NEW',
         )
     if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
         raise MalformedInput(
@@ -29,9 +32,21 @@ def verify_lines(head: bytes, place: str) -> None:
         )
 
 
-def is_utf_16(head: bytes) -> bool:
-    """Whether every second byte is zero, as in text of UTF-16 without a mark."""
-    return head[1:200:2].count(0) > 50 or head[:200:2].count(0) > 50
+def utf_16_of(head: bytes) -> str:
+    """The encoding of text in UTF-16, as a feed names it; empty for anything else.
+
+    ``utf-16`` has its mark. Without one every second byte is zero, and which of the two is says the order.
+    """
+    if head.startswith(UTF_16_MARKS):
+        return "utf-16"
+    if head[1:200:2].count(0) > _ZEROS:
+        return "utf-16-le"
+    return "utf-16-be" if head[:200:2].count(0) > _ZEROS else ""
+
+
+def as_utf_8(encoding: str) -> str:
+    """The command that converts text in this UTF-16; without a mark it must be told the order of bytes."""
+    return f"iconv -f {encoding.upper().replace('16-', '16')} -t UTF-8"
 
 
 def text_of_head(head: bytes) -> bytes:
