@@ -17,6 +17,7 @@ from coffer.disk import Disk
 from coffer.identity.identifier import parse_subject
 from coffer.segments.bundle import bundle_info, parse_bundle
 from coffer.segments.header import parse_header
+from coffer.objects.folder import FolderObjects
 from coffer.segments.store import SegmentStore
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -214,7 +215,7 @@ def test_changed_file_of_a_segment_opens_nothing(reader, tmp_path, name, change,
 def test_segment_of_a_vault_opens_with_the_subkeys_of_its_bundles(reader, world, tmp_path):
     world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33612345678,+447911123456,2016-09-01 23:59:59,7\n")
     ((seg_id, segment),) = world.state().segments.items()
-    store = SegmentStore(world.vault.path / "segments", Disk())
+    store = SegmentStore(FolderObjects(world.vault.path, Disk()))
     files = store.files(segment.line.day, seg_id)
     header, subkeys = parse_header(files.header, "header"), {}
     for name in ("judge", "dpo"):

@@ -193,7 +193,7 @@ def records_of(data):
     reader = freeswitch.FreeswitchJsonReader(FEED, WINDOW)
     return [
         pair
-        for records in reader._records(data, is_end=True)
+        for records in reader._records(data, 0, is_end=True)
         for pair in zip(records.places, records.values or [records.reason] * len(records.places), strict=True)
     ]
 

@@ -274,7 +274,7 @@ def run_ingest(
 
 def _open(name: str, feed: Feed, until: int | None) -> OpenFile:
     """A file with its format. What is read up to a place must be lines of plain text."""
-    one = open_file(name, feed, Source.open(name, until))
+    one = open_file(name, feed, None if until is None else Source.open(name, until))
     if until is not None and (not one.is_text or one.source.encoding):
         raise MalformedInput(
             f"{one.source.name}: read as {one.detected.format.name}, expected plain lines",

@@ -53,6 +53,14 @@ class StoredSource(Source):
         """As ``Source``."""
         return self._size
 
+    @property
+    def path(self) -> None:
+        """No file of this machine."""
+
+    def changed_year(self) -> int:
+        """Not known: a store says when an object was put, which is not when its log was written."""
+        return 0
+
     def head(self, size: int) -> bytes:
         """As ``Source``, asked for once: the format is found in several looks."""
         which = (self.encoding, size)
