@@ -15,9 +15,9 @@ import pytest
 import reference as ref
 from coffer.disk import Disk
 from coffer.identity.identifier import parse_subject
+from coffer.objects.folder import FolderObjects
 from coffer.segments.bundle import bundle_info, parse_bundle
 from coffer.segments.header import parse_header
-from coffer.objects.folder import FolderObjects
 from coffer.segments.store import SegmentStore
 
 VECTORS = Path(__file__).parent.parent / "vectors"
