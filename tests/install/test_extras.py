@@ -47,7 +47,7 @@ def test_extras_of_the_program_are_those_of_the_metadata():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(get_args(Extra)) == extras.keys() - {"all", "build", "test", "lint"}
     (everything,) = map(Requirement, extras["all"])
-    assert everything.extras == set(get_args(Extra))
+    assert everything.extras == set(get_args(Extra)) - {"spark"}  # 400 MB, and Java
 
 
 @pytest.mark.parametrize("name", get_args(Extra))
