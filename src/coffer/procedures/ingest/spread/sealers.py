@@ -27,7 +27,7 @@ from coffer.procedures.ingest.spread.outcome import Outcome, chunk_count, parse_
 from coffer.procedures.ingest.spread.task import outcome_info
 from coffer.procedures.ingest.spread.work import MAX_SPLITS, SPLIT_BYTES, Cutting, Work
 from coffer.records.readers.port import BoundFeed
-from coffer.segments.header import parse_header
+from coffer.segments.header import origin_hash, parse_header
 from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of
 from coffer.tally.exact import ExactCounts
 
@@ -133,8 +133,9 @@ class SpreadSealers:
         core, config = header.core, self._config
         if f"{key_of(core.day, core.seg_id)}.header" != staged.key:
             raise NotProven(f"{_PLACE}: a segment under the name of another")
-        if (core.feed, core.roster) != (config.feed.name, config.roster.hash):
-            raise NotProven(f"{_PLACE}: a segment of another feed or roster")
+        ours = (config.feed.name, config.roster.hash, origin_hash(config.origin))
+        if (core.feed, core.roster, core.origin) != ours:
+            raise NotProven(f"{_PLACE}: a segment of another feed, roster or vault")
         return segment_line(header, KIND_NAMES[core.kind])
 
     def _sweep(self, shares: Sequence[SealedShare]) -> None:
