@@ -3,6 +3,7 @@
 It is guarded before it reads anything else, and Ctrl-C ends it cleanly even while Python still reads the program.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -11,12 +12,16 @@ from typing import NoReturn
 
 from coffer.guarded import guard
 
+_MADE_BEFORE_COLLECTING = 50_000
+"""So many objects are made before Python looks for garbage; reading the libraries makes more, of which none is garbage."""
+
 
 def main() -> None:
     """Run the command."""
     if sys.flags.ignore_environment and not sys.flags.safe_path:  # what we start inherits -E, and so would look here
         os.execv(sys.executable, [sys.executable, "-P", *sys.orig_argv[1:]])  # noqa: S606 - this very program again
     guard()
+    gc.set_threshold(_MADE_BEFORE_COLLECTING)
     try:
         from coffer.cli.main import main as run  # noqa: PLC0415 - reading it takes longer than many commands
     except KeyboardInterrupt:

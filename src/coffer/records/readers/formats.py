@@ -6,36 +6,19 @@ what stands in the file.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 from coffer.errors import MalformedInput
 from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.presets import Preset, json_keys, most_exact, presets
-from coffer.records.readers.calls import (
-    asterisk,
-    cucm,
-    freeswitch,
-    jasmin,
-    kamailio,
-    kamailio_sqlite,
-    kamailio_table,
-    kannel,
-    twilio,
-)
-from coffer.records.readers.mail import exchange, exim, opensmtpd, postfix, sendmail
-from coffer.records.readers.mapped import csv, jsonl, parquet
-from coffer.records.readers.mapped.csv import BoundCsv
-from coffer.records.readers.mapped.joining import JoinedReader
-from coffer.records.readers.mapped.jsonl import BoundJson
+from coffer.records.readers.mapped import csv
 from coffer.records.readers.naming import binary_hint_for, hint_for
 from coffer.records.readers.port import BoundFeed, Framing, Reader
-from coffer.records.readers.roaming import reader as roaming
 from coffer.records.readers.text.arrays import lines_of_head
 from coffer.records.readers.text.carriers import behind_carriers
 from coffer.records.readers.text.head import text_of_head
-from coffer.records.readers.threegpp import ber
 from coffer.records.settings import KNOWN
 
 HEAD_BYTES: Final = 65_536
@@ -67,62 +50,79 @@ class Format:
     is_syslog: bool = False
 
 
-def _lines(
-    name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
+def _late(place: str) -> Callable[..., Any]:
+    """What ``place`` names in a reader's module, which is read when it is first called.
+
+    A feed that names its format needs one of twenty modules, and reading all took as long as opening the vault.
+    """
+    module, _, name = place.partition(":")
+
+    def call(*given: object) -> Any:  # noqa: ANN401 - what the function of that name gives
+        return getattr(import_module(f"coffer.records.readers.{module}"), name)(*given)
+
+    return call
+
+
+def _log(name: str, title: str, reader: str, recognise: str = "recognise", *, is_syslog: bool = False) -> Format:
+    """A format of lines that are read in order. ``reader``: its module and class."""
+    return _in_order(name, title, reader, recognise, framing=Framing.LINES, is_syslog=is_syslog)
+
+
+def _bytes(name: str, title: str, reader: str, recognise: str = "recognise") -> Format:
+    """A format without lines."""
+    return _in_order(name, title, reader, recognise, framing=Framing.BYTES)
+
+
+def _in_order(
+    name: str, title: str, reader: str, recognise: str, *, framing: Framing, is_syslog: bool = False
 ) -> Format:
-    return Format(name=name, title=title, framing=Framing.LINES, recognise=recognise, open=open_)
+    module = reader.partition(":")[0]
+    return Format(
+        name=name,
+        title=title,
+        framing=framing,
+        recognise=_late(f"{module}:{recognise}"),
+        open=_late(reader),
+        is_syslog=is_syslog,
+    )
 
 
-def _syslog(
-    name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
-) -> Format:
-    return Format(name=name, title=title, framing=Framing.LINES, recognise=recognise, open=open_, is_syslog=True)
-
-
-def _bytes(
-    name: str, title: str, recognise: Callable[[bytes, str], str | None], open_: Callable[[Feed, Window], Reader]
-) -> Format:
-    return Format(name=name, title=title, framing=Framing.BYTES, recognise=recognise, open=open_)
-
-
-def _mapped(name: str, title: str, bind: Callable[[Feed, bytes, str], BoundCsv | BoundJson]) -> Format:
-    join = partial(JoinedReader, bind=bind)
-    return Format(name=name, title=title, framing=Framing.LINES, recognise=_never, bind=bind, join=join)
-
-
-def _never(_head: bytes, _name: str) -> str | None:
-    """Any text may be CSV: only a feed can say so."""
-    return None
+def _mapped(name: str, title: str, bind: str) -> Format:
+    """A format of lines of which any can be read alone. Only a feed can say that a text is of it."""
+    binds, joins = _late(bind), _late("mapped.joining:JoinedReader")
+    return Format(
+        name=name,
+        title=title,
+        framing=Framing.LINES,
+        recognise=lambda _head, _name: None,
+        bind=binds,
+        join=lambda feed, window: joins(feed, window, binds),
+    )
 
 
 FORMATS: Final = (
-    _mapped("csv", "CSV, as the feed says", csv.bind_head),
-    _mapped("jsonl", "JSON lines, as the feed says", jsonl.bind_feed),
-    _bytes("parquet", "Parquet, as the feed says", parquet.recognise, parquet.ParquetReader),
-    _lines("asterisk", "Asterisk Master.csv", asterisk.recognise, asterisk.AsteriskReader),
-    _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", ber.recognise, ber.BerReader),
-    _lines("cucm", "Cisco Unified CM CDR", cucm.recognise, cucm.CucmReader),
-    _lines("exchange", "Microsoft Exchange message tracking", exchange.recognise, exchange.ExchangeReader),
-    _syslog("exim", "Exim mainlog", exim.recognise, exim.EximReader),
-    _bytes("freeswitch-json", "FreeSWITCH json_cdr", freeswitch.recognise_json, freeswitch.FreeswitchJsonReader),
-    _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", freeswitch.recognise_xml, freeswitch.FreeswitchXmlReader),
-    _lines("jasmin", "Jasmin messages.log", jasmin.recognise, jasmin.JasminReader),
-    _syslog("kamailio", "Kamailio acc, syslog", kamailio.recognise, kamailio.KamailioReader),
-    _bytes("kamailio-sqlite", "Kamailio acc, SQLite", kamailio_sqlite.recognise, kamailio_sqlite.KamailioSqliteReader),
-    _lines(
-        "kamailio-table",
-        "Kamailio and OpenSIPS acc, text",
-        kamailio_table.recognise,
-        kamailio_table.KamailioTableReader,
-    ),
-    _lines("kannel", "Kannel access log", kannel.recognise, kannel.KannelReader),
-    _bytes("nrtrde", "NRTRDE (GSMA TD.35)", roaming.recognise_nrtrde, roaming.NrtrdeReader),
-    _syslog("opensmtpd", "OpenSMTPD maillog", opensmtpd.recognise, opensmtpd.OpenSmtpdReader),
-    _syslog("postfix", "Postfix maillog", postfix.recognise, postfix.PostfixReader),
-    _syslog("sendmail", "Sendmail maillog", sendmail.recognise, sendmail.SendmailReader),
-    _bytes("tap3", "TAP3 (GSMA TD.57)", roaming.recognise_tap3, roaming.Tap3Reader),
-    _lines("twilio-calls", "Twilio calls CSV", twilio.recognise_calls, twilio.TwilioCallsReader),
-    _lines("twilio-messages", "Twilio messages CSV", twilio.recognise_messages, twilio.TwilioMessagesReader),
+    _mapped("csv", "CSV, as the feed says", "mapped.csv:bind_head"),
+    _mapped("jsonl", "JSON lines, as the feed says", "mapped.jsonl:bind_feed"),
+    _bytes("parquet", "Parquet, as the feed says", "mapped.parquet:ParquetReader"),
+    _log("asterisk", "Asterisk Master.csv", "calls.asterisk:AsteriskReader"),
+    _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", "threegpp.ber:BerReader"),
+    _log("cucm", "Cisco Unified CM CDR", "calls.cucm:CucmReader"),
+    _log("exchange", "Microsoft Exchange message tracking", "mail.exchange:ExchangeReader"),
+    _log("exim", "Exim mainlog", "mail.exim:EximReader", is_syslog=True),
+    _bytes("freeswitch-json", "FreeSWITCH json_cdr", "calls.freeswitch:FreeswitchJsonReader", "recognise_json"),
+    _bytes("freeswitch-xml", "FreeSWITCH xml_cdr", "calls.freeswitch:FreeswitchXmlReader", "recognise_xml"),
+    _log("jasmin", "Jasmin messages.log", "calls.jasmin:JasminReader"),
+    _log("kamailio", "Kamailio acc, syslog", "calls.kamailio:KamailioReader", is_syslog=True),
+    _bytes("kamailio-sqlite", "Kamailio acc, SQLite", "calls.kamailio_sqlite:KamailioSqliteReader"),
+    _log("kamailio-table", "Kamailio and OpenSIPS acc, text", "calls.kamailio_table:KamailioTableReader"),
+    _log("kannel", "Kannel access log", "calls.kannel:KannelReader"),
+    _bytes("nrtrde", "NRTRDE (GSMA TD.35)", "roaming.reader:NrtrdeReader", "recognise_nrtrde"),
+    _log("opensmtpd", "OpenSMTPD maillog", "mail.opensmtpd:OpenSmtpdReader", is_syslog=True),
+    _log("postfix", "Postfix maillog", "mail.postfix:PostfixReader", is_syslog=True),
+    _log("sendmail", "Sendmail maillog", "mail.sendmail:SendmailReader", is_syslog=True),
+    _bytes("tap3", "TAP3 (GSMA TD.57)", "roaming.reader:Tap3Reader", "recognise_tap3"),
+    _log("twilio-calls", "Twilio calls CSV", "calls.twilio:TwilioCallsReader", "recognise_calls"),
+    _log("twilio-messages", "Twilio messages CSV", "calls.twilio:TwilioMessagesReader", "recognise_messages"),
 )
 """In the order in which people read them."""
 
