@@ -66,6 +66,11 @@ class Table:
             )
         return value
 
+    def take(self, key: str) -> object:
+        """The value of a key that is there, whatever it is; the caller looks at it."""
+        self._seen.add(key)
+        return self.values[key]
+
     def text(self, key: str, default: str | None = None) -> str:
         """The string of a key."""
         return cast("str", self.get(key, str, default))
@@ -104,8 +109,17 @@ class Table:
         """Refuse keys that nobody asked for; ``also``: keys that may be there, for the hint."""
         unknown = sorted(set(self.values) - self._seen)
         if unknown:
-            known = ", ".join(sorted(self._seen.union(also)))
-            raise MalformedInput(f"{self.place}: {_shown(unknown[0])}: unknown key", hint=f"known here: {known}")
+            known = sorted(self._seen.union(also))
+            hint = f"{nearest(_shown(unknown[0]), known)}known here: {', '.join(known)}"
+            raise MalformedInput(f"{self.place}: {_shown(unknown[0])}: unknown key", hint=hint)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``did you mean 'log'? ``, to begin a hint; empty if no known name is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean '{near[0]}'? " if near else ""
 
 
 def _name_of(kind: type) -> str:

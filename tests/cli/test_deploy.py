@@ -1,0 +1,81 @@
+"""What is delivered to run it: units, settings, rules and dashboard, each checked by the program that reads it."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from coffer.cli.settings import FILE, TABLES, parse_file
+from figured import names_of_code
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+SERVICES = [path for path in UNITS if path.suffix == ".service"]
+INSTALLED = "/usr/local/bin/coffer"
+PORT = r"127\.0\.0\.1:(\d+)"
+
+
+def test_units_name_the_page_of_the_project():
+    """A manual page is complained of on machines that have not installed it."""
+    address = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Documentation"]
+    assert len(SERVICES) >= 5
+    for path in SERVICES:
+        assert re.findall("^Documentation=(.*)$", path.read_text(), re.MULTILINE) == [address], path.name
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_units_are_what_systemd_takes(tmp_path):
+    for path in UNITS:
+        text = path.read_text()
+        assert (INSTALLED in text) == (path.suffix == ".service")
+        (tmp_path / path.name).write_text(text.replace(INSTALLED, sys.executable))
+    command = ["systemd-analyze", "verify", *(str(tmp_path / path.name) for path in UNITS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_every_unit_keeps_what_it_needs_not_from_its_service():
+    for path in SERVICES:
+        lines = path.read_text().splitlines()
+        for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "UMask=0077", "LimitCORE=0"):
+            assert line in lines, path.name
+
+
+def test_every_unit_is_in_the_table_of_the_page():
+    page = (ROOT / "docs/operations.md").read_text("utf-8")
+    named = {path.name for path in UNITS if not (path.with_suffix(".timer") in UNITS and path.suffix == ".service")}
+    assert set(re.findall(r"`(coffer-[a-z-]+\.(?:service|timer))`", page)) == named
+
+
+def test_settings_that_are_delivered_are_read_and_their_figures_are_asked_for():
+    values = parse_file((DEPLOY / FILE).read_bytes(), FILE, absolute=str)
+    assert {name.partition(".")[0] for name in values} == set(TABLES)
+    served = {str(value) for name, value in values.items() if name.endswith(".metrics")}
+    asked = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+    targets = [target for job in asked["scrape_configs"] for one in job["static_configs"] for target in one["targets"]]
+    assert len(targets) == len(served) == 4
+    assert set(targets) == served
+    assert asked["rule_files"] == ["alerts.yml"]
+    page = (ROOT / "docs/operations.md").read_text("utf-8").split("## Services", 1)[1].split("\n\n1.", 1)[0]
+    assert {f"127.0.0.1:{port}" for port in re.findall(PORT, page)} == served
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here (Debian: prometheus)")
+def test_rules_are_what_prometheus_takes():
+    for command in (["check", "rules", "alerts.yml"], ["check", "config", "prometheus.yml"]):
+        done = subprocess.run(
+            ["promtool", *command], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_figure_of_the_code_is_found():
+    names = names_of_code()
+    assert len(names) > 35
+    assert [name for name in names if not re.fullmatch(r"(coffer|process)_[a-z_]+", name)] == []
