@@ -6,6 +6,7 @@ Promises: no feed, party or case is named, and no number of records is given.
 from collections import Counter
 from collections.abc import Sequence
 
+from coffer.bounds import SECONDS_PER_DAY
 from coffer.procedures.duty.board import Board, Code, Urgency
 from coffer.serving.figures import Figure, gauge, sample
 
@@ -38,6 +39,6 @@ def board_figures(board: Board | None) -> Sequence[Figure]:
         gauge("coffer_log_bytes", "Bytes of the log in the vault's folder.", sample(disk.log_bytes)),
     ]
     if board.disk.days_left is not None:
-        left = sample(board.disk.days_left)
-        figures.append(gauge("coffer_disk_days_left", "Days until the disk is full; absent if it does not fill.", left))
+        left = sample(board.disk.days_left * SECONDS_PER_DAY)
+        figures.append(gauge("coffer_disk_left_seconds", "Until the disk is full; absent if it does not fill.", left))
     return figures
