@@ -29,7 +29,7 @@ from coffer.cli.settings import (
 from coffer.errors import CofferError, MalformedInput, Unavailable
 
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text("utf-8")
-NO_SETTINGS = {"watch": {"once", "day", "as_json"}}
+NO_SETTINGS = {"watch": {"once", "day", "as_json"}, "backup": {"as_json"}}
 """Options that say what one call of a command does, not how the machine is."""
 COMPUTED = {"watch.workers"}
 """Built in is what the machine has: the page says so in words."""
@@ -74,7 +74,7 @@ def test_settings_of_a_table_are_the_options_of_its_command(table):
     for name, setting in settings.items():
         option = options[name]
         if isinstance(option, click.Argument):
-            assert (setting.key, setting.default) in {("vault", None), ("folder", None)}
+            assert (setting.key, setting.default) in {("vault", None), ("folder", None), ("target", None)}
             continue
         assert option.opts == [f"--{setting.key}"]
         own = option.to_info_dict()["default"]

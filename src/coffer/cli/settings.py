@@ -181,6 +181,8 @@ SETTINGS: Final = (
         high=64,
         meaning="Processes that seal at once; else one for each core.",
     ),
+    Setting(table="backup", key="vault", kind=Kind.PATH, meaning=_VAULT),
+    Setting(table="backup", key="target", kind=Kind.PATH, meaning="The folder of the backup, as its second argument."),
     Setting(
         table="custodian",
         key="folder",
@@ -228,7 +230,7 @@ SETTINGS: Final = (
 )
 """In the order of the page. The tables but ``log`` are the commands whose options they set."""
 TABLES: Final = tuple(dict.fromkeys(setting.table for setting in SETTINGS))
-COMMANDS: Final = {"serve": (), "watch": (), "custodian": ("serve",), "witness": ("serve",)}
+COMMANDS: Final = {"serve": (), "watch": (), "backup": (), "custodian": ("serve",), "witness": ("serve",)}
 """The commands that take settings; for a group, which of its commands."""
 
 

@@ -20,6 +20,7 @@ LISTED: Final = (
     Listed(
         "replicate", "Copy a vault's log, segments and tallies to a folder or store, and prove the copy.", Who.OPERATOR
     ),
+    Listed("backup", "Copy everything of a vault but keys to a folder, and prove the copy.", Who.OPERATOR),
     Listed("tidy", "Remove what commands put aside because the log did not know it.", Who.OPERATOR),
     Listed(
         "serve",
