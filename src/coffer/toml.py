@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from coffer.errors import MalformedInput
+from coffer.wire import verify_format
 
 _SHOWN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 """Names of keys that a message repeats. Any other may be a value in the wrong place."""
@@ -76,9 +77,11 @@ class Table:
         return cast("str", self.get(key, str, default))
 
     def literal(self, key: str, expected: str) -> None:
-        """Refuse any other string than the expected one, for example that of ``format``."""
-        if self.get(key, str) != expected:
-            raise MalformedInput(f"{self.place}: {key}: expected {expected}")
+        """Refuse any other string than the expected one, for example that of ``format``.
+
+        The format of another release is named.
+        """
+        verify_format(self.text(key), expected, f"{self.place}: {key}")
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """The strings of a key: one, or a list of at least one, none of them empty."""
