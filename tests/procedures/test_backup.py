@@ -10,7 +10,7 @@ import pytest
 
 from coffer.cli.main import run
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
-from coffer.procedures.backup import DATABASE, FILES, LEFT_OUT, PROVEN, back_up
+from coffer.procedures.backup import DATABASE, FILES, LEFT_OUT, PROVEN, back_up, backup_figures
 from coffer.procedures.supersede import supersede
 from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere
@@ -101,7 +101,9 @@ def test_run_again_it_copies_what_is_new_and_removes_what_died_or_is_gone(tmp_pa
     world.ingest(LINES)
     world.authorize()
     (world.vault.path / "policy.toml").write_text('format = "coffer.policy/v1"\n')
+    assert when(world) == 0
     first = back_up(world.vault, tmp_path / "backup")
+    assert when(world) == int(world.now.timestamp())
     world.ingest(LINES.replace(",60", ",61"), name="second.csv")
     second = back_up(world.vault, tmp_path / "backup")
     assert (first.replicated.copied, second.replicated.copied, second.replicated.kept) == (11, 11, 11)
@@ -114,6 +116,18 @@ def test_run_again_it_copies_what_is_new_and_removes_what_died_or_is_gone(tmp_pa
     assert third.replicated.examined.faults == ()
     assert not (tmp_path / "backup" / "policy.toml").exists()
     assert list((tmp_path / "backup" / "desk").iterdir()) == []
+
+
+def when(world):
+    """When the last backup was made, as the figures say."""
+    return backup_figures(world.vault)[0].samples[0].value
+
+
+def test_a_time_of_the_last_backup_that_cannot_be_read_is_none(tmp_path):
+    world = World.make(tmp_path)
+    for raw in (b"", b"yesterday\n", b"\xff\n", b"2016-09-05T12:00:00Z"):
+        (world.vault.path / "backed-up").write_bytes(raw)
+        assert when(world) == 0
 
 
 def test_a_longer_log_is_not_replaced_by_a_shorter_one(tmp_path):
@@ -153,6 +167,7 @@ def test_a_damaged_copy_is_named(tmp_path, capsys):
     assert run(["backup", str(world.vault.path), str(tmp_path / "backup"), "--json"]) == 3
     printed = capsys.readouterr().out
     assert [one["fault"] for one in json.loads(printed)["faults"]] == ["not the one in the log"]
+    assert when(world) == int(world.now.timestamp()), "of the backup that held"
 
 
 def test_the_desks_database_is_copied_whole_while_a_desk_writes(tmp_path):

@@ -27,6 +27,7 @@ from coffer.custody.port import Custodian
 from coffer.errors import CofferError, MalformedInput
 from coffer.extras import extra
 from coffer.notify.settings import NOTIFY, Settings, parse_settings
+from coffer.procedures.backup import backup_figures
 from coffer.procedures.duty.figures import board_figures
 from coffer.procedures.duty.look import Lookout
 from coffer.serving.crowd import Crowd
@@ -141,8 +142,8 @@ class DeskAtWork:
         self._begin("reminding", lambda: self._again(REMIND_S, self._remind))
 
     def figures(self) -> Sequence[Figure]:
-        """What the operator's page saw last, as figures."""
-        return board_figures(self._duty.board)
+        """What the operator's page saw last, and when the last backup was made, as figures."""
+        return [*board_figures(self._duty.board), *backup_figures(self._vault)]
 
     def stop(self) -> None:
         """End the background, and close the store; an opening that runs is taken up at the next start."""

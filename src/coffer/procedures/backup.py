@@ -7,18 +7,21 @@ Implements ``docs/operations.md``, "Backup".
 """
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from coffer import wire
 from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.objects.folder import FolderObjects
 from coffer.procedures.fsck import Examined, Expected, expected_of
 from coffer.procedures.replicate import Replicated, replicate
+from coffer.serving.figures import Figure, gauge, sample
 from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import CONFIG, Vault
@@ -40,12 +43,15 @@ DESK: Final = "desk"
 DATABASE: Final = "desk.sqlite3"
 PROVEN: Final = (CONFIG, "log", "segments", "tally")
 """Copied and compared with the log, object by object."""
+BACKED_UP: Final = "backed-up"
+"""When the last backup was made that holds: a time and LF."""
 LEFT_OUT: Final = {
     "operator": "the keys with which the rest is read: kept apart",
     "custodians": "with a custodian's wrapping key, old epoch keys would open again",
     "aside": "files that the log does not know",
     "runs": "of a week, and of this machine",
     "snapshot": "made anew from the log",
+    BACKED_UP: "says of this very vault when it was copied",
     "puts": "an ingest under way",
     "removed": "asked of the store again",
     "copied": "copied again",
@@ -93,10 +99,24 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
     is_whole = vault.stored is None  # else the store keeps segments and tallies, and coffer replicate copies those
     copy = partial(replicate, vault.objects) if is_whole else _copy_log
     done = copy(target, expected, checkpoint)
+    if not done.examined.faults:
+        with suppress(Unavailable):  # of a folder that only reads, such as a snapshot: the figure alone lacks it
+            vault.disk.write(vault.path / BACKED_UP, f"{wire.format_time(vault.outside.clock())}\n".encode("ascii"))
     unknown = set(vault.disk.names(vault.path)) - {*PROVEN, *FILES, *LEFT_OUT, DESK, DATABASE}
     return BackedUp(
         replicated=done, files=files, unknown=tuple(sorted(name for name in unknown if TEMPORARY not in name))
     )
+
+
+def backup_figures(vault: Vault) -> Sequence[Figure]:
+    """When the last backup was made; 0 if none was, or that cannot be read."""
+    time = 0
+    with suppress(MalformedInput, Unavailable):
+        line = wire.parse_lines(vault.disk.read(vault.path / BACKED_UP), BACKED_UP)[0]
+        time = int(wire.parse_time(line, BACKED_UP).timestamp())
+    return [
+        gauge("coffer_backup_timestamp_seconds", "When the last backup was made and proven; 0: never.", sample(time))
+    ]
 
 
 def _verify_place(vault: Path, folder: Path) -> None:
