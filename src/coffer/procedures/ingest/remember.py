@@ -226,7 +226,7 @@ class Memory:
             else:
                 end = mark.line_start
             if not is_ended and file.keeps_torn:
-                remark = "its last line was cut when it was read before: it is sealed again, whole"
+                remark = "the last line was not whole when the file was read before: it is sealed again, whole"
                 is_warned = True
         ranges = _clipped(sealed, candidate.end, end)
         known = self._described(file, ranges, candidate.chain, remark, is_warned=is_warned)
