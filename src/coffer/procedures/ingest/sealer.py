@@ -137,7 +137,9 @@ class Sealer:
             parsed = bound.read(chunk.read(), first_line=chunk.first_line, window=self._config.window)
             return self.take_parsed(parsed, size_bytes=chunk.size_bytes)
         counts, odd = reader.read(chunk.read(), first_line=chunk.first_line, keep=self._keep_rows)
-        parsed = _renumbered(bound.read(odd.data, first_line=0, window=self._config.window), odd.numbers)
+        parsed = Parsed.none()
+        if odd.data:
+            parsed = _renumbered(bound.read(odd.data, first_line=0, window=self._config.window), odd.numbers)
         rest = self.take_parsed(parsed, size_bytes=chunk.size_bytes)
         return replace(
             rest,
