@@ -34,7 +34,7 @@ from coffer.procedures.ingest.noting import Noting
 from coffer.procedures.ingest.prints import Printer
 from coffer.procedures.ingest.read import OpenFile, Ordered, in_reading_order, open_file
 from coffer.procedures.ingest.remember import File, Known, Memory
-from coffer.procedures.ingest.sealer import SealedShare, SealerConfig
+from coffer.procedures.ingest.sealer import HELD_ROWS, SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import MakeSealers, OneSealer, Sealers, many_sealers
 from coffer.procedures.ingest.sources import STDIN, Source
 from coffer.procedures.ingest.threads import sealer_threads
@@ -178,6 +178,7 @@ def run_ingest(
     on_progress: Progress,
     on_rejects: Callable[[str, Rejects], None],
     workers: int = 1,
+    held_rows: int = HELD_ROWS,
     as_new: bool = False,
     until: Mapping[str, int] = MappingProxyType({}),
     on_logging: Callable[[BatchId, Sequence[FileCount]], None] = lambda _batch, _files: None,
@@ -187,8 +188,8 @@ def run_ingest(
 
     Afterwards the whole batch exists, or nothing of it.
 
-    ``workers``: with more than one, and enough to do, sealing runs in that many processes. ``as_new``: files are read
-    whole, whatever is remembered. ``until``: by name, where reading ends in files to which their writers add lines;
+    ``workers``: with more than one, and enough to do, so many read and seal. ``held_rows``: as in ``SealerConfig``.
+    ``as_new``: files are read whole, whatever is remembered. ``until``: by name, where reading ends in files to which their writers add lines;
     a line ends there. ``on_logging`` is called once, before the batch is logged, when its counts are final: what it
     keeps must count only if the log has the batch. It is not called if every file is known.
     ``engine``: makes the sealers that read and seal, instead of those of this machine.
@@ -226,10 +227,11 @@ def run_ingest(
         noting = Noting(vault.runs, vault.outside.clock, feed=feed.name, files=len(opened), size_bytes=told_bytes)
         try:
             on_count = Counting(files, on_progress, on_rejects, noting)
-            is_large = size_bytes >= PARALLEL_BYTES
             now = vault.outside.clock()
+            config = _config(batch, now, held_rows)
+            count = workers if size_bytes >= PARALLEL_BYTES else 1
             with (
-                _sealers(batch, now, opened, workers if is_large else 1, on_count, engine) as sealers,
+                _sealers(batch.vault, config, opened, count, on_count, engine) as sealers,
                 printer.stopping(),
             ):
                 _read(opened, files, batch, sealers)
@@ -337,17 +339,9 @@ def _name(one: OpenFile, batch: _Batch) -> tuple[FileCount, Known]:
     return count, known
 
 
-@contextmanager
-def _sealers(
-    batch: _Batch,
-    now: dt.datetime,
-    opened: Sequence[OpenFile],
-    workers: int,
-    on_count: Counting,
-    engine: MakeSealers | None,
-) -> Iterator[Sealers]:
+def _config(batch: _Batch, now: dt.datetime, held_rows: int) -> SealerConfig:
     state = batch.state
-    config = SealerConfig(
+    return SealerConfig(
         place=batch.vault.place,
         origin=batch.vault.pins.origin,
         roster=state.roster,
@@ -357,8 +351,20 @@ def _sealers(
         share=0,
         shares=1,
         no_index=batch.no_index,
+        held_rows=held_rows,
     )
-    objects, entropy = batch.vault.objects, batch.vault.outside.entropy
+
+
+@contextmanager
+def _sealers(
+    vault: Vault,
+    config: SealerConfig,
+    opened: Sequence[OpenFile],
+    workers: int,
+    on_count: Counting,
+    engine: MakeSealers | None,
+) -> Iterator[Sealers]:
+    objects, entropy = vault.objects, vault.outside.entropy
     if engine is not None:
         yield engine(config, objects, entropy, on_count)
     elif workers > 1 and all(is_fused(one.bound) for one in opened):
