@@ -47,6 +47,10 @@ class Receipts(Mapping[tuple[str, SegmentId], ReceiptEntry]):
         """The receipts of one segment, by custodian."""
         return {name: _receipt(name, segment, canaries) for name, canaries in self._by_segment.get(segment, ())}
 
+    def count_of(self, segment: SegmentId) -> int:
+        """How many custodians gave one for a segment."""
+        return len(self._by_segment.get(segment, ()))
+
     def copy(self) -> Self:
         """An independent copy."""
         return type(self)(self._by_segment)
