@@ -141,7 +141,7 @@ def tables(state: State, base: Path) -> None:
                     one.line.part,
                 ),
                 *(one.line.rows, one.feed, one.entry_index),
-                b"".join(canaries for _, canaries in state.receipts.kept[one.line.seg_id]),
+                state.receipts.kept[one.line.seg_id],
             )
             for one in state.segments.values()
         ),

@@ -68,11 +68,16 @@ def test_columns_of_segments_that_do_not_fit_together_are_refused(form):
 
 
 def test_receipts_of_an_unknown_segment_or_cut_short_are_refused(form):
-    segment, kept = form.receipts[0]
-    for odd in (
-        (SegmentId(bytes(32)), kept),
-        (segment, ((kept[0][0], kept[0][1][:-1]),)),
-        (segment, (("judge", b""),)),
-    ):
+    (segment, raw), *_ = form.receipts.items()
+    odd = [
+        {"receipts": {SegmentId(bytes(32)): raw}},
+        {"receipts": {segment: raw[:-1]}},
+        {"receipts": {segment: b""}},
+        {"receipts": {segment: raw[:2]}},
+        {"receipts": {segment: raw + raw}},
+        {"receipt_names": form.receipt_names[:1]},
+        {"receipt_names": form.receipt_names[:1] * 3},
+    ]
+    for changed in odd:
         with pytest.raises(MalformedInput, match="receipts that no log could hold"):
-            parse_snapshot(msgspec.msgpack.encode(replace(form, receipts=[odd])), "snapshot")
+            parse_snapshot(msgspec.msgpack.encode(replace(form, **changed)), "snapshot")

@@ -24,7 +24,7 @@ from coffer.ledger.entries import (
     SegmentLine,
 )
 from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
-from coffer.ledger.receipts import Kept, Receipts, is_kept_form
+from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
@@ -75,7 +75,8 @@ class _Form:
     revoked: list[Commitment]
     refusals: list[tuple[int, RefuseEntry]]
     destroyed: list[tuple[str, dt.date]]
-    receipts: list[tuple[SegmentId, Kept]]
+    receipt_names: list[str]
+    receipts: dict[SegmentId, bytes]
     faults: list[tuple[int, FaultEntry]]
     reveals: list[tuple[int, RevealEntry]]
     pending: list[tuple[BatchId, list[tuple[int, int, IngestEntry]]]]
@@ -106,7 +107,8 @@ def format_snapshot(state: State) -> bytes:
             revoked=sorted(state.revoked),
             refusals=state.refusals,
             destroyed=sorted(state.destroyed),
-            receipts=list(state.receipts.kept.items()),
+            receipt_names=list(state.receipts.names),
+            receipts=dict(state.receipts.kept),
             faults=state.faults,
             reveals=state.reveals,
             pending=[
@@ -164,7 +166,7 @@ def _parse(raw: bytes, place: str) -> State:
         refusals=form.refusals,
         refused={(body.authorization, body.custodian) for _, body in form.refusals},
         destroyed=set(form.destroyed),
-        receipts=_receipts(form.receipts, segments, place),
+        receipts=_receipts(form, segments, place),
         faults=form.faults,
         faults_of=_by_object(body for _, body in form.faults),
         reveals=form.reveals,
@@ -243,14 +245,12 @@ def _cut(hashes: bytes) -> list[bytes]:
     return [hashes[at : at + _HASH_BYTES] for at in range(0, len(hashes), _HASH_BYTES)]
 
 
-def _receipts(given: Iterable[tuple[SegmentId, Kept]], segments: Mapping[SegmentId, Segment], place: str) -> Receipts:
-    kept = {}
-    for segment, receipts in given:
-        known = segments.get(segment)
-        if known is None or not all(is_kept_form(canaries) for _, canaries in receipts):
-            raise MalformedInput(f"{place}: receipts that no log could hold")
-        kept[known.line.seg_id] = tuple((sys.intern(name), canaries) for name, canaries in receipts)
-    return Receipts(kept)
+def _receipts(form: _Form, segments: Mapping[SegmentId, Segment], place: str) -> Receipts:
+    try:
+        kept = {segments[name].line.seg_id: raw for name, raw in form.receipts.items()}
+        return Receipts(form.receipt_names, kept)
+    except (KeyError, ValueError):
+        raise MalformedInput(f"{place}: receipts that no log could hold") from None
 
 
 def _superseded(form: _Form, segments: Mapping[SegmentId, Segment]) -> set[SegmentId]:
