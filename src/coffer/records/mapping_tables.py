@@ -1,4 +1,4 @@
-"""The tables of a feed that say where fields stand and how they are written, as a ``FeedMapping``. Strict, pure.
+"""The tables of a feed that say where fields stand, as a ``FeedMapping``. Strict, pure.
 
 Source: ``docs/formats/feed.md``.
 """
