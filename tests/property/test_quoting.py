@@ -325,7 +325,7 @@ def test_a_file_within_quotes_for_longer_than_any_row_is_refused(tmp_path, monke
     path.write_bytes(b'a,b\na,"b\n' + b"c,d\n" * 30)
     source = Source.open(str(path))
     source.quoting = COMMA
-    with pytest.raises(MalformedInput, match="line 2: a quote with no end in 64 bytes") as caught:
+    with pytest.raises(MalformedInput, match="line 2: no end of a quote in 64 bytes") as caught:
         source.scan()
     assert 'quote = ""' in caught.value.hint
 

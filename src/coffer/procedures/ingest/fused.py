@@ -89,7 +89,7 @@ def why_slow(feed: Feed) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Odd:
-    """Whole rows that the kernel left: their bytes, and the number in the file of each line; shape (lines,)."""
+    """Whole rows that the kernel left: their bytes, and the number of each line; shape (lines,)."""
 
     data: bytes
     numbers: I64

@@ -221,15 +221,15 @@ class Source:
         return RowEnds(self.quoting, self.unquoted_lines)
 
     def _verify_text(self, data: bytes, rows: RowEnds, *, line: int, waiting: int) -> None:
-        """Refuse what is no text. ``waiting``: how many bytes came of a row that has not ended; ``line``: its first."""
+        """Refuse what is no text. ``waiting``: bytes of a row that has not ended; ``line``: its first."""
         if b"\0" in data:
             raise MalformedInput(f"{self.name}: not text: it holds a NUL byte", hint="is this a CSV file?")
         if waiting <= CHUNK_BYTES:
             return
-        found, hint = f"no line end in {CHUNK_BYTES:,} bytes", "is this a CSV file?"
+        what, hint = "no line end", "is this a CSV file?"
         if rows.is_open:
-            found, hint = f"a quote with no end in {CHUNK_BYTES:,} bytes", 'if the file quotes nothing, set quote = ""'
-        raise MalformedInput(f"{self.name}: line {line}: {found}", hint=hint)
+            what, hint = "no end of a quote", 'if the file quotes nothing, set quote = "" in the feed'
+        raise MalformedInput(f"{self.name}: line {line}: {what} in {CHUNK_BYTES:,} bytes", hint=hint)
 
     def _place(self, offset: int, size: int, line: int) -> Chunk:
         return Chunk(first_line=line, size_bytes=size, data=None, path=self._path, offset=offset)

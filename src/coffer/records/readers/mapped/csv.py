@@ -135,7 +135,10 @@ def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
 
 
 def header_line(head: bytes, names: frozenset[str], text: TextLayout) -> int:
-    """The number of the line on which the row begins that has each of these names once; 0 if none does, or there are no names."""
+    """The number of the first line of the row that has each of these names once.
+
+    0 if no row has, or there are no names.
+    """
     rows = rows_of_head(head, Quoting.of(text))[:_MAX_TITLES]
     numbers = (row.first for row in rows if _is_header(row.text, names, text))
     return next(numbers, 0) if names else 0
@@ -275,8 +278,7 @@ def _torn_lines(view: npt.NDArray[np.uint8], starts: I64, quote: str) -> Bools:
     torn = np.zeros(len(starts), np.bool_)
     quotes = np.flatnonzero(view == ord(quote)) if quote else np.zeros(0, np.int64)
     if quotes.size:
-        lines = np.searchsorted(starts, quotes, side="right") - 1
-        torn |= np.bincount(lines, minlength=len(starts)) % 2 == 1
+        torn |= np.diff(np.searchsorted(quotes, starts), append=len(quotes)) % 2 == 1
     if (at := np.flatnonzero(view == 13)).size:
         at = at[(at + 1 < len(view)) & (view[np.minimum(at + 1, len(view) - 1)] != 10)]
         lines = np.searchsorted(starts, at, side="right") - 1

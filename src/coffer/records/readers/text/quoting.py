@@ -22,7 +22,7 @@ I64 = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 CONTINUED: Final = "continued-line"
-"""The word for lines that go on with the row of the line before. They are counted, so that each line is accounted for."""
+"""The word for lines that go on with the row of the line before: counted, so that each line is accounted for."""
 JOINT: Final = b"\0"
 """Stands for a quoted line end where a row is to be one line. No text file holds this byte."""
 _LF: Final = 10
@@ -106,7 +106,7 @@ def _end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
 class RowEnds:
     """Is told the bytes of a file in order, and says where rows end. Used for one file.
 
-    ``quoting``: None where each line is a row. ``skip_lines``: lines before the first row, in which quotes mean nothing.
+    ``quoting``: None where each line is a row. ``skip_lines``: lines before the first row; their quotes mean nothing.
     """
 
     __slots__ = ("_is_open", "_is_start", "_quoting", "_skip", "_tail")
@@ -131,10 +131,12 @@ class RowEnds:
         if not cut:
             self._tail += data[begin:]
             return begin
-        before = begin - len(self._tail)
-        lines, self._tail = self._tail + data[begin:cut], data[cut:]
-        end = self._take_lines(lines, self._quoting)
-        return before + end if end else begin
+        tail, self._tail = self._tail, data[cut:]
+        if not self._is_open and self._quoting.quote not in data and self._quoting.quote not in tail:
+            self._is_start = False
+            return cut
+        end = self._take_lines(tail + data[begin:cut], self._quoting)
+        return begin - len(tail) + end if end else begin
 
     @property
     def is_open(self) -> bool:
@@ -146,8 +148,6 @@ class RowEnds:
 
     def _take_lines(self, lines: bytes, quoting: Quoting) -> int:
         lines, self._is_start = self._bare(lines, quoting), False
-        if not self._is_open and quoting.quote not in lines:
-            return len(lines)
         was_open, turns = self._is_open, quoting.turns(lines, is_open=self._is_open)
         self._is_open ^= bool(len(turns) % 2)
         if not self._is_open:
