@@ -22,6 +22,7 @@ from coffer.records.readers.text.arrays import is_array
 from coffer.records.readers.text.carriers import without_carriers
 from coffer.records.readers.text.head import UTF_16_MARKS, verify_lines
 from coffer.records.readers.text.order import in_time_order
+from coffer.records.readers.text.quoting import Quoting
 from coffer.records.settings import MAPPED
 
 
@@ -75,6 +76,8 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
     head = source.head(HEAD_BYTES)
     verify_lines(head, source.name)
     bound = bind(feed, head, source.name)
+    if detected.format.name == "csv":
+        source.quoting, source.unquoted_lines = Quoting.of(feed.mapping.text), bound.skip_lines
     # Rows that are joined are read in order. Binding has shown that the columns are there.
     return OpenFile(
         source=source,
