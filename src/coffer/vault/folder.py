@@ -1,9 +1,10 @@
 """One vault: its configuration, its stores, and its replayed log."""
 
+import datetime as dt
 import hmac
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,7 +39,8 @@ from coffer.vault.others import Others
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
-from coffer.vault.stored import stored_of
+from coffer.vault.several import counting_batches, sequencer_of
+from coffer.vault.stored import memory_key, stored_of
 
 if TYPE_CHECKING:
     from coffer.custodian.folder import CustodianFolder
@@ -90,6 +92,7 @@ class Vault:
         self._operator: dict[str, Secret] = {}
         self._wait_s = wait_s
         self._has_looked_outside = False
+        self._behind = ""
         self.path = path
         self.disk = disk
         self.pins = pins
@@ -101,6 +104,7 @@ class Vault:
         self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
         self.stored = stored_of(self.objects, path=path, disk=disk, aside=self.aside, say=outside.say)
+        self.sequencer = sequencer_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
         self.leftovers = Leftovers(
             path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside, stored=self.stored
         )
@@ -111,7 +115,8 @@ class Vault:
 
         ``wait_s``: how long to wait, instead of the vault's own time.
         """
-        with self.disk.locked(self.path / "lock", wait_s=self._wait_s if wait_s is None else wait_s):
+        wait_s = self._wait_s if wait_s is None else wait_s
+        with self.disk.locked(self.path / "lock", wait_s=wait_s), self._turn(wait_s):
             self._has_looked_outside = self._has_looked_outside and not self._is_warm  # a warm vault acts many times
             replica = self._replica()
             # Without a snapshot of its own the vault cannot tell whether this log is its own: it keeps all segments.
@@ -127,6 +132,10 @@ class Vault:
                 yield replica.state.copy() if self._is_warm else replica.state  # the caller applies what it logs
             finally:
                 self.copy_log()
+
+    def _turn(self, wait_s: float) -> AbstractContextManager[None]:
+        """The turn among machines, with their log current. A vault of one machine has its lock alone."""
+        return nullcontext() if self.sequencer is None else self.sequencer.turn(wait_s)
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the vault alone, after waiting at most the vault's ``wait_s`` for another writer."""
@@ -146,8 +155,12 @@ class Vault:
 
     def copy_log(self) -> None:
         """Copy what is new in the log to the store, if there is one."""
-        if self.stored is not None:
-            with self.stored.later("a copy of the log"):
+        if self.stored is None:
+            return
+        with self.stored.later("a copy of the log"):
+            if self.sequencer is not None:
+                self.sequencer.publish_cosigned()
+            else:
                 self.stored.copy_log(self.log.checkpoint(), self.pins.log_key)
 
     def replay(self) -> State:
@@ -166,7 +179,30 @@ class Vault:
         assert replica.mirror.newest is not None, "a replica that was brought up to date has a checkpoint"
         return replica.state, replica.mirror.newest.head
 
+    def refresh(self) -> None:
+        """Bring the log here up to what other machines logged, as far as they can be asked now.
+
+        Reading goes on without: what is decided from State is decided again when the log is written.
+        """
+        if self.sequencer is None:
+            return
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.disk.locked(self.path / "lock"))
+            except Unavailable:
+                return  # whoever holds it has brought the log up, or the folder is only read
+            try:
+                self.sequencer.refresh()
+                self._behind = ""
+            except Unavailable as error:
+                if self.log.size() == 0:
+                    raise
+                if self._behind != error.message:  # a process that stays looks often, and says it once
+                    self.outside.say(f"the log is shown as it was known here: {error.message}")
+                self._behind = error.message
+
     def _looked_at(self) -> Replica:
+        self.refresh()
         replica = self._replica()
         with suppress(Unavailable):  # the folder may be read-only: the next command that writes will say so
             self._forget_ended(replica.state)
@@ -240,9 +276,18 @@ class Vault:
         for verdict in state.apply_all(entries):
             if isinstance(verdict, Invalid):
                 raise Refused(f"log: an entry would have no effect ({verdict.rule}): {verdict.reason}", code="log")
-        self.log.append(entries, self.operator_key(self.pins.origin))
+        self._log(entries)
         self.gather_cosignatures(state)
         return list(range(first, first + len(entries)))
+
+    def _log(self, entries: Sequence[bytes]) -> None:
+        (self.sequencer or self.log).append(entries, self.operator_key(self.pins.origin))
+
+    def begin_log(self, genesis: bytes) -> None:
+        """Log the first entry, unless an earlier try did that was cut short afterwards."""
+        with self._turn(self._wait_s):
+            if self.log.size() == 0:
+                self._log([genesis])
 
     def logged(self, indexes: Iterable[int], checkpoint: bytes) -> dict[int, tuple[bytes, list[wire.Hash]]]:
         """Entries by index, ascending, each with the proof that it is under the checkpoint.
@@ -268,7 +313,7 @@ class Vault:
         verdicts = [self._ahead(state) if self._is_ahead(entry) else state.offer(entry) for entry in entries]
         counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
         if counting:
-            self.log.append(counting, self.operator_key(self.pins.origin))
+            self._log(counting)
             self.gather_cosignatures(state)
         return verdicts
 
@@ -350,6 +395,27 @@ class Vault:
         lines = self.memory_key().unseal(self.disk.read(self.ingested), INGESTED)
         counting = state.batches.keys() - state.withdrawn.keys()
         return [line for line in lines if line.batch in counting]
+
+    def remembered_elsewhere(self, state: State, known: Iterable[Remembered], first_day: dt.date) -> list[Remembered]:
+        """The lines of batches that other machines logged, beside those that are known.
+
+        ``first_day``: batches whose records are all older are left out, since nothing of them could be ingested again.
+
+        Raises:
+            Unavailable: the store does not answer, or lacks what such an ingest remembered.
+        """
+        if self.sequencer is None:
+            return []
+        has = {line.batch for line in known}
+        wanted = [batch.batch for batch in counting_batches(state, first_day) if batch.batch not in has]
+        key = self.memory_key()
+        raws = self.objects.map(lambda batch: self.objects.read(memory_key(batch)), wanted)
+        return [
+            line
+            for batch, raw in zip(wanted, raws, strict=True)
+            for line in key.unseal(raw, memory_key(batch))
+            if line.batch == batch
+        ]
 
     def forget(self, state: State) -> None:
         """Remove the lines that do not count from the memory."""

@@ -45,9 +45,9 @@ from coffer.records.rejects import Rejects
 from coffer.tally.exact import ExactCounts
 from coffer.tally.release import format_table, release, require_noise, tally_hash
 from coffer.vault.folder import INGESTER, Vault
-from coffer.vault.memory import Cost
+from coffer.vault.memory import Cost, Remembered
 from coffer.vault.runs import FAILED, KNOWN, LOGGED, LOGGING
-from coffer.vault.stored import tally_keys
+from coffer.vault.stored import memory_key, tally_keys
 
 PARALLEL_BYTES: Final = 64 * 2**20
 """Smaller inputs are read in this process, because starting others takes about as long."""
@@ -133,14 +133,39 @@ class _Batch:
         objects.settle(staged)
         return tally_hash(*tables)
 
-    def memorize(self, now: dt.datetime) -> bytes:
-        """Step 7: the memory's file after this ingest.
+    def memorize(self, now: dt.datetime) -> list[Remembered]:
+        """Step 7: what will be remembered after this ingest, and is staged for other machines that write this log.
 
         The new lines name this batch, so that they count only once the log has the batch.
         """
         last_day = max((line.day for line in self.lines), default=now.date())
-        first_day = accepted_window(self.state, now).earliest.date()
-        lines = self.memory.learnt(self.id, last_day, first_day)
+        lines = self.memory.learnt(self.id, last_day, self.first_day(now))
+        if self.vault.sequencer is not None:
+            new = [line for line in lines if line.batch == self.id]
+            staged = self.vault.objects.stage({memory_key(self.id): self._sealed(new)})
+            self.staged += staged
+            self.vault.objects.settle(staged)
+        return lines
+
+    def first_day(self, now: dt.datetime) -> dt.date:
+        """The first day of which records can still be ingested."""
+        return accepted_window(self.state, now).earliest.date()
+
+    def remember(self, lines: Sequence[Remembered], now: dt.datetime) -> None:
+        """Step 8: write the memory, with what other machines learnt since step 1.
+
+        Raises:
+            Unavailable: another machine may have sealed one of these files meanwhile. Nothing is logged.
+        """
+        others = self.vault.remembered_elsewhere(self.state, lines, self.first_day(now))
+        if not self.memory.ignored and self.memory.may_be_of(others):
+            raise Unavailable(
+                "ingest: another machine sealed a file of the same name or length meanwhile; nothing was logged",
+                hint="run the command again: it will know what is sealed",
+            )
+        self.vault.disk.write(self.vault.ingested, self._sealed([*others, *lines]), private=True)
+
+    def _sealed(self, lines: Sequence[Remembered]) -> bytes:
         return self.memory.printer.key.seal(lines, self.memory.entropy)
 
     def log(self, files: Sequence[FileCount], tally: bytes | None) -> list[int]:
@@ -215,7 +240,7 @@ def run_ingest(
         memory = Memory(
             printer=printer,
             feed=feed.name,
-            lines=vault.remembered(state),
+            lines=_remembered(vault, state),
             entropy=vault.outside.entropy,
             ignored=as_new,
         )
@@ -246,13 +271,13 @@ def run_ingest(
                 file.verify_bounded(feed.max_rejects_percent)
             batch.collect(shares)
             tally = batch.stage_tally()
-            memory_raw = batch.memorize(now)
+            memory_lines = batch.memorize(now)
             may_overlap = overlaps(batch.lines, feed.name, batch.state) if any(not file.known for file in files) else ()
             noting.tell(LOGGING, files, batch=batch.id)
             on_logging(batch.id, files)
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
                 vault.objects.publish(batch.staged)
-                vault.disk.write(vault.ingested, memory_raw, private=True)
+                batch.remember(memory_lines, now)
                 entries = batch.log(files, tally)
         except BaseException:  # also Ctrl-C: staged files must not stay (after a kill the next command removes them)
             batch.discard()
@@ -281,6 +306,13 @@ def _open(name: str, feed: Feed, until: int | None) -> OpenFile:
             hint="such a file can be read only once its writer is done with it",
         )
     return one
+
+
+def _remembered(vault: Vault, state: State) -> list[Remembered]:
+    """What counts of the memory here, and of what other machines that write this log remember."""
+    own = vault.remembered(state)
+    first_day = accepted_window(state, vault.outside.clock()).earliest.date()
+    return [*vault.remembered_elsewhere(state, own, first_day), *own]
 
 
 def _is_packed(name: str) -> bool:

@@ -1,0 +1,258 @@
+"""A vault of several machines: each with a folder of its own, an object store and a store of checkpoints for all."""
+
+import datetime as dt
+import os
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from coffer.cli.main import run
+from coffer.custodian.service import CustodianService
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.objects.folder import FolderObjects
+from coffer.objects.store import _filesystem
+from coffer.procedures.fsck import examine, expected_of
+from coffer.procedures.ingest.run import run_ingest
+from coffer.procedures.replicate import replicate
+from coffer.sequencer.address import CHECKPOINTS, parse_checkpoint_address
+from coffer.sequencer.turns import Lost, Pace
+from coffer.vault.folder import open_vault
+from coffer_audit.cli import main as audit
+from storing import Bucket
+from world import PASSPHRASE, World, cheap_passphrases, feed
+
+FIRST = "".join(f"+33612345678,+3369876543{n},2016-09-0{1 + n % 2} 10:00:0{n},6{n}\n" for n in range(8))
+SECOND = "".join(f"+33612345678,+3369876544{n},2016-09-0{1 + n % 3} 11:00:0{n},60{n}\n" for n in range(6))
+CLIENT = cache(_filesystem)
+"""One client for all machines: making one takes half a second."""
+ALIKE = ("vault.toml", "objects.toml", CHECKPOINTS, "operator/keys")
+"""What a further machine is given."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Bucket.serve() as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def bucket(server):
+    store = server.objects(None)
+    store.delete(list(store.keys("")))
+    server.forget()
+    return server
+
+
+@pytest.fixture
+def one(bucket, tmp_path, monkeypatch):
+    """The first machine, which has the custodians too."""
+    monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(lease_s=0.3, beat_s=0.05, look_s=0.005))
+    monkeypatch.setattr("coffer.objects.store._filesystem", CLIENT)
+    address = parse_checkpoint_address(f"sqlite:{tmp_path}/checkpoints.sqlite3", "test")
+    world = World.make(tmp_path / "one", objects=bucket.address, checkpoints=address)
+    world.epoch("2016-09-01", "2016-09-03")
+    return world
+
+
+def joined(one, name, *, minutes=0):
+    """A further machine, whose clock may differ."""
+    folder = one.path.parent / name
+    for file in ALIKE:
+        path = folder / "vault" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(one.vault.path / file, path)
+    outside = replace(one.outside, now=one.now + dt.timedelta(minutes=minutes), told=[])
+    vault = open_vault(folder / "vault", Disk(), outside)
+    return World(path=folder, vault=vault, outside=outside)
+
+
+def custodians_for(one, desk):
+    """The custodians, on the first machine, who read the log of a desk's machine."""
+    own = [one.vault.custodian(name) for name in one.vault.custodian_names()]
+    return [
+        CustodianService(
+            folder,
+            folder.unlock(PASSPHRASE),
+            log=desk.vault.log,
+            log_key=one.vault.pins.log_key,
+            genesis=one.vault.pins.genesis,
+            clock=one.clock,
+            uptime=one.uptime,
+        )
+        for folder in own
+    ]
+
+
+def opened_by(one, desk, **changes):
+    note = desk.request(**changes)
+    for custodian in custodians_for(one, desk):
+        note = custodian.countersign(note, "request").raw
+    return desk.open(note, custodians_for(one, desk))
+
+
+def verify_sound(one, capsys):
+    """Every object is there, and the auditor finds nothing in a copy of what all machines share."""
+    with one.vault.writing():
+        pass
+    expected = expected_of(one.vault)
+    assert examine(one.vault.objects, expected, is_deep=True).faults == ()
+    target = one.path / "replica"
+    replicate(one.vault.objects, FolderObjects(target, Disk()), expected, one.vault.objects.read("log/checkpoint"))
+    shutil.copy(one.vault.path / "vault.toml", target)
+    assert audit(["vault", str(target)]) == 0, capsys.readouterr().out
+    shutil.rmtree(target)
+
+
+def test_two_ingesters_and_a_desk_on_three_machines_with_clocks_that_differ(one, capsys):
+    two, desk = joined(one, "two", minutes=-10), joined(one, "desk", minutes=4)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.submit(one.ingest, FIRST), pool.submit(two.ingest, SECOND, name="second.csv")
+        assert first.result().entries != second.result().entries
+    answer = opened_by(one, desk)
+    assert answer.records == 14
+    assert two.state().size == one.state().size == desk.state().size
+    assert desk.outside.told == []
+    verify_sound(one, capsys)
+    assert list(one.vault.objects.keys("log/staged/")) == []
+
+
+def test_budget_is_one_for_all_machines(one):
+    """What was drawn on one machine counts on another, which decides only after the log is current there."""
+    desk, other = joined(one, "desk"), joined(one, "other")
+    one.ingest(FIRST)
+    answer = opened_by(one, desk, max_records=8)
+    assert answer.records == 8
+    state = other.state()
+    (opening,) = state.openings.values()
+    assert state.drawn(opening.intent.authorization, up_to=state.size) == 8
+
+
+def test_file_that_another_machine_sealed_is_known(one):
+    two = joined(one, "two")
+    one.ingest(FIRST)
+    summary = two.ingest(FIRST, name="other-name.csv")
+    assert summary.entries == ()
+    assert summary.files[0].is_known
+    grown = two.ingest(FIRST + SECOND, name="grown.csv")
+    assert (grown.files[0].known, grown.files[0].kept) == (8, 6)
+    assert one.ingest(FIRST + SECOND, name="again.csv").entries == ()
+
+
+def test_file_that_two_machines_seal_at_once_is_sealed_by_one(one, tmp_path, capsys):
+    two = joined(one, "two")
+    path = tmp_path / "same.csv"
+    path.write_text(FIRST)
+    (tmp_path / "third.csv").write_text(SECOND)
+
+    def ingest_by_two(path, then):
+        return run_ingest(
+            two.vault,
+            feed(),
+            [str(path)],
+            on_progress=lambda **_: None,
+            on_rejects=lambda _name, _rejects: None,
+            on_logging=lambda _batch, _files: then(),
+        )
+
+    with pytest.raises(Unavailable, match="another machine sealed a file of the same name or length meanwhile"):
+        ingest_by_two(path, lambda: one.ingest(FIRST, name="same.csv"))
+    assert len(one.state().batches) == 1
+    assert ingest_by_two(path, lambda: None).entries == ()
+    one.ingest("+33612345678,+33698765432,2016-09-02 11:00:00,5\n", name="fourth.csv")
+    ingest_by_two(tmp_path / "third.csv", lambda: one.ingest("+33612345678,+33698765431,2016-09-02 11:00:00,7\n", name="5.csv"))
+    assert len(two.state().batches) == 4
+    verify_sound(one, capsys)
+
+
+def test_machine_that_lost_its_turn_logs_nothing_and_says_so(one):
+    """Its command was stopped while it decided, and another machine went on."""
+    two = joined(one, "two")
+    with one.vault.writing() as state:
+        one.vault.sequencer._turn.beat = lambda: None  # stopped, as its thread that beats would be
+        two.ingest(FIRST)
+        with pytest.raises(Lost, match="another machine took the turn"):
+            one.vault.append(custodians_entries(one), state)
+    assert one.state().size == two.state().size
+    one.epoch("2016-09-10", "2016-09-11")
+    assert two.state().size == one.state().size
+
+
+def custodians_entries(one):
+    return [entry for own in one.custodians() for entry in own.epoch_key_entries([dt.date(2016, 9, 20)], os.urandom)]
+
+
+def test_reading_goes_on_without_the_store_and_says_so_once(one, tmp_path):
+    two = joined(one, "two")
+    size = two.state().size
+    one.ingest(FIRST)
+    hidden = tmp_path / "checkpoints.sqlite3"
+    hidden.rename(tmp_path / "away")
+    two.vault.sequencer._store.close()
+    assert two.state().size == two.state().size == size
+    assert [said for said in two.outside.told if "as it was known here" in said] == two.outside.told != []
+    assert len(two.outside.told) == 1
+    with pytest.raises(Unavailable, match=r"^checkpoints: "):
+        joined(one, "three").state()
+    (tmp_path / "away").rename(hidden)
+    assert two.state().size > size
+
+
+def test_many_threads_of_several_machines_append_in_one_order(one):
+    worlds = [one, joined(one, "two"), joined(one, "three")]
+    days = [dt.date(2016, 9, 4) + dt.timedelta(days=n) for n in range(12)]
+    together = threading.Barrier(len(worlds))
+    own = {name: one.custodian(name) for name in one.vault.custodian_names()}
+
+    def append(number):
+        together.wait()
+        for day in days[number :: len(worlds)]:
+            with worlds[number].vault.writing() as state:
+                entries = [entry for each in own.values() for entry in each.epoch_key_entries([day], os.urandom)]
+                worlds[number].vault.append(entries, state)
+
+    before = one.state().size
+    with ThreadPoolExecutor(len(worlds)) as pool:
+        list(pool.map(append, range(len(worlds))))
+    assert {world.state().size for world in worlds} == {before + len(days) * len(own)}
+
+
+def test_an_origin_is_founded_once_and_needs_an_object_store(one, bucket, tmp_path):
+    address = parse_checkpoint_address(f"sqlite:{tmp_path}/checkpoints.sqlite3", "test")
+    elsewhere = replace(bucket.address, root=f"{bucket.address.root}/elsewhere")
+    with pytest.raises(MalformedInput, match="have a log of this origin"):
+        World.make(tmp_path / "again", objects=elsewhere, checkpoints=address)
+    with pytest.raises(MalformedInput, match=r"checkpoints\.toml: needs objects\.toml too"):
+        World.make(tmp_path / "again", checkpoints=address)
+    assert not (tmp_path / "again" / "vault").exists()
+
+
+def test_local_log_that_is_of_another_history_is_not_written_to(one):
+    two = joined(one, "two")
+    two.state()
+    shutil.rmtree(two.vault.path / "log")
+    apart = World.make(one.path.parent / "apart")
+    shutil.copytree(apart.vault.path / "log", two.vault.path / "log")
+    with pytest.raises(NotProven), two.vault.writing():
+        pass
+
+
+def test_the_command_founds_a_vault_of_several_machines_and_repeats_no_password(bucket, tmp_path, capsys):
+    cheap_passphrases()
+    passphrases, vault = tmp_path / "passphrase", str(tmp_path / "vault")
+    passphrases.write_text("correct horse")
+    words = "--origin test.example/vault --custodian a --custodian b --custodian c --retention-days 365 --late-days 30 --tally exact"
+    base = ["init", vault, *words.split(), "--rule", "base=2 of a,b,c", "--passphrase-file", str(passphrases)]
+    own, objects = ["--checkpoints", f"sqlite:{tmp_path}/checkpoints"], ["--objects", str(bucket.address)]
+    assert run([*base, *objects, "--checkpoints", "postgresql://desk:SECRET@/coffer"]) == 2
+    assert run([*base, *own]) == 2
+    said = capsys.readouterr()
+    assert "SECRET" not in said.out + said.err
+    assert "--checkpoints: without --objects" in said.err
+    assert run([*base, *objects, *own]) == 0
+    assert run(["log", vault]) == 0
+    assert (tmp_path / "checkpoints").is_file()
