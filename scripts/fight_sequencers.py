@@ -11,10 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent.parent / "tests"), str(Path(__file__).parent.parent / "tests" / "desk")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "desk"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from databases import Cluster, binaries
 
 from coffer.sequencer.address import parse_checkpoint_address
-from databases import Cluster, binaries
 from sequencer.fighting import HURRIED, fight
 from sequencer.machines import Machines
 

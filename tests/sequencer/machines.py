@@ -1,10 +1,10 @@
 """Machines that write one log in a test: each with a copy of its own, a shared folder, and a store of checkpoints.
 
-    machines = Machines(tmp_path, address)
-    machines.begin()
-    one = machines.machine("one")
-    with one.turn(1.0):
-        one.append([b"entry"], machines.signer)
+machines = Machines(tmp_path, address)
+machines.begin()
+one = machines.machine("one")
+with one.turn(1.0):
+    one.append([b"entry"], machines.signer)
 """
 
 import itertools

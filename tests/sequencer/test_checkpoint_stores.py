@@ -41,7 +41,9 @@ def test_row_is_made_once_and_swapped_for_all_who_read_it(opened):
     assert other.read() == TAKEN
 
 
-@pytest.mark.parametrize("before", [replace(TAKEN, number=2), replace(TAKEN, holder="ab"), replace(TAKEN, checkpoint=b"\x00signed\xff")])
+@pytest.mark.parametrize(
+    "before", [replace(TAKEN, number=2), replace(TAKEN, holder="ab"), replace(TAKEN, checkpoint=b"\x00signed\xff")]
+)
 def test_row_that_differs_in_anything_is_not_swapped_and_its_twin_is(opened, before):
     store = opened()
     store.begin()

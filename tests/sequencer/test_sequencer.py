@@ -270,7 +270,7 @@ def test_an_older_copy_of_the_store_is_noticed_by_whoever_saw_more(machines):
     log_by(one, b"b")
     machines.address.row = old
     for name in ("one", "new"):  # one has the entries itself, the other sees them published
-        with pytest.raises(NotProven, match="2 entries are (here|published), checkpoints have 1"):
+        with pytest.raises(NotProven, match=r"2 entries are (here|published), checkpoints have 1"):
             log_by(machines.machine(name), b"c")
     assert machines.entries() == [b"a", b"b"]
 

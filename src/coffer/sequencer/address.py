@@ -27,7 +27,10 @@ _HINT: Final = "credentials come from ~/.pgpass, the environment or the machine,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointAddress:
-    """A checkpoint store. ``kind``: ``POSTGRESQL`` or ``SQLITE``. ``text``: as people write it, without credentials."""
+    """Where a checkpoint store is.
+
+    ``kind``: ``POSTGRESQL`` or ``SQLITE``. ``text``: the address as people write it, without credentials.
+    """
 
     kind: str
     text: str

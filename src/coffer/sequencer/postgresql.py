@@ -18,7 +18,9 @@ with extra("postgresql"):
 
 ANSWER_S: Final = 10
 """How long one call may take. A statement takes milliseconds, so that longer means something is wrong."""
-_OPTIONS: Final = f"-c statement_timeout={ANSWER_S}s -c lock_timeout={ANSWER_S}s -c default_transaction_isolation=read\\ committed"
+_OPTIONS: Final = (
+    f"-c statement_timeout={ANSWER_S}s -c lock_timeout={ANSWER_S}s -c default_transaction_isolation=read\\ committed"
+)
 _HINT: Final = "does it run, may this machine reach it? coffer init makes the table"
 
 

@@ -1,4 +1,4 @@
-"""The log as all its machines see it: objects below ``log/``, in a store or a folder that all of them reach.
+"""The log as all its machines see it: objects below ``log/``, in a place that all of them reach.
 
 Promises: a tile is written only after the store of checkpoints has the tree that it is of, and a tile's key never gets
 other bytes. So whoever writes a tile late, after others went on, writes what is there. Trusts: nothing that it reads;

@@ -90,7 +90,11 @@ class SqliteCheckpoints:
 
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            f"{self._path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
         )
         weakref.finalize(self, connection.close)  # a command that writes once need not close it
         connection.execute("PRAGMA synchronous = FULL")

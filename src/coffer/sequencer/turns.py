@@ -21,7 +21,7 @@ from coffer.errors import Unavailable
 from coffer.sequencer.port import CheckpointStore, Row
 
 LEASE_S: Final = 10.0
-"""How long a holder may be silent. A shorter time replaces machines that are merely busy, which costs them their turn."""
+"""How long a holder may be silent. A shorter time would take the turn from machines that are merely busy."""
 BEAT_S: Final = 2.0
 LOOK_S: Final = 0.05
 """Between two looks of a waiting machine: each is one small query."""
@@ -109,7 +109,10 @@ class Turn:
                 return
 
     def end(self) -> None:
-        """Give the turn back, if it is still this one's. If the store does not answer, others wait for ``lease_s``."""
+        """Give the turn back, if it is still this one's.
+
+        If the store does not answer, others wait for ``lease_s``.
+        """
         with self._alone, suppress(Unavailable):
             row = self._store.read()
             if row.holder == self._row.holder:

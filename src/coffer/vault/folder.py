@@ -4,7 +4,7 @@ import datetime as dt
 import hmac
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -39,8 +39,8 @@ from coffer.vault.others import Others
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
-from coffer.vault.several import counting_batches, sequencer_of
-from coffer.vault.stored import memory_key, stored_of
+from coffer.vault.several import machines_of
+from coffer.vault.stored import stored_of
 
 if TYPE_CHECKING:
     from coffer.custodian.folder import CustodianFolder
@@ -92,7 +92,6 @@ class Vault:
         self._operator: dict[str, Secret] = {}
         self._wait_s = wait_s
         self._has_looked_outside = False
-        self._behind = ""
         self.path = path
         self.disk = disk
         self.pins = pins
@@ -104,7 +103,7 @@ class Vault:
         self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
         self.stored = stored_of(self.objects, path=path, disk=disk, aside=self.aside, say=outside.say)
-        self.sequencer = sequencer_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
+        self.machines = machines_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
         self.leftovers = Leftovers(
             path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside, stored=self.stored
         )
@@ -135,7 +134,7 @@ class Vault:
 
     def _turn(self, wait_s: float) -> AbstractContextManager[None]:
         """The turn among machines, with their log current. A vault of one machine has its lock alone."""
-        return nullcontext() if self.sequencer is None else self.sequencer.turn(wait_s)
+        return nullcontext() if self.machines is None else self.machines.sequencer.turn(wait_s)
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the vault alone, after waiting at most the vault's ``wait_s`` for another writer."""
@@ -158,8 +157,8 @@ class Vault:
         if self.stored is None:
             return
         with self.stored.later("a copy of the log"):
-            if self.sequencer is not None:
-                self.sequencer.publish_cosigned()
+            if self.machines is not None:
+                self.machines.sequencer.publish_cosigned()
             else:
                 self.stored.copy_log(self.log.checkpoint(), self.pins.log_key)
 
@@ -180,26 +179,9 @@ class Vault:
         return replica.state, replica.mirror.newest.head
 
     def refresh(self) -> None:
-        """Bring the log here up to what other machines logged, as far as they can be asked now.
-
-        Reading goes on without: what is decided from State is decided again when the log is written.
-        """
-        if self.sequencer is None:
-            return
-        with ExitStack() as held:
-            try:
-                held.enter_context(self.disk.locked(self.path / "lock"))
-            except Unavailable:
-                return  # whoever holds it has brought the log up, or the folder is only read
-            try:
-                self.sequencer.refresh()
-                self._behind = ""
-            except Unavailable as error:
-                if self.log.size() == 0:
-                    raise
-                if self._behind != error.message:  # a process that stays looks often, and says it once
-                    self.outside.say(f"the log is shown as it was known here: {error.message}")
-                self._behind = error.message
+        """Bring the log here up to what other machines logged. Raises as ``Machines.refresh``."""
+        if self.machines is not None:
+            self.machines.refresh()
 
     def _looked_at(self) -> Replica:
         self.refresh()
@@ -281,7 +263,8 @@ class Vault:
         return list(range(first, first + len(entries)))
 
     def _log(self, entries: Sequence[bytes]) -> None:
-        (self.sequencer or self.log).append(entries, self.operator_key(self.pins.origin))
+        log = self.log if self.machines is None else self.machines.sequencer
+        log.append(entries, self.operator_key(self.pins.origin))
 
     def begin_log(self, genesis: bytes) -> None:
         """Log the first entry, unless an earlier try did that was cut short afterwards."""
@@ -397,25 +380,8 @@ class Vault:
         return [line for line in lines if line.batch in counting]
 
     def remembered_elsewhere(self, state: State, known: Iterable[Remembered], first_day: dt.date) -> list[Remembered]:
-        """The lines of batches that other machines logged, beside those that are known.
-
-        ``first_day``: batches whose records are all older are left out, since nothing of them could be ingested again.
-
-        Raises:
-            Unavailable: the store does not answer, or lacks what such an ingest remembered.
-        """
-        if self.sequencer is None:
-            return []
-        has = {line.batch for line in known}
-        wanted = [batch.batch for batch in counting_batches(state, first_day) if batch.batch not in has]
-        key = self.memory_key()
-        raws = self.objects.map(lambda batch: self.objects.read(memory_key(batch)), wanted)
-        return [
-            line
-            for batch, raw in zip(wanted, raws, strict=True)
-            for line in key.unseal(raw, memory_key(batch))
-            if line.batch == batch
-        ]
+        """Those of batches that other machines logged. Arguments and errors: ``Machines.remembered``."""
+        return [] if self.machines is None else self.machines.remembered(state, self.memory_key(), known, first_day)
 
     def forget(self, state: State) -> None:
         """Remove the lines that do not count from the memory."""

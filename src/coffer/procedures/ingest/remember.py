@@ -144,11 +144,14 @@ class Memory:
         return [*kept, *(self._line(part, prints, batch, last_day) for part, prints in new)]
 
     def may_be_of(self, lines: Iterable[Remembered]) -> bool:
-        """Whether lines that another machine learnt meanwhile may be of the files read here: by name or by length.
+        """Whether lines that another machine learnt meanwhile may be of the files read here.
 
-        The files are not read again, so that this may be said of another file of the same length too.
+        They are compared by name and by length. The files are not read again, so that this may be said of another file of the same length too.
         """
-        parts = [(self.printer.key.name(file.name), run.end if file.can_go_on else rounded(run.end)) for file, _, run in self._new_parts()]
+        parts = [
+            (self.printer.key.name(file.name), run.end if file.can_go_on else rounded(run.end))
+            for file, _, run in self._new_parts()
+        ]
         names, ends = {name for name, _ in parts}, {end for _, end in parts}
         return any(line.feed == self.feed and (line.name in names or line.end in ends) for line in lines)
 

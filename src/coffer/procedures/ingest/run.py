@@ -81,7 +81,8 @@ class IngestSummary:
 class _Batch:
     """One ingest under way: its staged files, and whether logging has begun.
 
-    ``roster``: the one under which it seals.
+    ``roster``: the one under which it seals. ``first_day``: the first of which records can still be ingested. ``size``:
+    that of the log at step 1.
     """
 
     vault: Vault
@@ -91,6 +92,8 @@ class _Batch:
     id: BatchId
     no_index: NoIndex | None
     memory: Memory
+    first_day: dt.date
+    size: int
     staged: list[Staged] = field(default_factory=list)
     lines: list[SegmentLine] = field(default_factory=list)
     counts: ExactCounts | None = None
@@ -134,31 +137,29 @@ class _Batch:
         return tally_hash(*tables)
 
     def memorize(self, now: dt.datetime) -> list[Remembered]:
-        """Step 7: what will be remembered after this ingest, and is staged for other machines that write this log.
+        """Step 7: what will be remembered after this ingest.
 
-        The new lines name this batch, so that they count only once the log has the batch.
+        The new lines are also staged for other machines that write this log. They name this batch, so that they count
+        only once the log has the batch.
         """
         last_day = max((line.day for line in self.lines), default=now.date())
-        lines = self.memory.learnt(self.id, last_day, self.first_day(now))
-        if self.vault.sequencer is not None:
+        lines = self.memory.learnt(self.id, last_day, self.first_day)
+        if self.vault.machines is not None:
             new = [line for line in lines if line.batch == self.id]
             staged = self.vault.objects.stage({memory_key(self.id): self._sealed(new)})
             self.staged += staged
             self.vault.objects.settle(staged)
         return lines
 
-    def first_day(self, now: dt.datetime) -> dt.date:
-        """The first day of which records can still be ingested."""
-        return accepted_window(self.state, now).earliest.date()
-
-    def remember(self, lines: Sequence[Remembered], now: dt.datetime) -> None:
+    def remember(self, lines: Sequence[Remembered]) -> None:
         """Step 8: write the memory, with what other machines learnt since step 1.
 
         Raises:
             Unavailable: another machine may have sealed one of these files meanwhile. Nothing is logged.
         """
-        others = self.vault.remembered_elsewhere(self.state, lines, self.first_day(now))
-        if not self.memory.ignored and self.memory.may_be_of(others):
+        others = self.vault.remembered_elsewhere(self.state, lines, self.first_day)
+        since = [line for line in others if self.state.batches[line.batch].entry_indexes[0] >= self.size]
+        if not self.memory.ignored and self.memory.may_be_of(since):
             raise Unavailable(
                 "ingest: another machine sealed a file of the same name or length meanwhile; nothing was logged",
                 hint="run the command again: it will know what is sealed",
@@ -237,14 +238,16 @@ def run_ingest(
         late = tuple(verify_receipted(state, vault.outside.clock(), vault.policy()))
         require_noise(state.roster.epsilon)
         printer = Printer(vault.memory_key(), Cost.of(len(opened), vault.outside.costs.prints))
+        first_day, own = accepted_window(state, vault.outside.clock()).earliest.date(), vault.remembered(state)
         memory = Memory(
             printer=printer,
             feed=feed.name,
-            lines=_remembered(vault, state),
+            lines=[*vault.remembered_elsewhere(state, own, first_day), *own],
             entropy=vault.outside.entropy,
             ignored=as_new,
         )
-        batch = _Batch(vault, state, feed, state.roster, BatchId(vault.outside.entropy(16)), no_index, memory)
+        batch_id = BatchId(vault.outside.entropy(16))
+        batch = _Batch(vault, state, feed, state.roster, batch_id, no_index, memory, first_day, state.size)
         files: list[FileCount] = []
         size_bytes = sum(one.source.size_bytes() for one in opened)
         told_bytes = 0 if any(map(_is_packed, names)) else size_bytes
@@ -277,7 +280,7 @@ def run_ingest(
             on_logging(batch.id, files)
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
                 vault.objects.publish(batch.staged)
-                batch.remember(memory_lines, now)
+                batch.remember(memory_lines)
                 entries = batch.log(files, tally)
         except BaseException:  # also Ctrl-C: staged files must not stay (after a kill the next command removes them)
             batch.discard()
@@ -306,13 +309,6 @@ def _open(name: str, feed: Feed, until: int | None) -> OpenFile:
             hint="such a file can be read only once its writer is done with it",
         )
     return one
-
-
-def _remembered(vault: Vault, state: State) -> list[Remembered]:
-    """What counts of the memory here, and of what other machines that write this log remember."""
-    own = vault.remembered(state)
-    first_day = accepted_window(state, vault.outside.clock()).earliest.date()
-    return [*vault.remembered_elsewhere(state, own, first_day), *own]
 
 
 def _is_packed(name: str) -> bool:

@@ -102,7 +102,7 @@ def found_vault(
         vault = Vault(building, disk, pins, outside, operator_passphrase=operator_passphrase)
         if objects is not None and vault.objects.is_there(f"{LOG}checkpoint"):
             raise MalformedInput(f"{objects}: holds another vault", hint="choose a new prefix: none is overwritten")
-        if vault.sequencer is not None and not vault.sequencer.begin():
+        if vault.machines is not None and not vault.machines.sequencer.begin():
             raise MalformedInput(f"{CHECKPOINTS}: have a log of this origin", hint="an origin is one log's for good")
         _write_keys(vault, keys, passphrases, operator)
         if receipts_within is not None:
