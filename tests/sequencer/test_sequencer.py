@@ -239,7 +239,7 @@ def test_an_answer_that_was_lost_before_the_turn_was_is_known_by_the_log(machine
     with one.turn(5.0):
         losing.is_losing = True
         one.append([b"mine"], SIGNER)
-        with pytest.raises(Lost):
+        with pytest.raises(Lost, match="another machine took the turn"):
             one.append([b"late"], SIGNER)
     assert machines.entries() == [b"mine", b"theirs"]
     verify_no_fork(machines, [])

@@ -231,7 +231,7 @@ def test_local_log_that_is_of_another_history_is_not_written_to(one):
     shutil.rmtree(two.vault.path / "log")
     apart = World.make(one.path.parent / "apart")
     shutil.copytree(apart.vault.path / "log", two.vault.path / "log")
-    with pytest.raises(NotProven), two.vault.writing():
+    with pytest.raises(NotProven, match="not signed by"), two.vault.writing():
         pass
 
 

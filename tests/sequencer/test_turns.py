@@ -102,7 +102,7 @@ def test_every_change_whose_answer_is_lost_is_made_once(is_done):
     turn.swap(b"one")
     assert store.row.checkpoint == b"one"
     store.silent = 1
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="57P01"):
         turn.beat()
     turn.swap(b"two")
     assert store.row.checkpoint == b"two"
@@ -132,7 +132,7 @@ def test_change_that_came_late_is_never_overwritten():
         turn.swap(b"one of size 5")
     store.silent = 0
     assert store.row.checkpoint == b"one of size 5"
-    with pytest.raises(Lost):
+    with pytest.raises(Lost, match="another machine took the turn"):
         turn.swap(b"another of size 5")
     assert store.row.checkpoint == b"one of size 5"
     turn.end()
@@ -148,7 +148,7 @@ def test_turn_that_was_lost_after_an_answer_was_lost_says_that_it_does_not_know(
         store.row = replace(store.row, number=store.row.number + 1, holder="another", checkpoint=b"two")
 
     time.then = [replaced]
-    with pytest.raises(Lost) as lost:
+    with pytest.raises(Lost, match="another machine took the turn") as lost:
         turn.swap(b"one")
     assert lost.value.is_in_doubt
 
