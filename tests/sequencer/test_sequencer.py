@@ -171,7 +171,7 @@ def copies(tmp_path):
     return copied
 
 
-@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL, Mode.SHORT], ids=lambda mode: mode.name)
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
 def test_a_machine_that_fails_anywhere_leaves_a_log_that_others_go_on_with(copies, mode):
     operations = operations_of_a_turn(copies("counted"), TickingDisk(None, Mode.ERROR))
     assert operations > 40

@@ -5,56 +5,49 @@ import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 
 import pytest
 
 from coffer.cli.main import run
 from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
-from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
+from coffer.objects.address import StoreAddress
 from coffer.objects.folder import FolderObjects
-from coffer.objects.store import _filesystem
 from coffer.procedures.fsck import examine, expected_of
 from coffer.procedures.ingest.run import run_ingest
 from coffer.procedures.replicate import replicate
+from coffer.procedures.reports.totals import make_report
+from coffer.procedures.supersede import supersede
 from coffer.sequencer.address import CHECKPOINTS, parse_checkpoint_address
 from coffer.sequencer.turns import Lost, Pace
 from coffer.vault.folder import open_vault
 from coffer_audit.cli import main as audit
+from crash.faulty_disk import FaultyDisk, Killed, Mode
 from storing import Bucket
 from world import PASSPHRASE, World, cheap_passphrases, feed
 
 FIRST = "".join(f"+33612345678,+3369876543{n},2016-09-0{1 + n % 2} 10:00:0{n},6{n}\n" for n in range(8))
 SECOND = "".join(f"+33612345678,+3369876544{n},2016-09-0{1 + n % 3} 11:00:0{n},60{n}\n" for n in range(6))
-CLIENT = cache(_filesystem)
-"""One client for all machines: making one takes half a second."""
 ALIKE = ("vault.toml", "objects.toml", CHECKPOINTS, "operator/keys")
 """What a further machine is given."""
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Bucket.serve() as bucket:
-        yield bucket
+@pytest.fixture
+def objects(monkeypatch):
+    """A store in memory that machines of one process share. What an S3 server adds is in ``test_stored_vault``."""
+    monkeypatch.setattr("coffer.objects.address.SCHEMES", ("s3", "memory"))
+    return StoreAddress(scheme="memory", root=f"bucket-{os.urandom(6).hex()}/vault")
 
 
 @pytest.fixture
-def bucket(server):
-    store = server.objects(None)
-    store.delete(list(store.keys("")))
-    server.forget()
-    return server
-
-
-@pytest.fixture
-def one(bucket, tmp_path, monkeypatch):
+def one(objects, tmp_path, monkeypatch):
     """The first machine, which has the custodians too."""
     monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(lease_s=0.3, beat_s=0.05, look_s=0.005))
-    monkeypatch.setattr("coffer.objects.store._filesystem", CLIENT)
     address = parse_checkpoint_address(f"sqlite:{tmp_path}/checkpoints.sqlite3", "test")
-    world = World.make(tmp_path / "one", objects=bucket.address, checkpoints=address)
+    world = World.make(tmp_path / "one", objects=objects, checkpoints=address)
     world.epoch("2016-09-01", "2016-09-03")
     return world
 
@@ -108,17 +101,20 @@ def verify_sound(one, capsys):
     shutil.rmtree(target)
 
 
-def test_two_ingesters_and_a_desk_on_three_machines_with_clocks_that_differ_and_one_budget(one, capsys):
-    two, desk = joined(one, "two", minutes=-10), joined(one, "desk", minutes=4)
-    with ThreadPoolExecutor(2) as pool:
+def test_two_ingesters_and_three_desks_at_once_with_clocks_that_differ_and_one_budget(one, capsys):
+    two = joined(one, "two", minutes=-10)
+    desks = [joined(one, f"desk{n}", minutes=n) for n in (1, 2, 4)]
+    with ThreadPoolExecutor(5) as pool:
         first, second = pool.submit(one.ingest, FIRST), pool.submit(two.ingest, SECOND, name="second.csv")
+        answers = list(pool.map(lambda desk: opened_by(one, desk), desks))
         assert first.result().entries != second.result().entries
-    answer = opened_by(one, desk)
-    assert answer.records == 14
-    assert two.state().size == one.state().size == desk.state().size
-    (opening,) = two.state().openings.values()
-    assert two.state().drawn(opening.intent.authorization, up_to=two.state().size) == 14
-    assert desk.outside.told == []
+    assert {answer.records for answer in answers} <= {0, 6, 8, 14}
+    assert opened_by(one, desks[0], max_records=14).records == 14
+    assert {world.state().size for world in (one, two, *desks)} == {two.state().size}
+    state = two.state()
+    drawn = {state.drawn(opening.intent.authorization, up_to=state.size) for opening in state.openings.values()}
+    assert len(state.openings) == 4
+    assert drawn <= {0, 6, 8, 14}
     verify_sound(one, capsys)
     assert list(one.vault.objects.keys("log/staged/")) == []
 
@@ -160,6 +156,64 @@ def test_file_that_two_machines_seal_at_once_is_sealed_by_one(one, tmp_path, cap
     )
     assert len(two.state().batches) == 4
     verify_sound(one, capsys)
+
+
+def test_batch_that_another_machine_superseded_meanwhile_is_not_counted_on(one, tmp_path):
+    """What was known at the beginning counts no more: the file is read again, whole."""
+    two = joined(one, "two")
+    batch = one.ingest(FIRST).batch
+    path = tmp_path / "grown.csv"
+    path.write_text(FIRST + SECOND)
+
+    def ingest(then):
+        return run_ingest(
+            two.vault,
+            feed(),
+            [str(path)],
+            on_progress=lambda **_: None,
+            on_rejects=lambda _name, _rejects: None,
+            on_logging=lambda _batch, _files: then(),
+        )
+
+    with pytest.raises(Unavailable, match="another machine superseded a batch meanwhile; nothing was logged"):
+        ingest(lambda: supersede(one.vault, batch))
+    (file,) = ingest(lambda: None).files
+    assert (file.kept, file.known) == (14, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
+def test_an_ingester_that_fails_anywhere_is_followed_by_another_and_seals_its_file_once(
+    objects, tmp_path, mode, monkeypatch
+):
+    """Each operation of its disk fails; another machine ingests another file, then it comes back and tries again."""
+    monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(lease_s=0.02, beat_s=9.0, look_s=0.002))
+    operations, n = None, -1
+    while operations is None or n < operations:
+        folder, store = tmp_path / f"{n}", replace(objects, root=f"{objects.root}/{n}")
+        address = parse_checkpoint_address(f"sqlite:{tmp_path}/{n}.sqlite3", "test")
+        one = World.make(folder / "one", objects=store, checkpoints=address)
+        one.epoch("2016-09-01", "2016-09-03")
+        two, disk = joined(one, "two"), FaultyDisk(n if n >= 0 else None, mode)
+        failing = World(path=two.path, vault=open_vault(two.vault.path, disk, two.outside), outside=two.outside)
+        with suppress(CofferError, Killed):
+            failing.ingest(FIRST)
+        if operations is None:
+            operations = disk.operations
+            assert operations > 20
+        one.ingest(SECOND, name="second.csv")
+        back = World(path=two.path, vault=open_vault(two.vault.path, Disk(), two.outside), outside=two.outside)
+        back.ingest(FIRST)
+        state = one.state()
+        report = make_report(
+            one.vault, state, first=dt.date(2016, 9, 1), last=dt.date(2016, 9, 3), by=["day"], country=None
+        )
+        assert report.total == 14, f"operation {n}"
+        assert len(state.batches) == 2
+        faults = examine(one.vault.objects, expected_of(one.vault), is_deep=False).faults
+        assert faults == (), f"operation {n}"
+        shutil.rmtree(folder)
+        n += 1
 
 
 def test_machine_that_lost_its_turn_logs_nothing_and_says_so(one):
@@ -215,9 +269,9 @@ def test_many_threads_of_several_machines_append_in_one_order(one):
     assert {world.state().size for world in worlds} == {before + len(days) * len(own)}
 
 
-def test_an_origin_is_founded_once_and_needs_an_object_store(one, bucket, tmp_path):
+def test_an_origin_is_founded_once_and_needs_an_object_store(one, objects, tmp_path):
     address = parse_checkpoint_address(f"sqlite:{tmp_path}/checkpoints.sqlite3", "test")
-    elsewhere = replace(bucket.address, root=f"{bucket.address.root}/elsewhere")
+    elsewhere = replace(objects, root=f"{objects.root}/elsewhere")
     with pytest.raises(MalformedInput, match="have a log of this origin"):
         World.make(tmp_path / "again", objects=elsewhere, checkpoints=address)
     with pytest.raises(MalformedInput, match=r"checkpoints\.toml: needs objects\.toml too"):
@@ -235,18 +289,19 @@ def test_local_log_that_is_of_another_history_is_not_written_to(one):
         pass
 
 
-def test_the_command_founds_a_vault_of_several_machines_and_repeats_no_password(bucket, tmp_path, capsys):
+def test_the_command_founds_a_vault_of_several_machines_and_repeats_no_password(tmp_path, capsys):
     cheap_passphrases()
-    passphrases, vault = tmp_path / "passphrase", str(tmp_path / "vault")
-    passphrases.write_text("correct horse")
-    words = "--origin test.example/vault --custodian a --custodian b --custodian c --retention-days 365 --late-days 30 --tally exact"
-    base = ["init", vault, *words.split(), "--rule", "base=2 of a,b,c", "--passphrase-file", str(passphrases)]
-    own, objects = ["--checkpoints", f"sqlite:{tmp_path}/checkpoints"], ["--objects", str(bucket.address)]
-    assert run([*base, *objects, "--checkpoints", "postgresql://desk:SECRET@/coffer"]) == 2
-    assert run([*base, *own]) == 2
-    said = capsys.readouterr()
-    assert "SECRET" not in said.out + said.err
-    assert "--checkpoints: without --objects" in said.err
-    assert run([*base, *objects, *own]) == 0
-    assert run(["log", vault]) == 0
-    assert (tmp_path / "checkpoints").is_file()
+    with Bucket.serve() as bucket:
+        passphrases, vault = tmp_path / "passphrase", str(tmp_path / "vault")
+        passphrases.write_text("correct horse")
+        words = "--origin test.example/vault --custodian a --custodian b --custodian c --retention-days 365 --late-days 30 --tally exact"
+        base = ["init", vault, *words.split(), "--rule", "base=2 of a,b,c", "--passphrase-file", str(passphrases)]
+        own, objects = ["--checkpoints", f"sqlite:{tmp_path}/checkpoints"], ["--objects", str(bucket.address)]
+        assert run([*base, *objects, "--checkpoints", "postgresql://desk:SECRET@/coffer"]) == 2
+        assert run([*base, *own]) == 2
+        said = capsys.readouterr()
+        assert "SECRET" not in said.out + said.err
+        assert "--checkpoints: without --objects" in said.err
+        assert run([*base, *objects, *own]) == 0
+        assert run(["log", vault]) == 0
+        assert (tmp_path / "checkpoints").is_file()

@@ -81,19 +81,19 @@ class IngestSummary:
 class _Batch:
     """One ingest under way: its staged files, and whether logging has begun.
 
-    ``roster``: the one under which it seals. ``first_day``: the first of which records can still be ingested. ``size``:
-    that of the log at step 1.
+    ``begun``: State at step 1. ``roster``: the one under which it seals. ``first_day``: the first of which records can
+    still be ingested.
     """
 
     vault: Vault
-    state: State
+    begun: State
     feed: Feed
     roster: Roster
     id: BatchId
     no_index: NoIndex | None
     memory: Memory
     first_day: dt.date
-    size: int
+    state: State
     staged: list[Staged] = field(default_factory=list)
     lines: list[SegmentLine] = field(default_factory=list)
     counts: ExactCounts | None = None
@@ -158,10 +158,13 @@ class _Batch:
             Unavailable: another machine may have sealed one of these files meanwhile. Nothing is logged.
         """
         others = self.vault.remembered_elsewhere(self.state, lines, self.first_day)
-        since = [line for line in others if self.state.batches[line.batch].entry_indexes[0] >= self.size]
-        if not self.memory.ignored and self.memory.may_be_of(since):
+        since = [line for line in others if line.batch not in self.begun.batches]
+        what = "sealed a file of the same name or length" if self.memory.may_be_of(since) else ""
+        if self.state.withdrawn.keys() != self.begun.withdrawn.keys():
+            what = "superseded a batch"  # whose files were known at step 1
+        if what and not self.memory.ignored:
             raise Unavailable(
-                "ingest: another machine sealed a file of the same name or length meanwhile; nothing was logged",
+                f"ingest: another machine {what} meanwhile; nothing was logged",
                 hint="run the command again: it will know what is sealed",
             )
         self.vault.disk.write(self.vault.ingested, self._sealed([*others, *lines]), private=True)
@@ -247,7 +250,7 @@ def run_ingest(
             ignored=as_new,
         )
         batch_id = BatchId(vault.outside.entropy(16))
-        batch = _Batch(vault, state, feed, state.roster, batch_id, no_index, memory, first_day, state.size)
+        batch = _Batch(vault, state, feed, state.roster, batch_id, no_index, memory, first_day, state)
         files: list[FileCount] = []
         size_bytes = sum(one.source.size_bytes() for one in opened)
         told_bytes = 0 if any(map(_is_packed, names)) else size_bytes
