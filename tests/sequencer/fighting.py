@@ -75,7 +75,8 @@ def fight(machines, *, seconds, names=("one", "other"), cluster=None, seed=1):
     processes = {name: _start(machines, name) for name in names}
     try:
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        wanted = {"stop", "kill"} | ({"database"} if cluster is not None else set())
+        while time.monotonic() < until or not wanted <= set(referee.acts):
             _act(referee, dice, machines, processes, cluster)
             pause = time.monotonic() + dice.uniform(0.02, 0.25)
             while time.monotonic() < pause:

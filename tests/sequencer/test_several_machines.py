@@ -13,7 +13,7 @@ import pytest
 from coffer.cli.main import run
 from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
-from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.objects.address import StoreAddress
 from coffer.objects.folder import FolderObjects
 from coffer.procedures.fsck import examine, expected_of
@@ -31,6 +31,8 @@ from world import PASSPHRASE, World, cheap_passphrases, feed
 
 FIRST = "".join(f"+33612345678,+3369876543{n},2016-09-0{1 + n % 2} 10:00:0{n},6{n}\n" for n in range(8))
 SECOND = "".join(f"+33612345678,+3369876544{n},2016-09-0{1 + n % 3} 11:00:0{n},60{n}\n" for n in range(6))
+LOGGING = 16
+"""The last operations of an ingest on its disk: its note and memory, then the log."""
 ALIKE = ("vault.toml", "objects.toml", CHECKPOINTS, "operator/keys")
 """What a further machine is given."""
 
@@ -45,7 +47,7 @@ def objects(monkeypatch):
 @pytest.fixture
 def one(objects, tmp_path, monkeypatch):
     """The first machine, which has the custodians too."""
-    monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(lease_s=0.3, beat_s=0.05, look_s=0.005))
+    monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(beat_s=0.5, look_s=0.005))
     address = parse_checkpoint_address(f"sqlite:{tmp_path}/checkpoints.sqlite3", "test")
     world = World.make(tmp_path / "one", objects=objects, checkpoints=address)
     world.epoch("2016-09-01", "2016-09-03")
@@ -182,42 +184,36 @@ def test_batch_that_another_machine_superseded_meanwhile_is_not_counted_on(one, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
-def test_an_ingester_that_fails_anywhere_is_followed_by_another_and_seals_its_file_once(
-    objects, tmp_path, mode, monkeypatch
-):
-    """Each operation of its disk fails; another machine ingests another file, then it comes back and tries again."""
+def test_an_ingester_that_is_killed_while_it_logs_is_followed_by_another_and_seals_its_file_once(one, monkeypatch):
+    """From the swap on and before it: another machine goes on with another file, then the killed one tries again."""
     monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(lease_s=0.02, beat_s=9.0, look_s=0.002))
-    operations, n = None, -1
-    while operations is None or n < operations:
-        folder, store = tmp_path / f"{n}", replace(objects, root=f"{objects.root}/{n}")
-        address = parse_checkpoint_address(f"sqlite:{tmp_path}/{n}.sqlite3", "test")
-        one = World.make(folder / "one", objects=store, checkpoints=address)
-        one.epoch("2016-09-01", "2016-09-03")
-        two, disk = joined(one, "two"), FaultyDisk(n if n >= 0 else None, mode)
-        failing = World(path=two.path, vault=open_vault(two.vault.path, disk, two.outside), outside=two.outside)
-        with suppress(CofferError, Killed):
-            failing.ingest(FIRST)
-        if operations is None:
-            operations = disk.operations
-            assert operations > 20
-        one.ingest(SECOND, name="second.csv")
-        back = World(path=two.path, vault=open_vault(two.vault.path, Disk(), two.outside), outside=two.outside)
-        back.ingest(FIRST)
-        state = one.state()
-        report = make_report(
-            one.vault, state, first=dt.date(2016, 9, 1), last=dt.date(2016, 9, 3), by=["day"], country=None
-        )
-        assert report.total == 14, f"operation {n}"
-        assert len(state.batches) == 2
-        faults = examine(one.vault.objects, expected_of(one.vault), is_deep=False).faults
-        assert faults == (), f"operation {n}"
-        shutil.rmtree(folder)
-        n += 1
+    two, total, killed = joined(one, "two"), 0, []
+
+    def ingest(disk, name):
+        world = World(path=two.path, vault=open_vault(two.vault.path, disk, two.outside), outside=two.outside)
+        world.ingest(f"+33612345678,+33698765432,2016-09-02 11:00:00,{name}\n", name=f"{name}.csv")
+
+    counting = FaultyDisk(None, Mode.KILL)
+    ingest(Disk(), 100)  # which makes the folders
+    ingest(counting, 101)
+    for n in range(counting.operations - LOGGING, counting.operations - LOGGING // 4, 2):
+        disk = FaultyDisk(n, Mode.KILL)
+        with suppress(Killed):
+            ingest(disk, 200 + n)
+        killed.append(disk.failed.parent.name)
+        one.ingest(f"+33612345678,+33698765431,2016-09-02 11:00:00,{300 + n}\n", name=f"{300 + n}.csv")
+        ingest(Disk(), 200 + n)
+        total = len(killed) * 2 + 2
+        assert len(one.state().batches) == total, f"operation {n}: sealed twice, or lost"
+    days = {"first": dt.date(2016, 9, 1), "last": dt.date(2016, 9, 3)}
+    assert make_report(one.vault, one.state(), **days, by=["day"], country=None).total == total
+    assert examine(one.vault.objects, expected_of(one.vault), is_deep=False).faults == ()
+    assert {"vault", "000.p", "log"} <= set(killed), "none of these shows that it was killed before and after the swap"
 
 
-def test_machine_that_lost_its_turn_logs_nothing_and_says_so(one):
+def test_machine_that_lost_its_turn_logs_nothing_and_says_so(one, monkeypatch):
     """Its command was stopped while it decided, and another machine went on."""
+    monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(lease_s=0.2, look_s=0.005))
     two = joined(one, "two")
     with one.vault.writing() as state:
         one.vault.machines.sequencer._turn.beat = lambda: None  # stopped, as its thread that beats would be

@@ -6,7 +6,7 @@ the row of the store as long as the turn is its own; after another machine has c
 No clock is compared with another machine's. A waiting machine measures by its own running time how long the row stays
 as it is: a holder at work changes it every ``beat_s``, and one that did not for ``lease_s`` is replaced.
 
-Implements ``docs/procedures/sequencing.md``, steps 1, 4 and 7.
+Implements ``docs/procedures/sequencing.md``, steps 1, 5 and 7.
 """
 
 import threading
