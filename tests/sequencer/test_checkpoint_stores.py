@@ -117,7 +117,7 @@ def test_error_of_the_server_says_its_code_and_no_word_of_an_address(cluster):
     [
         "postgresql:///coffer",
         "postgresql://db.example:5432/coffer",
-        "postgresql://desk@one.example,two.example/coffer?target_session_attrs=read-write&sslmode=verify-full",
+        "postgresql://desk@one.example,two.example/coffer?port=5432,5433&sslmode=verify-full",
         "sqlite:/var/lib/coffer/checkpoints.sqlite3",
     ],
 )

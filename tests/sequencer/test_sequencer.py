@@ -1,5 +1,6 @@
 """Machines that write one log: killed, stopped, cut off or shown an old copy at every step, and never a fork."""
 
+import datetime as dt
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from coffer.disk import Disk
 from coffer.errors import NotProven, Unavailable
+from coffer.notes.cosign import Cosigner
+from coffer.notes.note import parse_note
 from coffer.objects.folder import FolderObjects
 from coffer.sequencer.shared import STAGED, SharedLog
 from coffer.sequencer.turns import Lost, Pace
@@ -243,6 +246,30 @@ def test_an_answer_that_was_lost_before_the_turn_was_is_known_by_the_log(machine
             one.append([b"late"], SIGNER)
     assert machines.entries() == [b"mine", b"theirs"]
     verify_no_fork(machines, [])
+
+
+def test_cosignatures_are_published_and_stay_until_there_are_newer_ones(machines):
+    witness = Cosigner.generate("w.example/one")
+    one, other = machines.machine("one"), machines.machine("other")
+    published = machines.shared / "log" / "checkpoint"
+
+    def cosign(sequencer, seconds):
+        with sequencer.turn(1.0):
+            text = parse_note(sequencer._log.checkpoint(), "test", may_be_cosigned=True).text
+            sequencer._log.cosign([witness.cosign(text, dt.datetime.fromtimestamp(seconds, dt.UTC))])
+            sequencer.publish_cosigned()
+
+    log_by(one, b"a")
+    cosign(one, 1_000)
+    assert b"w.example/one" in published.read_bytes()
+    cosign(other, 2_000)
+    newest = published.read_bytes()
+    with one.turn(1.0):
+        one.publish_cosigned()
+    assert published.read_bytes() == newest
+    log_by(one, b"b")
+    assert b"w.example/one" not in published.read_bytes()
+    verify_no_fork(machines, [newest])
 
 
 def test_a_published_checkpoint_that_a_stopped_machine_put_back_is_replaced_by_itself(machines):

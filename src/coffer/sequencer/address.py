@@ -14,7 +14,7 @@ CHECKPOINTS: Final = "checkpoints.toml"
 FORMAT: Final = "coffer.checkpoints/v1"
 POSTGRESQL: Final = "postgresql"
 SQLITE: Final = "sqlite"
-_PARAMETERS: Final = "host|port|service|sslmode|sslrootcert|sslcert|sslkey|target_session_attrs"
+_PARAMETERS: Final = "host|port|service|sslmode|sslrootcert|sslcert|sslkey"
 """Those of libpq that hold no secret."""
 _POSTGRESQL: Final = re.compile(
     r"postgresql://([A-Za-z0-9._-]{1,63}@)?[A-Za-z0-9._:,\[\]-]{0,200}/[A-Za-z0-9_-]{0,63}"

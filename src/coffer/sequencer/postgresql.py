@@ -101,6 +101,7 @@ class PostgresqlCheckpoints:
             autocommit=True,
             connect_timeout=ANSWER_S,
             tcp_user_timeout=ANSWER_S * 1000,
+            target_session_attrs="read-write",  # of several hosts the one that writes: another one may be behind
             options=_OPTIONS,
             application_name="coffer-sequencer",
         )

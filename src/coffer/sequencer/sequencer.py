@@ -110,8 +110,10 @@ class Sequencer:
             self._say(f"the shared log: left for the next command that writes: {error.message}")
         return checkpoint
 
-    def publish(self) -> None:
+    def publish(self, *, is_cosigned: bool = False) -> None:
         """Step 6: make the shared log the newest that was decided, whoever decided it; the checkpoint last.
+
+        ``is_cosigned``: this machine has newer cosignatures of a checkpoint that may be published already.
 
         Whoever is stopped within this and goes on later may put an older checkpoint there. So the store is asked again
         after each writing, until both are the same.
@@ -128,7 +130,7 @@ class Sequencer:
             if newest == EMPTY:
                 return
             raw = self._log.checkpoint()
-            if shared is not None and before == newest and not _says_more(raw, shared):
+            if shared is not None and before == newest and (shared == raw or not is_cosigned):
                 self._published = raw
                 return
             self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile)
@@ -140,9 +142,9 @@ class Sequencer:
         raise Unavailable("log: its checkpoint changes all the time")
 
     def publish_cosigned(self) -> None:
-        """Publish what witnesses added to the checkpoint, if they did."""
+        """Publish what witnesses added to the checkpoint in this turn, if they did."""
         if self._published != self._own():
-            self.publish()
+            self.publish(is_cosigned=True)
 
     def _own(self) -> bytes:
         return self._log.checkpoint() if self._log.size() else b""
@@ -177,8 +179,3 @@ class Sequencer:
         with suppress(Unavailable, NotProven):  # whoever replaces a silent machine sweeps
             if self._head(self._read().checkpoint) != head:
                 self._shared.unstage(head)
-
-
-def _says_more(raw: bytes, shared: bytes) -> bool:
-    """Whether a checkpoint of the same head has other cosignatures than the published one, and not fewer."""
-    return raw != shared and raw.count(b"\n") >= shared.count(b"\n")
