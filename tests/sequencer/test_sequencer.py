@@ -178,12 +178,12 @@ def copies(tmp_path):
 def test_a_machine_that_fails_anywhere_leaves_a_log_that_others_go_on_with(copies, mode):
     operations = operations_of_a_turn(copies("counted"), TickingDisk(None, Mode.ERROR))
     assert operations > 40
-    for n in range(operations):
+    for n in range(0, operations, 2 if mode is Mode.ERROR else 1):  # an error leaves less behind than a kill
         machines, claimed, watched = copies(n), [], Watched()
         with suppress(Unavailable, Killed):
             sequencer = faulty(machines, TickingDisk(n, mode))
             with sequencer.turn(5.0):
-                for entry in (b"a", b"b")[: 1 + n % 2]:
+                for entry in (b"a", b"b"):
                     sequencer.append([entry], SIGNER)
                     claimed.append(entry)
         log_by(machines.machine("other", shared_disk=watched), b"of another")

@@ -124,7 +124,7 @@ class Sequencer:
         """
         for _ in range(_TRIES):
             shared = self._shared.checkpoint()  # before the row, which is at least as new
-            before, newest = self._head(shared or b""), self._follow(self._read())
+            before, newest = self._head(shared or b""), self._follow(self._read(self._pace.patience_s))
             if before.size > newest.size or (before.size == newest.size and before.root != newest.root):
                 raise NotProven(f"log: {before.size} entries are published, {PLACE} have {newest.size}", hint=_OLDER)
             if newest == EMPTY:
@@ -136,7 +136,7 @@ class Sequencer:
             self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile)
             self._shared.publish(raw)
             self._shared.unstage(newest)
-            if self._head(self._read().checkpoint) == newest:
+            if self._head(self._read(self._pace.patience_s).checkpoint) == newest:
                 self._published = raw
                 return
         raise Unavailable("log: its checkpoint changes all the time")
@@ -159,11 +159,15 @@ class Sequencer:
             self._log.follow(self._shared.entries(own.size, newest), row.checkpoint)
         return newest
 
-    def _read(self) -> Row:
-        """The row, asked for twice: a connection may have gone since the last time."""
-        with suppress(Unavailable):
-            return self._store.read()
-        return self._store.read()
+    def _read(self, patience_s: float = 0.0) -> Row:
+        """The row, asked for at least twice: a connection may have gone since the last time."""
+        until = self._pace.running() + patience_s
+        while True:
+            with suppress(Unavailable):
+                return self._store.read()
+            if self._pace.running() >= until:
+                return self._store.read()
+            self._pace.pause(self._pace.look_s)
 
     def _head(self, raw: bytes) -> TreeHead:
         return verify_checkpoint(raw, self._key, PLACE).head if raw else EMPTY
