@@ -96,7 +96,7 @@ def test_the_order_is_staged_then_swapped_then_tiles_and_the_checkpoint_last(mac
     with one.turn(1.0):
         happened.clear()
         one.append([b"a"], SIGNER)
-    assert happened == ["staged", "swap", "1", "1", "checkpoint", "removed", "swap"]
+    assert happened == ["staged", "swap", "swap", "1", "1", "checkpoint", "removed", "swap"]
 
 
 class Ticking:

@@ -95,20 +95,28 @@ class Sequencer:
             self.publish()  # what comes next is staged behind it
         head = self._log.grown(entries)
         self._shared.stage(head, entries)
-        checkpoint = sign_checkpoint(head, signer)  # after all else: it leaves this process by the swap alone
         try:
-            turn.swap(checkpoint.note.raw)
-        except Lost as lost:
-            if not (lost.is_in_doubt and self._is_logged(head, entries)):
-                self._forget(head)
-                raise
-        else:
-            self._log.follow(entries, checkpoint.note.raw)
+            turn.confirm()  # else whoever was stopped while it staged would sign a tree that will never be
+            checkpoint = sign_checkpoint(head, signer)  # it leaves this process by the swap alone
+            self._swap(turn, checkpoint, entries)
+        except Lost:
+            self._forget(head)
+            raise
         try:
             self.publish()
         except Unavailable as error:
             self._say(f"the shared log: left for the next command that writes: {error.message}")
         return checkpoint
+
+    def _swap(self, turn: Turn, checkpoint: Checkpoint, entries: Sequence[bytes]) -> None:
+        """Decide for a checkpoint, and bring this copy of the log there."""
+        try:
+            turn.swap(checkpoint.note.raw)
+        except Lost as lost:
+            if not (lost.is_in_doubt and self._is_logged(checkpoint.head, entries)):
+                raise
+        else:
+            self._log.follow(entries, checkpoint.note.raw)
 
     def publish(self, *, is_cosigned: bool = False) -> None:
         """Step 6: make the shared log the newest that was decided, whoever decided it; the checkpoint last.

@@ -80,6 +80,11 @@ class Turn:
         with self._alone:
             self._change(checkpoint, self._pace.patience_s)
 
+    def confirm(self) -> None:
+        """Prove that the turn is still this one's. Raises as ``swap``, and nothing is in doubt then."""
+        with self._alone:
+            self._change(self._row.checkpoint, self._pace.patience_s)
+
     def beat(self) -> None:
         """Show that the holder is at work. Raises as ``swap``, without patience."""
         with self._alone:
