@@ -143,6 +143,18 @@ class Memory:
         new = zip(self._new_parts(), self.fingerprints(), strict=True)
         return [*kept, *(self._line(part, prints, batch, last_day) for part, prints in new)]
 
+    def may_be_of(self, lines: Iterable[Remembered]) -> bool:
+        """Whether lines that another machine learnt meanwhile may be of the files read here.
+
+        They are compared by name and by length. The files are not read again, so that this may be said of another file of the same length too.
+        """
+        parts = [
+            (self.printer.key.name(file.name), run.end if file.can_go_on else rounded(run.end))
+            for file, _, run in self._new_parts()
+        ]
+        names, ends = {name for name, _ in parts}, {end for _, end in parts}
+        return any(line.feed == self.feed and (line.name in names or line.end in ends) for line in lines)
+
     def fingerprints(self) -> list[Prints]:
         """The fingerprints of all new parts of files, made once. An ingest has them made beside sealing."""
         if self._prints is None:
