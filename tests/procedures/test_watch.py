@@ -19,6 +19,7 @@ from coffer.procedures.watch.account import account
 from coffer.procedures.watch.look import verify_folders, watching
 from coffer.procedures.watch.run import Watcher
 from coffer.procedures.watch.settings import parse_settings
+from coffer.serving.figures import format_figures
 from world import FEED, NOW
 
 DAY = NOW.date()
@@ -413,7 +414,7 @@ def test_whatever_fails_is_tried_again_after_growing_waits(world, monkeypatch):
     ]
     assert watch.kinds()[3:] == ["batch", "well"]
     assert max(waited) >= 21, "no busy loop"
-    assert 'coffer_watch_failures_total{folder="calls"} 3' in watcher.figures()
+    assert 'coffer_watch_failures_total{folder="calls"} 3' in format_figures(watcher.figures())
 
 
 @pytest.mark.parametrize("error", [NotProven("log: changed"), KeyboardInterrupt()], ids=["not proven", "Ctrl-C"])

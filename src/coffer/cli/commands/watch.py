@@ -13,7 +13,7 @@ from types import FrameType
 import click
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json, print_line, read_file, say
+from coffer.cli.console import clock, console, print_json, print_line, read_file, say, speaks_json
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
@@ -112,7 +112,7 @@ def watch(
         return
     for one in folders:
         verify_folders(one)
-    watcher = Watcher(opened, folders, tell=_tell_json if as_json else _tell, workers=workers)
+    watcher = Watcher(opened, folders, tell=_tell_json if as_json or speaks_json() else _tell, workers=workers)
     with ExitStack() as held:
         stopping = held.enter_context(_stopped_by_signals(watcher))
         if metrics is not None:

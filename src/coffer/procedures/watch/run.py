@@ -30,7 +30,7 @@ from coffer.procedures.watch.decide import (
     free_names,
     retry_after_s,
 )
-from coffer.procedures.watch.figures import Event, Figures, format_figures
+from coffer.procedures.watch.figures import Event, Figures, figures_of
 from coffer.procedures.watch.look import Watching, look, refreshed, status_of, verify_folders
 from coffer.procedures.watch.numbers import number_of
 from coffer.procedures.watch.reconcile import (
@@ -51,6 +51,7 @@ from coffer.procedures.watch.saying import (
     unreadable_in,
     without_names,
 )
+from coffer.serving.figures import Figure
 from coffer.vault.folder import Vault
 from coffer.vault.watched import WATCH_LOCK, Delivery, Folder, Journal, Sums, Taken
 from coffer.visible import counted
@@ -107,13 +108,13 @@ class Watcher:
         """How many files this user may not read, as of the last look."""
         return sum(unreadable_in(one.waiting) for one in self._figures.values())
 
-    def figures(self) -> str:
-        """The figures as Prometheus text."""
+    def figures(self) -> Sequence[Figure]:
+        """The figures of all folders, and of the disk."""
         try:
             free_bytes = self._vault.disk.room(self._vault.path)[1]
         except Unavailable:
             free_bytes = 0
-        return format_figures(self._figures, free_bytes=free_bytes, now=self._vault.outside.clock())
+        return figures_of(self._figures, free_bytes=free_bytes, now=self._vault.outside.clock())
 
     def run(self, *, is_once: bool, wait: Callable[[float], object], every_s: float = LOOK_S) -> None:
         """Work until ``stop``, or with ``is_once`` until nothing is due.
