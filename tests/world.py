@@ -37,6 +37,7 @@ from coffer.procedures.opening.run import run_opening
 from coffer.procedures.roster.change import Change, propose, verify_signed
 from coffer.procedures.roster.found import found_vault
 from coffer.records.feed import Feed, parse_feed
+from coffer.sequencer.address import CheckpointAddress
 from coffer.translog.witness import Gather, Gathered
 from coffer.vault.folder import WAIT_S, Vault, open_vault
 from coffer.vault.outside import Costs
@@ -137,6 +138,7 @@ class World:
         now: dt.datetime = NOW,
         disk: Disk | None = None,
         objects: StoreAddress | None = None,
+        checkpoints: CheckpointAddress | None = None,
     ) -> "World":
         disk, outside = disk or Disk(), Someone(now=now)
         vault = found_vault(
@@ -153,6 +155,7 @@ class World:
             passphrase=lambda _name: PASSPHRASE,
             outside=outside,
             objects=objects,
+            checkpoints=checkpoints,
         )
         return cls(path=folder, vault=vault, outside=outside, disk=disk)
 

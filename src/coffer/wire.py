@@ -141,11 +141,16 @@ def parse_decimal(text: str, place: str, *, low: int = 0, high: int) -> int:
     return value
 
 
+@lru_cache(maxsize=4096)
+def _day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)  # one object for all who name the day
+
+
 def parse_day(text: str, place: str) -> dt.date:
     """A calendar day ``YYYY-MM-DD``."""
     if _DAY.fullmatch(text):
         try:
-            return dt.date.fromisoformat(text)
+            return _day(text)
         except ValueError:
             pass
     raise MalformedInput(f"{place}: not a day of the calendar, expected YYYY-MM-DD")

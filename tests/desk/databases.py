@@ -8,6 +8,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +38,20 @@ class Cluster:
         cluster = cls(folder=folder, bin=bin_folder, user=user)
         words = ["-D", folder / "data", "-U", "desk", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync"]
         cluster.run("initdb", *words)
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=60"
-        cluster.run("pg_ctl", "-D", folder / "data", "-w", "-t", "60", "-l", folder / "log", "-o", options, "start")
+        cluster.serve()
         return cluster
+
+    def serve(self):
+        """Start the server, again after ``restart`` stopped it."""
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=60"
+        data, log = self.folder / "data", self.folder / "log"
+        self.run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", log, "-o", options, "start")
+
+    def restart(self, mode, *, pause_s=0.0):
+        """Stop the server in a mode of pg_ctl, and start it after a while."""
+        self.run("pg_ctl", "-D", self.folder / "data", "-w", "-m", mode, "stop")
+        time.sleep(pause_s)
+        self.serve()
 
     def run(self, program, *words):
         command = [self.bin / program, *words]

@@ -10,6 +10,8 @@ from coffer.errors import MalformedInput
 WIDTH: Final = 256
 MAX_ENTRY_BYTES: Final = 65_535
 CHECKPOINT: Final = "checkpoint"
+LOG: Final = "log/"
+"""Where a log lies in a vault's folder or among objects."""
 _TILE_PATH: Final = re.compile(r"tile/(entries|[0-9])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 

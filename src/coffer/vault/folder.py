@@ -1,5 +1,6 @@
 """One vault: its configuration, its stores, and its replayed log."""
 
+import datetime as dt
 import hmac
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from coffer.vault.others import Others
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
+from coffer.vault.several import machines_of
 from coffer.vault.stored import stored_of
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ class Vault:
         self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
         self.stored = stored_of(self.objects, path=path, disk=disk, aside=self.aside, say=outside.say)
+        self.machines = machines_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
         self.leftovers = Leftovers(
             path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside, stored=self.stored
         )
@@ -111,7 +114,8 @@ class Vault:
 
         ``wait_s``: how long to wait, instead of the vault's own time.
         """
-        with self.disk.locked(self.path / "lock", wait_s=self._wait_s if wait_s is None else wait_s):
+        wait_s = self._wait_s if wait_s is None else wait_s
+        with self.disk.locked(self.path / "lock", wait_s=wait_s), self._turn(wait_s):
             self._has_looked_outside = self._has_looked_outside and not self._is_warm  # a warm vault acts many times
             replica = self._replica()
             # Without a snapshot of its own the vault cannot tell whether this log is its own: it keeps all segments.
@@ -127,6 +131,10 @@ class Vault:
                 yield replica.state.copy() if self._is_warm else replica.state  # the caller applies what it logs
             finally:
                 self.copy_log()
+
+    def _turn(self, wait_s: float) -> AbstractContextManager[None]:
+        """The turn among machines, with their log current. A vault of one machine has its lock alone."""
+        return nullcontext() if self.machines is None else self.machines.sequencer.turn(wait_s)
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the vault alone, after waiting at most the vault's ``wait_s`` for another writer."""
@@ -146,8 +154,12 @@ class Vault:
 
     def copy_log(self) -> None:
         """Copy what is new in the log to the store, if there is one."""
-        if self.stored is not None:
-            with self.stored.later("a copy of the log"):
+        if self.stored is None:
+            return
+        with self.stored.later("a copy of the log"):
+            if self.machines is not None:
+                self.machines.sequencer.publish_cosigned()
+            else:
                 self.stored.copy_log(self.log.checkpoint(), self.pins.log_key)
 
     def replay(self) -> State:
@@ -166,7 +178,13 @@ class Vault:
         assert replica.mirror.newest is not None, "a replica that was brought up to date has a checkpoint"
         return replica.state, replica.mirror.newest.head
 
+    def refresh(self) -> None:
+        """Bring the log here up to what other machines logged. Raises as ``Machines.refresh``."""
+        if self.machines is not None:
+            self.machines.refresh()
+
     def _looked_at(self) -> Replica:
+        self.refresh()
         replica = self._replica()
         with suppress(Unavailable):  # the folder may be read-only: the next command that writes will say so
             self._forget_ended(replica.state)
@@ -240,9 +258,19 @@ class Vault:
         for verdict in state.apply_all(entries):
             if isinstance(verdict, Invalid):
                 raise Refused(f"log: an entry would have no effect ({verdict.rule}): {verdict.reason}", code="log")
-        self.log.append(entries, self.operator_key(self.pins.origin))
+        self._log(entries)
         self.gather_cosignatures(state)
         return list(range(first, first + len(entries)))
+
+    def _log(self, entries: Sequence[bytes]) -> None:
+        log = self.log if self.machines is None else self.machines.sequencer
+        log.append(entries, self.operator_key(self.pins.origin))
+
+    def begin_log(self, genesis: bytes) -> None:
+        """Log the first entry, unless an earlier try did that was cut short afterwards."""
+        with self._turn(self._wait_s):
+            if self.log.size() == 0:
+                self._log([genesis])
 
     def logged(self, indexes: Iterable[int], checkpoint: bytes) -> dict[int, tuple[bytes, list[wire.Hash]]]:
         """Entries by index, ascending, each with the proof that it is under the checkpoint.
@@ -268,7 +296,7 @@ class Vault:
         verdicts = [self._ahead(state) if self._is_ahead(entry) else state.offer(entry) for entry in entries]
         counting = [entry for entry, verdict in zip(entries, verdicts, strict=True) if isinstance(verdict, Valid)]
         if counting:
-            self.log.append(counting, self.operator_key(self.pins.origin))
+            self._log(counting)
             self.gather_cosignatures(state)
         return verdicts
 
@@ -350,6 +378,10 @@ class Vault:
         lines = self.memory_key().unseal(self.disk.read(self.ingested), INGESTED)
         counting = state.batches.keys() - state.withdrawn.keys()
         return [line for line in lines if line.batch in counting]
+
+    def remembered_elsewhere(self, state: State, known: Iterable[Remembered], first_day: dt.date) -> list[Remembered]:
+        """Those of batches that other machines logged. Arguments and errors: ``Machines.remembered``."""
+        return [] if self.machines is None else self.machines.remembered(state, self.memory_key(), known, first_day)
 
     def forget(self, state: State) -> None:
         """Remove the lines that do not count from the memory."""

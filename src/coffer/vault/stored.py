@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 
 REMOVED: Final = "removed"
 COPIED: Final = "copied"
-LOG: Final = "log/"
+LOG: Final = tiling.LOG
 
 
 def tally_keys(batch: bytes) -> tuple[str, str]:
     """The keys of a batch's two tally tables: hours, countries."""
     return f"tally/{batch.hex()}.hours.parquet", f"tally/{batch.hex()}.countries.parquet"
+
+
+def memory_key(batch: bytes) -> str:
+    """The key of what a batch's ingest remembers of its files, for other machines that write this log."""
+    return f"memory/{batch.hex()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,5 +149,6 @@ def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Ca
 
 
 def _unknown(keys: tuple[str, ...], state: State) -> list[str]:
-    known = {"segments": {seg_id.hex() for seg_id in state.segments}, "tally": {name.hex() for name in state.batches}}
+    batches = {name.hex() for name in state.batches}
+    known = {"segments": {seg_id.hex() for seg_id in state.segments}, "tally": batches, "memory": batches}
     return [key for key in keys if id_of(key) not in known.get(key.split("/", 1)[0], ())]

@@ -16,6 +16,7 @@ from coffer.ledger.roster import parse_roster
 from coffer.notes.note import parse_note
 from coffer.objects.address import parse_address
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
+from coffer.sequencer.address import parse_checkpoint_address
 from coffer.vault.policy import MAX_HOURS
 from coffer.visible import counted
 
@@ -71,6 +72,12 @@ from coffer.visible import counted
     help="Keep segments and tallies there, not in the folder. Credentials: as the store's own tools find them.",
 )
 @click.option(
+    "--checkpoints",
+    metavar="postgresql://[HOST]/NAME",
+    help="Let several machines write the log: its checkpoint is swapped there, or in sqlite:/PATH. Needs --objects. "
+    "Credentials: as libpq finds them.",
+)
+@click.option(
     "--passphrase-file", help="File with the passphrase of every custodian made here; else the environment or a prompt."
 )
 def init(
@@ -87,6 +94,7 @@ def init(
     quorum: int,
     receipts_within: int | None,
     objects: str | None,
+    checkpoints: str | None,
     passphrase_file: str | None,
 ) -> None:
     """Make a vault with its custodians' keys and the first entry of its log."""
@@ -102,6 +110,10 @@ def init(
         raise MalformedInput(
             f"--quorum {quorum}: {counted(len(witnesses), 'witness')} named",
             hint="name each: --witness VKEY, from coffer witness init",
+        )
+    if checkpoints is not None and objects is None:
+        raise MalformedInput(
+            "--checkpoints: without --objects", hint="machines that write one log read each other's segments in a store"
         )
     passphrases = Passphrases(passphrase_file)
     made = found_vault(
@@ -122,12 +134,15 @@ def init(
         operator_passphrase=operator_passphrase(),
         outside=Network(),
         objects=None if objects is None else parse_address(objects, "--objects"),
+        checkpoints=None if checkpoints is None else parse_checkpoint_address(checkpoints, "--checkpoints"),
     )
     out = console()
     out.print(f"vault    {vault}")
     out.print(f"origin   {made.pins.origin}")
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
+    if checkpoints is not None:
+        say("each further machine is given copies of some files of this one (docs/operating.md, Several machines)")
     if key_files:
         roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
         for line in describe_majorities(parse_roster(roster.text, ROSTER)):

@@ -15,6 +15,7 @@ from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
 from coffer.objects.address import OBJECTS, StoreAddress
+from coffer.sequencer.address import CHECKPOINTS, CheckpointAddress
 from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Vault
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
@@ -50,12 +51,14 @@ def found_vault(
     operator_passphrase: Secret | None = None,
     outside: Outside,
     objects: StoreAddress | None = None,
+    checkpoints: CheckpointAddress | None = None,
 ) -> Vault:
     """A new vault, in a folder that does not exist yet.
 
     ``passphrase`` is called for each local custodian once everything else was checked. With custodians ``elsewhere``
     there is no log yet: they sign ``roster.note`` in the vault's folder, and ``complete_vault`` begins the log with it.
-    ``objects``: the store in which segments and tallies will be; None for the vault's folder.
+    ``objects``: the store in which segments and tallies will be; None for the vault's folder. ``checkpoints``: where
+    several machines compare and swap the log's checkpoint; None for a vault of one machine.
 
     Raises:
         MalformedInput: a name, rule or number is wrong, or ``path`` exists. Then nothing is written.
@@ -94,9 +97,13 @@ def found_vault(
     try:
         if objects is not None:
             disk.write(building / OBJECTS, objects.format())
+        if checkpoints is not None:
+            disk.write(building / CHECKPOINTS, checkpoints.format())
         vault = Vault(building, disk, pins, outside, operator_passphrase=operator_passphrase)
         if objects is not None and vault.objects.is_there(f"{LOG}checkpoint"):
             raise MalformedInput(f"{objects}: holds another vault", hint="choose a new prefix: none is overwritten")
+        if vault.machines is not None and not vault.machines.sequencer.begin():
+            raise MalformedInput(f"{CHECKPOINTS}: have a log of this origin", hint="an origin is one log's for good")
         _write_keys(vault, keys, passphrases, operator)
         if receipts_within is not None:
             disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
@@ -137,15 +144,14 @@ def complete_vault(
             f"roster: not signed by {', '.join(missing)}", hint="coffer custodian sign-roster, on the machine of each"
         )
     vault = Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
-    if not disk.is_file(path / "log" / "checkpoint"):  # it exists if an earlier try was cut short after writing it
-        vault.log.append([note.raw], vault.operator_key(pins.origin))
+    vault.begin_log(note.raw)
     vault.replay()
     disk.publish([(path / FOUNDING, path / CONFIG)])
     return vault
 
 
 def _begin(vault: Vault, genesis: bytes) -> None:
-    vault.log.append([genesis], vault.operator_key(vault.pins.origin))
+    vault.begin_log(genesis)
     vault.disk.write(vault.path / CONFIG, vault.pins.format())
     vault.replay()
     vault.copy_log()

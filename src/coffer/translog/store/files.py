@@ -68,6 +68,18 @@ class FileLog:
         """Entries under the newest checkpoint; 0 before the first."""
         return self._head().size
 
+    def head(self) -> TreeHead:
+        """Size and root of the newest checkpoint; of an empty tree before the first."""
+        return self._head()
+
+    def tile(self, name: str) -> bytes:
+        """The bytes of a tile or bundle, by the name that ``tiling`` gives it."""
+        return self._disk.read(self._folder / name)
+
+    def grown(self, entries: Sequence[bytes]) -> TreeHead:
+        """Size and root of the tree with these entries added. Nothing is written."""
+        return self._growth(entries).after
+
     def append(self, entries: Sequence[bytes], signer: SigningKey) -> Checkpoint:
         """Add entries under one new checkpoint.
 

@@ -140,6 +140,7 @@ class Reading:
             NotProven: the log does not continue what was seen, or its entries do not give the root of its checkpoint.
             MalformedInput, Unavailable: a file of it is damaged or missing.
         """
+        self.vault.refresh()
         raw = self.vault.log.checkpoint()
         if raw == self._raw:
             return False

@@ -1,0 +1,88 @@
+"""The log as all its machines see it: objects below ``log/``, in a place that all of them reach.
+
+Promises: a tile is written only after the store of checkpoints has the tree that it is of, and a tile's key never gets
+other bytes. So whoever writes a tile late, after others went on, writes what is there. Trusts: nothing that it reads;
+its callers prove it against a checkpoint.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.errors import Unavailable
+from coffer.objects.port import Objects
+from coffer.translog import tiling
+from coffer.translog.checkpoint import TreeHead
+
+STAGED: Final = f"{tiling.LOG}staged/"
+_LOOKS: Final = 3
+"""Between two looks, another machine may have written what was staged."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLog:
+    """Reads and writes the shared log. Any number of machines may do either at once."""
+
+    objects: Objects
+
+    def checkpoint(self) -> bytes | None:
+        """The published checkpoint; None before the first."""
+        key = f"{tiling.LOG}{tiling.CHECKPOINT}"
+        return self.objects.read(key) if self.objects.is_there(key) else None
+
+    def entries(self, start: int, head: TreeHead) -> Sequence[bytes]:
+        """The entries from ``start`` to the end of a tree that the store of checkpoints has.
+
+        They are in the tiles, or the last of them are staged only.
+
+        Raises:
+            Unavailable: they are not there.
+            MalformedInput: they do not parse.
+        """
+        for _ in range(_LOOKS):
+            with suppress(Unavailable):
+                return self._tiled(start, head.size)
+            if self.objects.is_there(staged_key(head)):
+                with suppress(Unavailable):  # it was written and removed between two looks
+                    staged = self._staged(head)
+                    first = head.size - len(staged)
+                    return staged[start - first :] if start >= first else [*self._tiled(start, first), *staged]
+        return self._tiled(start, head.size)
+
+    def _tiled(self, start: int, end: int) -> list[bytes]:
+        entries: list[bytes] = []
+        for index, width, part in tiling.bundles_of(start, end):
+            key = f"{tiling.LOG}{tiling.tile_path(None, index, width)}"
+            entries += tiling.parse_bundle(self.objects.read(key), width, key)[part]
+        return entries
+
+    def _staged(self, head: TreeHead) -> list[bytes]:
+        key = staged_key(head)
+        return tiling.parse_open_bundle(self.objects.read(key), head.size, key)
+
+    def stage(self, head: TreeHead, entries: Sequence[bytes]) -> None:
+        """Put the last entries of a tree under a name of their own, before anybody can decide for it."""
+        self.objects.put(staged_key(head), tiling.format_bundle(entries))
+
+    def unstage(self, head: TreeHead) -> None:
+        """Remove what was staged: the tiles have it, or this tree will never be."""
+        self.objects.delete([staged_key(head)])
+
+    def sweep(self) -> None:
+        """Remove all that is staged. The caller has the turn, and the newest tree is published."""
+        self.objects.delete([key for key in self.objects.keys(STAGED) if key.startswith(STAGED)])
+
+    def write(self, names: Iterable[str], read: Callable[[str], bytes]) -> None:
+        """Put tiles, several at once. Durable when this returns."""
+        for _ in self.objects.map(lambda name: self.objects.put(f"{tiling.LOG}{name}", read(name)), list(names)):
+            pass  # an error is raised here
+
+    def publish(self, checkpoint: bytes) -> None:
+        """Replace the checkpoint, last."""
+        self.objects.replace(f"{tiling.LOG}{tiling.CHECKPOINT}", checkpoint)
+
+
+def staged_key(head: TreeHead) -> str:
+    """The key of what is staged for a tree. Two trees of one size have different keys."""
+    return f"{STAGED}{head.size}-{head.root.hex()}"
