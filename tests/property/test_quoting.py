@@ -120,7 +120,7 @@ def test_counting_quotes_and_going_by_cells_give_the_same(data):
 def test_lines_before_the_first_row_and_a_byte_order_mark_open_nothing():
     rows = RowEnds(COMMA, skip_lines=1)
     assert rows.take(b'a,"b\nc,d\n') == 9
-    marked = RowEnds(COMMA)
+    marked = RowEnds(COMMA, may_be_marked=True)
     assert marked.take(b'\xef\xbb\xbf"a\n') == 0
     assert marked.take(b'b",c\n') == 5
     assert RowEnds(COMMA).take(b'x"a\n') == 4
