@@ -56,20 +56,20 @@ class Quoting:
     def _begins_cell(self, view: Bytes, at: I64) -> Bools:
         """Which quotes stand where a cell begins, or are the second of two."""
         before = view[at - 1]
-        found: Bools = (before == self.delimiter[0]) | (before == _LF) | (before == self.quote[0]) | (at == 0)
-        return found
+        begins: Bools = (before == self.delimiter[0]) | (before == _LF) | (before == self.quote[0]) | (at == 0)
+        return begins
 
     def _turns_by_cell(self, data: bytes, *, is_open: bool) -> list[int]:
         """As ``turns``, where quotes stand as characters too: one step for each cell that holds a line end."""
         single, quoted = _patterns(self)
-        found: list[int] = []
+        turns: list[int] = []
         at = 0
         while at < len(data):
             at = _end(quoted if is_open else single, data, at)
             is_open = not is_open
-            found.append(at)
+            turns.append(at)
             at += 1
-        return found[:-1] if found and found[-1] == len(data) else found
+        return turns[:-1] if turns and turns[-1] == len(data) else turns
 
     def is_exact(self, view: Bytes, quotes: I64, ranks: I64, starts: I64) -> Bools:
         """Which quotes stand where RFC 4180 has them.
@@ -99,9 +99,9 @@ def _patterns(quoting: Quoting) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
-    found = pattern.match(data, at)
-    assert found is not None, "it matches nothing at least"
-    return found.end()
+    run = pattern.match(data, at)
+    assert run is not None, "it matches nothing at least"
+    return run.end()
 
 
 class RowEnds:
