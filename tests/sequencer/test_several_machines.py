@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from coffer.cli.main import run
+from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
@@ -67,8 +68,11 @@ def joined(one, name, *, minutes=0):
 
 
 def custodians_for(one, desk):
-    """The custodians, on the first machine, who read the log of a desk's machine."""
-    own = [one.vault.custodian(name) for name in one.vault.custodian_names()]
+    """The custodians, on a machine of their own, who read the log of a desk's machine."""
+    own = [
+        CustodianFolder(path, Disk(), origin=one.vault.pins.origin, cost=one.outside.costs.passphrase)
+        for path in sorted((one.path.parent / "custodians").iterdir())
+    ]
     return [
         CustodianService(
             folder,
@@ -105,6 +109,7 @@ def verify_sound(one, capsys):
 
 def test_two_ingesters_and_three_desks_at_once_with_clocks_that_differ_and_one_budget(one, capsys):
     two = joined(one, "two", minutes=-10)
+    shutil.copytree(one.vault.path / "custodians", one.path.parent / "custodians")
     desks = [joined(one, f"desk{n}", minutes=n) for n in (1, 2, 4)]
     with ThreadPoolExecutor(5) as pool:
         first, second = pool.submit(one.ingest, FIRST), pool.submit(two.ingest, SECOND, name="second.csv")
