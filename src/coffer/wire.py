@@ -22,9 +22,9 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
 _FORMAT: Final = re.compile(r"(coffer\.[a-z-]{1,40})/v([1-9][0-9]{0,5})")
-NEWER: Final = "a newer release wrote it: upgrade Coffer on this machine first (docs/operations.md, Upgrading)"
+NEWER: Final = "a newer release wrote it: upgrade Coffer on this machine first"
 """The hint about everything that a later release made and this one cannot read."""
-_OLDER: Final = "an older release wrote it, and this one no longer reads it (docs/operations.md, Upgrading)"
+_OLDER: Final = "an older release wrote it, and this one no longer reads it"
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 EPOCH_DAY: Final = dt.date(1970, 1, 1)
 

@@ -25,7 +25,7 @@ PORT = r"127\.0\.0\.1:(\d+)"
 def test_units_name_the_page_of_the_project():
     """A manual page is complained of on machines that have not installed it."""
     address = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Documentation"]
-    assert len(SERVICES) >= 5
+    assert len(SERVICES) >= 8
     for path in SERVICES:
         assert re.findall("^Documentation=(.*)$", path.read_text(), re.MULTILINE) == [address], path.name
 
@@ -48,10 +48,17 @@ def test_every_unit_keeps_what_it_needs_not_from_its_service():
             assert line in lines, path.name
 
 
+def test_what_is_for_a_person_is_not_started_again():
+    kept = [path for path in SERVICES if "Restart=on-failure" in path.read_text()]
+    assert len(kept) == 4
+    for path in kept:
+        assert "\nRestartPreventExitStatus=2 3 4\n" in path.read_text(), path.name
+
+
 def test_every_unit_is_in_the_table_of_the_page():
     page = (ROOT / "docs/operations.md").read_text("utf-8")
     named = {path.name for path in UNITS if not (path.with_suffix(".timer") in UNITS and path.suffix == ".service")}
-    assert set(re.findall(r"`(coffer-[a-z-]+\.(?:service|timer))`", page)) == named
+    assert set(re.findall(r"`(coffer-[a-z-]+@?\.(?:service|timer))`", page)) == named
 
 
 def test_settings_that_are_delivered_are_read_and_their_figures_are_asked_for():

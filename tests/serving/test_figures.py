@@ -1,5 +1,6 @@
 """Figures: the text that Prometheus reads, what a service counts, and that no figure names anybody."""
 
+import socket
 import time
 from collections import Counter
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse
 
 from asking import Client
+from coffer.cli import servers
 from coffer.cli.figures import Answered, figures_app, listener_figures, process_figures, verify_own_machine
 from coffer.cli.servers import _gather
 from coffer.errors import MalformedInput
@@ -98,3 +100,19 @@ def test_alerts_of_the_page_are_counted_by_code_and_name_no_party():
     before = format_figures(board_figures(None))
     assert before.splitlines()[-1] == "coffer_duty_looked_timestamp_seconds 0"
     assert "duty_alerts" not in before
+
+
+def test_who_asks_for_figures_takes_no_place_from_others(monkeypatch):
+    served, crowds = [], [Crowd(time.monotonic), Crowd(time.monotonic)]
+    monkeypatch.setattr(servers, "run_together", served.extend)
+    monkeypatch.setattr(servers, "places_within_descriptors", lambda: 100)
+    listeners = [(servers.Listener(app=None, crowd=one, what=str(n)), bound()) for n, one in enumerate(crowds)]
+    servers.run_listeners(listeners, metrics="127.0.0.1:0")
+    assert [crowd._places for crowd in crowds] == [50, 50]
+    assert [server.crowd._places for server, _ in served] == [50, 50, servers.METRICS_PLACES]
+    for _, listening in served:
+        listening.close()
+
+
+def bound():
+    return socket.create_server(("127.0.0.1", 0))

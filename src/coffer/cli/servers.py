@@ -8,10 +8,12 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from coffer.bounds import LOOPBACK
 from coffer.cli.console import say
@@ -76,6 +78,10 @@ def run_custodian_server(
     run_listeners(listeners, on_start=on_start, metrics=metrics, figures=lambda: figures_of(app))
 
 
+METRICS_PLACES: Final = 8
+"""Connections that ask for figures at once: one Prometheus, perhaps two, and a person who looks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
     """One listener of a process that may have several.
@@ -131,16 +137,16 @@ def run_listeners(
         (replace(listener, app=app), bound)
         for (listener, bound), (app, _) in zip(listeners, counted.values(), strict=True)
     ]
-    if metrics is not None:
-        verify_own_machine(metrics)
-        app = figures_app(lambda: [*figures(), *listener_figures(counted)])
-        listeners.append((Listener(app=app, crowd=crowd_of(app), what="metrics"), bind(metrics, OPTION)))
     summed, places = Summed(say), places_within_descriptors() // len(listeners)
+    for _, crowd in counted.values():
+        crowd.limit_places(places)
+    if metrics is not None:
+        app = figures_app(lambda: [*figures(), *listener_figures(counted)])
+        listeners.append((_metrics_listener(app, metrics), bind(metrics, OPTION)))
     give_memory_back()
     on_start()
     servers = []
     for listener, bound in listeners:
-        listener.crowd.limit_places(places)
         host, port = bound.getsockname()[:2]
         server = make_server(listener.app, host=host, port=port, tls=listener.tls, crowd=listener.crowd)
         servers.append((server, bound))
@@ -164,6 +170,16 @@ def run_listeners(
         undo()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _metrics_listener(app: ASGIApp, listen: str) -> Listener:
+    """A listener with places of its own: figures must take none from those whom the service is there for.
+
+    Raises:
+        MalformedInput: another machine could ask there.
+    """
+    verify_own_machine(listen)
+    return Listener(app=app, crowd=Crowd(time.monotonic, places=METRICS_PLACES), what="metrics")
 
 
 def run_witness_server(own: WitnessFolder, listen: str, *, metrics: str | None = None) -> None:

@@ -155,7 +155,7 @@ def _verify_not_older(vault: Vault, target: FolderObjects, checkpoint: bytes) ->
     if kept > size:
         raise NotProven(
             f"log: the backup holds {kept} entries, the vault {size}",
-            hint="the vault is an older copy: see docs/operations.md, Restoring",
+            hint="the vault is an older copy: put the longest log in place before anything is logged",
         )
 
 
