@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from coffer.cli.main import run
+from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
@@ -20,7 +21,9 @@ from coffer.procedures.fsck import examine, expected_of
 from coffer.procedures.ingest.run import run_ingest
 from coffer.procedures.replicate import replicate
 from coffer.procedures.reports.totals import make_report
+from coffer.procedures.retire import run_retirement
 from coffer.procedures.supersede import supersede
+from coffer.segments.store import id_of
 from coffer.sequencer.address import CHECKPOINTS, parse_checkpoint_address
 from coffer.sequencer.turns import Lost, Pace
 from coffer.vault.folder import open_vault
@@ -67,8 +70,11 @@ def joined(one, name, *, minutes=0):
 
 
 def custodians_for(one, desk):
-    """The custodians, on the first machine, who read the log of a desk's machine."""
-    own = [one.vault.custodian(name) for name in one.vault.custodian_names()]
+    """The custodians, on a machine of their own, who read the log of a desk's machine."""
+    own = [
+        CustodianFolder(path, Disk(), origin=one.vault.pins.origin, cost=one.outside.costs.passphrase)
+        for path in sorted((one.path.parent / "custodians").iterdir())
+    ]
     return [
         CustodianService(
             folder,
@@ -105,6 +111,7 @@ def verify_sound(one, capsys):
 
 def test_two_ingesters_and_three_desks_at_once_with_clocks_that_differ_and_one_budget(one, capsys):
     two = joined(one, "two", minutes=-10)
+    shutil.copytree(one.vault.path / "custodians", one.path.parent / "custodians")
     desks = [joined(one, f"desk{n}", minutes=n) for n in (1, 2, 4)]
     with ThreadPoolExecutor(5) as pool:
         first, second = pool.submit(one.ingest, FIRST), pool.submit(two.ingest, SECOND, name="second.csv")
@@ -244,6 +251,33 @@ def test_reading_goes_on_without_the_store_and_says_so_once(one, tmp_path, monke
         joined(one, "three").state()
     (tmp_path / "away").rename(hidden)
     assert two.state().size > size
+
+
+def test_machine_whose_clock_is_far_behind_logs_nothing_and_its_twin_that_is_a_little_behind_does(one):
+    behind, little = joined(one, "behind", minutes=-20), joined(one, "little", minutes=-14)
+    one.epoch("2016-09-10", "2016-09-10")
+    size = one.state().size
+    with pytest.raises(Unavailable, match="clock"):
+        behind.ingest(FIRST)
+    assert one.state().size == size
+    assert little.ingest(FIRST).entries == (size,)
+
+
+def test_what_died_is_removed_by_one_machine_and_missed_by_none(one):
+    two = joined(one, "two")
+    first = one.ingest(FIRST).batch
+    two.ingest(SECOND, name="second.csv")
+    supersede(two.vault, first)
+    one.now = two.now = dt.datetime(2017, 9, 3, 12, tzinfo=dt.UTC)
+    retired = run_retirement(one.vault, one.custodians(), passphrase=lambda _name: PASSPHRASE, may_catch_up=True)
+    assert retired.files > 0
+    for world in (two, one):
+        with world.vault.writing():
+            pass
+    dead = {seg_id.hex() for seg_id, segment in one.state().segments.items() if one.state().is_dead(segment)}
+    assert dead
+    assert [key for key in one.vault.objects.keys("segments/") if id_of(key) in dead] == []
+    assert [key for key in one.vault.objects.keys("tally/") if id_of(key) == first.hex()] == []
 
 
 def test_many_threads_of_several_machines_append_in_one_order(one):

@@ -83,7 +83,7 @@ class Setting:
         """What a value must be, for messages and the page."""
         if self.words:
             return " or ".join(self.words)
-        return f"{self.kind}, {self.low:g} to {self.high:g}" if self.high else str(self.kind)
+        return f"{self.kind}, {self.low:.10g} to {self.high:.10g}" if self.high else str(self.kind)
 
     def verified(self, value: object, place: str) -> Value:
         """The value, if it is one of this setting.
@@ -179,7 +179,17 @@ SETTINGS: Final = (
         kind=Kind.WHOLE,
         low=1,
         high=64,
-        meaning="Processes that seal at once; else one for each core.",
+        meaning="How many read and seal at once; else one for each core.",
+    ),
+    Setting(
+        table="watch",
+        key="hold-rows",
+        kind=Kind.WHOLE,
+        low=100_000,
+        high=2**26,
+        default=3_000_000,
+        parameter="held_rows",
+        meaning="Rows that each worker holds before it seals them.",
     ),
     Setting(table="backup", key="vault", kind=Kind.PATH, meaning=_VAULT),
     Setting(table="backup", key="target", kind=Kind.PATH, meaning="The folder of the backup, as its second argument."),

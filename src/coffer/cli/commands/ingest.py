@@ -1,7 +1,6 @@
 """``coffer ingest``."""
 
 import csv
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -13,13 +12,13 @@ from typing import IO
 import click
 
 from coffer.cli.console import console, print_json, read_file, say, verify_absent
+from coffer.cli.sealing_options import hold_rows_option, workers_option
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.counting import Progress
 from coffer.procedures.ingest.decide import FileCount, year_remarks
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
-from coffer.procedures.ingest.sealer import HELD_ROWS
 from coffer.procedures.ingest.sealers import MakeSealers
 from coffer.procedures.ingest.stored import expand, is_empty, is_stored
 from coffer.records.feed import parse_feed
@@ -42,21 +41,8 @@ from coffer.visible import counted, visible_cell
     metavar="OUT.csv",
     help="Write file, line, reason and field of every reject (no content), if there are any.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="How many read and seal at once, for large inputs.",
-)
-@click.option(
-    "--hold-rows",
-    type=click.IntRange(100_000, 2**26),
-    default=HELD_ROWS,
-    show_default=True,
-    help="Rows, two a record, that each worker holds before it seals them: more take 0.25 kB each, and give fewer, "
-    "larger segments, which open faster.",
-)
+@workers_option
+@hold_rows_option
 @click.option(
     "--engine",
     type=click.Choice(["here", "spark"]),
@@ -85,7 +71,7 @@ def ingest(
     feed: str,
     rejects_file: str | None,
     workers: int,
-    hold_rows: int,
+    held_rows: int,
     engine: str,
     master: str,
     split_mib: int,
@@ -118,7 +104,7 @@ def ingest(
                 on_progress=on_progress,
                 on_rejects=rejects.add,
                 workers=workers,
-                held_rows=hold_rows,
+                held_rows=held_rows,
                 as_new=as_new,
                 engine=_spark(master, split_mib) if engine == "spark" else None,
             )

@@ -218,7 +218,7 @@ class Source:
         )
 
     def _row_ends(self) -> RowEnds:
-        return RowEnds(self.quoting, self.unquoted_lines)
+        return RowEnds(self.quoting, self.unquoted_lines, may_be_marked=True)
 
     def _verify_text(self, data: bytes, rows: RowEnds, *, line: int, waiting: int) -> None:
         """Refuse what is no text. ``waiting``: bytes of a row that has not ended; ``line``: its first."""

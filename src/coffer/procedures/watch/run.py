@@ -18,6 +18,7 @@ from coffer.ledger.entries import BatchId
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.ingest.read import open_file
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
+from coffer.procedures.ingest.sealer import HELD_ROWS
 from coffer.procedures.ingest.sources import Source
 from coffer.procedures.watch.decide import (
     Piece,
@@ -82,12 +83,14 @@ class Watcher:
         *,
         tell: Callable[[Event], None],
         workers: int = 1,
+        held_rows: int = HELD_ROWS,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._vault = vault
         self._folders = {one.name: one for one in folders}
         self._tell = tell
         self._workers = workers
+        self._held_rows = held_rows
         self._timer = timer
         self._paces = {one.name: _Pace() for one in folders}
         self._figures = {one.name: Figures() for one in folders}
@@ -277,6 +280,7 @@ class Watcher:
                 on_progress=lambda **_: None,
                 on_rejects=lambda _name, _rejects: None,
                 workers=self._workers,
+                held_rows=self._held_rows,
                 until={paths[piece.seen.name]: piece.until for piece in pieces if piece.until is not None},
                 on_logging=on_logging,
             )

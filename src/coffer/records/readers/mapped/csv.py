@@ -29,7 +29,16 @@ from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import COMMENT, Spans, comment_lines, decoded, evened
 from coffer.records.readers.text.head import ENCODING_HINT, is_utf8
 from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, without_empty
-from coffer.records.readers.text.quoting import CONTINUED, JOINT, HeadRow, Joined, Quoting, joined, rows_of_head
+from coffer.records.readers.text.quoting import (
+    CONTINUED,
+    JOINT,
+    HeadRow,
+    Joined,
+    Quoting,
+    joined,
+    rows_of_head,
+    runs_of_rows,
+)
 from coffer.records.rejects import Reason, Rejects, some_rejects
 
 I64 = npt.NDArray[np.int64]
@@ -188,7 +197,13 @@ def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window)
 
 
 def _read_whole(data: bytes, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
-    rows = joined(data, Quoting.of(bound.feed.mapping.text))
+    quoting = Quoting.of(bound.feed.mapping.text)
+    for part in runs_of_rows(data, quoting, _LINES_AT_ONCE):
+        _read_run(part, joined(part, quoting), bound, first_line, page, give)
+        first_line += part.count(b"\n") if len(part) < len(data) else 0
+
+
+def _read_run(data: bytes, rows: Joined | None, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
     if rows is not None:
         _tell(rows, first_line, page)
     filled = without_empty(data if rows is None else rows.data, 0)

@@ -8,6 +8,7 @@ Source: RFC 4180; what it leaves open is read as Python's csv module and Arrow r
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self
@@ -55,20 +56,20 @@ class Quoting:
     def _begins_cell(self, view: Bytes, at: I64) -> Bools:
         """Which quotes stand where a cell begins, or are the second of two."""
         before = view[at - 1]
-        found: Bools = (before == self.delimiter[0]) | (before == _LF) | (before == self.quote[0]) | (at == 0)
-        return found
+        begins: Bools = (before == self.delimiter[0]) | (before == _LF) | (before == self.quote[0]) | (at == 0)
+        return begins
 
     def _turns_by_cell(self, data: bytes, *, is_open: bool) -> list[int]:
         """As ``turns``, where quotes stand as characters too: one step for each cell that holds a line end."""
         single, quoted = _patterns(self)
-        found: list[int] = []
+        turns: list[int] = []
         at = 0
         while at < len(data):
             at = _end(quoted if is_open else single, data, at)
             is_open = not is_open
-            found.append(at)
+            turns.append(at)
             at += 1
-        return found[:-1] if found and found[-1] == len(data) else found
+        return turns[:-1] if turns and turns[-1] == len(data) else turns
 
     def is_exact(self, view: Bytes, quotes: I64, ranks: I64, starts: I64) -> Bools:
         """Which quotes stand where RFC 4180 has them.
@@ -98,23 +99,24 @@ def _patterns(quoting: Quoting) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
-    found = pattern.match(data, at)
-    assert found is not None, "it matches nothing at least"
-    return found.end()
+    run = pattern.match(data, at)
+    assert run is not None, "it matches nothing at least"
+    return run.end()
 
 
 class RowEnds:
     """Is told the bytes of a file in order, and says where rows end. Used for one file.
 
     ``quoting``: None where each line is a row. ``skip_lines``: lines before the first row; their quotes mean nothing.
+    ``may_be_marked``: the bytes may begin with a byte-order mark.
     """
 
     __slots__ = ("_is_open", "_is_start", "_quoting", "_skip", "_tail")
 
-    def __init__(self, quoting: Quoting | None = None, skip_lines: int = 0) -> None:
+    def __init__(self, quoting: Quoting | None = None, skip_lines: int = 0, *, may_be_marked: bool = False) -> None:
         self._quoting = quoting
         self._skip = skip_lines if quoting is not None else 0
-        self._is_start = True
+        self._is_start = may_be_marked
         self._is_open = False
         self._tail = b""
 
@@ -160,6 +162,24 @@ class RowEnds:
         """As many bytes, without the byte-order mark, behind which a cell begins."""
         is_marked = self._is_start and lines.startswith(BOM)
         return quoting.delimiter * len(BOM) + lines[len(BOM) :] if is_marked else lines
+
+
+def runs_of_rows(data: bytes, quoting: Quoting | None, at_once: int) -> Iterator[bytes]:
+    """Whole rows in runs of about this size where lines of a few bytes are quoted; else all at once.
+
+    Arrays about lines of one byte take 60 times their size.
+    """
+    is_quoted = quoting is not None and quoting.quote in data
+    if not is_quoted or 8 * np.count_nonzero(np.frombuffer(data, np.uint8) == _LF) < len(data):
+        yield data
+        return
+    rows, begin = RowEnds(quoting), 0
+    for at in range(0, len(data), at_once):
+        if end := rows.take(data[at : at + at_once]):
+            yield data[begin : at + end]
+            begin = at + end
+    if begin < len(data):
+        yield data[begin:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
