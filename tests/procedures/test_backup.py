@@ -10,6 +10,7 @@ import pytest
 
 from coffer.cli.main import run
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
+from coffer.procedures import backup
 from coffer.procedures.backup import DATABASE, FILES, LEFT_OUT, PROVEN, back_up, backup_figures
 from coffer.procedures.supersede import supersede
 from coffer_audit.cli import main as audit
@@ -24,9 +25,9 @@ def files_below(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def restored(backup, keys, place):
+def restored(copy, keys, place):
     """What the page says: the backup copied to the vault's place, the operator's keys put beside it."""
-    shutil.copytree(backup, place)
+    shutil.copytree(copy, place)
     (place / "operator").mkdir(mode=0o700)
     shutil.copy(keys, place / "operator" / "keys")
 
@@ -34,13 +35,13 @@ def restored(backup, keys, place):
 def test_drill_a_lost_vault_is_restored_audited_and_opens(tmp_path, capsys):
     world = Elsewhere.make_elsewhere(tmp_path).with_records()
     before = world.open(world.note_of_today())
-    backup, keys = tmp_path / "backup", tmp_path / "safe-keys"
+    copy, keys = tmp_path / "backup", tmp_path / "safe-keys"
     shutil.copy(world.vault.path / "operator" / "keys", keys)
-    done = back_up(world.vault, backup)
+    done = back_up(world.vault, copy)
     assert (done.replicated.examined.faults, done.unknown) == ((), ())
 
     shutil.rmtree(world.vault.path)
-    restored(backup, keys, world.vault.path)
+    restored(copy, keys, world.vault.path)
 
     assert run(["fsck", str(world.vault.path), "--deep"]) == 0
     pins = ["--log-key", world.vault.pins.log_key.format(), "--genesis", world.vault.pins.genesis.hex()]
@@ -223,3 +224,43 @@ def test_of_a_vault_whose_segments_are_in_a_store_the_folder_is_copied(tmp_path)
         shutil.move(world.vault.path, tmp_path / "lost")
         restored(tmp_path / "backup", tmp_path / "safe-keys", world.vault.path)
         assert run(["fsck", str(world.vault.path), "--deep"]) == 0
+
+
+@pytest.mark.parametrize("when_it_grows", ["expected_of", "replicate"])
+def test_a_log_that_grows_meanwhile_is_backed_up_as_it_was_at_one_moment(when_it_grows, tmp_path, monkeypatch):
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest(LINES)
+    shutil.copy(world.vault.path / "operator" / "keys", tmp_path / "safe-keys")
+    real, grown = getattr(backup, when_it_grows), []
+
+    def growing(*arguments):
+        done = real(*arguments) if when_it_grows == "expected_of" else None
+        if not grown:
+            grown.append(world.ingest(LINES.replace(",60", ",61"), name="meanwhile.csv"))
+        return done or real(*arguments)
+
+    monkeypatch.setattr(backup, when_it_grows, growing)
+    done = back_up(world.vault, tmp_path / "backup")
+    batches = 2 if when_it_grows == "expected_of" else 1
+    assert (done.replicated.examined.faults, done.replicated.examined.tallies) == ((), batches)
+    shutil.move(world.vault.path, tmp_path / "lost")
+    restored(tmp_path / "backup", tmp_path / "safe-keys", world.vault.path)
+    again = world.reopen()
+    assert len(again.state().batches) == batches
+    assert run(["fsck", str(world.vault.path), "--deep"]) == 0
+
+
+def test_a_log_that_never_rests_is_told(tmp_path, monkeypatch):
+    world = World.make(tmp_path)
+    days = iter(range(1, 9))
+    real = backup.expected_of
+
+    def growing(vault):
+        done, day = real(vault), f"2016-09-0{next(days)}"
+        world.epoch(day, day)
+        return done
+
+    monkeypatch.setattr(backup, "expected_of", growing)
+    with pytest.raises(Unavailable, match="log: it grew at every look"):
+        back_up(world.vault, tmp_path / "backup")
