@@ -20,7 +20,9 @@ from coffer.translog.store.files import FileLog
 PLACE: Final = "checkpoints"
 _TRIES: Final = 8
 """Rounds of publishing. Each further one means that another machine went on meanwhile."""
-_OLDER: Final = "was an older copy of it put back? nothing was logged: it must be put right by hand (docs/operating.md)"
+_OLDER: Final = (
+    "was an older copy of it put back? nothing was logged: put the newest published checkpoint into the store"
+)
 
 
 class Sequencer:

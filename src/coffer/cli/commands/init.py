@@ -142,7 +142,10 @@ def init(
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
     if checkpoints is not None:
-        say("each further machine is given copies of some files of this one (docs/operating.md, Several machines)")
+        say(
+            "each further machine is given copies of vault.toml, objects.toml, checkpoints.toml, policy.toml, "
+            "custodians.toml, no-index.txt and operator/keys, and of nothing else"
+        )
     if key_files:
         roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
         for line in describe_majorities(parse_roster(roster.text, ROSTER)):
