@@ -41,6 +41,12 @@ ALIKE = ("vault.toml", "objects.toml", CHECKPOINTS, "operator/keys")
 
 
 @pytest.fixture
+def tmp_path(memory_folder):
+    """Every test here is in memory."""
+    return memory_folder
+
+
+@pytest.fixture
 def objects(monkeypatch):
     """A store in memory that machines of one process share. What an S3 server adds is in ``test_stored_vault``."""
     monkeypatch.setattr("coffer.objects.address.SCHEMES", ("s3", "memory"))
