@@ -74,6 +74,7 @@ growth: setup $(PEERS)/.made-from-lock
 	for records in 1000000 7029000 21087000 70271000; do \
 		$(BIN)/python bench/run.py --records $$records --peers-python $(PEERS)/bin/python || exit 1; done
 	$(BIN)/python bench/growth.py --peers-python $(PEERS)/bin/python --entries 1000 10000 100000 1000000
+	$(BIN)/python bench/scale.py
 	$(BIN)/python scripts/make_growth_plots.py
 
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \

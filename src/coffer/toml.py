@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from coffer.errors import MalformedInput
+from coffer.wire import verify_format
 
 _SHOWN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 """Names of keys that a message repeats. Any other may be a value in the wrong place."""
@@ -66,14 +67,21 @@ class Table:
             )
         return value
 
+    def take(self, key: str) -> object:
+        """The value of a key that is there, whatever it is; the caller looks at it."""
+        self._seen.add(key)
+        return self.values[key]
+
     def text(self, key: str, default: str | None = None) -> str:
         """The string of a key."""
         return cast("str", self.get(key, str, default))
 
     def literal(self, key: str, expected: str) -> None:
-        """Refuse any other string than the expected one, for example that of ``format``."""
-        if self.get(key, str) != expected:
-            raise MalformedInput(f"{self.place}: {key}: expected {expected}")
+        """Refuse any other string than the expected one, for example that of ``format``.
+
+        The format of another release is named.
+        """
+        verify_format(self.text(key), expected, f"{self.place}: {key}")
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """The strings of a key: one, or a list of at least one, none of them empty."""
@@ -104,8 +112,17 @@ class Table:
         """Refuse keys that nobody asked for; ``also``: keys that may be there, for the hint."""
         unknown = sorted(set(self.values) - self._seen)
         if unknown:
-            known = ", ".join(sorted(self._seen.union(also)))
-            raise MalformedInput(f"{self.place}: {_shown(unknown[0])}: unknown key", hint=f"known here: {known}")
+            known = sorted(self._seen.union(also))
+            hint = f"{nearest(_shown(unknown[0]), known)}known here: {', '.join(known)}"
+            raise MalformedInput(f"{self.place}: {_shown(unknown[0])}: unknown key", hint=hint)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``did you mean 'log'? ``, to begin a hint; empty if no known name is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean '{near[0]}'? " if near else ""
 
 
 def _name_of(kind: type) -> str:

@@ -21,6 +21,10 @@ _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
+_FORMAT: Final = re.compile(r"(coffer\.[a-z-]{1,40})/v([1-9][0-9]{0,5})")
+NEWER: Final = "a newer release wrote it: upgrade Coffer on this machine first"
+"""The hint about everything that a later release made and this one cannot read."""
+_OLDER: Final = "an older release wrote it, and this one no longer reads it"
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 EPOCH_DAY: Final = dt.date(1970, 1, 1)
 
@@ -137,11 +141,16 @@ def parse_decimal(text: str, place: str, *, low: int = 0, high: int) -> int:
     return value
 
 
+@lru_cache(maxsize=4096)
+def _day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)  # one object for all who name the day
+
+
 def parse_day(text: str, place: str) -> dt.date:
     """A calendar day ``YYYY-MM-DD``."""
     if _DAY.fullmatch(text):
         try:
-            return dt.date.fromisoformat(text)
+            return _day(text)
         except ValueError:
             pass
     raise MalformedInput(f"{place}: not a day of the calendar, expected YYYY-MM-DD")
@@ -181,6 +190,28 @@ def day_from_number(number: int, place: str) -> dt.date:
         raise MalformedInput(f"{place}: day {number} is outside the calendar") from None
 
 
+def verify_format(value: str, expected: str, place: str) -> None:
+    """Refuse another format than ``coffer.<name>/v<number>``.
+
+    One of the same name is named, since another release wrote it.
+
+    Raises:
+        MalformedInput: it is another.
+    """
+    if value == expected:
+        return
+    hint = release_hint(value, expected)
+    raise MalformedInput(f"{place}: {f'found {value}, ' if hint else ''}expected {expected}", hint=hint)
+
+
+def release_hint(value: str, expected: str) -> str | None:
+    """What to do about a format of another release; None if it is no format of that name."""
+    theirs, ours = _FORMAT.fullmatch(value), _FORMAT.fullmatch(expected)
+    if theirs is None or ours is None or theirs[1] != ours[1]:
+        return None
+    return NEWER if int(theirs[2]) > int(ours[2]) else _OLDER
+
+
 def parse_lines(text: bytes, place: str) -> tuple[str, ...]:
     """The lines of a text: printable ASCII, each ended by one LF, none empty."""
     if not text.endswith(b"\n"):
@@ -218,7 +249,9 @@ class Fields:
     def literal(self, line: str) -> None:
         """Read exactly this line."""
         if self._next >= len(self._lines) or self._lines[self._next] != line:
-            raise MalformedInput(f"{self._place}: line {self._next + 1}: expected {line!r}")
+            hint = release_hint(self._lines[self._next], line) if self._next < len(self._lines) else None
+            seen = f"found {self._lines[self._next]!r}, " if hint else ""
+            raise MalformedInput(f"{self._place}: line {self._next + 1}: {seen}expected {line!r}", hint=hint)
         self._next += 1
 
     def one(self, key: str) -> str:

@@ -137,6 +137,14 @@ def test_lines_of_one_letter_are_counted_and_take_no_gigabytes(written):
     assert found["mib"] < 2_000
 
 
+def test_line_ends_within_quotes_and_around_them_take_no_gigabytes(written):
+    """A cell of megabytes of them is one row, which is too long; those behind it are empty lines."""
+    raw = GOOD + b'"' + b"\n" * (8 << 20) + b'"\n' + b"\n" * (15 << 20) + GOOD
+    found = read(written("quoted.csv.gz", gzip.compress(raw, 9)))
+    assert (found["kept"], found["rejected"]) == (2, {"row-too-long": 1})
+    assert found["mib"] < 1_500
+
+
 def test_a_line_without_end_is_refused_before_it_is_unpacked(written):
     raw = zstandard.ZstdCompressor().compress(GOOD) + zeros(16_000)
     assert len(raw) < 70_000

@@ -50,7 +50,7 @@ def test_shell_completes_commands_and_imports_none(shell):
         ("coffer cu", {"custodian"}),
         ("coffer log --", {"--json", "--help"}),
         ("coffer refuse vault note --as judge --reason ", {"scope", "time", "form", "merit"}),
-        ("coffer nothing-of-that-name --", {"--help", "--version"}),
+        ("coffer nothing-of-that-name --", {"--config", "--help", "--version"}),
     ],
 )
 def test_program_answers_what_a_shell_asks(words, expected):

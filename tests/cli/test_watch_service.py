@@ -1,42 +1,14 @@
-"""``coffer watch`` as a service: its units, its figures, its lines, and how it stops."""
+"""``coffer watch`` as a service: its figures, its lines, and how it stops."""
 
 import datetime as dt
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tomllib
 import urllib.request
-from pathlib import Path
-
-import pytest
 
 from world import FEED, World
-
-UNITS = Path(__file__).parents[2] / "docs" / "systemd"
-INSTALLED = "/usr/local/bin/coffer"
-
-
-def test_units_name_the_page_of_the_project():
-    """A manual page is complained of on machines that have not installed it."""
-    address = tomllib.loads((UNITS.parents[1] / "pyproject.toml").read_text())["project"]["urls"]["Documentation"]
-    units = [path.read_text() for path in UNITS.glob("*.service")]
-    assert [re.findall("^Documentation=(.*)$", text, re.MULTILINE) for text in units] == [[address]] * 2
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_units_are_what_systemd_takes(tmp_path):
-    names = sorted(path.name for path in UNITS.iterdir())
-    assert names == ["coffer-watch-report.service", "coffer-watch-report.timer", "coffer-watch.service"]
-    for name in names:
-        text = (UNITS / name).read_text()
-        assert (INSTALLED in text) == name.endswith("service")
-        (tmp_path / name).write_text(text.replace(INSTALLED, sys.executable))
-    command = ["systemd-analyze", "verify", *(str(tmp_path / name) for name in names)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_it_tells_figures_and_stops_after_the_batch_under_way(tmp_path):

@@ -20,7 +20,7 @@ from coffer.procedures.ingest.spread.outcome import Outcome, format_outcome, par
 from coffer.procedures.ingest.spread.sealers import SpreadSealers
 from coffer.procedures.ingest.spread.task import TaskFailed, outcome_info, seal_split
 from coffer_audit.cli import main as audit
-from world import feed
+from world import FEED, feed
 
 CSV = "".join(f"+336{i:08},+33698765432,2016-09-0{1 + i % 3} {i % 24:02}:00:00,{i % 400}\n" for i in range(900))
 FAULTY = CSV + "abc,+33698765432,2016-09-01 10:00:00,1\n+33611111111,+33698765432,2016-13-01 10:00:00,1\nshort\n"
@@ -140,6 +140,24 @@ def test_rows_rejects_and_tally_are_the_same(worlds, engine):
 
     theirs, ours = compared(worlds, make, engine)
     assert (len(ours.rejects), len(ours.records)) == (3, 2_701)
+    assert theirs == ours
+
+
+JOINED = f"{FEED}[join]\nkey = 3\n"
+
+
+@pytest.mark.parametrize("by", [FEED, JOINED], ids=["each row", "joined rows"])
+def test_rows_with_line_ends_in_quotes_are_cut_alike(worlds, engine, by):
+    """Rows of the table that stand in a text are nobody's records, wherever a task begins to read."""
+    text = "".join(line.replace("\n", f',"{CSV[:160]}""x"""\n') for line in CSV.splitlines(keepends=True)[:300])
+
+    def make(world, one):
+        (world.path / "a.csv").write_text(text)
+        summary, rejects = ingest(world, [world.path / "a.csv"], one, feed(by))
+        return outcome_of(world, summary, rejects, "tel:+33698765432")
+
+    theirs, ours = compared(worlds, make, engine)
+    assert (ours.counts[0].kept, ours.rejects, len(ours.records)) == (300, [], 301)
     assert theirs == ours
 
 

@@ -141,7 +141,9 @@ def test_threads_whose_disk_fails_anywhere_leave_every_row_in_exactly_one_segmen
     template, tmp_path, mode, monkeypatch, capsys
 ):
     monkeypatch.setattr("coffer.procedures.ingest.run.PARALLEL_BYTES", 0)
-    monkeypatch.setattr("coffer.procedures.ingest.threads.FLUSH_ROWS", 2)
+    monkeypatch.setattr("coffer.procedures.ingest.threads.MAX_ROWS", 8)  # of which half may be held
+    # One chunk at a time, or it would be chance after which one so many are held.
+    monkeypatch.setattr("coffer.procedures.ingest.threads.QUEUED", 0.5)
     operations = count_operations(template, tmp_path, ingest_by_threads)
     assert operations > 30
     for n in range(operations):

@@ -46,7 +46,7 @@ def test_the_month_ends_yesterday_and_the_plan_is_read_back():
     ("raw", "match"),
     [
         (b"", "format: missing"),
-        (PLAN.format().replace(b"/v1", b"/v2"), "format: expected"),
+        (PLAN.format().replace(b"/v1", b"/v2"), "format: found coffer.demonstration/v2, expected"),
         (PLAN.format().replace(b"8080", b"8081"), f"expected {PORTS} different ones"),
         (PLAN.format().replace(b"8080", b'"x"'), "expected numbers"),
         (PLAN.format() + b"more = 1\n", "more"),

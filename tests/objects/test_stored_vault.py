@@ -116,7 +116,7 @@ def test_what_a_killed_ingest_put_the_next_command_removes_by_name(world, bucket
 
 def test_what_was_about_to_be_logged_stays_until_tidy(world, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr("coffer.procedures.ingest.run._Batch.log", lambda *_: exec("raise KeyboardInterrupt('killed')"))
+        patch.setattr("coffer.procedures.ingest.batch.Batch.log", lambda *_: exec("raise KeyboardInterrupt('killed')"))
         patch.setattr(StoreObjects, "abandon", lambda *_: None)
         with pytest.raises(KeyboardInterrupt, match="killed"):
             world.ingest(CSV)

@@ -7,7 +7,7 @@ import pytest
 
 from coffer.custody.gauges import Health, Trouble, parse_gauges
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import COARSE
+from coffer.ledger.entries import COARSE, ReceiptEntry
 from coffer.procedures.duty.board import Code, Disk, Sight, Urgency
 from coffer.procedures.duty.decide import decide_board
 from coffer.procedures.duty.look import Lookout
@@ -177,8 +177,9 @@ def test_keys_that_end_and_keys_that_should_be_gone_are_said(world):
     world.ingest(LINE)
     world.now = dt.datetime(2016, 10, 10, tzinfo=dt.UTC)
     state = world.state()
-    receipts = {(name, seg): None for name in state.roster.names for seg in state.segments}
-    state.receipts |= receipts
+    for name in state.roster.names:
+        for seg in state.segments:
+            state.receipts.add(ReceiptEntry(custodian=name, segment=seg, canaries=((1, bytes(16)),)))
     assert codes(decide_board(sight(world, state=state)), Urgency.TODAY) == [Code.KEYS_END] * 3
     world.now = dt.datetime(2016, 10, 20, tzinfo=dt.UTC)
     assert codes(decide_board(sight(world, state=state)), Urgency.NOW) == [Code.KEYS_END] * 3

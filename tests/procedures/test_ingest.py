@@ -147,10 +147,9 @@ def test_threads_seal_whenever_too_many_rows_are_held(world, monkeypatch):
         pytest.skip("no kernels here: no threads")
     monkeypatch.setattr(run_ingest, "PARALLEL_BYTES", 0)
     monkeypatch.setattr("coffer.procedures.ingest.sources.CHUNK_BYTES", 2048)
-    monkeypatch.setattr("coffer.procedures.ingest.threads.FLUSH_ROWS", 100)
     path = world.path / "a.csv"
     path.write_text(LINES)
-    summary = run(world, [path], workers=2)
+    summary = run(world, [path], workers=2, held_rows=100)
     assert (summary.files[0].kept, summary.rows) == (500, 1000)
     assert 2 <= summary.segments <= 5
     assert opened(world).count(b"\n") == 501

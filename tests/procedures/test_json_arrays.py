@@ -73,11 +73,26 @@ def test_a_cut_off_array_keeps_what_was_before_the_cut(world):
     assert (summary.files[0].kept, summary.files[0].rejected.total()) == (4, 1)
 
 
-def test_an_array_without_the_keys_is_refused_and_an_empty_one_too(world):
-    for raw in ('[{"x": 1}]', "[]", "[ ]\n"):
-        with pytest.raises(MalformedInput, match=r"calls\.json: line 1: "):
-            world.ingest(raw, by=feed(FEED), name="calls.json")
+def test_an_array_without_the_keys_is_refused(world):
+    with pytest.raises(MalformedInput, match=r"calls\.json: line 1: none of the keys"):
+        world.ingest('[{"x": 1}]', by=feed(FEED), name="calls.json")
     assert world.state().batches == {}
+
+
+@pytest.mark.parametrize("raw", ["[]", "[ ]\n", "\ufeff[\r\n]"])
+def test_an_empty_array_is_a_file_without_records(world, raw):
+    """An export of an hour without a call is one; it must not stop the files beside it."""
+    summary = world.ingest(raw, by=feed(FEED), name="calls.json")
+    assert (summary.files[0].read, summary.files[0].rejected.total()) == (0, 0)
+
+
+@pytest.mark.parametrize("odd", [[5], {"s": 5}, [[]]])
+@pytest.mark.parametrize(("key", "reason"), [("secs", "bad-duration"), ("from", "not-a-number"), ("at", "bad-time")])
+def test_a_list_or_object_where_a_value_is_expected_is_a_counted_reject(world, key, reason, odd):
+    """Its twin is an empty one, which says that there is no value."""
+    calls = [call(0), call(1, **{key: odd}), call(2, secs={})]
+    (file,) = world.ingest(json.dumps(calls), by=feed(FEED), name="calls.json").files
+    assert (file.kept, dict(file.rejected)) == (2, {reason: 1})
 
 
 def test_a_feed_is_proposed_for_an_array(tmp_path, capfd):

@@ -168,7 +168,7 @@ def test_a_last_line_that_was_cut_is_sealed_again_whole_and_said(world):
     world.ingest(lines(1) + line(20)[:-2], name="calls.log")  # 2 of 21 seconds
     (file,) = world.ingest(lines(1, 20, 3), name="calls.log").files
     assert (file.kept, file.duplicate, file.is_warned) == (2, 1, True)
-    assert file.remark.startswith("its last line was cut when it was read before")
+    assert file.remark.startswith("the last line was not whole when the file was read before")
 
 
 def test_the_same_file_grown_within_one_run(world):

@@ -26,7 +26,7 @@ from coffer.procedures.watch.decide import (
     free_bytes_needed,
     retry_after_s,
 )
-from coffer.procedures.watch.figures import Figures, format_figures, shown
+from coffer.procedures.watch.figures import Figures, figures_of, shown
 from coffer.procedures.watch.reconcile import (
     MAX_GAP,
     add,
@@ -43,6 +43,7 @@ from coffer.procedures.watch.reconcile import (
     sums_of,
 )
 from coffer.procedures.watch.settings import After, Order, parse_settings
+from coffer.serving.figures import format_figures
 from coffer.vault.watched import Delivery, Folder, Journal, Sums, Taken, WatchKey
 
 NOW = dt.datetime(2026, 11, 29, 12, 0, tzinfo=dt.UTC)
@@ -383,7 +384,7 @@ def test_figures_tell_no_exact_number_of_records():
     figures = Figures(
         sums=Sums(files=2, read=3000, kept=1023, rejected=7), waiting={"torn": 1}, oldest_ns=NOW_NS - 5 * 10**9
     )
-    lines = format_figures({"calls": figures}, free_bytes=99, now=NOW).splitlines()
+    lines = format_figures(figures_of({"calls": figures}, free_bytes=99, now=NOW)).splitlines()
     for line in (
         'coffer_watch_files_total{folder="calls"} 2',
         'coffer_watch_records_total{folder="calls",what="read"} 2048',

@@ -1,4 +1,4 @@
-"""The CSV reader: every line is kept or rejected, wherever a file is cut, and whatever is in it."""
+"""The CSV reader: every row is kept or rejected, wherever between two rows a file is cut, and whatever is in it."""
 
 # ruff: noqa: FBT003
 
@@ -12,6 +12,7 @@ import world
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
 from coffer.records.readers.mapped.csv import bind_feed, read_lines
+from coffer.records.readers.text.quoting import Quoting, RowEnds, joined
 from coffer.records.rejects import Reason
 
 WINDOW = Window(earliest=dt.datetime(2016, 1, 1, tzinfo=dt.UTC), latest=dt.datetime(2017, 1, 1, tzinfo=dt.UTC))
@@ -111,9 +112,13 @@ def test_kept_and_rejected_are_all_the_lines(found, has_last_line_end):
     filled = [number for number, line in enumerate(each, 1) if line not in (b"", b"\r")]
     parsed = read(raw)
     kept, rejected = parsed.batch.column("line").to_pylist(), parsed.rejects.lines.tolist()
-    assert sorted(kept + rejected) == filled
-    assert parsed.read == len(filled)
-    assert parsed.skipped["empty-line"] == len(each) - len(filled)
+    assert parsed.read == len({*kept, *rejected}) == len(kept) + len(rejected)
+    assert {*kept} <= {*filled}
+    assert {*rejected} <= {*range(1, len(each) + 1)}
+    assert parsed.read + sum(parsed.skipped.values()) == len(each)
+    if joined(raw, Quoting(b";", b'"')) is None:
+        assert sorted(kept + rejected) == filled
+        assert parsed.skipped["empty-line"] == len(each) - len(filled)
     assert sum(parsed.rejects.counts().values()) == len(rejected) == len(parsed.rejects.fields)
     assert Reason.KEPT not in map(Reason, parsed.rejects.reasons.tolist())
 
@@ -123,12 +128,11 @@ def test_kept_and_rejected_are_all_the_lines(found, has_last_line_end):
 @example([GOOD.encode(), b'a"b;' + GOOD.encode()[5:], b'"'], 2)
 @example([GOOD.encode()[:-3] + b'"', GOOD.encode()], 1)
 @example([b'call;"+33612345678"' + GOOD.encode()[17:], b'"a', b'b";x'], 1)
-def test_a_file_cut_at_any_line_gives_the_same_rows(found, cut):
-    whole = read(b"".join(line + b"\n" for line in found))
-    parts = [
-        read(b"".join(line + b"\n" for line in found[:cut])),
-        read(b"".join(line + b"\n" for line in found[cut:]), cut + 1),
-    ]
+def test_a_file_cut_at_any_row_gives_the_same_rows(found, cut):
+    data = b"".join(line + b"\n" for line in found)
+    end = RowEnds(Quoting(b";", b'"')).take(b"".join(line + b"\n" for line in found[:cut]))
+    whole = read(data)
+    parts = [read(data[:end]), read(data[end:], data.count(b"\n", 0, end) + 1)]
     assert rows_and_rejects([whole]) == rows_and_rejects(parts)
 
 
@@ -207,11 +211,11 @@ def test_an_open_quote_is_rejected_wherever_its_line_stands(tail):
     assert parsed.rejects.lines.tolist() == [1]
 
 
-def test_a_quoted_value_holds_no_line_end_even_beside_a_line_with_a_carriage_return_within():
+def test_a_quoted_value_holds_a_line_end_even_beside_a_line_with_a_carriage_return_within():
     bound = bind_feed(parse_feed(WIDE, "feed.toml"), b"1,2,3,4,5", "file")
     raw = b'+33612345678,+33698765432,2016-09-01 10:00:00,60,"x\n"\nx\ry\n'
     parsed = read_lines(raw, bound, first_line=1, window=WINDOW)
-    assert parsed.rejects.lines.tolist() == [1, 2, 3]
+    assert (parsed.batch.column("line").to_pylist(), parsed.rejects.lines.tolist()) == ([1], [3])
 
 
 @pytest.mark.parametrize("form", ["%Q", "%", "%%%", "%Y %é", "%H:%M"])

@@ -188,7 +188,9 @@ def a_line(feed, random):
         random.choice(ANSWERED if odd else ANSWERED[:4]),
     ]  # fmt: skip
     if feed["start"] == 3:
-        fields[4] = random.choice(["", "x", '"a b"', "ü", '"a""b"'] if odd else ["", "free text"])
+        fields[4] = random.choice(
+            ["", "x", '"a b"', "ü", '"a""b"', '"a\nb"', '"\r\n,;\n"', 'a"b'] if odd else ["", "free text"]
+        )
     if random.random() < 0.1:
         fields = [f'"{field}"' for field in fields]
     line = feed["delimiter"].join(fields).encode()

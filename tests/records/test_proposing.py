@@ -177,8 +177,9 @@ def test_what_stands_in_the_way_is_said_with_what_to_do(text, message, hint):
         (rows("a,b,t", *["'+4930123456','+4930123457','2026-03-02 10:00:00'"] * 3), {"quote": "'"}),
         (rows("a,b,t", *[f"{PAIR},2026-03-02 10:00:00"] * 3, "Total,,3"), {"comment": "Total"}),
         (rows("a,b,t,n", *[f"{PAIR},2026-03-02 10:00:00,M\u00fcller"] * 3).encode("latin-1"), {"encoding": "cp1252"}),
+        (rows("a,b,t,n", *[f'{PAIR},2026-03-02 10:00:00,"x\n\n,y"'] * 3), {"header": True}),
     ],
-    ids=["titles", "titles without a header", "apostrophes", "a total", "an encoding"],
+    ids=["titles", "titles without a header", "apostrophes", "a total", "an encoding", "line ends in quotes"],
 )
 def test_what_used_to_stand_in_the_way_is_proposed_and_read(tmp_path, text, proposed):
     proposal = propose(text)

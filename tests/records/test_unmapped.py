@@ -26,6 +26,11 @@ def test_columns_of_a_table_by_their_names_with_masked_values():
     assert found == {"channel": ("aaa/aaa-99", "aaa/aa-9"), "empty": (), "note": ("text",)}
 
 
+def test_a_cell_with_line_ends_is_one_value():
+    row = f'{A},{B},1772445600,"9\n{A},{B},1772445600,x y z t",ann\n'
+    assert shown(NAMED, "a,b,t,n,m\n" + row * 2) == {"n": ("text",), "m": ("aaa",)}
+
+
 def test_a_header_that_holds_values_is_not_repeated():
     """A feed that wrongly expects a header must not show people's numbers as names; nor must one without a header."""
     positions = CSV.format(header="true", a=0, b=1, t=2)

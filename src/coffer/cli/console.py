@@ -20,6 +20,8 @@ from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.visible import FALLBACK, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from coffer.custodian.evident import Uptime
     from coffer.notes.keys import Secret
 
@@ -98,10 +100,40 @@ def prepare_outputs() -> None:
             stream.reconfigure(errors=FALLBACK)
 
 
+class _Speech:
+    """How lines on stderr are: for people, or a JSON document each. One for the process, as stderr is."""
+
+    is_json = False
+    command = ""
+
+
+def speak(*, is_json: bool, command: str = "") -> None:
+    """From now on lines on stderr are JSON documents, or lines for people.
+
+    ``command``: what each document names.
+    """
+    _Speech.is_json, _Speech.command = is_json, command
+
+
+def speaks_json() -> bool:
+    """Whether lines are JSON documents."""
+    return _Speech.is_json
+
+
 def say(message: str) -> None:
-    """A line for people, on stderr. If that takes nothing, the exit code still says how the command went."""
+    """A line on stderr. If that takes nothing, the exit code still says how the command went."""
+    _write(f"coffer: {visible(message)}", {"level": "info", "message": message})
+
+
+def _write(line: str, fields: "Mapping[str, object]") -> None:
+    """The line, or where JSON is spoken a document of these fields."""
+    if _Speech.is_json:
+        import json  # noqa: PLC0415 - only what prints it pays for it
+
+        time = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = json.dumps({"time": time, "command": _Speech.command, **fields})
     with suppress(OSError):
-        click.echo(f"coffer: {visible(message)}", err=True)
+        click.echo(line, err=True)
 
 
 def tell(line: str) -> None:
@@ -118,6 +150,10 @@ def print_json(document: object) -> None:
 
 def report_error(error: CofferError) -> int:
     """Say what is wrong and what to do; the family's exit code."""
+    if _Speech.is_json:
+        fields = {"level": "error", "message": error.message, "hint": error.hint or "", "exit_code": error.exit_code}
+        _write("", fields)
+        return error.exit_code
     say(error.message)
     if error.hint:
         say(f"hint: {error.hint}")

@@ -9,7 +9,7 @@ from coffer.cli.demonstration.banner import demonstration_of
 from coffer.cli.servers import Listener
 from coffer.custodian.machine.attendant import Attendant
 from coffer.custodian.machine.clerks import Clerks
-from coffer.custodian.machine.folder import Machine, parse_listen
+from coffer.custodian.machine.folder import Machine
 from coffer.custodian.machine.tls import server_context
 from coffer.custodian.service import CustodianService
 from coffer.errors import MalformedInput
@@ -17,6 +17,7 @@ from coffer.extras import extra
 from coffer.passkeys.challenges import Challenges
 from coffer.passkeys.passkey import parse_site
 from coffer.serving.crowd import Crowd
+from coffer.serving.listen import parse_listen
 
 with extra("pages"):
     from coffer.web.custodian.app import make_custodian_site

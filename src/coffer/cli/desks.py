@@ -20,7 +20,6 @@ from coffer.cli.demonstration.banner import demonstration_of
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.servers import Listener
 from coffer.cli.vaults import LOOK_S
-from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
 from coffer.custodian.service import CustodianService
 from coffer.custody.client import HttpCustodian
@@ -28,8 +27,12 @@ from coffer.custody.port import Custodian
 from coffer.errors import CofferError, MalformedInput
 from coffer.extras import extra
 from coffer.notify.settings import NOTIFY, Settings, parse_settings
+from coffer.procedures.backup import backup_figures
+from coffer.procedures.duty.figures import board_figures
 from coffer.procedures.duty.look import Lookout
 from coffer.serving.crowd import Crowd
+from coffer.serving.figures import Figure
+from coffer.serving.listen import parse_listen
 from coffer.vault.folder import Vault
 
 with extra("pages"):
@@ -137,6 +140,10 @@ class DeskAtWork:
         self._begin("asking", self._office.attend)
         self._begin("telling", lambda: self._again(TELL_S, self._tell))
         self._begin("reminding", lambda: self._again(REMIND_S, self._remind))
+
+    def figures(self) -> Sequence[Figure]:
+        """What the operator's page saw last, and when the last backup was made, as figures."""
+        return [*board_figures(self._duty.board), *backup_figures(self._vault)]
 
     def stop(self) -> None:
         """End the background, and close the store; an opening that runs is taken up at the next start."""

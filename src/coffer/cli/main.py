@@ -9,6 +9,7 @@ import click
 
 from coffer import __version__
 from coffer.cli import commands
+from coffer.cli.configured import configure
 from coffer.cli.console import prepare_outputs, report_error, say
 from coffer.cli.groups import LazyGroup, did_you_mean
 from coffer.errors import CofferError, Unavailable
@@ -29,8 +30,11 @@ coffer-audit vault VAULT."""
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(__version__, prog_name="coffer")
-def coffer() -> None:
+@click.option("--config", "file", metavar="FILE", help="Settings; else COFFER_CONFIG, else /etc/coffer/coffer.toml.")
+@click.pass_context
+def coffer(context: click.Context, file: str | None) -> None:
     """Keep records sealed, and open one person's only when several custodians countersign."""
+    configure(context, file)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

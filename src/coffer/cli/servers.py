@@ -8,19 +8,23 @@ import signal
 import socket
 import ssl
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from coffer.bounds import LOOPBACK
 from coffer.cli.console import say
 from coffer.custodian.machine.errands import Errands
-from coffer.custodian.machine.folder import parse_listen
 from coffer.custodian.machine.tls import server_context
 from coffer.custody.port import Custodian
 from coffer.errors import MalformedInput, Unavailable
 from coffer.extras import extra
 from coffer.serving.crowd import Crowd
+from coffer.serving.figures import Figure, gauge, sample
+from coffer.serving.listen import parse_listen
 from coffer.serving.summed import Summed, sum_up_logs
 from coffer.translog.store.witness import WitnessFolder
 from coffer.translog.witness import MAX_ASK_BYTES
@@ -30,10 +34,12 @@ with extra("web"):
     from starlette.requests import ClientDisconnect
     from starlette.types import ASGIApp
 
+    from coffer.cli.figures import OPTION, Answered, figures_app, listener_figures, verify_own_machine
     from coffer.custodian.machine.server import (
         BODY_TIMEOUT_S,
         client_of,
         crowd_of,
+        figures_of,
         make_app,
     )
     from coffer.serving.http import give_memory_back, make_server, places_within_descriptors, run_together
@@ -50,6 +56,7 @@ def run_custodian_server(
     on_start: Callable[[], object],
     page: "Listener | None" = None,
     page_listen: str = "",
+    metrics: str | None = None,
 ) -> None:
     """Serve until a signal to stop; requests that are being answered then are finished.
 
@@ -68,7 +75,11 @@ def run_custodian_server(
     listeners = [(service, bind(listen, "--listen"))]
     if page is not None:
         listeners.append((page, bind(page_listen, "--page")))
-    run_listeners(listeners, on_start=on_start)
+    run_listeners(listeners, on_start=on_start, metrics=metrics, figures=lambda: figures_of(app))
+
+
+METRICS_PLACES: Final = 8
+"""Connections that ask for figures at once: one Prometheus, perhaps two, and a person who looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +121,32 @@ def address_of_socket(bound: socket.socket, *, scheme: str = "http") -> str:
 
 
 def run_listeners(
-    listeners: Sequence[tuple[Listener, socket.socket]], *, on_start: Callable[[], object] = lambda: None
+    listeners: Sequence[tuple[Listener, socket.socket]],
+    *,
+    on_start: Callable[[], object] = lambda: None,
+    metrics: str | None = None,
+    figures: Callable[[], Sequence[Figure]] = tuple,
 ) -> None:
     """Serve on all of them until a signal to stop.
 
-    The address of each is a line of stdout, after ``on_start``.
+    The address of each is a line of stdout, after ``on_start``. ``metrics``: where figures are served beside them;
+    ``figures``: those of the service, beside what is counted here.
     """
+    counted = {listener.what or "service": (Answered(listener.app), listener.crowd) for listener, _ in listeners}
+    listeners = [
+        (replace(listener, app=app), bound)
+        for (listener, bound), (app, _) in zip(listeners, counted.values(), strict=True)
+    ]
     summed, places = Summed(say), places_within_descriptors() // len(listeners)
+    for _, crowd in counted.values():
+        crowd.limit_places(places)
+    if metrics is not None:
+        app = figures_app(lambda: [*figures(), *listener_figures(counted)])
+        listeners.append((_metrics_listener(app, metrics), bind(metrics, OPTION)))
     give_memory_back()
     on_start()
     servers = []
     for listener, bound in listeners:
-        listener.crowd.limit_places(places)
         host, port = bound.getsockname()[:2]
         server = make_server(listener.app, host=host, port=port, tls=listener.tls, crowd=listener.crowd)
         servers.append((server, bound))
@@ -129,9 +154,11 @@ def run_listeners(
         print(f"{name}{listener.shown(bound)}")
     sys.stdout.flush()
 
+    told: list[Counter[str]] = [Counter() for _ in listeners]
+
     def gather() -> None:
-        for listener, _ in listeners:
-            _gather(listener.crowd, summed)
+        for (listener, _), before in zip(listeners, told, strict=True):
+            _gather(listener.crowd, summed, before)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     undo = sum_up_logs(summed)
@@ -145,13 +172,35 @@ def run_listeners(
             signal.signal(number, handler)
 
 
-def run_witness_server(own: WitnessFolder, listen: str) -> None:
+def _metrics_listener(app: ASGIApp, listen: str) -> Listener:
+    """A listener with places of its own: figures must take none from those whom the service is there for.
+
+    Raises:
+        MalformedInput: another machine could ask there.
+    """
+    verify_own_machine(listen)
+    return Listener(app=app, crowd=Crowd(time.monotonic, places=METRICS_PLACES), what="metrics")
+
+
+def run_witness_server(own: WitnessFolder, listen: str, *, metrics: str | None = None) -> None:
     """Answer ``POST /add-checkpoint`` (C2SP tlog-witness) until a signal to stop.
 
     A TLS proxy stands before it.
     """
     app = make_witness_app(own)
-    run_listeners([(Listener(app=app, crowd=crowd_of(app)), bind(listen, "--listen"))])
+    service = Listener(app=app, crowd=crowd_of(app))
+    run_listeners(
+        [(service, bind(listen, "--listen"))], metrics=metrics, figures=lambda: witness_figures(*own.counts())
+    )
+
+
+def witness_figures(known: int, cosigned: int, forked: int) -> Sequence[Figure]:
+    """How many logs a witness knows, how many it cosigned, and how many showed it two histories."""
+    return [
+        gauge("coffer_witness_logs", "Logs that this witness knows.", sample(known)),
+        gauge("coffer_witness_cosigned_logs", "Logs of which it cosigned a checkpoint.", sample(cosigned)),
+        gauge("coffer_witness_forked_logs", "Logs that showed it two histories.", sample(forked)),
+    ]
 
 
 def make_witness_app(own: WitnessFolder) -> FastAPI:
@@ -179,7 +228,12 @@ def make_witness_app(own: WitnessFolder) -> FastAPI:
     return app
 
 
-def _gather(crowd: Crowd, summed: Summed) -> None:
-    """Whom the gate turned away; it counts in the thread of the connections and is read in another."""
-    for kind in list(crowd.turned_away):
-        summed.add(kind, crowd.turned_away.pop(kind, 0))
+def _gather(crowd: Crowd, summed: Summed, told: Counter[str]) -> None:
+    """Whom the gate turned away since last time.
+
+    It counts in the thread of the connections and is read in another.
+    """
+    for kind, count in list(crowd.turned_away.items()):
+        if count > told[kind]:
+            summed.add(kind, count - told[kind])
+            told[kind] = count

@@ -2,41 +2,32 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from coffer.bounds import LOOPBACK
+from coffer.cli.figures import OPTION, figures_app, verify_own_machine
 from coffer.cli.servers import address_of_socket, bind
-from coffer.custodian.machine.folder import parse_listen
-from coffer.errors import MalformedInput
 from coffer.extras import extra
+from coffer.serving.crowd import Crowd
+from coffer.serving.figures import Figure
+from coffer.serving.listen import parse_listen
 
 with extra("web"):
-    from fastapi import FastAPI
-    from fastapi.responses import PlainTextResponse
-    from starlette.responses import Response
-
-    from coffer.custodian.machine.server import crowd_of
     from coffer.serving.http import make_server
-
-OPTION = "--metrics"
 
 
 @contextmanager
-def serve_figures(listen: str, figures: Callable[[], str]) -> Iterator[str]:
+def serve_figures(listen: str, figures: Callable[[], Sequence[Figure]]) -> Iterator[str]:
     """Serve ``/metrics`` in a thread of its own while the block runs; gives the address.
 
     Raises:
         MalformedInput: another machine could ask there.
     """
+    verify_own_machine(listen)
     host, port = parse_listen(listen, OPTION)
-    if host not in LOOPBACK:
-        raise MalformedInput(
-            f"{OPTION}: plain http is for this machine only", hint="listen on 127.0.0.1, behind a proxy of your own"
-        )
     with bind(listen, OPTION) as bound:
-        app = _app(figures)
-        server = make_server(app, host=host, port=port, tls=None, crowd=crowd_of(app))
+        server = make_server(figures_app(figures), host=host, port=port, tls=None, crowd=Crowd(time.monotonic))
         thread = threading.Thread(
             target=lambda: asyncio.run(server._serve([bound])),  # noqa: SLF001 - `serve` is this and handlers of signals
             name="figures",
@@ -48,13 +39,3 @@ def serve_figures(listen: str, figures: Callable[[], str]) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(5.0)
-
-
-def _app(figures: Callable[[], str]) -> FastAPI:
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-
-    def metrics() -> Response:
-        return PlainTextResponse(figures(), media_type="text/plain; version=0.0.4")
-
-    app.add_api_route("/metrics", metrics, methods=["GET"], response_class=PlainTextResponse)
-    return app

@@ -3,7 +3,8 @@
 
 The bytes are a stranger's: each index is checked against its array. A line is taken only if it is understood wholly:
 its columns, its time, its numbers, and every word among those that were learnt. All others are odd, and left to
-``coffer.records``, whose results these must equal. ``coffer.procedures.ingest.fused`` makes the tables and calls this.
+``coffer.records``, whose results these must equal; so are all lines of a row that has several, and such a row ends
+where ``coffer.records.readers.text.quoting`` says. ``coffer.procedures.ingest.fused`` makes the tables and calls this.
 """
 
 cimport cython
@@ -175,7 +176,7 @@ cdef class Scanner:
     # What is made
     cdef public uint64_t[:, ::1] rows
     cdef public int32_t[::1] row_groups
-    cdef public int64_t[:, ::1] odd  # runs of lines: begin, end, the number of the first, how many
+    cdef public int64_t[:, ::1] odd  # runs of whole rows: begin, end, the number of the first line, how many lines
     cdef public int64_t[:, ::1] unknown  # begin, end, kind
     cdef public uint64_t[::1] tally_keys
     cdef public int64_t[::1] tally_counts
@@ -187,43 +188,44 @@ cdef class Scanner:
     cdef public uint8_t[::1] text  # its time, joined from several columns
 
     def run(self, const uint8_t[::1] data, bint is_plain):
-        """Read lines from ``position`` on, until all are read or something is needed; what that is.
+        """Read rows from ``position`` on, until all are read or something is needed; what that is.
 
         ``is_plain``: there is no quote, carriage return, NUL or byte above 127, so that each line is cut at delimiters.
         """
-        cdef int64_t begin, after, size = data.shape[0]
+        cdef int64_t begin, after, lines, size = data.shape[0]
         cdef int outcome = DONE
         self.data = data
         with nogil:
             while self.position < size:
                 begin = self.position
-                outcome = self._cut(begin, &after) if is_plain else self._split(begin, &after)
+                lines = 1
+                outcome = self._cut(begin, &after) if is_plain else self._split(begin, &after, &lines)
                 if outcome == TAKEN:
                     outcome = self._record()
-                if outcome == ODD and not self._put_aside(begin, after):
+                if outcome == ODD and not self._put_aside(begin, after, lines):
                     outcome = FULL_ODD
                 if outcome < TAKEN:
                     break
                 self.position = after
-                self.line += 1
+                self.line += lines
             else:
                 outcome = DONE
         self.data = None
         return outcome
 
-    cdef bint _put_aside(self, int64_t begin, int64_t end) except -1 nogil:
-        """List an odd line, in one run with the odd lines just before it; whether there was room."""
+    cdef bint _put_aside(self, int64_t begin, int64_t end, int64_t lines) except -1 nogil:
+        """List the lines of an odd row, in one run with the odd ones just before it; whether there was room."""
         cdef int64_t last = self.odd_runs - 1
         if last >= 0 and self.odd[last, 1] == begin:
             self.odd[last, 1] = end
-            self.odd[last, 3] += 1
+            self.odd[last, 3] += lines
             return True
         if self.odd_runs == self.odd.shape[0]:
             return False
         self.odd[self.odd_runs, 0] = begin
         self.odd[self.odd_runs, 1] = end
         self.odd[self.odd_runs, 2] = self.line
-        self.odd[self.odd_runs, 3] = 1
+        self.odd[self.odd_runs, 3] = lines
         self.odd_runs += 1
         return True
 
@@ -267,8 +269,8 @@ cdef class Scanner:
             self.ends[column] = size
         return TAKEN if column + 1 == columns and size - begin <= MAX_LINE else ODD
 
-    cdef int _split(self, int64_t begin, int64_t *after) except -1 nogil:
-        """Find the columns of a line, and where the next line begins."""
+    cdef int _split(self, int64_t begin, int64_t *after, int64_t *lines) except -1 nogil:
+        """Find the columns of a row, where the next row begins, and how many lines it has: it is odd if it has several."""
         cdef int64_t at = begin, size = self.data.shape[0], field = begin
         cdef int column = 0, outcome = TAKEN, found, columns = self.columns
         cdef bint is_quoted = False, is_closed = False
@@ -278,8 +280,12 @@ cdef class Scanner:
                 at += 1
                 continue
             if found == NEWLINE:
-                break
-            if found == DELIMITER and not is_quoted:
+                if not is_quoted:
+                    break
+                outcome = ODD
+                if at + 1 < size:
+                    lines[0] += 1
+            elif found == DELIMITER and not is_quoted:
                 if column >= columns:
                     outcome = ODD
                 else:
@@ -292,8 +298,13 @@ cdef class Scanner:
                 if not is_quoted and at == field:
                     is_quoted = True
                     field = at + 1
-                elif is_quoted and (at + 1 == size or self.classes[self.data[at + 1]] in (DELIMITER, NEWLINE, RETURN)):
+                elif is_quoted and at + 1 < size and self.classes[self.data[at + 1]] == QUOTE:
+                    outcome = ODD
+                    at += 1
+                elif is_quoted:
                     is_quoted, is_closed = False, True
+                    if at + 1 < size and self.classes[self.data[at + 1]] not in (DELIMITER, NEWLINE, RETURN):
+                        outcome = ODD
                 else:
                     outcome = ODD
             elif found == RETURN:

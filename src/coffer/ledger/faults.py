@@ -27,12 +27,6 @@ def receipts_evidence(seg_id: bytes, receipts: Mapping[str, ReceiptEntry]) -> by
     return wire.digest(*parts)
 
 
-def receipts_of(state: Known, seg_id: SegmentId) -> dict[str, ReceiptEntry]:
-    """The receipts that State has of a segment, by custodian."""
-    names = dict.fromkeys(name for roster in state.rosters.values() for name in roster.names)
-    return {name: receipt for name in names if (receipt := state.receipts.get((name, seg_id))) is not None}
-
-
 def is_accused_of(state: Known, body: FaultEntry) -> bool:
     """Whether this accuser accused this party of the same thing before."""
     return any(
@@ -75,7 +69,7 @@ def _why_not_by_requester(state: Known, note: Note, body: FaultEntry, segment: S
         return "not signed by the accuser"
     if body.accused in _ingesters(segment):
         return None if body.evidence == segment.line.header_hash else "evidence is not the segment's header"
-    receipts = receipts_of(state, segment.line.seg_id)
+    receipts = state.receipts.of(segment.line.seg_id)
     if body.accused not in receipts:
         return "accuses neither an ingester nor a custodian that gave a receipt"
     is_shown = body.evidence == receipts_evidence(segment.line.seg_id, receipts)

@@ -5,6 +5,7 @@ Source: ``docs/formats/entries.md``.
 
 import datetime as dt
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -121,7 +122,7 @@ def _parse_ingest(fields: wire.Fields) -> IngestEntry:
         batch=batch,
         number=wire.parse_decimal(number, place, low=1, high=count),
         total=count,
-        feed=parse_feed_name(fields.one("feed"), fields.place("feed")),
+        feed=sys.intern(parse_feed_name(fields.one("feed"), fields.place("feed"))),
         counts=_parse_counts(fields),
         segments=tuple(_parse_segment(value, fields.place("segment")) for value in fields.many("segment")),
         tally=_parse_optional_hash(fields.one("tally"), fields.place("tally")),
@@ -152,8 +153,8 @@ def _parse_segment(value: str, place: str) -> SegmentLine:
         seg_id=SegmentId(wire.parse_hex(parts[0], place, size=32)),
         header_hash=wire.parse_hex(parts[1], place, size=32),
         day=wire.parse_day(parts[2], place),
-        kind=parts[3],
-        rule=parts[4],
+        kind=sys.intern(parts[3]),  # one object for all segments of a log
+        rule=sys.intern(parts[4]),
         part=wire.parse_decimal(parts[5], place, high=2**32 - 1),
         rows=wire.parse_decimal(parts[6], place, low=1, high=MAX_ROWS),
         supersedes=None if supersedes is None else SegmentId(supersedes),

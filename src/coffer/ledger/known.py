@@ -13,12 +13,12 @@ from coffer.ledger.entries import (
     BatchId,
     Commitment,
     FaultEntry,
-    ReceiptEntry,
     RefuseEntry,
     RevealEntry,
     SegmentId,
 )
 from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
+from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import mask_of
 
@@ -51,7 +51,7 @@ class Known:
     refusals: list[tuple[int, RefuseEntry]] = field(default_factory=list)
     refused: set[tuple[Commitment, str]] = field(default_factory=set)
     destroyed: set[tuple[str, dt.date]] = field(default_factory=set)
-    receipts: dict[tuple[str, SegmentId], ReceiptEntry] = field(default_factory=dict)
+    receipts: Receipts = field(default_factory=Receipts)
     faults: list[tuple[int, FaultEntry]] = field(default_factory=list)
     faults_of: dict[SegmentId | int, list[FaultEntry]] = field(default_factory=dict)
     reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)

@@ -5,7 +5,8 @@ Here the bytes are only read strictly. The caller binds them to a checkpoint and
 
 import datetime as dt
 import gc
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,25 +18,40 @@ from coffer.ledger.entries import (
     Commitment,
     FaultEntry,
     IngestEntry,
-    ReceiptEntry,
     RefuseEntry,
     RevealEntry,
     SegmentId,
     SegmentLine,
 )
 from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
+from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 3
+VERSION: Final = 4
+_HASH_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Segment:
-    line: SegmentLine
-    feed: str
-    roster: int
-    entry_index: int
+class _Segments:
+    """All segments, in columns: as objects each would hold its words and its day again.
+
+    ``ids``, ``hashes``: 32 B each. ``words``: kinds, rules and feeds, which the columns name by their place.
+    ``superseded``: by the place of a segment, the id of that which it supersedes.
+    """
+
+    ids: bytes
+    hashes: bytes
+    words: list[str]
+    days: list[int]
+    kinds: list[int]
+    rules: list[int]
+    parts: list[int]
+    rows: list[int]
+    feeds: list[int]
+    rosters: list[int]
+    entry_indexes: list[int]
+    superseded: list[tuple[int, SegmentId]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +70,13 @@ class _Form:
     epoch_keys: list[tuple[str, dt.date, bytes]]
     batches: list[Batch]
     withdrawn: list[tuple[BatchId, int]]
-    segments: list[_Segment]
+    segments: _Segments
     openings: list[Opening]
     revoked: list[Commitment]
     refusals: list[tuple[int, RefuseEntry]]
     destroyed: list[tuple[str, dt.date]]
-    receipts: list[ReceiptEntry]
+    receipt_names: list[str]
+    receipts: dict[SegmentId, bytes]
     faults: list[tuple[int, FaultEntry]]
     reveals: list[tuple[int, RevealEntry]]
     pending: list[tuple[BatchId, list[tuple[int, int, IngestEntry]]]]
@@ -85,15 +102,13 @@ def format_snapshot(state: State) -> bytes:
             epoch_keys=[(name, day, key) for (name, day), key in state.epoch_keys.items()],
             batches=list(state.batches.values()),
             withdrawn=list(state.withdrawn.items()),
-            segments=[
-                _Segment(line=s.line, feed=s.feed, roster=numbers[s.roster.hash], entry_index=s.entry_index)
-                for s in state.segments.values()
-            ],
+            segments=_in_columns(list(state.segments.values()), numbers),
             openings=list(state.openings.values()),
             revoked=sorted(state.revoked),
             refusals=state.refusals,
             destroyed=sorted(state.destroyed),
-            receipts=list(state.receipts.values()),
+            receipt_names=list(state.receipts.names),
+            receipts=dict(state.receipts.kept),
             faults=state.faults,
             reveals=state.reveals,
             pending=[
@@ -129,13 +144,10 @@ def _parse(raw: bytes, place: str) -> State:
     if form.version != VERSION:
         raise MalformedInput(f"{place}: snapshot of version {form.version}, expected {VERSION}")
     rosters = [parse_roster(text, f"{place}: roster of entry {index}") for index, text in form.rosters]
-    named = {segment.roster for segment in form.segments} | {part[1] for _, parts in form.pending for part in parts}
+    named = set(form.segments.rosters) | {part[1] for _, parts in form.pending for part in parts}
     if any(not 0 <= number < len(rosters) for number in named) or any(not parts for _, parts in form.pending):
         raise MalformedInput(f"{place}: a segment of an unknown roster, or an ingest without entries")
-    segments = {
-        SegmentId(s.line.seg_id): Segment(line=s.line, feed=s.feed, roster=rosters[s.roster], entry_index=s.entry_index)
-        for s in form.segments
-    }
+    segments = {one.line.seg_id: one for one in _from_columns(form.segments, rosters, place)}
     return State(
         origin=form.origin,
         genesis=form.genesis,
@@ -154,7 +166,7 @@ def _parse(raw: bytes, place: str) -> State:
         refusals=form.refusals,
         refused={(body.authorization, body.custodian) for _, body in form.refusals},
         destroyed=set(form.destroyed),
-        receipts={(receipt.custodian, receipt.segment): receipt for receipt in form.receipts},
+        receipts=_receipts(form, segments, place),
         faults=form.faults,
         faults_of=_by_object(body for _, body in form.faults),
         reveals=form.reveals,
@@ -163,6 +175,82 @@ def _parse(raw: bytes, place: str) -> State:
         absences={absence.custodian: absence for absence in form.absences},
         absence_indexes=form.absence_indexes,
     )
+
+
+def _in_columns(segments: Sequence[Segment], rosters: Mapping[bytes, int]) -> _Segments:
+    words: dict[str, int] = {}
+
+    def places(values: Iterable[str]) -> list[int]:
+        return [words.setdefault(value, len(words)) for value in values]
+
+    lines = [one.line for one in segments]
+    return _Segments(
+        ids=b"".join(line.seg_id for line in lines),
+        hashes=b"".join(line.header_hash for line in lines),
+        days=[line.day.toordinal() for line in lines],
+        kinds=places(line.kind for line in lines),
+        rules=places(line.rule for line in lines),
+        parts=[line.part for line in lines],
+        rows=[line.rows for line in lines],
+        feeds=places(one.feed for one in segments),
+        words=list(words),
+        rosters=[rosters[one.roster.hash] for one in segments],
+        entry_indexes=[one.entry_index for one in segments],
+        superseded=[(at, line.supersedes) for at, line in enumerate(lines) if line.supersedes is not None],
+    )
+
+
+def _from_columns(columns: _Segments, rosters: Sequence[Roster], place: str) -> list[Segment]:
+    words = [sys.intern(word) for word in columns.words]
+    superseded = dict(columns.superseded)
+    try:
+        days = {number: dt.date.fromordinal(number) for number in set(columns.days)}
+        return [
+            Segment(
+                line=SegmentLine(
+                    seg_id=SegmentId(seg_id),
+                    header_hash=header_hash,
+                    day=days[day],
+                    kind=words[kind],
+                    rule=words[rule],
+                    part=part,
+                    rows=rows,
+                    supersedes=superseded.get(at),
+                ),
+                feed=words[feed],
+                roster=rosters[roster],
+                entry_index=entry_index,
+            )
+            for at, (seg_id, header_hash, day, kind, rule, part, rows, feed, roster, entry_index) in enumerate(
+                zip(
+                    _cut(columns.ids),
+                    _cut(columns.hashes),
+                    columns.days,
+                    columns.kinds,
+                    columns.rules,
+                    columns.parts,
+                    columns.rows,
+                    columns.feeds,
+                    columns.rosters,
+                    columns.entry_indexes,
+                    strict=True,
+                )
+            )
+        ]
+    except (ValueError, IndexError, OverflowError):
+        raise MalformedInput(f"{place}: columns of segments that do not fit together") from None
+
+
+def _cut(hashes: bytes) -> list[bytes]:
+    return [hashes[at : at + _HASH_BYTES] for at in range(0, len(hashes), _HASH_BYTES)]
+
+
+def _receipts(form: _Form, segments: Mapping[SegmentId, Segment], place: str) -> Receipts:
+    try:
+        kept = {segments[name].line.seg_id: raw for name, raw in form.receipts.items()}
+        return Receipts(form.receipt_names, kept)
+    except (KeyError, ValueError):
+        raise MalformedInput(f"{place}: receipts that no log could hold") from None
 
 
 def _superseded(form: _Form, segments: Mapping[SegmentId, Segment]) -> set[SegmentId]:

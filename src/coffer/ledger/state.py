@@ -34,6 +34,7 @@ from coffer.ledger.facts import Broken, Invalid, Opening, Valid, Verdict
 from coffer.ledger.faults import has_accused, why_not
 from coffer.ledger.grammar import parse_entry
 from coffer.ledger.known import Known
+from coffer.ledger.receipts import Receipts
 from coffer.ledger.reveal import commitment_of_lines
 from coffer.ledger.roster import Roster
 from coffer.notes.keys import VerifyKey
@@ -70,7 +71,7 @@ class State(Known):
         fresh: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            fresh[item.name] = value.copy() if isinstance(value, dict | set | list) else value
+            fresh[item.name] = value.copy() if isinstance(value, dict | set | list | Receipts) else value
         fresh["openings"] = {
             index: opening if opening.close is not None else replace(opening)  # a closed one changes no more
             for index, opening in self.openings.items()
@@ -218,7 +219,7 @@ class State(Known):
             raise Broken("F1", "an unknown segment, or a second receipt")
         if has_accused(self, body.custodian, body.segment):
             raise Broken("F1", "an accusation was logged instead of a receipt")
-        self.receipts[body.custodian, body.segment] = body
+        self.receipts.add(body, self.segments[body.segment].line.seg_id)
 
     def _apply_intent(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: IntentEntry) -> None:
         self._require_requester(note, roster, body.requester, "N1")

@@ -155,8 +155,7 @@ def parse_keys(
     """
     try:
         document = json.loads(raw)
-        if document["format"] != _FORMAT:
-            raise MalformedInput(f"{place}: key file of an unknown format")
+        wire.verify_format(str(document["format"]), _FORMAT, f"{place}: key file")
         blob = document.get("plain") if may_be_plain else None
         if blob is None and "wrapped-by" in document:
             if document["wrapped-by"] != "pkcs11" or unwrap is None:

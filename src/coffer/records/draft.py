@@ -6,7 +6,7 @@ A draft also says what is wrong with its rows.
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from coffer.records.parties import PARTIES
 from coffer.records.rejects import Reason, Rejects
+from coffer.records.schema import SCHEMA
 
 Bools = npt.NDArray[np.bool_]
 U64 = npt.NDArray[np.uint64]
@@ -127,6 +128,9 @@ class Draft:
     marks: Marks
 
 
+_NO_RECORDS: Final = pa.RecordBatch.from_pylist([], schema=SCHEMA)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Parsed:
     """What became of some source records of one file.
@@ -148,6 +152,11 @@ class Parsed:
     ambiguous: int = 0
     merged: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def none(cls) -> Self:
+        """No source records."""
+        return cls(batch=_NO_RECORDS, rejects=Rejects.none())
 
     @property
     def read(self) -> int:

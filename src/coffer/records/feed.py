@@ -17,7 +17,8 @@ from coffer.identity.habits import MAX_OUTSIDE_DIGITS, STYLES, Habits
 from coffer.identity.numbering import HomePlan, home_plan
 from coffer.kinds import KINDS
 from coffer.records.layout import Layout
-from coffer.records.mapping import NO_MAPPING, Column, FeedMapping, parse_mapping
+from coffer.records.mapping import NO_MAPPING, Column, FeedMapping
+from coffer.records.mapping_tables import parse_mapping
 from coffer.records.presets import Preset, with_preset
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
 from coffer.toml import Table, parse_toml

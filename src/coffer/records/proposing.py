@@ -34,6 +34,7 @@ from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
 from coffer.records.presets import Preset
 from coffer.records.readers.text.head import verify_lines
+from coffer.records.readers.text.quoting import Quoting, rows_of_head
 from coffer.records.unmapped import is_name, leaves
 
 MAX_LINES: Final = 500
@@ -153,19 +154,20 @@ def _json_rows(lines: Sequence[str]) -> dict[Column, list[str]] | None:
 
 
 def _table(lines: Sequence[str], place: str, quote: str) -> tuple[str, list[list[str]], int]:
-    """The delimiter that cuts most lines into the same number of columns.
+    """The delimiter that cuts most rows into the same number of columns.
 
-    Gives with it those lines, and which is the first of them.
+    Gives with it those rows, and with which of the lines the first of them begins.
     """
     best: tuple[int, str, list[list[str]], int] = (1, ",", [], 0)
     for delimiter in _DELIMITERS:
-        rows = [row for line in lines for row in csv.reader([line], delimiter=delimiter, quotechar=quote)]
+        each = rows_of_head("\n".join(lines).encode(), Quoting(delimiter.encode(), quote.encode()))
+        rows = [next(csv.reader([one.text.decode()], delimiter=delimiter, quotechar=quote), []) for one in each]
         widths = [len(row) for row in rows]
         width = max(set(widths), key=widths.count) if widths else 0
         kept = [row for row in rows if len(row) == width]
         # In a short file, a few title lines and a total are a large share of the lines.
         if width > best[0] and len(kept) * 10 >= min(len(rows) - 8, len(rows) * 9 // 10) * 10 and len(kept) > 1:
-            best = (width, delimiter, kept, widths.index(width))
+            best = (width, delimiter, kept, each[widths.index(width)].first - 1)
     if not best[2]:
         raise MalformedInput(
             f"{place}: of no format that is known, and no CSV either",

@@ -21,6 +21,7 @@ from coffer.records.readers.mapped.csv import bind_head, rows_of
 from coffer.records.readers.mapped.tidying import decoded
 from coffer.records.readers.mapped.typed import is_single, text_of
 from coffer.records.readers.text.lines import BOM
+from coffer.records.readers.text.quoting import Quoting, rows_of_head
 
 _ROWS: Final = 200
 """Enough to see every shape that is common."""
@@ -62,12 +63,13 @@ def is_name(text: str) -> bool:
 def _of_csv(data: bytes, feed: Feed) -> Shapes:
     bound, text = bind_head(feed, data, "file"), feed.mapping.text
     whole = data[: data.rfind(b"\n") + 1] or data
-    lines = decoded(whole.removeprefix(BOM), text.encoding).decode("utf-8").replace("\r\n", "\n").split("\n")
-    header = next(iter(_rows(lines[bound.skip_lines - 1 : bound.skip_lines], feed)), []) if text.has_header else []
+    each = rows_of_head(decoded(whole.removeprefix(BOM), text.encoding), Quoting.of(text), text.skip_lines)
+    header = next(iter(_rows([row.text.decode() for row in each if row.last == bound.skip_lines], feed)), [])
     read = {at for positions in bound.positions.values() for at in positions}
     names = {at: name.strip() for at, name in enumerate(header) if is_name(name.strip())}
     marks = tuple(mark for comment in text.comments for mark in (comment, text.quote + comment))
-    rows = _rows([line for line in lines[bound.skip_lines :] if line and not line.startswith(marks)], feed)
+    lines = [row.text.decode() for row in each if row.first > bound.skip_lines and row.text]
+    rows = _rows([line for line in lines if not line.startswith(marks)], feed)
     return _shapes(
         (names.get(at, f"column {at}"), value)
         for row in islice(rows, _ROWS)

@@ -87,7 +87,15 @@ class _Form:
     lines: list[Remembered]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Numbered:
+    """What is read of a form before anything else."""
+
+    version: int
+
+
 _DECODER: Final = msgspec.msgpack.Decoder(_Form)
+_NUMBERED: Final = msgspec.msgpack.Decoder(_Numbered)
 
 
 class MemoryKey:
@@ -127,8 +135,11 @@ class MemoryKey:
             padded = AESGCM(self._sealing()).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._aad)
         except (InvalidTag, ValueError):
             raise NotProven(f"{place}: was changed, or is another vault's", hint=hint) from None
+        content = padded[4 : 4 + int.from_bytes(padded[:4], "big")]
         try:
-            form = _DECODER.decode(padded[4 : 4 + int.from_bytes(padded[:4], "big")])
+            if (version := _NUMBERED.decode(content).version) > _VERSION:
+                raise MalformedInput(f"{place}: version {version}, expected {_VERSION}", hint=wire.NEWER)
+            form = _DECODER.decode(content)
         except msgspec.DecodeError:
             raise MalformedInput(f"{place}: not of this version", hint=hint) from None
         if form.version != _VERSION or not all(_is_sound(line) for line in form.lines):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from coffer.errors import MalformedInput
+from coffer.wire import verify_format
 
 POLICY: Final = "policy.toml"
 POLICY_FORMAT: Final = "coffer.policy/v1"
@@ -46,6 +47,8 @@ class Policy:
             document = tomllib.loads(raw.decode("ascii"))
         except (ValueError, RecursionError):
             raise MalformedInput(f"{place}: not TOML in ASCII") from None
+        if isinstance(document.get("format"), str):
+            verify_format(document["format"], POLICY_FORMAT, f"{place}: format")
         hours = document.pop("receipts-within-hours", None)
         witnesses = document.pop("witnesses", {})
         if not isinstance(witnesses, dict) or not all(_ADDRESS.fullmatch(str(item)) for item in witnesses.values()):

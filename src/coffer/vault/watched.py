@@ -161,7 +161,15 @@ class _Form:
     journal: Journal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Numbered:
+    """What is read of a form before anything else."""
+
+    version: int
+
+
 _DECODER: Final = msgspec.msgpack.Decoder(_Form)
+_NUMBERED: Final = msgspec.msgpack.Decoder(_Numbered)
 
 
 class WatchKey:
@@ -195,8 +203,11 @@ class WatchKey:
             padded = AESGCM(self._key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._aad)
         except (InvalidTag, ValueError):
             raise NotProven(f"{WATCHED}: was changed, or is another vault's", hint=_HINT) from None
+        content = padded[4 : 4 + int.from_bytes(padded[:4], "big")]
         try:
-            form = _DECODER.decode(padded[4 : 4 + int.from_bytes(padded[:4], "big")])
+            if (version := _NUMBERED.decode(content).version) > _VERSION:
+                raise MalformedInput(f"{WATCHED}: version {version}, expected {_VERSION}", hint=wire.NEWER)
+            form = _DECODER.decode(content)
         except msgspec.DecodeError:
             raise MalformedInput(f"{WATCHED}: not of this version", hint=_HINT) from None
         if form.version != _VERSION:

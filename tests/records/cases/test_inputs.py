@@ -65,9 +65,11 @@ def test_calls(name):
 
 def test_every_number_in_a_uri_is_read_or_its_record_rejected_by_name():
     found = read_whole(contents(CASES / "calls" / "fs_uris"))
-    known = [("+4930111111", "+4930222222"), ("", "+4930222222"), ("", "+4930222222"), ("+4930111115", "+4930222222")]
-    assert [row for row in (call[:2] for call in found.calls) if row in known] == known
-    assert len(found.calls) + len(found.rejects) == 5
+    assert [call[:2] for call in found.calls] == [
+        ("+4930111111", "+4930222222"),
+        *[("", "+4930222222")] * 3,  # two anonymous callers, and the zeros that FreeSWITCH writes for none
+        ("+4930111115", "+4930222222"),
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in names("mail") if name not in TABLES])

@@ -20,12 +20,14 @@ LISTED: Final = (
     Listed(
         "replicate", "Copy a vault's log, segments and tallies to a folder or store, and prove the copy.", Who.OPERATOR
     ),
+    Listed("backup", "Copy everything of a vault but keys to a folder, and prove the copy.", Who.OPERATOR),
     Listed("tidy", "Remove what commands put aside because the log did not know it.", Who.OPERATOR),
     Listed(
         "serve",
         "Serve the public window, and the log to custodians and auditors; with --desk the desk as well.",
         Who.OPERATOR,
     ),
+    Listed("config", "Show every setting of this machine, its value and where that comes from.", Who.OPERATOR),
     Listed("desk", "Say who works at the desk that coffer serve shows.", Who.OPERATOR),
     Listed("request", "Turn an order into a request that custodians can read and countersign.", Who.DESK),
     Listed("send", "Send a request, sealed, to the custodians on other machines.", Who.DESK),

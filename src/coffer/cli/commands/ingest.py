@@ -1,7 +1,6 @@
 """``coffer ingest``."""
 
 import csv
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import IO
 import click
 
 from coffer.cli.console import console, print_json, read_file, say, verify_absent
+from coffer.cli.sealing_options import hold_rows_option, workers_option
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
@@ -41,13 +41,8 @@ from coffer.visible import counted, visible_cell
     metavar="OUT.csv",
     help="Write file, line, reason and field of every reject (no content), if there are any.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Processes that seal at once, for large inputs.",
-)
+@workers_option
+@hold_rows_option
 @click.option(
     "--engine",
     type=click.Choice(["here", "spark"]),
@@ -76,6 +71,7 @@ def ingest(
     feed: str,
     rejects_file: str | None,
     workers: int,
+    held_rows: int,
     engine: str,
     master: str,
     split_mib: int,
@@ -108,6 +104,7 @@ def ingest(
                 on_progress=on_progress,
                 on_rejects=rejects.add,
                 workers=workers,
+                held_rows=held_rows,
                 as_new=as_new,
                 engine=_spark(master, split_mib) if engine == "spark" else None,
             )

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 import click
 
 from coffer.cli.console import clock
+from coffer.cli.metrics import metrics_option
 from coffer.cli.passphrases import passphrases_option
 from coffer.cli.patience import DEFAULT_DEADLINE_S
 from coffer.cli.vaults import vault_at
@@ -44,6 +45,7 @@ coffer serve vault --desk 127.0.0.1:8081 --desk-origin https://desk.example"""
     show_default=True,
     help="Seconds that an opening at the desk waits for custodians on other machines.",
 )
+@metrics_option
 @passphrases_option
 def serve(
     vault: str,
@@ -53,6 +55,7 @@ def serve(
     desk: str | None,
     home: str,
     deadline_s: float,
+    metrics: str | None,
     passphrase_file: str | None,
     **of_desk: str | None,
 ) -> None:
@@ -79,7 +82,7 @@ def serve(
             opened, origin=origin or address_of_socket(bound), operator=called, clock=clock, home=home
         )
         listeners = [(Listener(app=app, crowd=crowd, what="window"), bound)]
-        starts = [window.start]
+        starts, figures = [window.start], [window.figures]
         held.callback(window.stop)
         if desk is not None:
             from coffer.cli.desks import DeskAtWork, DeskOptions, local_custodians  # noqa: PLC0415
@@ -99,4 +102,10 @@ def serve(
             held.callback(at_work.stop)
             listeners.append((at_work.listener, held.enter_context(bind(desk, "--desk"))))
             starts.append(at_work.start)
-        run_listeners(listeners, on_start=lambda: [start() for start in starts])
+            figures.append(at_work.figures)
+        run_listeners(
+            listeners,
+            on_start=lambda: [start() for start in starts],
+            metrics=metrics,
+            figures=lambda: [figure for give in figures for figure in give()],
+        )

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,8 @@ from types import FrameType
 import click
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json, print_line, read_file, say
+from coffer.cli.console import clock, console, print_json, print_line, read_file, say, speaks_json
+from coffer.cli.sealing_options import hold_rows_option, workers_option
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
@@ -74,13 +74,8 @@ grows = true                     # lines are read as they are written"""
     show_default=True,
     help="Seconds between two looks.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    help="Processes that seal at once, for large batches.",
-)
+@workers_option
+@hold_rows_option
 def watch(
     vault: str,
     settings: str | None,
@@ -88,6 +83,7 @@ def watch(
     metrics: str | None,
     every_s: float,
     workers: int,
+    held_rows: int,
     *,
     once: bool,
     as_json: bool,
@@ -112,7 +108,8 @@ def watch(
         return
     for one in folders:
         verify_folders(one)
-    watcher = Watcher(opened, folders, tell=_tell_json if as_json else _tell, workers=workers)
+    tell = _tell_json if as_json or speaks_json() else _tell
+    watcher = Watcher(opened, folders, tell=tell, workers=workers, held_rows=held_rows)
     with ExitStack() as held:
         stopping = held.enter_context(_stopped_by_signals(watcher))
         if metrics is not None:

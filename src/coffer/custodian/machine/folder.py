@@ -5,7 +5,6 @@ MACs prove it. Implements ``docs/formats/custodian.md``.
 """
 
 import datetime as dt
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from coffer.ledger.state import State
 from coffer.notes.keyfile import STANDARD, Opener, PassphraseCost
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.segments.header import seg_id_of
+from coffer.serving.listen import parse_listen
 from coffer.toml import parse_toml
 from coffer.translog.port import LogReader
 from coffer.translog.store.files import FileLog, read_served
@@ -40,7 +40,6 @@ CERTIFICATE: Final = "tls.crt"
 CERTIFICATE_KEY: Final = "tls.key"
 OWN: Final = "own"
 """Stands in a key file's context in the place of the origin, because these keys are made before any vault is known."""
-_LISTEN: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\]):([0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +117,6 @@ def parse_machine_config(raw: bytes, place: str) -> MachineConfig:
         page_certificate=page_certificate,
         page_certificate_key=page_key,
     )
-
-
-def parse_listen(text: str, place: str) -> tuple[str, int]:
-    """``host:port``; port 0 lets the system choose."""
-    match = _LISTEN.fullmatch(text)
-    if match is None or int(match[2]) > 65_535:
-        raise MalformedInput(f"{place}: expected host:port")
-    return match[1].strip("[]"), int(match[2])
 
 
 class Machine:

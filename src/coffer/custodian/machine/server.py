@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from coffer.errors import CofferError, MalformedInput
 from coffer.notes.note import MAX_CHECKPOINT_BYTES
 from coffer.serving import http
 from coffer.serving.crowd import Client, Crowd
+from coffer.serving.figures import Figure, counter, format_figures, gauge, sample
 from coffer.serving.lanes import Busy, Lane
 from coffer.translog.tiling import CHECKPOINT, is_tile_path
 
@@ -76,17 +77,17 @@ class _Counts:
         with self._lock:
             self._answers[outcome] += 1
 
-    def format(self, gauges: dict[str, int]) -> str:
-        lines = [
-            "# HELP coffer_requests_total Posted bodies by what became of them; what was decided is not told apart.",
-            "# TYPE coffer_requests_total counter",
-        ]
+    def figures(self, gauges: Mapping[str, int]) -> Sequence[Figure]:
         with self._lock:
-            lines += [f'coffer_requests_total{{outcome="{name}"}} {self._answers[name]}' for name in _OUTCOMES]
-        for name, help_text in GAUGES.items():
-            lines += [f"# HELP coffer_{name} {help_text}", f"# TYPE coffer_{name} gauge"]
-            lines.append(f"coffer_{name} {gauges[name]}")
-        return "\n".join(lines) + "\n"
+            return custodian_figures(dict(self._answers), gauges)
+
+
+def custodian_figures(outcomes: Mapping[str, int], gauges: Mapping[str, int]) -> Sequence[Figure]:
+    """Posted bodies by their outcome of HTTP, and how mirror and outbox stand."""
+    answers = [sample(outcomes.get(name, 0), outcome=name) for name in _OUTCOMES]
+    posted = "Posted bodies by what became of them; what was decided is not told apart."
+    shown = [gauge(f"coffer_{name}", meaning, sample(gauges[name])) for name, meaning in GAUGES.items()]
+    return [counter("coffer_requests_total", posted, *answers), *shown]
 
 
 _OUTCOMES: Final = ("answered", "busy", "failed", "malformed")
@@ -164,6 +165,12 @@ def crowd_of(app: FastAPI) -> Crowd:
     return crowd
 
 
+def figures_of(app: FastAPI) -> Sequence[Figure]:
+    """What ``/metrics`` of an application of ``make_app`` shows; read from the disk now."""
+    figures: Sequence[Figure] = app.state.figures()
+    return figures
+
+
 def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
     """The service as an ASGI application: ``custodian`` answers and cosigns, ``errands`` does all else."""
     app = FastAPI(
@@ -171,6 +178,7 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
     )
     crowd = crowd_of(app)
     counts, bodies = _Counts(), _Bodies(crowd)
+    app.state.figures = lambda: counts.figures(errands.gauges())
     answer_lane, errand_lane = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -256,7 +264,7 @@ def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus text: outcomes of HTTP and the state of the mirror; nothing about a request."""
-        return PlainTextResponse(counts.format(await gauges.read()))
+        return PlainTextResponse(format_figures(counts.figures(await gauges.read())))
 
 
 _Act = Callable[[bytes], Coroutine[Any, Any, Response]]

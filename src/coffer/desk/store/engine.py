@@ -14,11 +14,14 @@ from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
 from coffer.extras import extra
+from coffer.wire import NEWER
 
 with extra("pages"):
     import sqlalchemy as sa
     from alembic import command
     from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
     from sqlalchemy import event
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -91,6 +94,7 @@ class Database:
             config.set_main_option("script_location", MIGRATIONS)
             config.set_main_option("path_separator", "os")
             config.attributes["connection"] = connection
+            _verify_known(connection, config)
             command.upgrade(config, "head")
 
     @contextmanager
@@ -122,6 +126,13 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _verify_known(connection: sa.Connection, config: Config) -> None:
+    """Refuse tables that a newer release made: this one would write rows that they do not take."""
+    known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
+    if set(MigrationContext.configure(connection).get_current_heads()) - known:
+        raise MalformedInput(f"database: its tables are of another release, expected {max(known)}", hint=NEWER)
 
 
 @contextmanager

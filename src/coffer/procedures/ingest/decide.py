@@ -147,6 +147,7 @@ HINTS: Final = {
     "bad-time": "does date_format in the feed file fit the file's dates?",
     "too-late": "these records are older than the vault's late-days or retention-days allow",
     "wrong-column-count": "is the delimiter in the feed file the file's?",
+    "row-too-long": 'does a cell begin with a quote that nothing closes? If the file quotes nothing, set quote = "" in the feed file',
     "not-a-number": "do columns a and b in the feed file point to the numbers?",
     "no-b-number": "does the source write who was called? coffer feed check shows how its lines are read",
     "not-utf8": 'say how the file is written: encoding = "cp1252" or "latin-1" in the feed file',

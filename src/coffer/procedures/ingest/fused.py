@@ -89,7 +89,7 @@ def why_slow(feed: Feed) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Odd:
-    """Lines that the kernel left: their bytes, and the number in the file of each; shape (lines,)."""
+    """Whole rows that the kernel left: their bytes, and the number of each line; shape (lines,)."""
 
     data: bytes
     numbers: I64
@@ -207,7 +207,7 @@ class FusedReader:
         scanner.outside = np.array(outside, np.uint64).reshape(-1, 2)
 
     def read(self, data: bytes, *, first_line: int, keep: Keep) -> tuple[Counts, Odd]:
-        """Read whole lines. Rows go to ``keep``; lines that are odd come back."""
+        """Read whole rows. Their records go to ``keep``; rows that are odd come back."""
         scanner = self._scanner
         scanner.kept = scanner.unindexed = scanner.dialled = 0
         odd = self._run(data, keep)

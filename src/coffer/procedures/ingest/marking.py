@@ -1,4 +1,4 @@
-"""Marks in a stream of bytes: what stands before a place, as a hash, and the line around it. Pure."""
+"""Marks in a stream of bytes: what stands before a place, as a hash, and the row around it. Pure."""
 
 import hashlib
 from collections import deque
@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from coffer.records.readers.text.quoting import RowEnds
+
 CACHED_BYTES: Final = 2**18
 """Bytes read, hashed and counted at once: they, and an array of comparisons, stay in the cache of one core."""
 
@@ -16,26 +18,35 @@ CACHED_BYTES: Final = 2**18
 class Mark:
     """A place in a file.
 
-    ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it. ``line_start``: where the line
-    that contains the place begins; the place itself if a line end is just before it. ``line_hash``: SHA-256 of the
-    content before ``line_start``. ``follows``: the next two bytes, or fewer at the end.
+    ``hash``: SHA-256 of the unpacked content before it. ``lines``: line ends before it. ``row_start``: where the row
+    that contains the place begins; the place itself if a row ends just before it. ``row_line``: the number of the line
+    on which it begins. ``row_hash``: SHA-256 of the content before ``row_start``. ``is_quoted``: the place is within
+    quotes. ``follows``: the next two bytes, or fewer at the end.
     """
 
     hash: bytes
     lines: int
-    line_start: int
-    line_hash: bytes
+    row_start: int
+    row_line: int
+    row_hash: bytes
+    is_quoted: bool
     follows: bytes
 
 
 class Marking:
-    """SHA-256 of a stream of bytes, and a mark at each wanted place."""
+    """SHA-256 of a stream of bytes, and a mark at each wanted place.
 
-    def __init__(self, wanted: Sequence[int]) -> None:
+    ``row_start``: the place behind the last row that ended so far.
+    """
+
+    def __init__(self, wanted: Sequence[int], rows: RowEnds) -> None:
         self.marks: dict[int, Mark] = {}
+        self.row_start = 0
+        self._rows = rows
         self._wanted = deque(wanted)
-        self._hash, self._line_hash = hashlib.sha256(), hashlib.sha256()
-        self._at = self._lines = self._line_start = 0
+        self._hash, self._row_hash = hashlib.sha256(), hashlib.sha256()
+        self._at = self._lines = 0
+        self._row_line = 1
         self._last: int | None = None
 
     def update(self, data: bytes) -> None:
@@ -44,28 +55,36 @@ class Marking:
             mark = self.marks[self._last]
             self.marks[self._last] = replace(mark, follows=(mark.follows + data)[:2])
         done = 0
-        while self._wanted and self._wanted[0] <= self._at + len(data):
+        while self._wanted and self._wanted[0] <= self._at + len(data) - done:
             place = self._wanted.popleft()
-            self._take(data, done, place - self._at, are_lines_wanted=True)
-            done = place - self._at
+            more = place - self._at
+            self._take(data[done : done + more], are_rows_wanted=True)
+            done += more
             self._last = place
             self.marks[place] = Mark(
                 hash=self._hash.digest(),
                 lines=self._lines,
-                line_start=self._line_start,
-                line_hash=self._line_hash.digest(),
+                row_start=self.row_start,
+                row_line=self._row_line,
+                row_hash=self._row_hash.digest(),
+                is_quoted=self._rows.is_open,
                 follows=data[done : done + 2],
             )
-        self._take(data, done, len(data), are_lines_wanted=bool(self._wanted))
-        self._at += len(data)
+        self._take(data[done:], are_rows_wanted=bool(self._wanted))
 
-    def _take(self, data: bytes, low: int, high: int, *, are_lines_wanted: bool) -> None:
-        if are_lines_wanted and (end := data.rfind(b"\n", low, high) + 1):
-            self._hash.update(memoryview(data)[low:end])
-            self._lines += count_line_ends(memoryview(data)[low:high])
-            self._line_start, self._line_hash = self._at + end, self._hash.copy()
-            low = end
-        self._hash.update(memoryview(data)[low:high])
+    def _take(self, data: bytes, *, are_rows_wanted: bool) -> None:
+        end = self._rows.take(data)
+        view = memoryview(data)
+        self._hash.update(view[:end])
+        if end:
+            self.row_start = self._at + end
+        if are_rows_wanted:
+            if end:
+                self._row_hash = self._hash.copy()
+                self._row_line = self._lines + count_line_ends(view[:end]) + 1
+            self._lines += count_line_ends(data)
+        self._hash.update(view[end:])
+        self._at += len(data)
 
     def digest(self) -> bytes:
         """SHA-256 of all bytes so far."""

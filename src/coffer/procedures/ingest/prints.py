@@ -69,10 +69,10 @@ class Printer:
 def hash_before(content: Content, place: int) -> bytes:
     """SHA-256 of all content before a place.
 
-    The place has a mark, or is the beginning of the line that reaches a mark.
+    The place has a mark, or is the beginning of the row that reaches a mark.
     """
     if place == content.size:
         return content.hash
     if place in content.marks:
         return content.marks[place].hash
-    return next(mark.line_hash for mark in content.marks.values() if mark.line_start == place)
+    return next(mark.row_hash for mark in content.marks.values() if mark.row_start == place)

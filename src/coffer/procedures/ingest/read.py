@@ -9,14 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.decoding import UTF_16
 from coffer.procedures.ingest.going_on import GoingOn
 from coffer.procedures.ingest.sources import WHOLE, Run, Source
 from coffer.procedures.ingest.stored import source_of
-from coffer.records.draft import Parsed, Window
+from coffer.records.draft import Window
 from coffer.records.feed import Feed
 from coffer.records.readers.formats import HEAD_BYTES, Detected, detect
 from coffer.records.readers.port import BoundFeed, Found, Framing, Piece
@@ -24,8 +22,7 @@ from coffer.records.readers.text.arrays import is_array
 from coffer.records.readers.text.carriers import without_carriers
 from coffer.records.readers.text.head import UTF_16_MARKS, verify_lines
 from coffer.records.readers.text.order import in_time_order
-from coffer.records.rejects import Rejects
-from coffer.records.schema import SCHEMA
+from coffer.records.readers.text.quoting import Quoting
 from coffer.records.settings import MAPPED
 
 
@@ -79,6 +76,8 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
     head = source.head(HEAD_BYTES)
     verify_lines(head, source.name)
     bound = bind(feed, head, source.name)
+    if detected.format.name == "csv":
+        source.quoting, source.unquoted_lines = Quoting.of(feed.mapping.text), bound.skip_lines
     # Rows that are joined are read in order. Binding has shown that the columns are there.
     return OpenFile(
         source=source,
@@ -196,8 +195,3 @@ def _naming(name: str) -> Iterator[None]:
         yield
     except MalformedInput as error:
         raise MalformedInput(f"{name}: {error.message}", hint=error.hint) from None
-
-
-def nothing() -> Parsed:
-    """No records, to report progress alone."""
-    return Parsed(batch=pa.RecordBatch.from_pylist([], schema=SCHEMA), rejects=Rejects.none())

@@ -232,13 +232,13 @@ class Memory:
         end, remark, is_warned = candidate.end, "", False
         if candidate.is_torn and candidate.end < file.content.size:
             mark = file.content.marks[candidate.end]
-            is_ended = mark.follows.startswith((b"\n", b"\r\n"))
+            is_ended = mark.follows.startswith((b"\n", b"\r\n")) and not mark.is_quoted
             if is_ended and file.keeps_torn:
                 end += 1 + mark.follows.startswith(b"\r")
             else:
-                end = mark.line_start
-            if not is_ended and file.keeps_torn:
-                remark = "its last line was cut when it was read before: it is sealed again, whole"
+                end = mark.row_start
+            if not is_ended and file.keeps_torn and not mark.is_quoted:  # what ended within quotes was rejected
+                remark = "the last line was not whole when the file was read before: it is sealed again, whole"
                 is_warned = True
         ranges = _clipped(sealed, candidate.end, end)
         known = self._described(file, ranges, candidate.chain, remark, is_warned=is_warned)
@@ -364,18 +364,18 @@ def _is_comparable(line: Remembered, file: File) -> bool:
 
 
 def _is_at_lines(line: Remembered, file: File) -> bool:
-    """Whether a remembered range begins and ends at line boundaries of the file."""
+    """Whether a remembered range begins and ends where rows of the file do."""
     start = file.content.marks.get(line.start)
-    begins = line.start == 0 or (start is not None and start.line_start == line.start)
+    begins = line.start == 0 or (start is not None and start.row_start == line.start)
     return begins and _is_possible(line.end, file, is_torn=line.is_torn)
 
 
 def _is_possible(end: int, file: File, *, is_torn: bool) -> bool:
-    """Whether a place is in the file, and at a line's end unless the remembered line was torn."""
+    """Whether a place is in the file, and at a row's end unless the remembered row was torn."""
     if end == file.content.size:
         return True
     mark = file.content.marks.get(end)
-    return file.can_go_on and mark is not None and (is_torn or mark.line_start == end)
+    return file.can_go_on and mark is not None and (is_torn or mark.row_start == end)
 
 
 def _clipped(sealed: Iterable[tuple[int, int]], proven_end: int, end: int) -> list[tuple[int, int]]:
@@ -395,10 +395,10 @@ def _run(content: Content, start: int, end: int, *, is_known: bool) -> Run:
     return Run(start=start, end=end, first_line=_first_line(content, start), is_known=is_known)
 
 
-def _with_torn(run: Run, line_start: int, torn_end: int) -> Run:
-    """The run that begins with a line which ended at ``torn_end`` when it was read before."""
-    is_it = not run.is_known and run.start == line_start < torn_end
-    return replace(run, torn_bytes=torn_end - line_start) if is_it else run
+def _with_torn(run: Run, row_start: int, torn_end: int) -> Run:
+    """The run that begins with a row which ended at ``torn_end`` when it was read before."""
+    is_it = not run.is_known and run.start == row_start < torn_end
+    return replace(run, torn_bytes=torn_end - row_start) if is_it else run
 
 
 def _first_line(content: Content, at: int) -> int:
@@ -407,6 +407,6 @@ def _first_line(content: Content, at: int) -> int:
         return 1
     if at in content.marks:
         return content.marks[at].lines + 1
-    # The place is a torn line's beginning or follows its end. The mark in or before the line gives its number.
-    near = next(mark for mark in content.marks.items() if mark[1].line_start == at or 0 < at - mark[0] <= 2)
-    return near[1].lines + (1 if near[1].line_start == at else 2)
+    # The place is a torn row's beginning or follows its end. The mark in or before the row gives its number.
+    near = next(mark for mark in content.marks.items() if mark[1].row_start == at or 0 < at - mark[0] <= 2)
+    return near[1].row_line if near[1].row_start == at else near[1].lines + 2

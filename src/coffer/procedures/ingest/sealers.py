@@ -26,7 +26,7 @@ from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
 from coffer.objects.port import Objects
-from coffer.procedures.ingest.read import InOrder, Ordered, Step, nothing
+from coffer.procedures.ingest.read import InOrder, Ordered, Step
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sources import Chunk
 from coffer.records.draft import Parsed, Window
@@ -108,7 +108,7 @@ class ReadsHere(ABC):
             self.take_parsed(result.file, result.parsed, size_bytes)
             size_bytes = 0
         if size_bytes:
-            self.take_parsed(number, nothing(), size_bytes)
+            self.take_parsed(number, Parsed.none(), size_bytes)
 
 
 class OneSealer(ReadsHere):

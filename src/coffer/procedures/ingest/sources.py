@@ -1,4 +1,4 @@
-"""Files of records as streams of whole lines. This is I/O and decides nothing.
+"""Files of records as streams of whole rows. This is I/O and decides nothing.
 
 A file is plain, gzip or zstd, which its content shows, or it is standard input.
 """
@@ -16,6 +16,7 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.procedures.ingest.decoding import ArrayReader, Utf16Reader
 from coffer.procedures.ingest.marking import CACHED_BYTES, Mark, Marking, count_line_ends
 from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD, open_gzip, open_zstd, unpack
+from coffer.records.readers.text.quoting import Quoting, RowEnds
 
 CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
@@ -25,7 +26,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Chunk:
-    """Whole lines of a file, as bytes or as a place in a plain file.
+    """Whole rows of a file, as bytes or as a place in a plain file.
 
     ``first_line``: the number of the first line in the file, from 1. ``data``: the bytes. None for a plain file: then
     ``path``, ``offset`` and ``size_bytes`` give the place, and the sealer reads the bytes itself.
@@ -62,7 +63,7 @@ class Content:
     """A file's unpacked content, as a scan saw it.
 
     ``hash``: its SHA-256. ``size``: its bytes. ``lines``: how many, with the header. ``is_torn``: it is text, and its
-    last line has no line end. ``marks``: the wanted marks, by place.
+    last row does not end. ``marks``: the wanted marks, by place.
     """
 
     hash: bytes
@@ -74,10 +75,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Bytes ``start`` to ``end`` of a file's unpacked content. A line begins at ``start``.
+    """Bytes ``start`` to ``end`` of a file's unpacked content. A row begins at ``start``.
 
-    ``first_line``: the number of that line, from 1. ``is_known``: the bytes were sealed before. ``torn_bytes``: so many at
-    the beginning were read before, as a line without its end.
+    ``first_line``: the number of its line, from 1. ``is_known``: the bytes were sealed before. ``torn_bytes``: so many at
+    the beginning were read before, as a row without its end.
     """
 
     start: int
@@ -96,10 +97,10 @@ def _changed(name: str) -> Unavailable:
 
 
 class Source:
-    """One file. ``scan`` reads all of it once, then ``chunks`` gives its lines.
+    """One file. ``scan`` reads all of it once, then ``chunks`` gives its rows.
 
     Standard input is held in memory between the two. ``until``: the file ends there for us, because its writer adds to
-    it meanwhile; a line ends there.
+    it meanwhile; a line ends there. Where that line is within a row, the file ends before the row.
     """
 
     def __init__(self, name: str, until: int | None = None) -> None:
@@ -114,6 +115,10 @@ class Source:
         """``utf-16`` and its likes: the content is what is written so, in UTF-8. Empty: the bytes as they are."""
         self.is_array = False
         """Whether the content is an array of JSON objects, which is given as a line for each."""
+        self.quoting: Quoting | None = None
+        """How a table quotes: a line end within quotes ends no row. None: each line is a row."""
+        self.unquoted_lines = 0
+        """Titles and header of such a table, of which each line is one."""
         self._places: list[Chunk] = []
 
     @classmethod
@@ -175,45 +180,56 @@ class Source:
                 compression is damaged.
         """
         self._seen = self._identity()
-        state, line, last = Marking(marks), 1, b"\n"
-        start, first_line, end, waiting = 0, 1, 0, 0
+        rows = self._row_ends()
+        state, line, last = Marking(marks, rows), 1, b"\n"
+        start, first_line, end, row_line = 0, 1, 0, 1
         size = min(CACHED_BYTES, CHUNK_BYTES)
         self._places = []
         with self._reader() as reader:
             is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
             while data := self._read(reader, size):
                 state.update(data)
-                cut = self._verify_text(data, line=line, waiting=waiting) if is_text else 0
+                row_end = state.row_start if is_text else end
+                if is_text:
+                    self._verify_text(data, rows, line=row_line, waiting=end + len(data) - row_end)
                 line += count_line_ends(data)
-                waiting = len(data) - cut if cut else waiting + len(data)
-                if is_plain and cut and end + cut - start > CHUNK_BYTES - size:
-                    self._places.append(self._place(start, end + cut - start, first_line))
-                    start, first_line = end + cut, line
+                if row_end > end:
+                    row_line = line - data.count(b"\n", row_end - end)
+                    if is_plain and row_end - start > CHUNK_BYTES - size:
+                        self._places.append(self._place(start, row_end - start, first_line))
+                        start, first_line = row_end, row_line
                 end += len(data)
                 last = data[-1:]
         if is_plain and start < end:
             self._places.append(self._place(start, end - start, first_line))
-        is_torn = last != b"\n"
-        if self._until is not None and is_plain and (end != self._until or is_torn):
-            raise _changed(self.name)  # it was truncated and written anew since somebody saw a line end there
+        if self._until is not None and is_plain:
+            if end != self._until or last != b"\n":
+                raise _changed(self.name)  # it was truncated and written anew since somebody saw a line end there
+            if 0 < state.row_start < end:
+                self._until = state.row_start  # its writer is within a row, which is read once it is whole
+                return self.scan(is_text=is_text, marks=marks)
         self._hash = state.digest()
         return Content(
-            hash=self._hash, size=end, lines=line - 1 + is_torn, is_torn=is_torn and is_text, marks=state.marks
+            hash=self._hash,
+            size=end,
+            lines=line - 1 + (last != b"\n"),
+            is_torn=is_text and state.row_start != end,
+            marks=state.marks,
         )
 
-    def _verify_text(self, data: bytes, *, line: int, waiting: int) -> int:
-        """Where the last line of ``data`` ends; 0 if no line ends in it.
+    def _row_ends(self) -> RowEnds:
+        return RowEnds(self.quoting, self.unquoted_lines, may_be_marked=True)
 
-        ``waiting``: how many bytes of the same line came before.
-        """
+    def _verify_text(self, data: bytes, rows: RowEnds, *, line: int, waiting: int) -> None:
+        """Refuse what is no text. ``waiting``: bytes of a row that has not ended; ``line``: its first."""
         if b"\0" in data:
             raise MalformedInput(f"{self.name}: not text: it holds a NUL byte", hint="is this a CSV file?")
-        cut = data.rfind(b"\n") + 1
-        if not cut and waiting + len(data) > CHUNK_BYTES:
-            raise MalformedInput(
-                f"{self.name}: line {line}: no line end in {CHUNK_BYTES:,} bytes", hint="is this a CSV file?"
-            )
-        return cut
+        if waiting <= CHUNK_BYTES:
+            return
+        what, hint = "no line end", "is this a CSV file?"
+        if rows.is_open:
+            what, hint = "no end of a quote", 'if the file quotes nothing, set quote = "" in the feed'
+        raise MalformedInput(f"{self.name}: line {line}: {what} in {CHUNK_BYTES:,} bytes", hint=hint)
 
     def _place(self, offset: int, size: int, line: int) -> Chunk:
         return Chunk(first_line=line, size_bytes=size, data=None, path=self._path, offset=offset)
@@ -270,7 +286,7 @@ class Source:
                 yield data
 
     def chunks(self, *, skip_lines: int) -> Iterator[Chunk]:
-        """The lines after the first ``skip_lines``, in order. Call ``scan`` before.
+        """The rows after the first ``skip_lines`` lines, in order. Call ``scan`` before.
 
         Raises:
             MalformedInput: the file is not text, or its compression is damaged.
@@ -278,12 +294,12 @@ class Source:
         return (chunk for _, chunk in self.chunks_of(WHOLE, skip_lines=skip_lines))
 
     def chunks_of(self, runs: Sequence[Run], *, skip_lines: int) -> Iterator[tuple[Run, Chunk]]:
-        """As ``chunks``, but only the lines of ``runs``, each chunk with its run. The runs are in order."""
+        """As ``chunks``, but only the rows of ``runs``, each chunk with its run. The runs are in order."""
         if self._places:
             yield from self._placed(skip_lines, runs)
             return
         at = 0
-        for data, line in self._whole_lines():
+        for data, line in self._whole_rows():
             for run in runs:
                 low, high = max(run.start - at, 0), min(run.end - at, len(data))
                 if low < high:
@@ -292,12 +308,13 @@ class Source:
                     yield from ((run, chunk) for chunk in _chunk(body, first, skip_lines))
             at += len(data)
 
-    def _whole_lines(self) -> Iterator[tuple[bytes, int]]:
-        """Whole lines, many at a time, each time with the number of the first."""
-        line, rest = 1, b""
+    def _whole_rows(self) -> Iterator[tuple[bytes, int]]:
+        """Whole rows, many at a time, each time with the number of the first line."""
+        line, rest, rows = 1, b"", self._row_ends()
         with self._reader() as reader:
             while data := self._read(reader, CHUNK_BYTES):
-                cut = self._verify_text(data, line=line, waiting=len(rest))
+                cut = rows.take(data)
+                self._verify_text(data, rows, line=line, waiting=0 if cut else len(rest) + len(data))
                 if not cut:
                     rest = rest + data
                     continue

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
+from coffer.bounds import MAX_ROWS
 from coffer.entropy import Entropy
 from coffer.objects.port import Objects
-from coffer.procedures.ingest.sealer import FLUSH_ROWS, ChunkCount, SealedGroup, SealedShare, Sealer, SealerConfig
+from coffer.procedures.ingest.sealer import ChunkCount, SealedGroup, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sealers import QUEUED, OnCount, OnTally, ReadsHere
 from coffer.procedures.ingest.sources import Chunk
 from coffer.procedures.ingest.split import GroupKey
@@ -46,9 +47,10 @@ class SealerThreads(ReadsHere):
         super().__init__(config.window)
         self._pools = pools
         self._objects = objects
+        self._held_rows = min(config.held_rows * count, MAX_ROWS // 2)  # what is read meanwhile must fit as well
         self._on_count = on_count
         self._sealer = Sealer(config, objects, entropy)
-        self._readers = [Sealer(config, objects, entropy, flush_rows=None) for _ in range(count)]
+        self._readers = [Sealer(config, objects, entropy, hands_over=True) for _ in range(count)]
         self._idle: queue.SimpleQueue[Sealer] = queue.SimpleQueue()
         for reader in self._readers:
             self._idle.put(reader)
@@ -75,7 +77,7 @@ class SealerThreads(ReadsHere):
 
         while len(self._reading) >= QUEUED * len(self._readers):
             self._collect()
-        if sum(reader.held for reader in self._readers) >= FLUSH_ROWS * len(self._readers):
+        if sum(reader.held for reader in self._readers) >= self._held_rows:
             self._seal()
         self._reading.append((file, self._pools.reading.submit(run)))
 

@@ -40,6 +40,7 @@ def missing_receipts(state: State, now: dt.datetime) -> list[Missing]:
         for batch in state.batches.values()
         for seg_id in batch.segments
         for segment in (state.segments[seg_id],)
+        if not _have_all_spoken(state, segment)
         for name in holders_of(segment)
         if name in in_force and owes_receipt(state, segment, name)
     ]
@@ -51,7 +52,16 @@ def owed_by(state: State, name: str) -> list[Segment]:
 
     The custodian may have left.
     """
-    return [segment for segment in state.segments.values() if owes_receipt(state, segment, name)]
+    return [
+        segment
+        for segment in state.segments.values()
+        if not _have_all_spoken(state, segment) and owes_receipt(state, segment, name)
+    ]
+
+
+def _have_all_spoken(state: State, segment: Segment) -> bool:
+    """Whether every custodian of its roster gave a receipt: so it is with nearly all segments of a log."""
+    return state.receipts.count_of(segment.line.seg_id) == len(segment.roster.custodians)
 
 
 def verify_receipted(state: State, now: dt.datetime, policy: Policy) -> list[Missing]:

@@ -12,7 +12,7 @@ from typing import Final
 from coffer.custody.port import ReceiptGiver
 from coffer.custody.receipts import Finding, ingester_of, judge_segment
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import FaultEntry, ReceiptEntry, SegmentId
+from coffer.ledger.entries import FaultEntry
 from coffer.ledger.facts import Segment
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
@@ -107,15 +107,12 @@ def judge(vault: Vault, state: State) -> list[Finding]:
 
     They include the accusations by custodians that the log holds.
     """
-    receipts: dict[SegmentId, dict[str, ReceiptEntry]] = {}
-    for (name, seg_id), receipt in state.receipts.items():
-        receipts.setdefault(seg_id, {})[name] = receipt
     findings = []
     for segment in _living(state):
         ingester = ingester_of(segment, vault.log.entries)
         try:
             files = vault.segments.files(segment.line.day, segment.line.seg_id)
-            of_segment = judge_segment(segment, files, receipts.get(segment.line.seg_id, {}), state, ingester)
+            of_segment = judge_segment(segment, files, state.receipts.of(segment.line.seg_id), state, ingester)
         except Unavailable as error:
             of_segment = [_missing_file(segment, error)]
         findings += of_segment

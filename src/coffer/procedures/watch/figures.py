@@ -5,11 +5,12 @@ the log, so that figures kept by others do not undo the noise of the tally. What
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from coffer.ledger.entries import COARSE
+from coffer.serving.figures import Figure, Kind, Sample, gauge, sample
 from coffer.vault.watched import Sums
 
 
@@ -50,43 +51,45 @@ def shown(count: int) -> str:
 
 
 _HELP: Final = {
-    "files_total": ("counter", "Files that were taken, and times that one had more."),
-    "bytes_total": ("counter", "Bytes of batches that were ingested."),
-    "batches_total": ("counter", "Ingest entries that were logged."),
-    "records_total": ("counter", "Records by what became of them, in whole 1,024s but for the rejected."),
-    "finished_total": ("counter", "Files that were moved or deleted."),
-    "refused_files_total": ("counter", "Files of which nothing could be read."),
-    "failures_total": ("counter", "Tries that failed and are made again."),
-    "waiting_files": ("gauge", "Files that wait, by reason."),
-    "oldest_waiting_seconds": ("gauge", "How long ago the oldest of the waiting files changed."),
-    "last_batch_timestamp_seconds": ("gauge", "When the last batch was logged; 0 if none was since the start."),
-    "is_in_trouble": ("gauge", "1: the last try failed, and is made again."),
+    "files_total": (Kind.COUNTER, "Files that were taken, and times that one had more."),
+    "bytes_total": (Kind.COUNTER, "Bytes of batches that were ingested."),
+    "batches_total": (Kind.COUNTER, "Ingest entries that were logged."),
+    "records_total": (Kind.COUNTER, "Records by what became of them, in whole 1,024s but for the rejected."),
+    "finished_total": (Kind.COUNTER, "Files that were moved or deleted."),
+    "refused_files_total": (Kind.COUNTER, "Files of which nothing could be read."),
+    "failures_total": (Kind.COUNTER, "Tries that failed and are made again."),
+    "waiting_files": (Kind.GAUGE, "Files that wait, by reason."),
+    "oldest_waiting_seconds": (Kind.GAUGE, "How long ago the oldest of the waiting files changed."),
+    "last_batch_timestamp_seconds": (Kind.GAUGE, "When the last batch was logged; 0 if none was since the start."),
+    "is_in_trouble": (Kind.GAUGE, "1: the last try failed, and is made again."),
 }
 
 
-def format_figures(folders: Mapping[str, Figures], *, free_bytes: int, now: dt.datetime) -> str:
-    """The figures as Prometheus text (version 0.0.4)."""
-    samples: dict[str, list[str]] = {name: [] for name in _HELP}
+def figures_of(folders: Mapping[str, Figures], *, free_bytes: int, now: dt.datetime) -> Sequence[Figure]:
+    """The figures of all folders, and of the disk."""
+    samples: dict[str, list[Sample]] = {name: [] for name in _HELP}
     for name, one in folders.items():
-        label = f'folder="{name}"'
-        samples["files_total"].append(f"{{{label}}} {one.sums.files + one.sums.grown + one.sums.known}")
-        samples["bytes_total"].append(f"{{{label}}} {one.size_bytes}")
-        samples["batches_total"].append(f"{{{label}}} {one.sums.batches}")
+        for figure, value in _plain(one, now):
+            samples[figure].append(sample(value, folder=name))
         for what in ("read", "kept", "duplicate"):
-            samples["records_total"].append(f'{{{label},what="{what}"}} {coarse(getattr(one.sums, what))}')
-        samples["records_total"].append(f'{{{label},what="rejected"}} {one.sums.rejected}')
-        samples["finished_total"].append(f"{{{label}}} {one.finished}")
-        samples["refused_files_total"].append(f"{{{label}}} {one.refused}")
-        samples["failures_total"].append(f"{{{label}}} {one.failures}")
-        samples["waiting_files"] += [f'{{{label},why="{why}"}} {count}' for why, count in sorted(one.waiting.items())]
-        oldest_s = 0 if one.oldest_ns is None else max(0, int(now.timestamp()) - one.oldest_ns // 10**9)
-        samples["oldest_waiting_seconds"].append(f"{{{label}}} {oldest_s}")
-        last_s = 0 if one.last_batch is None else int(one.last_batch.timestamp())
-        samples["last_batch_timestamp_seconds"].append(f"{{{label}}} {last_s}")
-        samples["is_in_trouble"].append(f"{{{label}}} {int(one.is_in_trouble)}")
-    lines: list[str] = []
-    for name, (kind, text) in _HELP.items():
-        lines += [f"# HELP coffer_watch_{name} {text}", f"# TYPE coffer_watch_{name} {kind}"]
-        lines += [f"coffer_watch_{name}{sample}" for sample in samples[name]]
-    lines += ["# HELP coffer_watch_free_bytes Free bytes of the vault's disk.", "# TYPE coffer_watch_free_bytes gauge"]
-    return "\n".join([*lines, f"coffer_watch_free_bytes {free_bytes}", ""])
+            samples["records_total"].append(sample(coarse(getattr(one.sums, what)), folder=name, what=what))
+        samples["records_total"].append(sample(one.sums.rejected, folder=name, what="rejected"))
+        waiting = sorted(one.waiting.items())
+        samples["waiting_files"] += [sample(count, folder=name, why=why) for why, count in waiting]
+    free = gauge("coffer_watch_free_bytes", "Free bytes of the vault's disk.", sample(free_bytes))
+    named = [Figure(f"coffer_watch_{name}", kind, text, samples[name]) for name, (kind, text) in _HELP.items()]
+    return [*named, free]
+
+
+def _plain(one: Figures, now: dt.datetime) -> Iterator[tuple[str, int]]:
+    """The figures of a folder that have one number each."""
+    yield "files_total", one.sums.files + one.sums.grown + one.sums.known
+    yield "bytes_total", one.size_bytes
+    yield "batches_total", one.sums.batches
+    yield "finished_total", one.finished
+    yield "refused_files_total", one.refused
+    yield "failures_total", one.failures
+    oldest_s = 0 if one.oldest_ns is None else max(0, int(now.timestamp()) - one.oldest_ns // 10**9)
+    yield "oldest_waiting_seconds", oldest_s
+    yield "last_batch_timestamp_seconds", 0 if one.last_batch is None else int(one.last_batch.timestamp())
+    yield "is_in_trouble", int(one.is_in_trouble)

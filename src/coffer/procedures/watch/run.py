@@ -18,6 +18,7 @@ from coffer.ledger.entries import BatchId
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.ingest.read import open_file
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
+from coffer.procedures.ingest.sealer import HELD_ROWS
 from coffer.procedures.ingest.sources import Source
 from coffer.procedures.watch.decide import (
     Piece,
@@ -30,7 +31,7 @@ from coffer.procedures.watch.decide import (
     free_names,
     retry_after_s,
 )
-from coffer.procedures.watch.figures import Event, Figures, format_figures
+from coffer.procedures.watch.figures import Event, Figures, figures_of
 from coffer.procedures.watch.look import Watching, look, refreshed, status_of, verify_folders
 from coffer.procedures.watch.numbers import number_of
 from coffer.procedures.watch.reconcile import (
@@ -51,6 +52,7 @@ from coffer.procedures.watch.saying import (
     unreadable_in,
     without_names,
 )
+from coffer.serving.figures import Figure
 from coffer.vault.folder import Vault
 from coffer.vault.watched import WATCH_LOCK, Delivery, Folder, Journal, Sums, Taken
 from coffer.visible import counted
@@ -81,12 +83,14 @@ class Watcher:
         *,
         tell: Callable[[Event], None],
         workers: int = 1,
+        held_rows: int = HELD_ROWS,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._vault = vault
         self._folders = {one.name: one for one in folders}
         self._tell = tell
         self._workers = workers
+        self._held_rows = held_rows
         self._timer = timer
         self._paces = {one.name: _Pace() for one in folders}
         self._figures = {one.name: Figures() for one in folders}
@@ -107,13 +111,13 @@ class Watcher:
         """How many files this user may not read, as of the last look."""
         return sum(unreadable_in(one.waiting) for one in self._figures.values())
 
-    def figures(self) -> str:
-        """The figures as Prometheus text."""
+    def figures(self) -> Sequence[Figure]:
+        """The figures of all folders, and of the disk."""
         try:
             free_bytes = self._vault.disk.room(self._vault.path)[1]
         except Unavailable:
             free_bytes = 0
-        return format_figures(self._figures, free_bytes=free_bytes, now=self._vault.outside.clock())
+        return figures_of(self._figures, free_bytes=free_bytes, now=self._vault.outside.clock())
 
     def run(self, *, is_once: bool, wait: Callable[[float], object], every_s: float = LOOK_S) -> None:
         """Work until ``stop``, or with ``is_once`` until nothing is due.
@@ -276,6 +280,7 @@ class Watcher:
                 on_progress=lambda **_: None,
                 on_rejects=lambda _name, _rejects: None,
                 workers=self._workers,
+                held_rows=self._held_rows,
                 until={paths[piece.seen.name]: piece.until for piece in pieces if piece.until is not None},
                 on_logging=on_logging,
             )

@@ -14,7 +14,8 @@ from importlib import resources
 from typing import Any, Final
 
 from coffer.errors import MalformedInput
-from coffer.records.mapping import FeedMapping, parse_mapping
+from coffer.records.mapping import FeedMapping
+from coffer.records.mapping_tables import parse_mapping
 from coffer.records.settings import MAPPED
 from coffer.toml import Table, parse_toml
 

@@ -77,6 +77,12 @@ class WitnessFolder:
         self._logs: dict[str, VerifyKey] = {key.name: key for key in (parse_vkey(line, "logs") for line in lines)}
         self._lock = threading.Lock()
 
+    def counts(self) -> tuple[int, int, int]:
+        """How many logs it knows, of how many it cosigned a checkpoint, and how many showed it two histories."""
+        names = self._disk.names(self._path / "state")
+        cosigned, forked = (sum(name.endswith(suffix) for name in names) for suffix in (".checkpoint", ".fork"))
+        return len(self._logs), cosigned, forked
+
     def add_checkpoint(self, body: bytes) -> tuple[int, bytes]:
         """HTTP status and body for ``POST /add-checkpoint``. A checkpoint is durable before it is signed.
 

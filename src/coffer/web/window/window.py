@@ -2,11 +2,12 @@
 
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from coffer.errors import CofferError, Unavailable
 from coffer.procedures.reports.totals import Tables
+from coffer.serving.figures import Figure, gauge, sample
 from coffer.translog.checkpoint import Checkpoint
 from coffer.vault.folder import Vault
 from coffer.web.ground.site import Site
@@ -71,6 +72,12 @@ class Window:
             return "damaged"
         return "reading" if self.reading.checkpoint is None else "ok"
 
+    def figures(self) -> Sequence[Figure]:
+        """How long the log is that pages rest on, and whether it holds."""
+        checkpoint = self.reading.checkpoint
+        size = 0 if checkpoint is None else checkpoint.head.size
+        return window_figures(size, is_damaged=self._trouble is not None)
+
     def head(self) -> Checkpoint:
         """The checkpoint that pages rest on.
 
@@ -88,3 +95,11 @@ class Window:
         """The tally's tables. Raises as ``Reading.tables``."""
         with self._reading_tables:
             return self.reading.tables()
+
+
+def window_figures(size: int, *, is_damaged: bool) -> Sequence[Figure]:
+    """How long a log is, and whether it could not be read or does not hold."""
+    return [
+        gauge("coffer_log_size", "Entries of the log that were read and proven.", sample(size)),
+        gauge("coffer_window_is_damaged", "1: the log cannot be read, or does not hold.", sample(is_damaged)),
+    ]

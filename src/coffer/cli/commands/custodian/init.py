@@ -9,11 +9,12 @@ from coffer.cli import costs
 from coffer.cli.console import clock, console, say, verify_absent
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.custodian.keys import CustodianKeys
-from coffer.custodian.machine.folder import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig, parse_listen
+from coffer.custodian.machine.folder import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig
 from coffer.custodian.machine.tls import fingerprint_of, make_certificate
 from coffer.custodian.token import Token
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
+from coffer.serving.listen import parse_listen
 
 
 @click.command(epilog="Example: coffer custodian init judge/ --name judge")

@@ -8,6 +8,7 @@ import click
 
 from coffer.cli.console import clock, say
 from coffer.cli.machine import at_work_retiring
+from coffer.cli.metrics import metrics_option
 from coffer.cli.notifying import notifier_of
 from coffer.cli.passphrases import passphrase_option
 from coffer.custodian.machine.attendant import Attendant
@@ -31,6 +32,7 @@ from coffer.errors import MalformedInput
 @click.option(
     "--page-origin", help="What its people type, such as https://judge.example:9444; a host name, no address."
 )
+@metrics_option
 @passphrase_option
 def serve(
     folder: str,
@@ -38,6 +40,7 @@ def serve(
     epoch_ahead: int,
     page: str | None,
     page_origin: str | None,
+    metrics: str | None,
     passphrase_file: str | None,
     *,
     plain: bool,
@@ -45,7 +48,7 @@ def serve(
     """Answer requests over TLS until it is told to stop.
 
     With --page it also shows its people their page. Ctrl-C or SIGTERM stops it. Its address is the first line on
-    stdout, that of the page the second.
+    stdout, that of the page the second, that of the figures (--metrics) the last.
     """
     from coffer.cli.servers import run_custodian_server  # noqa: PLC0415 - needs the extra web
 
@@ -95,6 +98,7 @@ def serve(
             on_start=start,
             page=shown,
             page_listen=page or machine.config.page,
+            metrics=metrics,
         )
         attendant.stop()
     say("stopped")

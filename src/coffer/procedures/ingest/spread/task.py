@@ -12,10 +12,11 @@ from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput
 from coffer.guarded import guard
 from coffer.notes.keys import seal
-from coffer.procedures.ingest.read import InOrder, nothing, open_file
+from coffer.procedures.ingest.read import InOrder, open_file
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer
 from coffer.procedures.ingest.spread.outcome import Outcome, file_outcome, format_frame, format_outcome
 from coffer.procedures.ingest.spread.work import MAX_SPLITS, Split, Work
+from coffer.records.draft import Parsed
 from coffer.wire import tag
 
 
@@ -49,7 +50,7 @@ class _Task:
         for whole in split.files:
             opened = open_file(whole.path, split.feed)
             for step in readers.read(whole.file, opened, whole.runs):
-                self.counts[whole.file].append(self.sealer.take_parsed(nothing(), size_bytes=step.size_bytes))
+                self.counts[whole.file].append(self.sealer.take_parsed(Parsed.none(), size_bytes=step.size_bytes))
                 for one in step.results:
                     self.counts[one.file].append(self.sealer.take_parsed(one.parsed, size_bytes=0))
         for step in readers.finish():

@@ -27,6 +27,8 @@ VARIABLES: Final = (
 """Of ``variables``."""
 PROFILE: Final = ("caller_id_number", "destination_number", "rdnis", "uuid")
 """Of a ``caller_profile``."""
+_NO_CALLER: Final = "0" * 10
+"""What FreeSWITCH writes for a caller without a number (``SWITCH_DEFAULT_CLID_NUMBER``)."""
 _FORKS: Final = ("LOSE_RACE", "ORIGINATOR_CANCEL", "PICKED_OFF")
 """Causes of a B leg that rang beside another one; it was no call of its own."""
 _PARENTS: Final = ("originating_leg_uuid", "originator", "call_uuid")
@@ -210,11 +212,12 @@ def calls_of(legs: pl.DataFrame, feed: Feed) -> tuple[pl.DataFrame, pl.DataFrame
     written = (micros / 1e6).cast(pl.String).zip_with(micros.is_not_null(), calls["stamp"])
     times = parse_times(written, ("epoch", "%Y-%m-%d %H:%M:%S"), feed.time_zone, feed.fold)
     a, b, rdnis, last = (bare_parties(calls[name]) for name in ("a", "b", "rdnis", "last"))
+    nobody = pl.Series([""], dtype=pl.String).new_from_index(0, len(a))
+    a = a.zip_with(a != _NO_CALLER, nobody)
     last = _reached(calls, legs, a, last)
     is_redirected = (rdnis != "") & (rdnis != b)
     end = last.zip_with((last != "") & (last != b), b)
     first = rdnis.zip_with(is_redirected, b)
-    nobody = pl.Series([""], dtype=pl.String).new_from_index(0, len(a))
     events = calls.with_columns(
         *times.columns(),
         kind=pl.lit(KINDS["call"], pl.UInt8),

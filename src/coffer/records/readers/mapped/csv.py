@@ -1,7 +1,9 @@
-"""CSV lines to records, column-wise. Pure: bytes of whole lines in, canonical batch and rejects out.
+"""CSV rows to records, column-wise. Pure: bytes of whole rows in, canonical batch and rejects out.
 
-A chunk is any run of whole lines of a file, so that chunks can be read in any process and order. Source: RFC 4180, with
-``docs/formats/feed.md``.
+A chunk is any run of whole rows of a file, so that chunks can be read in any process and order. ``text.quoting`` says
+where rows end. A row of several lines is made one line first, so that all that follows works on lines.
+
+Source: RFC 4180, with ``docs/formats/feed.md``.
 """
 
 import csv
@@ -14,6 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 
 from coffer.errors import MalformedInput
@@ -26,6 +29,16 @@ from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import COMMENT, Spans, comment_lines, decoded, evened
 from coffer.records.readers.text.head import ENCODING_HINT, is_utf8
 from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, without_empty
+from coffer.records.readers.text.quoting import (
+    CONTINUED,
+    JOINT,
+    HeadRow,
+    Joined,
+    Quoting,
+    joined,
+    rows_of_head,
+    runs_of_rows,
+)
 from coffer.records.rejects import Reason, Rejects, some_rejects
 
 I64 = npt.NDArray[np.int64]
@@ -55,18 +68,18 @@ class BoundCsv:
     skip_lines: int = 0
 
     def read(self, data: bytes, *, first_line: int, window: Window) -> Parsed:
-        """Read whole lines; ``first_line`` is the number in the file of the first of them."""
+        """Read whole rows; ``first_line`` is the number in the file of the first line of them."""
         return read_lines(data, self, first_line=first_line, window=window)
 
     def keep(self, data: bytes, first_line: int, page: Page, give: Give) -> None:
-        """Tell ``page`` about whole lines; rows whose columns are read go to ``give``."""
+        """Tell ``page`` about whole rows; those whose columns are read go to ``give``."""
         _read_whole(data, self, first_line, page, give)
 
 
 def bind_feed(feed: Feed, first_line: bytes, place: str, *, line: int = 1) -> BoundCsv:
     """Find the feed's columns in a file whose first line is given (the header, if the feed has one).
 
-    ``line``: its number in the file.
+    ``line``: its number in the file, and that of the first of several lines.
 
     Raises:
         MalformedInput: a column is not there. Names found are not repeated: where a feed wrongly expects a header, they
@@ -77,7 +90,7 @@ def bind_feed(feed: Feed, first_line: bytes, place: str, *, line: int = 1) -> Bo
     try:
         rows = list(rows_of([decoded(first_line, text.encoding).decode("utf-8")], text))
     except csv.Error:
-        hint = "does a CR stand within it? Lines end with LF or CR LF"
+        hint = "does a CR stand within it? Lines end with LF or CR LF, and a quote ends"
         raise MalformedInput(f"{where}: not one row of CSV", hint=hint) from None
     names = [name.strip() for name in rows[0]] if rows else []
     if not 2 <= len(names) <= MAX_COLUMNS:
@@ -101,39 +114,42 @@ def bind_feed(feed: Feed, first_line: bytes, place: str, *, line: int = 1) -> Bo
 def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
     """Bind a feed to a file that begins with ``head``: find its header by the names, or its first row.
 
-    The header is the first line that has each of the feed's names once; lines before it are titles.
+    The header is the first row that has each of the feed's names once; rows before it are titles.
 
     Raises:
         MalformedInput: as ``bind_feed`` does.
     """
     text = feed.mapping.text
-    lines = head.removeprefix(BOM).split(b"\n", text.skip_lines + _MAX_TITLES)
-    numbered = [(number, line.rstrip(b"\r")) for number, line in enumerate(lines, 1) if number > text.skip_lines]
+    numbered = rows_of_head(head, Quoting.of(text), text.skip_lines)[:_MAX_TITLES]
     names = {column for columns in feed.mapping.wanted.values() for column in columns if isinstance(column, str)}
     if text.has_header and names:
-        found = next(((number, line) for number, line in numbered if _is_header(line, names, text)), None)
+        found = next((one for one in numbered if _is_header(one.text, names, text)), None)
     elif text.has_header:
         found = next(iter(numbered), None)
     else:
         comments = tuple(comment.encode() for comment in text.comments)
         filled = (
-            one for one in numbered if one[1] and not one[1].removeprefix(text.quote.encode()).startswith(comments)
+            one for one in numbered if one.text and not one.text.removeprefix(text.quote.encode()).startswith(comments)
         )
         found = next(filled, None)  # empty lines and comments are skipped wherever they stand
         if found is not None:
-            return replace(bind_feed(feed, found[1], place, line=found[0]), skip_lines=text.skip_lines)
+            return replace(bind_feed(feed, found.text, place, line=found.first), skip_lines=text.skip_lines)
     if found is None:  # then the line that has most of the names says what it lacks, else that of most columns
         mark = text.delimiter.encode()
-        likeness = lambda one: (len(names & _names_in(one[1], text).keys()), one[1].count(mark))  # noqa: E731 - a key
-        found = max(numbered, key=likeness, default=(text.skip_lines + 1, b""))
-    number, line = found
-    return bind_feed(feed, line, place, line=number)
+        likeness = lambda one: (len(names & _names_in(one.text, text).keys()), one.text.count(mark))  # noqa: E731 - a key
+        found = max(
+            numbered, key=likeness, default=HeadRow(first=text.skip_lines + 1, last=text.skip_lines + 1, text=b"")
+        )
+    return replace(bind_feed(feed, found.text, place, line=found.first), skip_lines=found.last)
 
 
 def header_line(head: bytes, names: frozenset[str], text: TextLayout) -> int:
-    """The number of the line that has each of these names once; 0 if none does, or there are no names."""
-    lines = head.removeprefix(BOM).split(b"\n", _MAX_TITLES)[:_MAX_TITLES]
-    numbers = (number for number, line in enumerate(lines, 1) if _is_header(line.rstrip(b"\r"), names, text))
+    """The number of the first line of the row that has each of these names once.
+
+    0 if no row has, or there are no names.
+    """
+    rows = rows_of_head(head, Quoting.of(text))[:_MAX_TITLES]
+    numbers = (row.first for row in rows if _is_header(row.text, names, text))
     return next(numbers, 0) if names else 0
 
 
@@ -174,26 +190,44 @@ def _position(column: Column, names: list[str], key: str, feed: Feed, place: str
 
 
 def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window) -> Parsed:
-    """Read whole lines; ``first_line`` is the number of the first of them in the file, from 1."""
+    """Read whole rows; ``first_line`` is the number of the first line of them in the file, from 1."""
     page = Page(bound.feed, window)
     _read_whole(data, bound, first_line, page, keep_mapped(page))
     return page.told()
 
 
 def _read_whole(data: bytes, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
-    filled = without_empty(data, first_line)
+    quoting = Quoting.of(bound.feed.mapping.text)
+    for part in runs_of_rows(data, quoting, _LINES_AT_ONCE):
+        _read_run(part, joined(part, quoting), bound, first_line, page, give)
+        first_line += part.count(b"\n") if len(part) < len(data) else 0
+
+
+def _read_run(data: bytes, rows: Joined | None, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
+    if rows is not None:
+        _tell(rows, first_line, page)
+    filled = without_empty(data if rows is None else rows.data, 0)
     page.skip(EMPTY, filled.empty)
-    size, lines = len(filled.data), len(filled.numbers)
+    numbers = first_line + (filled.numbers if rows is None else rows.firsts[filled.numbers])
+    size, lines = len(filled.data), len(numbers)
     at_once = _LINES_AT_ONCE if lines * 8 > size else size
     if bound.feed.mapping.text.is_ragged:
         # A line of two bytes is filled up, so what counts is how many values there can be.
         at_once = min(at_once, max(_FEWEST_BYTES, 2 * _VALUES_AT_ONCE // bound.columns))
     if size > at_once:
         # Lines of a few bytes are no records: 16 MiB of them must not take gigabytes.
-        for part, numbers in _parts(filled.data, filled.numbers, at_once):
-            _read_part(part, bound, numbers, page, give)
+        for part, of_part in _parts(filled.data, numbers, at_once):
+            _read_part(part, bound, of_part, page, give)
     else:
-        _read_part(filled.data, bound, filled.numbers, page, give)
+        _read_part(filled.data, bound, numbers, page, give)
+
+
+def _tell(rows: Joined, first_line: int, page: Page) -> None:
+    """Count what is no row, and the lines that rows hold besides their first."""
+    page.skip(CONTINUED, rows.continued)
+    page.reject(some_rejects(first_line + rows.torn, Reason.WRONG_COLUMN_COUNT))
+    page.reject(some_rejects(first_line + rows.overlong, Reason.ROW_TOO_LONG))
+    page.reject(some_rejects(first_line + rows.cut, Reason.CUT_OFF))
 
 
 def _parts(data: bytes, numbers: I64, at_once: int) -> Iterator[tuple[bytes, I64]]:
@@ -219,7 +253,7 @@ def _read_part(data: bytes, bound: BoundCsv, numbers: I64, page: Page, give: Giv
     if text.is_ragged:
         data = evened(data, bound.columns, text.delimiter, text.quote)
     table, numbers = _parse_table(data, bound, numbers, page)
-    for part, lines in mapped_parts(bound.feed, _by_field(bound, table), numbers):
+    for part, lines in mapped_parts(bound.feed, _by_field(bound, table, has_joints=JOINT in data), numbers):
         give(part, lines)
 
 
@@ -254,18 +288,17 @@ def _drop_wrong_width(data: bytes, bound: BoundCsv, numbers: I64, page: Page) ->
 def _torn_lines(view: npt.NDArray[np.uint8], starts: I64, quote: str) -> Bools:
     """Lines that would not stay one line.
 
-    They have a quote that is not closed, or a carriage return in the middle.
+    They have a quote that is not closed, or a carriage return in the middle that is not quoted.
     """
     torn = np.zeros(len(starts), np.bool_)
-    for byte in f"{quote}\r".encode():
-        if (at := np.flatnonzero(view == byte)).size == 0:
-            continue
-        if byte == 13:
-            at = at[(at + 1 < len(view)) & (view[np.minimum(at + 1, len(view) - 1)] != 10)]
-            torn[np.searchsorted(starts, at, side="right") - 1] = True
-        else:
-            lines = np.searchsorted(starts, at, side="right") - 1
-            torn |= np.bincount(lines, minlength=len(starts)) % 2 == 1
+    quotes = np.flatnonzero(view == ord(quote)) if quote else np.zeros(0, np.int64)
+    if quotes.size:
+        torn |= np.diff(np.searchsorted(quotes, starts), append=len(quotes)) % 2 == 1
+    if (at := np.flatnonzero(view == 13)).size:
+        at = at[(at + 1 < len(view)) & (view[np.minimum(at + 1, len(view) - 1)] != 10)]
+        lines = np.searchsorted(starts, at, side="right") - 1
+        is_quoted = (np.searchsorted(quotes, at) - np.searchsorted(quotes, starts[lines])) % 2 == 1
+        torn[lines[~is_quoted]] = True
     return torn
 
 
@@ -337,10 +370,12 @@ def _parse_line_by_line(data: bytes, bound: BoundCsv, numbers: I64, page: Page) 
     return pa.table(columns), np.array(good, np.int64)
 
 
-def _by_field(bound: BoundCsv, table: pa.Table) -> dict[str, tuple[pa.BinaryArray, ...]]:
-    return {key: tuple(_column(table, p) for p in positions) for key, positions in bound.positions.items()}
+def _by_field(bound: BoundCsv, table: pa.Table, *, has_joints: bool) -> dict[str, tuple[pa.BinaryArray, ...]]:
+    columns = {p: _column(table, p, has_joints=has_joints) for places in bound.positions.values() for p in places}
+    return {key: tuple(columns[p] for p in positions) for key, positions in bound.positions.items()}
 
 
-def _column(table: pa.Table, position: int) -> pa.BinaryArray:
+def _column(table: pa.Table, position: int, *, has_joints: bool) -> pa.BinaryArray:
     column = table.column(f"c{position}")
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    values = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    return pc.replace_substring(values, JOINT, b"\n") if has_joints else values

@@ -6,6 +6,7 @@ time that is written otherwise, and that ``parse_times`` still reads, is left to
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -33,6 +34,7 @@ _PROBES: Final = (
 """Times in which a format that the two sides read differently would show it: both halves of a day, a leap day, offsets."""
 
 
+@lru_cache(maxsize=64)
 def instructions(formats: tuple[str, ...]) -> tuple[bytes, ...]:
     """The instructions for each format by which the kernel may read; none if no format is among them.
 

@@ -23,7 +23,8 @@ from coffer.records.readers.mapped.columns import MappedColumns
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
-from coffer.records.readers.text.lines import BOM, MAX_LINE_BYTES
+from coffer.records.readers.text.lines import BOM
+from coffer.records.readers.text.quoting import Quoting, RowEnds
 from coffer.records.readers.waiting import Waiting
 
 I64 = npt.NDArray[np.int64]
@@ -184,29 +185,41 @@ class JoinedReader:
         self._account = Account(feed, window)
         self._bind = bind
         self._legs = Legs(feed.mapping, self._account, max_open=max_open)
+        self._quoting = Quoting.of(feed.mapping.text) if feed.format == "csv" else None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin a file."""
         self._bound: BoundCsv | BoundJson | None = None
+        self._rows = RowEnds()
         self._rest = b""
         self._line = 1
 
     def take(self, piece: Piece) -> Sequence[Found]:
-        """Read whole lines.
+        """Read whole rows.
 
         Raises:
             MalformedInput: the file has not the columns that the feed names.
         """
         data = piece.data.removeprefix(BOM) if piece.first == 1 else piece.data
-        self._rest += data
-        if self._bound is None and len(self._rest) < _HEAD_BYTES:
-            return []
-        self._read(piece.file, self._rest.rfind(b"\n") + 1)
-        self._rest = self._rest[: MAX_LINE_BYTES + 1]  # enough of a line to show that it is too long
+        if self._bound is None:
+            self._rest += data
+            if len(self._rest) < _HEAD_BYTES:
+                return []
+            data, self._rest = self._rest, b""
+            data = self._open(data)
+        end = self._rows.take(data)
+        if end:
+            self._read(piece.file, self._rest + data[:end])
+        self._rest = data[end:] if end else self._rest + data
         return self._account.told()
 
     def end_file(self, file: int) -> Sequence[Found]:
-        """Read the last lines; a last one without a line end counts, as in each table."""
-        if self._rest:
-            self._read(file, len(self._rest))
-        self._bound, self._rest, self._line = None, b"", 1
+        """Read the last rows; a last one without a line end counts, as in each table."""
+        data = self._open(self._rest) if self._rest and self._bound is None else self._rest
+        if data:
+            self._read(file, data)
+        self._begin()
         return self._account.told()
 
     def finish(self) -> Sequence[Found]:
@@ -214,14 +227,17 @@ class JoinedReader:
         self._legs.finish()
         return self._account.told()
 
-    def _read(self, file: int, end: int) -> None:
-        data, self._rest = self._rest[:end], self._rest[end:]
-        if self._bound is None:
-            self._bound = self._bind(self._feed, (data + self._rest)[:_HEAD_BYTES], "")
-            for _ in range(self._bound.skip_lines):
-                data = data[data.find(b"\n") + 1 or len(data) :]
-                self._line += 1
-        if data:
-            page = self._account.page(file)
-            self._bound.keep(data, self._line, page, partial(self._legs.add, file))
-            self._line += data.count(b"\n")
+    def _open(self, data: bytes) -> bytes:
+        """Bind the feed to the beginning of a file; what stands behind its header."""
+        self._bound = self._bind(self._feed, data[:_HEAD_BYTES], "")
+        self._rows = RowEnds(self._quoting)
+        begin = 0
+        for _ in range(self._bound.skip_lines):
+            begin = data.find(b"\n", begin) + 1 or len(data)
+            self._line += 1
+        return data[begin:]
+
+    def _read(self, file: int, data: bytes) -> None:
+        assert self._bound is not None, "the feed is bound first"
+        self._bound.keep(data, self._line, self._account.page(file), partial(self._legs.add, file))
+        self._line += data.count(b"\n")

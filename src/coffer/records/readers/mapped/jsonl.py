@@ -63,9 +63,11 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
         found = json.loads(decoded(first, feed.mapping.text.encoding))
     except (ValueError, RecursionError):
         found = None
+    paths = {key: tuple(steps_of(column, place) for column in columns) for key, columns in feed.mapping.wanted.items()}
+    if not first:  # an array without objects, which is what many programs write where there was nothing
+        return BoundJson(feed=feed, paths=paths)
     if not isinstance(found, dict):
         raise MalformedInput(f"{place}: line 1: not a JSON object", hint="is this a file of JSON lines?")
-    paths = {key: tuple(steps_of(column, place) for column in columns) for key, columns in feed.mapping.wanted.items()}
     if not any(steps[0] in found for key in ("a", "b", "start") for steps in paths.get(key, ())):
         raise MalformedInput(
             f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys"
@@ -107,7 +109,7 @@ def _decode(lines: pl.Series, wanted: Sequence[Steps]) -> dict[Steps, pl.Series]
         except pl.exceptions.ComputeError:
             # A wanted key holds a value of another shape in some line.
             pass
-    # Read one by one, a value of another shape is no text and counts as empty.
+    # Read one by one, a value of another shape stays as it is written, which is no number, time or name.
     objects = [_object(line) for line in lines.to_list()]
     return {
         steps: pl.Series(
@@ -179,8 +181,11 @@ def _items(found: object) -> list[Any]:
 
 
 def _written(value: object) -> str | None:
+    """A single value as text. An empty list or object is empty; another one is text that no field takes."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list | dict):
+        return json.dumps(value) if value else None
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else None
 
 

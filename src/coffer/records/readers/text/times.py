@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from coffer.records.mapping import ZONES, offset_minutes
+from coffer.records.mapping import offset_minutes, zone_names
 from coffer.records.rejects import Reason
 
 _PER_MICROSECOND: Final = {"epoch": 1e6, "epoch-ms": 1e3, "epoch-us": 1.0}
@@ -91,7 +91,7 @@ def parse_zoned_times(text: pl.Series, formats: tuple[str, ...], zones: pl.Serie
     for zone in zones.unique().to_list():
         at = (zones == zone).arg_true().to_numpy().astype(np.int64)
         minutes = offset_minutes(zone)
-        if minutes is None and zone not in ZONES:
+        if minutes is None and zone not in zone_names():
             parts.append(Times.certain(pl.repeat(None, len(at), dtype=pl.Datetime("us", "UTC"), eager=True)))
         else:
             times = parse_times(text.gather(at), formats, "UTC" if minutes is not None else zone, fold)
