@@ -33,6 +33,7 @@ FILES: Final = (
     "notify.toml",
     "watch.toml",
     "objects.toml",
+    "checkpoints.toml",
     "no-index.txt",
     "roster.note",
     "ingested",
