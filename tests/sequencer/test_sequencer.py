@@ -192,6 +192,7 @@ def test_a_machine_that_fails_anywhere_leaves_a_log_that_others_go_on_with(copie
         assert machines.entries()[-2:] == [b"of another", b"again"]
         verify_no_fork(machines, watched.published)
         assert mode is Mode.ERROR or list((machines.shared / STAGED).glob("*")) == []
+        shutil.rmtree(machines.folder)
 
 
 def test_a_machine_that_is_stopped_anywhere_is_replaced_and_knows_whether_it_logged(copies):
@@ -213,6 +214,7 @@ def test_a_machine_that_is_stopped_anywhere_is_replaced_and_knows_whether_it_log
         assert [entry for entry in last if entry in (b"a", b"b")] == claimed, f"operation {n}"
         assert sorted(last) == sorted([*claimed, b"meanwhile", b"more", b"again"])
         verify_no_fork(machines, watched.published)
+        shutil.rmtree(machines.folder)
     assert 5 < losses < operations
 
 
