@@ -1,3 +1,6 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 from databases import Cluster, binaries
 
@@ -21,3 +24,10 @@ def address(request, tmp_path):
     if request.param == "sqlite":
         return parse_checkpoint_address(f"sqlite:{tmp_path}/checkpoints.sqlite3", "test")
     return of_cluster(request.getfixturevalue("cluster"))
+
+
+@pytest.fixture
+def memory_folder():
+    """A folder in memory where there is one: thousands of small files are made."""
+    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        yield Path(folder)

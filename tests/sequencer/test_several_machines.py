@@ -17,6 +17,7 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.objects.address import StoreAddress
 from coffer.objects.folder import FolderObjects
+from coffer.procedures.backup import back_up
 from coffer.procedures.fsck import examine, expected_of
 from coffer.procedures.ingest.run import run_ingest
 from coffer.procedures.replicate import replicate
@@ -38,6 +39,12 @@ LOGGING = 16
 """The last operations of an ingest on its disk: its note and memory, then the log."""
 ALIKE = ("vault.toml", "objects.toml", CHECKPOINTS, "operator/keys")
 """What a further machine is given."""
+
+
+@pytest.fixture
+def tmp_path(memory_folder):
+    """Every test here is in memory."""
+    return memory_folder
 
 
 @pytest.fixture
@@ -278,6 +285,19 @@ def test_what_died_is_removed_by_one_machine_and_missed_by_none(one):
     assert dead
     assert [key for key in one.vault.objects.keys("segments/") if id_of(key) in dead] == []
     assert [key for key in one.vault.objects.keys("tally/") if id_of(key) == first.hex()] == []
+
+
+def test_machine_that_was_restored_from_a_backup_goes_on_behind_what_others_logged(one, tmp_path):
+    two, folder = joined(one, "two"), tmp_path / "backup"
+    one.ingest(FIRST)
+    two.state()
+    assert back_up(two.vault, folder).unknown == ()
+    one.ingest(SECOND, name="second.csv")
+    shutil.copytree(two.vault.path / "operator", folder / "operator")
+    restored = World(path=two.path, vault=open_vault(folder, Disk(), two.outside), outside=two.outside)
+    summary = restored.ingest("+33612345678,+33698765432,2016-09-02 11:00:00,5\n", name="third.csv")
+    assert summary.entries == (one.state().size - 1,)
+    assert restored.ingest(SECOND, name="second.csv").entries == ()
 
 
 def test_many_threads_of_several_machines_append_in_one_order(one):
