@@ -12,7 +12,11 @@ from bare import ROOT, build_wheel
 
 from coffer import kernels
 
-COMPARISONS = ["tests/property/test_sealing_ways.py", "tests/property/test_reading_ways.py"]
+COMPARISONS = [
+    "tests/property/test_sealing_ways.py",
+    "tests/property/test_reading_ways.py",
+    "tests/property/test_quoting.py",
+]
 SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
 
 

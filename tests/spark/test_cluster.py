@@ -102,7 +102,7 @@ def test_contract_holds_on_a_cluster(cluster, monkeypatch):
     with cluster.python(*arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
         out, _ = running.communicate(timeout=600)
     assert running.returncode == 0, out.decode()[-3000:]
-    assert b"5 passed" in out
+    assert b"7 passed" in out
 
 
 def test_executor_that_is_killed_costs_nothing(cluster, vault, files):

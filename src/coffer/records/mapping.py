@@ -169,22 +169,36 @@ class FeedMapping:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the feed asks for no more than columns, times and seconds.
+        """Whether the feed asks for no more than columns, times and seconds."""
+        return not self.beyond_plain
 
-        Then each line is one record in UTF-8, and each field stands in a column of its own.
+    @property
+    def beyond_plain(self) -> tuple[str, ...]:
+        """The keys by which the feed asks for more than columns, times and seconds.
+
+        Without any, each row is one record in UTF-8, and each field stands in a column of its own.
         """
-        return (
-            not (self.rows or self.splits or self.cuts or self.firsts or self.columns.keys() & {"end", "answer"})
-            and "a" in self.columns
-            and (self.direction, self.zone, self.join) == (None, None, None)
-            and self.duration_formats == DEFAULT_DURATIONS
-            and not (set(self.date_formats) & {"epoch-us"})
-            and (self.answered is None or self.answered.says_all)
-            and self.text
-            == TextLayout(
-                has_header=self.text.has_header, delimiter=self.text.delimiter, skip_lines=self.text.skip_lines
-            )
-        )
+        usual = TextLayout()
+        asked = {
+            "[rows]": bool(self.rows),
+            "[join]": self.join is not None,
+            "split": bool(self.splits),
+            "after or before": bool(self.cuts),
+            "a list of columns": bool(self.firsts),
+            "end": "end" in self.columns,
+            "answer": "answer" in self.columns,
+            "no a": "a" not in self.columns,
+            "direction": self.direction is not None,
+            "time_zone as a column": self.zone is not None,
+            "duration_format": self.duration_formats != DEFAULT_DURATIONS,
+            "epoch-us": "epoch-us" in self.date_formats,
+            "answered with words for one answer alone": self.answered is not None and not self.answered.says_all,
+            "encoding": self.text.encoding != usual.encoding,
+            "comment": bool(self.text.comments),
+            "quote": self.text.quote != usual.quote,
+            "ragged": self.text.is_ragged,
+        }
+        return tuple(name for name, is_asked in asked.items() if is_asked)
 
 
 NO_MAPPING: Final = FeedMapping(kind=KindRule(column=None, constant=0, values={}), columns={})

@@ -81,8 +81,8 @@ def why_slow(feed: Feed) -> str:
     """
     if kernels.lines is None or feed.format != "csv":
         return ""
-    if not feed.mapping.is_plain:
-        return "the feed asks for more than columns, times and seconds"
+    if feed.mapping.beyond_plain:
+        return f"the feed asks for {', '.join(feed.mapping.beyond_plain)}"
     formats = feed.mapping.date_formats
     return "" if instructions(formats) else f"date_format {formats[0]!r} is none of those that are compiled"
 

@@ -65,8 +65,7 @@ def check(
         print_json(_whole(reports, proposal, text))
     else:
         _show(reports, proposal, error_console() if output == "-" else console())
-    slow = why_slow(parsed) if feed_file is not None else None
-    for hint in _hints(reports, proposal, slow=slow):
+    for hint in _hints(reports, proposal, slow=why_slow(parsed)):
         say(f"hint: {hint}")
     for report in reports:
         report.verify_plausible(parsed.max_rejects_percent)
@@ -79,10 +78,10 @@ def check(
         say("hint: -o FEED.toml writes the feed by which this was read")
 
 
-def _hints(reports: list[FileReport], proposal: Proposal | None, *, slow: str | None) -> Iterator[str]:
+def _hints(reports: list[FileReport], proposal: Proposal | None, *, slow: str) -> Iterator[str]:
     """What a person should settle, beside the notes of a proposal.
 
-    ``slow``: why kernels do not read the feed's lines.
+    ``slow``: why kernels do not read the feed's lines; empty if they do.
     """
     if slow:
         yield f"these lines are read without compiled kernels, several times slower: {slow}"
