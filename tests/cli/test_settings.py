@@ -165,7 +165,7 @@ def test_a_setting_is_the_default_of_its_command_and_an_option_counts_before_it(
         'format = "coffer.settings/v1"\n[witness]\nfolder = "w"\nlisten = "nowhere:99999"\n'
     )
     assert run(["--config", str(tmp_path / "c.toml"), "witness", "serve"]) == 2
-    assert "coffer.toml: [witness]: listen: expected host:port" in capfd.readouterr().err
+    assert "c.toml: [witness]: listen: expected host:port" in capfd.readouterr().err
     (tmp_path / "c.toml").write_text('format = "coffer.settings/v1"\n[witness]\nfolder = "w"\n')
     assert run(["--config", str(tmp_path / "c.toml"), "witness", "serve"]) == 2
     assert capfd.readouterr().err.startswith("coffer: w: not a witness's folder")

@@ -318,3 +318,14 @@ def test_what_a_feed_lacks_is_said(tmp_path, capfd, answered, code, hint):
     (tmp_path / "f.toml").write_text(text)
     assert run(["feed", "check", str(tmp_path / "t.csv"), "--feed", str(tmp_path / "f.toml")]) == code
     assert hint in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("body", ['"cr\ronly"', "cr\ronly", '"a ""b"" c\rd"'])
+def test_a_carriage_return_in_a_text_is_no_row_of_another_delimiter(tmp_path, body):
+    """Each delimiter is tried. By a wrong one the text's quote stands within a cell."""
+    path = tmp_path / "texts.csv"
+    row = "{},+33612345678,+33761234567,2026-11-27 10:00:00,{},DELIVRD\r\n"
+    texts = [row.format("a", "hi"), row.format("b", body), row.format("c", "hi")]
+    path.write_bytes(("id,from,to,sent,body,status\r\n" + "".join(texts)).encode())
+    proposal = propose_feed(Source.open(str(path)), country="FR", zone="UTC", kind="text")
+    assert 'a = "from"' in proposal.text

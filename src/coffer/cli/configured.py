@@ -48,14 +48,14 @@ def configure(context: click.Context, file: str | None) -> None:
 
 def read_settings(file: str | None) -> Configured:
     """Every setting as file and environment say. Raises as ``configure``."""
-    from coffer.cli.settings import FILE, parse_environment, parse_file, resolve  # noqa: PLC0415 - most commands need none
+    from coffer.cli.settings import parse_environment, parse_file, resolve  # noqa: PLC0415 - most commands need none
 
     named = os.environ.get(VARIABLE) if file is None else file
     path = Path(named) if named else _usual_file() if named is None else None
     values: Mapping[str, Value] = {}
     if path is not None:
         folder = path.absolute().parent
-        values = parse_file(read_file(str(path)), FILE, absolute=lambda name: str(folder / name))
+        values = parse_file(read_file(str(path)), path.name, absolute=lambda name: str(folder / name))
     return Configured(file=path, settings=resolve(values, parse_environment(os.environ)))
 
 

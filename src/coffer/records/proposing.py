@@ -161,7 +161,7 @@ def _table(lines: Sequence[str], place: str, quote: str) -> tuple[str, list[list
     best: tuple[int, str, list[list[str]], int] = (1, ",", [], 0)
     for delimiter in _DELIMITERS:
         each = rows_of_head("\n".join(lines).encode(), Quoting(delimiter.encode(), quote.encode()))
-        rows = [next(csv.reader([one.text.decode()], delimiter=delimiter, quotechar=quote), []) for one in each]
+        rows = [_cells(one.text.decode(), delimiter, quote) for one in each]
         widths = [len(row) for row in rows]
         width = max(set(widths), key=widths.count) if widths else 0
         kept = [row for row in rows if len(row) == width]
@@ -174,6 +174,14 @@ def _table(lines: Sequence[str], place: str, quote: str) -> tuple[str, list[list
             hint="name its format in a feed file, and check it with: coffer feed check FILE --feed FEED.toml",
         )
     return best[1], best[2], best[3]
+
+
+def _cells(row: str, delimiter: str, quote: str) -> list[str]:
+    """The cells of a row; none if by this delimiter a CR stands outside of quotes."""
+    try:
+        return next(csv.reader([row], delimiter=delimiter, quotechar=quote), [])
+    except csv.Error:
+        return []
 
 
 def _header(rows: list[list[str]]) -> tuple[list[str], int]:

@@ -467,8 +467,13 @@ class Vault:
 
     def _secret(self, name: str) -> Secret:
         if not self._operator:
-            raw = self.disk.read(self.path / "operator" / "keys")
-            hint = "set COFFER_PASSPHRASE_OPERATOR"
+            path, hint = self.path / "operator" / "keys", "set COFFER_PASSPHRASE_OPERATOR"
+            if not self.disk.is_file(path):
+                raise Unavailable(
+                    "operator/keys: not in the vault's folder",
+                    hint="a backup holds no keys: put your copy of them there",
+                )
+            raw = self.disk.read(path)
             self._operator = parse_keys(
                 raw,
                 self._given_passphrase,

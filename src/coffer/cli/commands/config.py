@@ -8,7 +8,7 @@ from coffer.cli.settings import shown
 from coffer.cli.tables import Table
 
 
-@click.command(epilog="Example: coffer config --json")
+@click.command(epilog="Example: coffer config --json   (coffer --config FILE config reads another file)")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def config(context: click.Context, *, as_json: bool) -> None:

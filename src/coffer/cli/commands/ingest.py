@@ -63,7 +63,7 @@ from coffer.visible import counted, visible_cell
     show_default=True,
     help="With --engine spark: how much of the files one task reads, in MiB.",
 )
-@click.option("--new", "as_new", is_flag=True, help="Take every file as new, whatever is remembered of it.")
+@click.option("--new", "as_new", is_flag=True, help="Take every file as new: what was sealed before is sealed again.")
 @click.option("--json", "as_json", is_flag=True, help="The counts as JSON.")
 def ingest(
     vault: str,
