@@ -333,6 +333,22 @@ def test_a_growing_table_is_read_by_whole_rows_though_a_line_ends_within_one(wor
     assert watch.account().is_whole
 
 
+@pytest.mark.parametrize("after", ['after = "delete"\n', 'after = "move"\nto = "done"\n'])
+def test_a_file_that_ended_within_a_row_stays_until_the_row_is_whole(world, after):
+    """Its writer was slower than the settle time: deleted, what it writes next would be lost."""
+    watch = Watch(world, after)
+    watch.write("texts.csv", line(1).replace("\n", ",x\n") + line(2).replace("\n", ',"a\n'))
+    watch.once()
+    assert (watch.kinds(), watch.names()) == (["batch"], ["texts.csv"])
+    assert [wait.name for _, wait in watch.account().waiting] == ["TORN"]
+    watch.once()
+    assert watch.kinds() == [], "it is not read again while it is the same"
+    watch.write("texts.csv", 'b"\n' + line(3).replace("\n", ",x\n"), "a")
+    watch.once()
+    assert watch.names() == []
+    assert total_of(world) == 3
+
+
 def test_a_file_rotated_out_of_the_pattern_is_told(world):
     watch = Watch(world, 'grows = true\nglob = "Master.csv"\n')
     watch.write("Master.csv", lines(1))

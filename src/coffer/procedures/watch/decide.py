@@ -127,7 +127,7 @@ def _decide_file(
     if taken is not None and taken.is_same(one.now):
         if folder.after is After.DELETE and not taken.batch and taken.size:
             return Wait.KNOWN  # that it is known rests on a fingerprint of few bits, which is too little to delete by
-        if folder.grows and one.can_grow and taken.until < taken.size:
+        if taken.until < taken.size and (one.can_grow or not folder.grows):
             return Wait.TORN
         return folder.after
     if not one.is_readable:

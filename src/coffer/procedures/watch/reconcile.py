@@ -13,6 +13,7 @@ from typing import Final
 
 from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.watch.decide import Piece, Seen, Wait
+from coffer.records.rejects import Reason
 from coffer.vault.watched import EXACT_FOR, KEPT_FOR, Chain, Delivery, Folder, Journal, Sums, Taken
 
 MAX_GAP: Final = 10_000
@@ -242,12 +243,14 @@ def decide_sealed_by(
     """The files of a batch as taken, with the batch's ``name`` where all of a file is surely sealed.
 
     It is not sure where part of a file was known by a fingerprint, which fits one other file in a million, unless this watch
-    had sealed that part itself.
+    had sealed that part itself. A file that ended within a row was not read to its end.
     """
     result = {}
     for piece in batch:
         now, before = piece.seen.now, taken.get(piece.seen.key)
         is_own = before is not None and before.inode == now.inode and bool(before.batch)
         is_sure = not files[piece.seen.name].known or is_own
-        result[piece.seen.key] = replace(now, batch=name if is_sure else b"")
+        is_cut = files[piece.seen.name].rejected[Reason.CUT_OFF.label] > 0
+        until = min(now.until, now.size - 1) if is_cut else now.until
+        result[piece.seen.key] = replace(now, until=until, batch=name if is_sure else b"")
     return result
