@@ -12,6 +12,7 @@ from coffer.ledger import snapshot
 from coffer.ledger.entries import ReceiptEntry, SegmentId
 from coffer.ledger.receipts import Receipts
 from coffer.ledger.snapshot import format_snapshot, parse_snapshot
+from coffer.procedures.receipts.decide import missing_receipts, owed_by
 from coffer.procedures.receipts.run import run_receipts
 from world import World
 
@@ -38,6 +39,17 @@ def test_a_dictionary_of_receipts_says_the_same(given_receipts):
     for segment in {one.segment for one in given_receipts}:
         assert kept.of(segment) == {name: one for (name, seg), one in plain.items() if seg == segment}
     assert ("nobody", SegmentId(bytes(32))) not in kept
+
+
+def test_a_receipt_may_name_every_mask_there_is():
+    """The grammar takes one that no honest custodian gives, so that it is logged and judged."""
+    odd = ReceiptEntry(
+        custodian="judge", segment=SegmentId(bytes(32)), canaries=tuple((mask, bytes(16)) for mask in range(2**16))
+    )
+    kept = Receipts()
+    kept.add(odd)
+    assert kept["judge", SegmentId(bytes(32))] == odd
+    assert Receipts(kept.names, kept.kept) == kept
 
 
 @pytest.fixture
@@ -81,3 +93,16 @@ def test_receipts_of_an_unknown_segment_or_cut_short_are_refused(form):
     for changed in odd:
         with pytest.raises(MalformedInput, match="receipts that no log could hold"):
             parse_snapshot(msgspec.msgpack.encode(replace(form, **changed)), "snapshot")
+
+
+def test_a_receipt_of_somebody_else_stands_for_no_custodians_own(tmp_path):
+    """Any custodian in force may give one, also one that came later and holds no part of the segment."""
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest("+33612345678,+33698765432,2016-09-01 00:00:00,60\n")
+    state = world.state()
+    (segment,) = state.segments
+    for name in ("judge", "regulator", "cnctr"):
+        state.receipts.add(ReceiptEntry(custodian=name, segment=segment, canaries=((1, bytes(16)),)))
+    assert [one.custodian for one in missing_receipts(state, world.now)] == ["dpo"]
+    assert [one.line.seg_id for one in owed_by(state, "dpo")] == [segment]

@@ -95,6 +95,17 @@ def test_a_list_or_object_where_a_value_is_expected_is_a_counted_reject(world, k
     assert (file.kept, dict(file.rejected)) == (2, {reason: 1})
 
 
+@pytest.mark.parametrize("odd", [["+33698765432"], {"n": 1}, ["x,+33611111111,y"], ["Dan <+33611111111>"]])
+@pytest.mark.parametrize("more", ["", "split"])
+def test_no_local_identity_cut_or_split_takes_a_list_for_a_value(world, odd, more):
+    columns = {"": 'b = { column = "to", after = "<", before = ">" }', "split": 'b = { column = "to", split = "," }'}[
+        more
+    ]
+    text = FEED.replace('b = "to"', columns).replace('kind = "call"', 'kind = "call"\nlocal_identities = true')
+    (file,) = world.ingest(json.dumps([call(0), call(1, to=odd)]), by=feed(text), name="calls.json").files
+    assert (file.kept, file.rejected.total()) == (1, 1)
+
+
 def test_a_feed_is_proposed_for_an_array(tmp_path, capfd):
     (tmp_path / "calls.json").write_text(json.dumps([call(i) for i in range(9)], indent=2))
     assert run(["feed", "check", str(tmp_path / "calls.json"), "--country", "FR", "-o", str(tmp_path / "f.toml")]) == 0

@@ -27,7 +27,7 @@ from coffer.records.feed import parse_feed
 from coffer.records.readers.mapped.csv import bind_feed, bind_head, read_lines
 from coffer.records.readers.mapped.joining import JoinedReader
 from coffer.records.readers.port import Piece
-from coffer.records.readers.text.quoting import CONTINUED, Quoting, RowEnds
+from coffer.records.readers.text.quoting import CONTINUED, Quoting, RowEnds, joined
 from coffer.records.rejects import Reason
 
 COMMA = Quoting(b",", b'"')
@@ -346,3 +346,32 @@ def test_a_hundred_thousand_quotes_that_stand_as_characters_are_taken_as_such():
     turns = COMMA.turns(data)
     assert (line_ends[np.searchsorted(turns, line_ends) % 2 == 0] + 1).tolist() == ends
     assert len(turns) % 2 == is_open
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "comments"),
+    [
+        ('# by,"Acme\na,b,1,2,3\n# end"\nc,d,1,2,3\n', 2, 2),
+        ('a,b,1,2,3\nTotal,"1 of 2\nc,d,1,2,3\n', 2, 1),
+        ('a,"x\n# within"\nTotal,"\nc,d\n', 2, 1),
+        ('"# in quotes, ""so"""\na,b\n', 2, 0),
+    ],
+)
+def test_quotes_of_a_comment_open_nothing_and_a_text_may_hold_one(text, rows, comments):
+    """The twin: without comments the quote of such a line takes the rows up to the next one with it."""
+    data = text.encode()
+    with_comments, without = Quoting(b",", b'"', (b"#", b"Total")), Quoting(b",", b'"')
+    ends = RowEnds(with_comments)
+    assert ends.take(data) == len(data)
+    assert not ends.is_open
+    for size in (1, 2, 3, 7):
+        pieces = RowEnds(with_comments)
+        cuts = [at + end for at in range(0, len(data), size) if (end := pieces.take(data[at : at + size]))]
+        assert cuts[-1] == len(data)
+    made = joined(data, with_comments)
+    lines = (data if made is None else made.data).count(b"\n")
+    assert lines == rows + comments
+    if comments:
+        hidden = joined(data, without)
+        assert hidden is not None
+        assert hidden.data.count(b"\n") < rows + comments

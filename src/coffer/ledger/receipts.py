@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from coffer.ledger.entries import ReceiptEntry, SegmentId
 
-_HEAD: Final = struct.Struct(">HB")
+_HEAD: Final = struct.Struct(">HI")
 """Before the canaries of a receipt: the place of the custodian's name among all names, and how many canaries follow."""
 _CANARY: Final = struct.Struct(">H16s")
 """A clause mask and what the custodian's subkey of that clause gives."""
@@ -58,11 +58,12 @@ class Receipts(Mapping[tuple[str, SegmentId], ReceiptEntry]):
         ``segment``: the segment's name as State has it, so that there is one object for all who name it.
         """
         assert (receipt.custodian, receipt.segment) not in self, "a custodian gives one receipt for a segment"
-        place = self._places.setdefault(receipt.custodian, len(self._names))
-        if place == len(self._names):
-            self._names.append(receipt.custodian)
+        place = self._places.get(receipt.custodian, len(self._names))
         canaries = (_CANARY.pack(mask, value) for mask, value in receipt.canaries)
         raw = b"".join((_HEAD.pack(place, len(receipt.canaries)), *canaries))
+        if place == len(self._names):
+            self._names.append(receipt.custodian)
+            self._places[receipt.custodian] = place
         name = receipt.segment if segment is None else segment
         self._kept[name] = self._kept.get(name, b"") + raw
         self._count += 1
@@ -74,9 +75,9 @@ class Receipts(Mapping[tuple[str, SegmentId], ReceiptEntry]):
             for place, canaries in _cut(self._kept.get(segment, b""))
         }
 
-    def count_of(self, segment: SegmentId) -> int:
-        """How many custodians gave one for a segment."""
-        return sum(1 for _ in _cut(self._kept.get(segment, b"")))
+    def givers_of(self, segment: SegmentId) -> frozenset[str]:
+        """The custodians that gave one for a segment."""
+        return frozenset(self._names[place] for place, _ in _cut(self._kept.get(segment, b"")))
 
     def copy(self) -> Self:
         """An independent copy."""

@@ -76,6 +76,11 @@ class Roster:
     numbering: str
 
     @cached_property
+    def name_set(self) -> frozenset[str]:
+        """The names of its custodians."""
+        return frozenset(self.names)
+
+    @cached_property
     def hash(self) -> wire.Hash:
         """H(T("roster") || text)."""
         return wire.digest(wire.tag("roster"), self.text)

@@ -95,6 +95,10 @@ class _Unfolding:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """As that of a file."""
         self._packed.close()
 
     def read(self, size: int) -> bytes:

@@ -27,6 +27,8 @@ from coffer.records.rejects import Reason, some_rejects
 
 _OBJECT: Final = r"^\s*\{"
 _EVERY: Final = -1
+_ODD: Final = "\0"
+"""Stands for a list or object where one value is expected: no number, time, name or cut takes it."""
 Steps = tuple[str | int, ...]
 
 
@@ -109,7 +111,7 @@ def _decode(lines: pl.Series, wanted: Sequence[Steps]) -> dict[Steps, pl.Series]
         except pl.exceptions.ComputeError:
             # A wanted key holds a value of another shape in some line.
             pass
-    # Read one by one, a value of another shape stays as it is written, which is no number, time or name.
+    # Read one by one, a value of another shape is a text that no field takes.
     objects = [_object(line) for line in lines.to_list()]
     return {
         steps: pl.Series(
@@ -181,11 +183,11 @@ def _items(found: object) -> list[Any]:
 
 
 def _written(value: object) -> str | None:
-    """A single value as text. An empty list or object is empty; another one is text that no field takes."""
+    """A single value as text. An empty list or object is empty; another one is ``_ODD``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        return json.dumps(value) if value else None
+        return _ODD if value else None
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else None
 
 

@@ -32,21 +32,28 @@ _CR: Final = 13
 
 @dataclass(frozen=True, slots=True)
 class Quoting:
-    """The two marks by which cells are told apart, each one ASCII byte."""
+    """The two marks by which cells are told apart, each one ASCII byte.
+
+    ``comments``: a line that begins with one of them where a row could begin is no row, and its quotes are characters.
+    """
 
     delimiter: bytes
     quote: bytes
+    comments: tuple[bytes, ...] = ()
 
     @classmethod
     def of(cls, text: TextLayout) -> Self | None:
         """The quoting of a feed; None where it has no quote, so that each line is a row."""
-        return cls(text.delimiter.encode(), text.quote.encode()) if text.quote else None
+        if not text.quote:
+            return None
+        return cls(text.delimiter.encode(), text.quote.encode(), tuple(one.encode() for one in text.comments))
 
     def turns(self, data: bytes, *, is_open: bool = False) -> I64:
         """Places at which quoting begins and ends by turns; at least those around quoted line ends.
 
         A line begins where ``data`` begins. ``is_open``: within quotes.
         """
+        data = self._without_comments(data, is_open=is_open) if self.comments else data
         view = np.frombuffer(data, np.uint8)
         quotes = np.flatnonzero(view == self.quote[0])
         if self._begins_cell(view, quotes[int(is_open) :: 2]).all():
@@ -58,6 +65,22 @@ class Quoting:
         before = view[at - 1]
         begins: Bools = (before == self.delimiter[0]) | (before == _LF) | (before == self.quote[0]) | (at == 0)
         return begins
+
+    def _without_comments(self, data: bytes, *, is_open: bool) -> bytes:
+        """As many bytes, with blanks for the quotes of comments.
+
+        A line within quotes is none, so that they are looked at in order: one step for each line that may be a comment
+        and has a quote.
+        """
+        rows = Quoting(self.delimiter, self.quote)
+        parts: list[bytes] = []
+        at = 0
+        for line in _comment_lines(self).finditer(data):
+            before = data[at : line.start()]
+            is_open ^= bool(len(rows.turns(before, is_open=is_open)) % 2)
+            at = line.start() if is_open else line.end()
+            parts += [before] if is_open else [before, line[0].replace(self.quote, b" ")]
+        return b"".join((*parts, data[at:]))
 
     def _turns_by_cell(self, data: bytes, *, is_open: bool) -> list[int]:
         """As ``turns``, where quotes stand as characters too: one step for each cell that holds a line end."""
@@ -82,6 +105,13 @@ class Quoting:
         ends |= (first == _CR) & (second == _LF)
         begins = self._begins_cell(view, quotes) | (quotes == starts)
         return np.where(ranks % 2 == 0, begins, ends)
+
+
+@cache
+def _comment_lines(quoting: Quoting) -> re.Pattern[bytes]:
+    """A line with a quote that begins as a comment does, without its line end."""
+    begins = b"|".join(map(re.escape, quoting.comments))
+    return re.compile(b"(?m)^(?:%b)[^\n%b]*+%b[^\n]*+" % (begins, re.escape(quoting.quote), re.escape(quoting.quote)))
 
 
 @cache
