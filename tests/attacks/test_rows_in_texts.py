@@ -123,3 +123,13 @@ def test_quote_at_the_beginning_of_a_text_that_is_not_quoted_reads_no_wrong_row(
     """An export that quotes nothing: what the quote takes with it is counted line by line."""
     stray = f'k1,{A},{B},2016-09-01 10:00:00,"hello\n' + LATER + f'k4,{A},{B},2016-09-01 10:00:00,say "hi" to\n'
     assert counts(world.ingest(NEXT + stray + NEXT, by=QUOTED)) == [(5, 2, {"wrong-column-count": 3}, {})]
+
+
+def test_what_another_quote_cut_elsewhere_is_never_sealed_again_without_a_word(world):
+    """Read as lines, the first part ended within what is a text by the new feed."""
+    path = world.path / "texts.csv"
+    for content in (NEXT + TEXT[:-20], NEXT + TEXT + LATER):
+        path.write_text(content, newline="")
+        world.ingest_files([path], by=LINES)
+    (again,) = world.ingest_files([path], by=QUOTED).files
+    assert again.is_warned or not again.kept

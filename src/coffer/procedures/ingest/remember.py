@@ -226,10 +226,16 @@ class Memory:
         sealed = [] if here is None else [(0, here.end)]
         if candidate.line is not None and not file.can_go_on:
             sealed.append((0, candidate.end))
-        elif candidate.line is not None:
-            mine = [line for line in self._by_end_of(candidate) if _is_at_lines(line, file)]
-            sealed += self._proven(mine, candidate.end, file.content)
         end, remark, is_warned = candidate.end, "", False
+        if candidate.line is not None and file.can_go_on:
+            read = self._by_end_of(candidate)
+            mine = [line for line in read if _is_at_lines(line, file)]
+            sealed += self._proven(mine, candidate.end, file.content)
+            if len(mine) < len(read):
+                remark = (
+                    "its rows ended at other places when it was read before (by another quote?): some are sealed again"
+                )
+                is_warned = True
         if candidate.is_torn and candidate.end < file.content.size:
             mark = file.content.marks[candidate.end]
             is_ended = mark.follows.startswith((b"\n", b"\r\n")) and not mark.is_quoted
