@@ -17,7 +17,7 @@ from coffer.ledger.entries import (
     RefuseEntry,
     RevokeEntry,
 )
-from coffer.ledger.faults import receipts_evidence, receipts_of
+from coffer.ledger.faults import receipts_evidence
 from coffer.ledger.state import State
 from differential.grammar import COUNTS, TYPES, Type, good_time, odd_name, odd_time
 from differential.known import Ring
@@ -300,7 +300,7 @@ class World(Rosters):
         """What a requester's fault against a custodian must name."""
         assert self.state is not None
         raw = bytes.fromhex(segment)
-        return receipts_evidence(raw, receipts_of(self.state, raw)).hex()  # type: ignore[arg-type]
+        return receipts_evidence(raw, self.state.receipts.of(raw)).hex()  # type: ignore[arg-type]
 
 
 def mutated(rng: random.Random, lines: list[str]) -> list[str]:

@@ -44,7 +44,7 @@ format = "coffer.watch/v1"
 feed = "calls.toml"
 path = "/srv/records/calls"
 glob = "*.csv"
-settle_seconds = 30              # longer than its writer ever pauses; or: marker = ".done"
+settle_seconds = 30   # longer than its writer pauses; or: marker = ".done"
 after = "move"                   # or keep, or delete
 to = "/srv/records/done"
 [pbx]

@@ -72,6 +72,8 @@ def _ask_one(
             old = wire.parse_decimal(body.decode("ascii", "replace").removesuffix("\n"), "size", high=2**62)
             if old > size:
                 return LONGER
+    except TimeoutError:
+        raise
     except (httpx.ConnectError, httpx.ConnectTimeout):
         return "nobody listens there"
     except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
@@ -87,7 +89,7 @@ def _post(client: httpx.Client, url: str, body: bytes) -> tuple[int, bytes]:
         raw = b""
         for chunk in response.iter_bytes():
             if time.monotonic() > until:
-                break  # the caller's deadline has passed, and nobody waits for the rest
+                raise TimeoutError  # half a reply would be taken for a wrong one
             raw += chunk
             if len(raw) > MAX_REPLY_BYTES:
                 raise MalformedInput(f"reply: over {MAX_REPLY_BYTES} bytes")

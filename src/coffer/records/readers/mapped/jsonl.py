@@ -66,7 +66,7 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
     except (ValueError, RecursionError):
         found = None
     paths = {key: tuple(steps_of(column, place) for column in columns) for key, columns in feed.mapping.wanted.items()}
-    if not first:  # an array without objects, which is what many programs write where there was nothing
+    if head and not first:  # an array without objects, which many programs write where there was nothing
         return BoundJson(feed=feed, paths=paths)
     if not isinstance(found, dict):
         raise MalformedInput(f"{place}: line 1: not a JSON object", hint="is this a file of JSON lines?")
