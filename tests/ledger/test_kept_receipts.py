@@ -79,6 +79,12 @@ def test_columns_of_segments_that_do_not_fit_together_are_refused(form):
             parse_snapshot(raw, "snapshot")
 
 
+def test_a_place_that_counts_from_the_end_is_refused(form):
+    raw = msgspec.msgpack.encode(replace(form, segments=replace(form.segments, kinds=[-1] * len(form.segments.kinds))))
+    with pytest.raises(MalformedInput, match="not a snapshot of this version"):
+        parse_snapshot(raw, "snapshot")
+
+
 def test_receipts_of_an_unknown_segment_or_cut_short_are_refused(form):
     (segment, raw), *_ = form.receipts.items()
     odd = [

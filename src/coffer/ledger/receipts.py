@@ -110,11 +110,10 @@ def _count(raw: bytes, names: int) -> int:
         place, count = _HEAD.unpack_from(raw, at)
         at += _HEAD.size + count * _CANARY.size
         if not count or place in places or place >= names:
-            at = -1
-            break
+            raise ValueError("a receipt that no custodian gives")
         places.add(place)
     if not raw or at != len(raw):
-        raise ValueError("no receipts of a segment")
+        raise ValueError("no whole receipts")
     return len(places)
 
 

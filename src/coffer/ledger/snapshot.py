@@ -8,7 +8,7 @@ import gc
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -30,6 +30,8 @@ from coffer.ledger.state import State
 
 VERSION: Final = 4
 _HASH_BYTES: Final = 32
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
+"""A place or a number; a negative place would count from the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +45,15 @@ class _Segments:
     ids: bytes
     hashes: bytes
     words: list[str]
-    days: list[int]
-    kinds: list[int]
-    rules: list[int]
-    parts: list[int]
-    rows: list[int]
-    feeds: list[int]
-    rosters: list[int]
-    entry_indexes: list[int]
-    superseded: list[tuple[int, SegmentId]]
+    days: list[_Natural]
+    kinds: list[_Natural]
+    rules: list[_Natural]
+    parts: list[_Natural]
+    rows: list[_Natural]
+    feeds: list[_Natural]
+    rosters: list[_Natural]
+    entry_indexes: list[_Natural]
+    superseded: list[tuple[_Natural, SegmentId]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,8 +85,8 @@ def run_ingest(
 
     ``workers``: with more than one, and enough to do, so many read and seal. ``held_rows``: as in ``SealerConfig``.
     ``as_new``: files are read whole, whatever is remembered. ``until``: by name, where reading ends in files to which
-    their writers add lines; a line ends there. ``on_logging`` is called once, before the batch is logged, when its counts are final: what it
-    keeps must count only if the log has the batch. It is not called if every file is known.
+    their writers add lines; a line ends there. ``on_logging`` is called once, before the batch is logged, when its
+    counts are final: what it keeps must count only if the log has the batch. It is not called if every file is known.
     ``engine``: makes the sealers that read and seal, instead of those of this machine.
 
     Raises:
