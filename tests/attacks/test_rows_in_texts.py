@@ -9,6 +9,7 @@ import pytest
 
 from coffer import kernels
 from coffer.procedures.ingest import sources
+from coffer.procedures.ingest.decide import quoting_remarks
 from coffer.procedures.ingest.run import run_ingest
 from world import feed
 
@@ -135,3 +136,18 @@ def test_what_another_quote_cut_elsewhere_is_never_sealed_again_without_a_word(w
     assert again.kept
     assert "some are sealed again" in again.remark
     assert again.is_warned
+
+
+@pytest.mark.usefixtures("way")
+def test_rows_that_two_stray_quotes_hide_are_told(world):
+    """In a file that quotes nothing, who writes a text that begins with a quote hides the rows up to the next one.
+
+    Its twin has no such quote.
+    """
+    for first, hidden in (('"hello', 8), ("hello", 0)):
+        texts = {1: first, 10: 'bye"' if hidden else "bye"}
+        content = "".join(f"k{n},{A},{B},2016-09-01 10:00:{n:02d},{texts.get(n, 'x')}\n" for n in range(12))
+        (file,) = world.ingest(content, by=QUOTED, name=f"{hidden}.csv").files
+        assert file.assumed.total() == hidden
+        (remark,) = quoting_remarks("x.csv", file.assumed) or [""]
+        assert ("8 lines within quotes look like rows" in remark) == bool(hidden)

@@ -17,7 +17,7 @@ from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.counting import Progress
-from coffer.procedures.ingest.decide import FileCount, year_remarks
+from coffer.procedures.ingest.decide import FileCount, quoting_remarks, year_remarks
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
 from coffer.procedures.ingest.sealers import MakeSealers
 from coffer.procedures.ingest.stored import expand, is_empty, is_stored
@@ -119,7 +119,8 @@ def ingest(
     for line in _warnings(summary, vault):
         say(line)
     for one in summary.files:
-        for remark in year_remarks(one.name, one.assumed, one.changed_year, one.format):
+        years = year_remarks(one.name, one.assumed, one.changed_year, one.format)
+        for remark in (*years, *quoting_remarks(one.name, one.assumed)):
             say(f"hint: {remark}")
     if as_json:
         print_json(_document(summary))
@@ -326,7 +327,7 @@ def _print_reasons(file: FileCount) -> None:
     for reason, count in sorted(file.rejected.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} rejected as {reason}")
     for what, count in sorted(file.assumed.items()):
-        console().print(f"  {file.name}: {what} assumed for {counted(count, 'line')} without it")
+        console().print(f"  {file.name}: {what} assumed for {counted(count, 'line')}")
     for what, count in sorted(file.emptied.items(), key=lambda item: (-item[1], item[0])):
         console().print(f"  {file.name}: {count:,} kept without {what}")
     if file.ambiguous:

@@ -16,6 +16,7 @@ from coffer.ledger.retention import is_past, oldest_kept
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.records.draft import Window
+from coffer.records.readers.text.quoting import QUOTED_TEXT
 from coffer.records.settings import KNOWN
 
 SEGMENTS_PER_ENTRY: Final = 300
@@ -129,6 +130,15 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str)
         ]
     shown = " and ".join(map(str, years))
     return [f"{name}: its lines have no year: {shown} is the newest in which none is after the clock; {setting}"]
+
+
+def quoting_remarks(name: str, assumed: Counter[str]) -> list[str]:
+    """What to look at where lines within quotes look like rows: in a file that quotes nothing they are."""
+    count = assumed[QUOTED_TEXT]
+    if not count:
+        return []
+    lines = "line within quotes looks like a row" if count == 1 else "lines within quotes look like rows"
+    return [f'{name}: {count:,} {lines}: if its program quotes nothing, set quote = "" under [csv]']
 
 
 def over_bound(name: str, rejected: Counter[str], records: int, most_percent: Decimal) -> MalformedInput:

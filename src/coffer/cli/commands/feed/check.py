@@ -10,7 +10,7 @@ from coffer.cli.console import clock, console, error_console, print_json, print_
 from coffer.cli.screen import Screen
 from coffer.cli.tables import Table
 from coffer.errors import MalformedInput
-from coffer.procedures.ingest.decide import year_remarks
+from coffer.procedures.ingest.decide import quoting_remarks, year_remarks
 from coffer.procedures.ingest.feed_check import FileReport, check_files, propose_feed
 from coffer.procedures.ingest.fused import why_slow
 from coffer.procedures.ingest.stored import source_of
@@ -87,6 +87,7 @@ def _hints(reports: list[FileReport], proposal: Proposal | None, *, slow: str) -
         yield f"these lines are read without compiled kernels, several times slower: {slow}"
     for report in reports:
         yield from year_remarks(report.name, report.assumed, report.changed_year, report.format)
+        yield from quoting_remarks(report.name, report.assumed)
         unnamed = report.rejected["bad-answered"]
         if proposal is None and 0 < unnamed <= report.kept:
             yield (

@@ -32,6 +32,7 @@ from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, withou
 from coffer.records.readers.text.quoting import (
     CONTINUED,
     JOINT,
+    QUOTED_TEXT,
     HeadRow,
     Joined,
     Quoting,
@@ -205,7 +206,7 @@ def _read_whole(data: bytes, bound: BoundCsv, first_line: int, page: Page, give:
 
 def _read_run(data: bytes, rows: Joined | None, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
     if rows is not None:
-        _tell(rows, first_line, page)
+        _tell(rows, bound, first_line, page)
     filled = without_empty(data if rows is None else rows.data, 0)
     page.skip(EMPTY, filled.empty)
     numbers = first_line + (filled.numbers if rows is None else rows.firsts[filled.numbers])
@@ -222,9 +223,11 @@ def _read_run(data: bytes, rows: Joined | None, bound: BoundCsv, first_line: int
         _read_part(filled.data, bound, numbers, page, give)
 
 
-def _tell(rows: Joined, first_line: int, page: Page) -> None:
-    """Count what is no row, and the lines that rows hold besides their first."""
+def _tell(rows: Joined, bound: BoundCsv, first_line: int, page: Page) -> None:
+    """Count what is no row, the lines that rows hold besides their first, and those that look like rows."""
     page.skip(CONTINUED, rows.continued)
+    if count := int((rows.inner == bound.columns - 1).sum()):
+        page.assumed[QUOTED_TEXT] += count
     page.reject(some_rejects(first_line + rows.torn, Reason.WRONG_COLUMN_COUNT))
     page.reject(some_rejects(first_line + rows.overlong, Reason.ROW_TOO_LONG))
     page.reject(some_rejects(first_line + rows.cut, Reason.CUT_OFF))

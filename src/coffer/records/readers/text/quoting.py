@@ -24,6 +24,8 @@ Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 CONTINUED: Final = "continued-line"
 """The word for lines that go on with the row of the line before: counted, so that each line is accounted for."""
+QUOTED_TEXT: Final = "quoted text"
+"""The word for what is assumed of lines that are quoted as a whole and have as many delimiters as a row."""
 JOINT: Final = b"\0"
 """Stands for a quoted line end where a row is to be one line. No text file holds this byte."""
 _LF: Final = 10
@@ -218,7 +220,8 @@ class Joined:
 
     ``firsts``: which line of the bytes each row began on, from 0; shape (rows,). Lines that are in no row: ``torn`` of
     rows of several lines whose quotes do not stand as they must, ``overlong`` behind a quote that never ends; ``cut``
-    the first of a row within which the bytes end. ``continued``: how many lines went on with a row.
+    the first of a row within which the bytes end. ``continued``: how many lines went on with a row. ``inner``: how many
+    delimiters stand in each line that is quoted as a whole; a row of a file that quotes nothing has as many as any.
     """
 
     data: bytes
@@ -227,6 +230,7 @@ class Joined:
     overlong: I64
     cut: I64
     continued: int
+    inner: I64
 
 
 def joined(data: bytes, quoting: Quoting | None) -> Joined | None:
@@ -255,6 +259,8 @@ def joined(data: bytes, quoting: Quoting | None) -> Joined | None:
     whole = view.copy()
     whole[ends[is_quoted]] = JOINT[0]
     is_kept = np.repeat(~is_left_out, sizes)
+    is_inner = ~is_first & ~np.append(is_first[1:], not is_cut)
+    delimiters = np.searchsorted(np.flatnonzero(view == quoting.delimiter[0]), np.append(starts, len(data)))
     return Joined(
         data=whole[np.repeat(is_kept, np.diff(starts, append=len(data)))].tobytes(),
         firsts=firsts[~is_left_out],
@@ -262,6 +268,7 @@ def joined(data: bytes, quoting: Quoting | None) -> Joined | None:
         overlong=last if is_overlong else last[:0],
         cut=last[:0] if is_overlong else last[:1],
         continued=int((sizes - 1)[~is_left_out].sum()) + (0 if is_overlong else len(last[1:])),
+        inner=np.diff(delimiters)[is_inner],
     )
 
 
