@@ -37,6 +37,8 @@ FIELDS = {
     "basis": "Art. 60-1 CPP, order of 5 September 2016",
     "purpose": "Aggravated theft",
     "person": PERSON,
+    "issued_by": "court",
+    "issued_in": "home",
     "subjects": "06 12 34 56 78",
     "home": "FR",
     "first_1": "2016-09-01",

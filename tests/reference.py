@@ -561,12 +561,12 @@ def line_hmac(salt, index):
 
 
 def line_hash(salt, index, line):
-    return h(tag("line"), line_hmac(salt, index), line.encode("ascii"))
+    return h(tag("line"), line_hmac(salt, index), line.encode("utf-8"))
 
 
 def commitment(text, roster):
     """Over all lines but ``salt:``, which keeps its index."""
-    lines = text.decode("ascii").split("\n")[:-1]
+    lines = text.decode("utf-8").split("\n")[:-1]
     salt = next(bytes.fromhex(line.removeprefix("salt: ")) for line in lines if line.startswith("salt: "))
     return h(
         tag("auth"),

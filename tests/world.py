@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, Urgency
 from coffer.authority.period import whole_days
 from coffer.cli import costs
 from coffer.custodian.evident import Uptime
@@ -112,6 +113,20 @@ class Someone:
 
     def say(self, message: str) -> None:
         self.told.append(message)
+
+
+def ordered(received: dt.datetime, **changes: object) -> Ordered:
+    """An ordinary order of a court at home, without a deadline or a file."""
+    fields: dict[str, object] = {
+        "order_class": OrderClass.PRODUCE,
+        "urgency": Urgency.ORDINARY,
+        "issuer": Issuer.COURT,
+        "issued_in": IssuedIn.HOME,
+        "received": received.replace(microsecond=0),
+        "due": None,
+        "files": (),
+    }
+    return Ordered(**(fields | changes))  # type: ignore[arg-type]
 
 
 @dataclass
@@ -251,6 +266,9 @@ class World:
             "secret_until": (self.now + dt.timedelta(days=365)).date(),
         }
         fields |= changes
+        fields.setdefault("persons", [fields.pop("person")])
+        fields.pop("person", None)
+        fields.setdefault("ordered", ordered(fields.pop("received", self.now)))
         days = fields.pop("days")
         spans = [whole_days(dt.date.fromisoformat(a), dt.date.fromisoformat(b), dt.UTC) for a, b in days]
         fields.setdefault("periods", [spans] * len(fields["subjects"]))

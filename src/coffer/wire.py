@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import Final, NewType
 
+from coffer import letters
 from coffer.errors import MalformedInput
 
 Hash = NewType("Hash", bytes)
@@ -212,19 +213,23 @@ def release_hint(value: str, expected: str) -> str | None:
     return NEWER if int(theirs[2]) > int(ours[2]) else _OLDER
 
 
-def parse_lines(text: bytes, place: str) -> tuple[str, ...]:
-    """The lines of a text: printable ASCII, each ended by one LF, none empty."""
+def parse_lines(text: bytes, place: str, *, has_letters: bool = False) -> tuple[str, ...]:
+    """The lines of a text: printable ASCII, each ended by one LF, none empty.
+
+    ``has_letters``: lines may hold people's own text as well, UTF-8 with the characters of ``letters``.
+    """
+    allowed = "a character of people's own text" if has_letters else "printable ASCII"
     if not text.endswith(b"\n"):
         raise MalformedInput(f"{place}: the last line has no line end")
     try:
-        lines = tuple(text[:-1].decode("ascii").split("\n"))
+        lines = tuple(text[:-1].decode("utf-8" if has_letters else "ascii").split("\n"))
     except UnicodeDecodeError as error:
-        raise MalformedInput(f"{place}: byte {error.start} is not printable ASCII") from None
+        raise MalformedInput(f"{place}: byte {error.start} is not {allowed}") from None
     for number, line in enumerate(lines, 1):
         if not line:
             raise MalformedInput(f"{place}: line {number} is empty")
-        if not _PRINTABLE.fullmatch(line):
-            raise MalformedInput(f"{place}: line {number} holds a character that is not printable ASCII")
+        if not (letters.is_allowed(line) if has_letters else is_printable(line)):
+            raise MalformedInput(f"{place}: line {number} holds a character that is not {allowed}")
     return lines
 
 

@@ -123,9 +123,9 @@ def test_what_is_asked_for_is_said_in_its_zone_and_in_utc(world, monkeypatch, ca
     at = next(n for n, line in enumerate(lines) if TWO in line)
     assert (
         "2016-09-02 00:00 +02:00 until 2016-09-03 00:00 +02:00 (UTC: 2016-09-01 22:00 until 2016-09-02 22:00)"
-        in lines[at + 1]
+        in lines[at + 2]
     )
-    assert "UTC days 2016-09-01 to 2016-09-02 (2); records that start outside these times are dropped" in lines[at + 2]
+    assert "UTC days 2016-09-01 to 2016-09-02 (2); records that start outside these times are dropped" in lines[at + 3]
 
 
 @pytest.mark.parametrize("text", ["2016-03-27T02:30", "2016-10-30T02:30"])

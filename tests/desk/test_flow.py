@@ -45,6 +45,8 @@ def draft(**changes):
         "basis": "case 1",
         "purpose": "test",
         "person": "A. Example",
+        "issued_by": "court",
+        "issued_in": "home",
     }
     return Draft(**(fields | changes))
 

@@ -1,5 +1,6 @@
 """What is found about a draft while it is typed: each fault by its code, and nothing about one that is right."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -7,12 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_flow import draft
 
+from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, OrderFile, Urgency
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
-from coffer.desk.orders import draft_of_xml
-from coffer.desk.review import Code, Review, Weight, review_draft
+from coffer.desk.found import Code, Review, Weight
+from coffer.desk.orders import Came, draft_of_xml
+from coffer.desk.review import review_draft
 from coffer.errors import MalformedInput
 from coffer.procedures.opening.request import make_request
 from world import NOW, World
+
+CAME = Came(
+    received=NOW - dt.timedelta(hours=2),
+    due=NOW + dt.timedelta(days=10),
+    urgency=Urgency.URGENT,
+    is_access=False,
+    files=(OrderFile(sha256=bytes(32), size=10),),
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +46,7 @@ def state(world):
 
 def review(state, now=NOW, **changes):
     """Of a draft that is right but for the changes. It ends before its days die."""
-    return review_draft(draft(**{"expires": "2016-09-12T00:00"} | changes), state, now)
+    return review_draft(draft(**{"expires": "2016-09-12T00:00"} | changes), CAME, state, now)
 
 
 def found(reviewed: Review, weight=Weight.STOPS):
@@ -60,9 +71,47 @@ def test_draft_that_is_right_may_be_sent_and_says_who_must_sign(state):
 def test_order_of_a_review_is_what_the_request_says(world, state):
     reviewed = review(state, person="B. Example", max_records="7", secret_until="2017-01-01")
     terms = make_request(world.vault, reviewed.order).terms
-    assert (terms.person, terms.max_records, terms.secret_until) == ("B. Example", 7, dt.date(2017, 1, 1))
+    assert (terms.persons, terms.max_records, terms.secret_until) == (("B. Example",), 7, dt.date(2017, 1, 1))
+    assert terms.ordered == Ordered(
+        order_class=OrderClass.PRODUCE,
+        urgency=Urgency.URGENT,
+        issuer=Issuer.COURT,
+        issued_in=IssuedIn.HOME,
+        received=CAME.received,
+        due=CAME.due,
+        files=CAME.files,
+    )
     assert [subject.format() for subject in terms.subjects] == ["tel:+33612345678"]
     assert terms.all_days == reviewed.asked
+
+
+def test_words_are_signed_in_their_one_spelling_and_mixed_alphabets_are_told(world, state):
+    reviewed = review(state, authority="Cour d’appel de Besanc\u0327on", person="\u0410nna Example")  # noqa: RUF001
+    assert [dict(one.values) for one in reviewed.findings if one.code is Code.TEXT_MIXED] == [
+        {"word": "\u0410nna", "alphabets": "Latin, Cyrillic"}
+    ]
+    terms = make_request(world.vault, reviewed.order).terms
+    assert (terms.authority, terms.persons) == ("Cour d’appel de Besançon", ("\u0410nna Example",))  # noqa: RUF001
+
+
+def test_a_person_for_each_number_or_one_for_all(world, state):
+    two = (TypedSubject(text="06 12 34 56 78"), TypedSubject(text="06 98 76 54 32"))
+    reviewed = review(state, subjects=two, person="A. Example\nB. Example")
+    assert make_request(world.vault, reviewed.order).terms.persons == ("A. Example", "B. Example")
+    assert make_request(world.vault, review(state, subjects=two).order).terms.persons == ("A. Example",) * 2
+    assert found(review(state, person="A. Example\nB. Example")) == [("person", Code.PERSONS_COUNT)]
+
+
+def test_an_order_that_contradicts_itself_is_told_at_the_order(state):
+    late = dataclasses.replace(CAME, due=CAME.received)
+    reviewed = review_draft(draft(expires="2016-09-12T00:00"), late, state, NOW)
+    assert (found(reviewed), reviewed.order) == ([("order", Code.ORDER_FORM)], None)
+
+
+def test_whoever_asks_for_their_own_data_needs_no_issuer(world, state):
+    own = dataclasses.replace(CAME, is_access=True)
+    reviewed = review_draft(draft(expires="2016-09-12T00:00", issued_by="", issued_in=""), own, state, NOW)
+    assert make_request(world.vault, reviewed.order).terms.ordered.is_access
 
 
 SUBJECT = TypedSubject(text="+33 6 12 34 56 78")
@@ -110,7 +159,7 @@ SUBJECT = TypedSubject(text="+33 6 12 34 56 78")
         ({"max_records": "1_000"}, "max_records", Code.LIMIT_FORM),
         ({"max_records": "1000001"}, "max_records", Code.LIMIT_FORM),
         ({"authority": ""}, "authority", Code.MISSING),
-        ({"person": "Éric"}, "person", Code.TEXT_FORM),
+        ({"person": "Er\u200bic"}, "person", Code.TEXT_FORM),
         ({"purpose": "x\nsubject: tel:+33600000000"}, "purpose", Code.TEXT_FORM),
         ({"basis": "x" * 501}, "basis", Code.TEXT_FORM),
         ({"not_before": "tomorrow"}, "not_before", Code.MOMENT_FORM),
@@ -130,10 +179,21 @@ def test_fault_stops_and_is_named_at_its_field(state, changes, field, code):
 
 
 def test_empty_draft_names_every_field_that_is_missing(state):
-    reviewed = review_draft(Draft(), state, NOW)
+    reviewed = review_draft(Draft(), CAME, state, NOW)
     assert found(reviewed) == [
         (name, Code.MISSING)
-        for name in ("subjects", "spans", "kinds", "max_records", "authority", "basis", "purpose", "person")
+        for name in (
+            "subjects",
+            "spans",
+            "kinds",
+            "max_records",
+            "authority",
+            "basis",
+            "purpose",
+            "person",
+            "issued_by",
+            "issued_in",
+        )
     ]
 
 
@@ -215,7 +275,7 @@ def test_whatever_is_typed_is_reviewed_without_an_error(state, texts):
         expires=texts[10],
         secret_until=texts[11],
     )
-    assert not review_draft(typed, state, NOW).may_be_sent
+    assert not review_draft(typed, CAME, state, NOW).may_be_sent
 
 
 def test_calendars_end_is_reviewed_without_an_error(state):
@@ -250,12 +310,21 @@ def order_xml():
 
 def test_order_as_xml_fills_the_draft(state):
     filled = draft_of_xml(
-        order_xml(), Draft(person="A. Example", purpose="p", authority="Court", basis="Art. 60-1"), "order.xml"
+        order_xml(),
+        Draft(
+            person="A. Example",
+            purpose="p",
+            authority="Court",
+            basis="Art. 60-1",
+            issued_by="court",
+            issued_in="home",
+        ),
+        "order.xml",
     )
     assert [subject.text for subject in filled.subjects] == ["tel:+33612345678"]
     assert filled.basis == "Art. 60-1; ETSI request FR/LEA-0001/REQ-1"
     assert draft_of_xml(order_xml(), filled, "order.xml") == filled
-    reviewed = review_draft(filled, state, NOW)
+    reviewed = review_draft(filled, CAME, state, NOW)
     assert (found(reviewed), reviewed.order.max_records, reviewed.order.kinds) == ([], 500, "call,text")
     assert reviewed.asked == (dt.date(2016, 9, 1), dt.date(2016, 9, 2))
 

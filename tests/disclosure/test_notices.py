@@ -9,12 +9,14 @@ import pytest
 from pypdf import PdfReader
 
 from coffer.authority.authorization import parse_authorization
+from coffer.authority.ordered import Issuer, OrderClass
 from coffer.cli import main
 from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings, letter_document
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.errors import NotProven, Refused
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
 from coffer_audit.cli import main as audit
+from world import ordered
 
 SECRET_UNTIL = dt.date(2016, 9, 30)
 AFTER = dt.datetime(2016, 10, 1, tzinfo=dt.UTC)
@@ -76,7 +78,7 @@ def test_revealed_entry_names_no_person_and_opens_no_hidden_line(opened):
     assert parse_authorization(note, "note").terms.salt.unsafe_bytes().hex().encode() not in raw
     hidden = [line.index for line in body.lines if line.line is None]
     lines = parse_authorization(note, "note").note.text.decode().split("\n")
-    assert [lines[index].partition(":")[0] for index in hidden] == ["person", "subject"]
+    assert [lines[index].partition(":")[0] for index in hidden] == ["subject", "person"]
 
 
 def test_hide_takes_keys_of_lines_and_nothing_else():
@@ -111,8 +113,8 @@ def test_person_is_due_once_secrecy_ended_and_told_once(opened, monkeypatch, cap
     assert not (world.path / "again").exists()
     assert run(world, monkeypatch, "notices", "vault", "--json") == 0
     listed = json.loads(capsys.readouterr().out.split("0 letters written\n")[-1])
-    assert [(item["person"], item["status"], item["records"]) for item in listed] == [
-        ("A. Example", "told 2016-10-01", 2)
+    assert [(item["persons"], item["status"], item["records"]) for item in listed] == [
+        (["A. Example"], "told 2016-10-01", 2)
     ]
     told = next((world.vault.path / "desk").glob("*.told")).read_text()
     assert told == "2016-10-01T00:00:00Z\n"
@@ -203,7 +205,12 @@ def test_subject_access_tells_of_openings_that_are_no_longer_secret_and_of_no_ot
     world.open(world.authorize(by=("judge", "dpo"), secret_until=dt.date(2017, 9, 1), basis="still secret"))
     world.now = AFTER
     asking = parse_authorization(
-        world.authorize(basis="subject-access", authority="the person concerned", secret_until=AFTER.date()), "note"
+        world.authorize(
+            ordered=ordered(world.now, order_class=OrderClass.ACCESS, issuer=Issuer.PERSON),
+            authority="the person concerned",
+            secret_until=AFTER.date(),
+        ),
+        "note",
     )
     found = concerning(notices_of(world), asking, world.now)
     lines = format_openings(found).decode().splitlines()
@@ -213,3 +220,62 @@ def test_subject_access_tells_of_openings_that_are_no_longer_secret_and_of_no_ot
     ]
     world.now = AFTER - dt.timedelta(seconds=1)
     assert concerning(notices_of(world), asking, world.now) == ()
+
+
+@pytest.fixture
+def two(world):
+    """One opening that concerned two persons, A with the first and third number and B with the second."""
+    world.ingest(RECORDS)
+    note = world.authorize(
+        by=("judge", "dpo"),
+        subjects=["tel:+33612345678", "tel:+33698765432", "tel:+33600000000"],
+        persons=["A. Example", "Βασιλική Παράδειγμα", "A. Example"],
+        secret_until=SECRET_UNTIL,
+        authority="Cour d’appel de Besançon",  # noqa: RUF001 - as it is written
+    )
+    world.open(note)
+    world.now = AFTER
+    return world, note
+
+
+def test_each_person_gets_a_letter_and_a_proof_of_their_own_lines_only(two, monkeypatch, capsys):
+    world, note = two
+    reveal(world, note)
+    assert run(world, monkeypatch, "notices", "vault", "--write", "letters") == 0
+    assert "2 letters written" in capsys.readouterr().out
+    name = parse_authorization(note, "note").commitment.hex()[:32]
+    own = {
+        "1": (["tel:+33612345678", "tel:+33600000000"], ["A. Example"] * 2),
+        "2": (["tel:+33698765432"], ["Βασιλική Παράδειγμα"]),
+    }
+    for number, (subjects, persons) in own.items():
+        folder = world.path / "letters" / name / number
+        document = json.loads((folder / "proof/lines.json").read_text("utf-8"))
+        shown = [line for _, _, line in document["lines"] if line is not None]
+        assert [line[9:] for line in shown if line.startswith("subject: ")] == subjects
+        assert [line[8:] for line in shown if line.startswith("person: ")] == persons
+        text = text_of((folder / "letter.pdf").read_bytes())
+        assert persons[0] in text
+        assert ("Βασιλική" in text) is (number == "2")
+        assert audit(["notice", str(folder / "proof")]) == 0
+    assert json.loads((folder / "proof/lines.json").read_text("utf-8"))["format"] == "coffer.notice/v2"
+
+
+def test_a_proof_whose_hidden_line_was_exchanged_is_not_clean(two, monkeypatch):
+    world, _ = two
+    assert run(world, monkeypatch, "notices", "vault", "--write", "letters") == 0
+    path = next((world.path / "letters").glob("*/2")) / "proof/lines.json"
+    document = json.loads(path.read_text("utf-8"))
+    hidden = [item for item in document["lines"] if item[2] is None]
+    hidden[0][1], hidden[1][1] = hidden[1][1], hidden[0][1]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert audit(["notice", str(path.parent)]) == 3
+
+
+def test_a_person_who_asks_is_told_their_own_periods_of_an_order_about_several(two):
+    world, note = two
+    asked = parse_authorization(note, "note")
+    terms = replace(asked.terms, subjects=asked.terms.subjects[1:2])
+    asking = replace(asked, commitment=bytes(32), terms=terms)
+    (notice,) = concerning(notices_of(world), asking, world.now)
+    assert (notice.lines, notice.persons) == ((2,), ("Βασιλική Παράδειγμα",))

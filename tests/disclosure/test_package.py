@@ -290,4 +290,4 @@ def test_forms_are_those_asked_for(parts):
         "pdf": ["record.pdf"],
         "json": ["records.json"],
     }
-    assert json.loads(forms["records.json"])["format"] == "coffer.records/v3"
+    assert json.loads(forms["records.json"])["format"] == "coffer.records/v4"

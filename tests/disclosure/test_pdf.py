@@ -77,7 +77,13 @@ def test_every_record_stands_on_the_pages_in_local_and_universal_time(golden):
     ],
 )
 def test_markup_in_an_order_is_printed_as_it_stands(golden, text):
-    terms = replace(golden.authorization.terms, authority=text, basis=text, purpose=text, person=text)
+    terms = replace(
+        golden.authorization.terms,
+        authority=text,
+        basis=text,
+        purpose=text,
+        persons=(text,) * len(golden.authorization.terms.subjects),
+    )
     hostile = replace(golden.rows[6], peer=f"sender:{text}")
     changed = replace(golden, authorization=replace(golden.authorization, terms=terms), rows=(hostile,))
     assert squeezed("".join(pages(changed))).count(squeezed(text)) >= 5
@@ -106,7 +112,7 @@ def longest_run(page, letter):
 
 
 def test_long_texts_stay_on_the_page(golden):
-    terms = replace(golden.authorization.terms, purpose="W" * 500, person=" ".join(["word"] * 100))
+    terms = replace(golden.authorization.terms, purpose="W" * 500, persons=(" ".join(["word"] * 100),))
     long = replace(golden.rows[9], peer="mailto:" + "w" * 64 + "@" + "w" * 180 + ".example")
     changed = replace(golden, authorization=replace(golden.authorization, terms=terms), rows=(long,))
     reader = PdfReader(io.BytesIO(format_pdf(changed, ENGLISH, now=NOW)))

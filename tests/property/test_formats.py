@@ -15,6 +15,7 @@ import reference as ref
 from coffer import wire
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.authority.countersign import rules_of, verify_requested
+from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, OrderFile, Urgency
 from coffer.authority.period import Period
 from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
@@ -165,6 +166,26 @@ def periods(draw, day):
 
 
 @st.composite
+def orders(draw):
+    offset = dt.timezone(dt.timedelta(minutes=15 * draw(st.integers(-56, 56))))
+    received = draw(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2900, 1, 1))).replace(
+        microsecond=0, tzinfo=offset
+    )
+    order_class = draw(st.sampled_from(OrderClass))
+    issuers = [issuer for issuer in Issuer if (issuer is Issuer.PERSON) == (order_class is OrderClass.ACCESS)]
+    files = draw(st.lists(hashes, max_size=8, unique=True))
+    return Ordered(
+        order_class=order_class,
+        urgency=draw(st.sampled_from(Urgency)),
+        issuer=draw(st.sampled_from(issuers)),
+        issued_in=draw(st.sampled_from(IssuedIn)),
+        received=received,
+        due=draw(st.none() | st.integers(1, 366 * 86_400).map(lambda s: received + dt.timedelta(seconds=s))),
+        files=tuple(OrderFile(sha256=digest, size=draw(st.integers(1, 2**24))) for digest in files),
+    )
+
+
+@st.composite
 def terms(draw):
     begin = draw(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2900, 1, 1), timezones=st.just(dt.UTC))).replace(
         microsecond=0
@@ -181,7 +202,8 @@ def terms(draw):
         authority=draw(words),
         basis=draw(words),
         purpose=draw(words),
-        person=draw(words),
+        ordered=draw(orders()),
+        persons=tuple(draw(words) for _ in lines),
         subjects=tuple(parse_subject(line, "subject") for line in lines),
         rules=tuple(sorted(draw(st.sets(st.sampled_from(["base", "FR", "IN", "US"]), min_size=1)))),
         periods=tuple(tuple(draw(periods(draw(st.dates(*NEAR))))) for _ in lines),

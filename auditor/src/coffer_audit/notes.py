@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from coffer_audit.errors import MalformedInput, NotProven
-from coffer_audit.wire import KEY_NAME, parse_match
+from coffer_audit.wire import KEY_NAME, LETTERS, parse_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,20 +108,22 @@ def parse_vkey(text: str, place: str, *, kinds: tuple[int, ...] = (ED25519,)) ->
     return VerifyKey(name=name, key_id=key_id, public=raw[1:], text=text, kind=raw[0])
 
 
-def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = MAX_NOTE_BYTES) -> Note:
+def parse_note(
+    raw: bytes, place: str, *, cosigned: bool = False, has_letters: bool = False, limit: int = MAX_NOTE_BYTES
+) -> Note:
     """Split a note into its text and signatures; verifies nothing.
 
-    `cosigned` is for checkpoints: signatures of any length under any name that C2SP allows are kept, even unknown ones.
+    `has_letters` is for notes that hold people's own text (docs/formats/letters.md). `cosigned` is for checkpoints:
+    signatures of any length under any name that C2SP allows are kept, even unknown ones.
     """
     limit, most = (MAX_CHECKPOINT_BYTES, MAX_CHECKPOINT_SIGNATURES) if cosigned else (limit, MAX_SIGNATURES)
     if len(raw) > limit:
         raise MalformedInput(f"{place}: found {len(raw)} B, expected at most {limit}")
     cut = raw.find(b"\n\n")
     text, tail = raw[: cut + 1], raw[cut + 2 :]
-    if cut <= 0 or not re.fullmatch(rb"(?:[\x20-\x7e]+\n)+", text):
-        raise MalformedInput(
-            f"{place}: found other bytes, expected lines of printable ASCII, an empty line, signatures"
-        )
+    said = text.decode("utf-8" if has_letters else "ascii", "replace")
+    if cut <= 0 or not re.fullmatch(rf"(?:[{LETTERS if has_letters else ' -~'}]+\n)+", said):
+        raise MalformedInput(f"{place}: found other bytes, expected lines of text, an empty line, signatures")
     try:
         rows = tail.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
@@ -137,7 +139,7 @@ def parse_note(raw: bytes, place: str, *, cosigned: bool = False, limit: int = M
         signatures.append(Signature(name=match[1], key_id=value[:4], value=value[4:]))
     if not cosigned and len({(item.name, item.key_id) for item in signatures}) != len(signatures):
         raise MalformedInput(f"{place}: found a key twice among the signatures, expected each once")
-    lines = tuple(text[:-1].decode("ascii").split("\n"))
+    lines = tuple(said[:-1].split("\n"))
     return Note(raw=raw, text=text, lines=lines, signatures=tuple(signatures))
 
 

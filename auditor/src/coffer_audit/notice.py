@@ -27,18 +27,21 @@ MAX_FILE_BYTES = 1 << 25
 
 
 def parse_lines(document: dict[str, object]) -> tuple[str, list[str]]:
-    """Give the commitment of the shown lines, in hex, and the lines."""
+    """Give the commitment of the lines, in hex, and those that are shown."""
     lines = document.get("lines")
-    if document.get("format") != "coffer.notice/v1" or not isinstance(lines, list):
-        raise MalformedInput("lines.json: found another form, expected format coffer.notice/v1 and lines")
+    if document.get("format") != "coffer.notice/v2" or not isinstance(lines, list):
+        raise MalformedInput("lines.json: found another form, expected format coffer.notice/v2 and lines")
     hashes, texts = b"", []
     for number, item in enumerate(lines):
-        if not isinstance(item, list) or len(item) != 3 or not all(isinstance(part, str) for part in item[1:]):
-            raise MalformedInput(f"lines.json {number}: found another form, expected index, hash and line")
+        if not isinstance(item, list) or len(item) != 3 or not isinstance(item[2], str | None):
+            raise MalformedInput(f"lines.json {number}: found another form, expected index, hash and line or null")
         if item[0] != number + (number >= SALT_LINE):
             raise MalformedInput(f"lines.json {number}: found another index, expected every line but the salt")
-        key = bytes.fromhex(parse_hex(item[1], 32, "lines.json"))
-        hashes += hash_of("line", key, item[2].encode("ascii", "replace"))
+        key = bytes.fromhex(parse_hex(str(item[1]), 32, "lines.json"))
+        if item[2] is None:  # it is about somebody else
+            hashes += key
+            continue
+        hashes += hash_of("line", key, item[2].encode("utf-8", "replace"))
         texts.append(item[2])
     roster = bytes.fromhex(parse_hex(str(document.get("roster")), 32, "lines.json roster"))
     return hash_of("auth", roster, hashes).hex(), texts
@@ -73,7 +76,8 @@ def audit_notice(folder: Path, log_key: str | None, genesis: str | None) -> Audi
     verify_that(openings, "lines.json: found lines of no authorization that the entries open records for")
     findings.steps.append("lines: those of the authorization that the log announced")
     for reveal in (reveal for _, reveal in state.reveals if reveal.authorization == commitment):
-        verify_that(set(reveal.shown) <= set(lines), "reveal: found a line that lines.json has not")
+        own = {line for line in reveal.shown if line.partition(":")[0] not in ("subject", "person", "period")}
+        verify_that(own <= set(lines), "reveal: found a line that lines.json has not")
     totals: dict[str, object] = {
         "authorization": commitment,
         "openings": len(openings),

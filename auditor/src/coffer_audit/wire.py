@@ -25,6 +25,14 @@ KINDS = {"call": 1, "text": 2, "email": 3}
 CUSTODIAN = r"[a-z][a-z0-9-]{0,15}"
 FEED = r"[a-z0-9][a-z0-9-]{0,15}"
 KEY_NAME = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"
+LETTERS = (
+    # the characters of people's own text (docs/formats/letters.md), inside of a class
+    r"\u0020-\u007e\u00a1-\u00ac\u00ae-\u024f\u0370-\u0373\u0376-\u0377\u037a-\u037d\u037f\u0386"
+    r"\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03f5\u03f7-\u0481\u048a-\u052f\u0531-\u0556\u0559"
+    r"\u0560-\u0588\u10a0-\u10c5\u10c7\u10cd\u10d0-\u10fa\u10fc-\u10ff\u1c90-\u1cba\u1cbd-\u1cbf"
+    r"\u1e00-\u1eff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2116\u2122"
+)
+FREE_TEXT = rf"[{LETTERS}]{{1,500}}"
 
 
 def hash_of(label: str, *parts: bytes) -> bytes:

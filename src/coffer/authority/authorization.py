@@ -4,10 +4,12 @@ Source: ``docs/formats/authorization.md``.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from coffer import wire
+from coffer import letters, wire
+from coffer.authority.ordered import Ordered, format_ordered, parse_ordered
 from coffer.authority.period import Period, days_of_periods, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import Identifier, parse_subject
@@ -18,8 +20,7 @@ from coffer.ledger.rules import is_rule_name
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import Note, parse_note
 
-SUBJECT_ACCESS: Final = "subject-access"
-"""The ``basis:`` of a request that the person concerned makes."""
+FORMAT: Final = "coffer.authorization/v3"
 MAX_SUBJECTS: Final = 20
 MAX_LIFE: Final = dt.timedelta(days=30)
 MAX_SECRECY: Final = dt.timedelta(days=3_653)
@@ -35,8 +36,9 @@ MAX_TEXT: Final = 500
 class Terms:
     """What an authorization says.
 
-    ``subjects``: in the order of their lines. ``kinds`` and ``rules``: their names. ``periods``: for each subject, in
-    the same order, the periods below its line; they hold for no other subject.
+    ``ordered``: the order behind it. ``subjects``: in the order of their lines. ``persons`` and ``periods``: for each
+    subject, in the same order, who used it and the periods below its line; they hold for no other subject. ``kinds``
+    and ``rules``: their names.
     """
 
     origin: str
@@ -45,11 +47,12 @@ class Terms:
     salt: Secret
     requester: VerifyKey
     seal: bytes
+    ordered: Ordered
     authority: str
     basis: str
     purpose: str
-    person: str
     subjects: tuple[Identifier, ...]
+    persons: tuple[str, ...]
     rules: tuple[str, ...]
     periods: tuple[tuple[Period, ...], ...]
     kinds: tuple[str, ...]
@@ -115,22 +118,18 @@ class Authorization:
 def format_terms(terms: Terms) -> bytes:
     """The text to sign; ``parse_authorization`` is its strict inverse."""
     lines = [
-        "coffer.authorization/v2",
+        FORMAT,
         f"origin: {terms.origin}",
         f"roster: {terms.roster.hex()}",
         f"id: {terms.id.hex()}",
         f"salt: {terms.salt.unsafe_bytes().hex()}",
         f"requester: {terms.requester.name} {terms.requester.format()}",
         f"seal: {terms.seal.hex()}",
+        *format_ordered(terms.ordered),
         f"authority: {terms.authority}",
         f"basis: {terms.basis}",
         f"purpose: {terms.purpose}",
-        f"person: {terms.person}",
-        *(
-            line
-            for subject, periods in zip(terms.subjects, terms.periods, strict=True)
-            for line in (f"subject: {subject.format()}", *(f"period: {period.format()}" for period in periods))
-        ),
+        *_subject_lines(terms),
         f"rules: {','.join(terms.rules)}",
         f"kinds: {','.join(terms.kinds)}",
         f"max-records: {terms.max_records}",
@@ -139,7 +138,14 @@ def format_terms(terms: Terms) -> bytes:
         f"expires: {wire.format_time(terms.expires)}",
         f"secret-until: {terms.secret_until}",
     ]
-    return ("\n".join(lines) + "\n").encode("ascii")
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def _subject_lines(terms: Terms) -> Iterator[str]:
+    for subject, person, periods in zip(terms.subjects, terms.persons, terms.periods, strict=True):
+        yield f"subject: {subject.format()}"
+        yield f"person: {person}"
+        yield from (f"period: {period.format()}" for period in periods)
 
 
 def commit(text: bytes, roster: bytes, salt: Secret) -> Commitment:
@@ -147,7 +153,7 @@ def commit(text: bytes, roster: bytes, salt: Secret) -> Commitment:
 
     The salt is a line of the signed text, so an authorization has only one commitment.
     """
-    lines = text.decode("ascii")[:-1].split("\n")
+    lines = text.decode("utf-8")[:-1].split("\n")
     key = salt.unsafe_bytes()
     shown = [(i, line_key(key, i), line) for i, line in enumerate(lines) if not line.startswith("salt: ")]
     return commitment_of_lines(roster, shown)
@@ -159,8 +165,8 @@ def parse_authorization(raw: bytes, place: str) -> Authorization:
     Raises:
         MalformedInput: a line is not in its form; the message names the line and never a value of a subject or person.
     """
-    note = parse_note(raw, place)
-    fields = wire.Fields(wire.parse_lines(note.text, place), place)
+    note = parse_note(raw, place, has_letters=True)
+    fields = wire.Fields(wire.parse_lines(note.text, place, has_letters=True), place)
     terms = _parse_terms(fields, place)
     if format_terms(terms) != note.text:
         raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
@@ -168,17 +174,16 @@ def parse_authorization(raw: bytes, place: str) -> Authorization:
 
 
 def _parse_terms(fields: wire.Fields, place: str) -> Terms:
-    fields.literal("coffer.authorization/v2")
+    fields.literal(FORMAT)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     roster = wire.parse_hex(fields.one("roster"), fields.place("roster"), size=32)
     identifier = wire.parse_hex(fields.one("id"), fields.place("id"), size=16)
     salt = Secret(wire.parse_hex(fields.one("salt"), fields.place("salt"), size=32), "salt")
     requester = _parse_requester(fields.one("requester"), fields.place("requester"))
     seal = wire.parse_hex(fields.one("seal"), fields.place("seal"), size=32)
-    free = {
-        key: parse_free_text(fields.one(key), fields.place(key)) for key in ("authority", "basis", "purpose", "person")
-    }
-    subjects, periods = _parse_subjects(fields, place)
+    ordered = parse_ordered(fields)
+    free = {key: _free_text(fields, key) for key in ("authority", "basis", "purpose")}
+    subjects, persons, periods = _parse_subjects(fields, place)
     rules = _parse_rules(fields.one("rules"), fields.place("rules"))
     kinds = parse_kinds(fields.one("kinds"), fields.place("kinds"))
     max_records = wire.parse_decimal(fields.one("max-records"), fields.place("max-records"), low=1, high=MAX_RECORDS)
@@ -201,7 +206,9 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
         salt=salt,
         requester=requester,
         seal=seal,
+        ordered=ordered,
         subjects=subjects,
+        persons=persons,
         rules=rules,
         periods=periods,
         kinds=kinds,
@@ -215,14 +222,16 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
 
 
 def parse_free_text(text: str, place: str) -> str:
-    """Free text: printable ASCII, 1 to 500 characters, no outer spaces.
+    """Free text: 1 to 500 characters of ``letters``, no outer spaces.
 
     Other characters could be displayed as something else than what is signed.
     """
-    if not wire.is_printable(text) or not 1 <= len(text) <= MAX_TEXT or text != text.strip(" "):
+    if not 1 <= len(text) <= MAX_TEXT or text != text.strip(" "):
+        raise MalformedInput(f"{place}: found {len(text)} characters, expected 1 to {MAX_TEXT} without outer spaces")
+    if not letters.is_allowed(text):
         raise MalformedInput(
-            f"{place}: expected 1 to {MAX_TEXT} printable ASCII characters",
-            hint="write letters with accents without them: e for an e with an accent",
+            f"{place}: holds a character that does not show as itself, or an alphabet that is not read",
+            hint="write it in Latin, Greek, Cyrillic, Armenian or Georgian letters, on one line",
         )
     return text
 
@@ -246,19 +255,27 @@ def _parse_requester(value: str, place: str) -> VerifyKey:
     return key
 
 
-def _parse_subjects(fields: wire.Fields, place: str) -> tuple[tuple[Identifier, ...], tuple[tuple[Period, ...], ...]]:
-    """The subjects, and for each the periods below its line."""
+def _free_text(fields: wire.Fields, key: str) -> str:
+    return parse_free_text(fields.one(key), fields.place(key))
+
+
+def _parse_subjects(
+    fields: wire.Fields, place: str
+) -> tuple[tuple[Identifier, ...], tuple[str, ...], tuple[tuple[Period, ...], ...]]:
+    """The subjects, and for each the person and the periods below its line."""
     subjects: list[Identifier] = []
+    persons: list[str] = []
     periods: list[tuple[Period, ...]] = []
     while (value := fields.optional("subject")) is not None and len(subjects) < MAX_SUBJECTS:
         subjects.append(parse_subject(value, f"{place}: subject {len(subjects) + 1}"))
+        persons.append(_free_text(fields, "person"))
         periods.append(parse_periods(fields.many("period"), f"{place}: subject {len(subjects)}"))
     if value is not None or not subjects:
         raise MalformedInput(f"{place}: {'more' if subjects else '0'} subjects, expected 1 to {MAX_SUBJECTS}")
     if len({subject.sid for subject in subjects}) != len(subjects):
         raise MalformedInput(f"{place}: a subject is named twice")
     days_of_periods((period for own in periods for period in own), place)
-    return tuple(subjects), tuple(periods)
+    return tuple(subjects), tuple(persons), tuple(periods)
 
 
 def verify_secrecy(secret_until: dt.date, expires: dt.datetime, place: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coffer.authority.authorization import SUBJECT_ACCESS, parse_authorization
+from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import clock, console, print_json, say
 from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.form_options import FOLDER
@@ -87,7 +87,7 @@ def _deliver(path: Path, answer: Answer, forms: "Forms | None", vault: Vault) ->
     files, disk, staged = answer_files(answer), Disk(), None
     package = None if forms is None else forms.package
     terms = parse_authorization(answer.evidence.note, "request").terms
-    if (forms is not None and forms.formats) or terms.basis == SUBJECT_ACCESS:
+    if (forms is not None and forms.formats) or terms.ordered.is_access:
         # Most answers have no forms, and need none of the libraries that make them.
         from coffer.cli.forms import NO_FORMS, pins_of, zip_bytes  # noqa: PLC0415
         from coffer.disclosure.verified import verify_disclosure  # noqa: PLC0415

@@ -179,6 +179,13 @@ def show_period(period: Period) -> str:
     return f"{local} (UTC: {_shown(first)} until {_shown(end)})"
 
 
+def show_moment(moment: dt.datetime) -> str:
+    """One moment on the clock that it was written by, and in UTC where that differs."""
+    if not moment.utcoffset():
+        return f"{_shown(moment)} UTC"
+    return f"{_shown(moment)} {_zone(moment)} (UTC: {_shown(moment.astimezone(dt.UTC))})"
+
+
 def show_days(days: Sequence[dt.date]) -> str:
     """``2016-08-31 to 2016-09-02 (3)``, or several such spans."""
     spans: list[list[dt.date]] = []

@@ -1,19 +1,40 @@
 """The terms of a request as people read them, and what stands in its way."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import Authorization, Terms
 from coffer.authority.countersign import signers_of, subject_rule
+from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered
 from coffer.cli.console import console, say
-from coffer.cli.periods import show_days, show_period
+from coffer.cli.periods import show_days, show_moment, show_period
 from coffer.cli.tables import Table
 from coffer.identity.identifier import Identifier
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
+from coffer.letters import alphabets_of, mixed_words
 from coffer.vault.folder import Vault
 from coffer.visible import counted
+
+_CLASSES: Final = {
+    OrderClass.PRODUCE: "for records",
+    OrderClass.EXTEND: "again, as an extension of an earlier order",
+    OrderClass.ACCESS: "for the person's own data",
+}
+_ISSUERS: Final = {
+    Issuer.COURT: "a court or judge",
+    Issuer.PROSECUTOR: "a prosecutor",
+    Issuer.POLICE: "the police",
+    Issuer.OTHER: "another authority",
+    Issuer.PERSON: "the person concerned",
+}
+_ISSUED_IN: Final = {
+    IssuedIn.HOME: "of this country",
+    IssuedIn.UNION: "of another country of the European Union",
+    IssuedIn.ELSEWHERE: "of a country outside the European Union",
+}
 
 
 def status_of(authorization: Authorization, state: State | None, now: dt.datetime) -> list[str]:
@@ -62,11 +83,14 @@ def show_terms(authorization: Authorization, roster: Roster | None, status: Sequ
     """
     terms = authorization.terms
     table = Table()
-    for key in ("authority", "basis", "purpose", "person"):
+    for key in ("authority", "basis", "purpose"):
         table.add_row(key, getattr(terms, key))
+    for key, said in ordered_rows(terms.ordered):
+        table.add_row(key, said)
     for number, subject in enumerate(terms.subjects, 1):
         rule = f"   (rule {rule_of(subject, authorization, roster)})" if roster else ""
         table.add_row("subject", subject.format() + rule)
+        table.add_row("  person", terms.persons[number - 1])
         for period in terms.periods[number - 1]:
             table.add_row("  when", show_period(period))
         if not all(period.is_whole_days for period in terms.periods[number - 1]):
@@ -82,9 +106,35 @@ def show_terms(authorization: Authorization, roster: Roster | None, status: Sequ
     signed = ", ".join(line.name for line in authorization.note.signatures)
     verified = f"{signed}   (not verified here: add --vault)" if roster is None else _verified(authorization, roster)
     table.add_row("signed by", verified)
+    for remark in letters_remarks(terms):
+        table.add_row("letters", remark)
     if status:
         table.add_row("status", "; ".join(status))
     console().print(table)
+
+
+def ordered_rows(ordered: Ordered) -> Iterator[tuple[str, str]]:
+    """How the order came, line by line."""
+    yield "asks", f"{_CLASSES[ordered.order_class]}, {ordered.urgency}"
+    if not ordered.is_access:
+        yield "issued by", f"{_ISSUERS[ordered.issuer]} {_ISSUED_IN[ordered.issued_in]}"
+    due = "" if ordered.due is None else f", due {show_moment(ordered.due)}"
+    yield "received", f"{show_moment(ordered.received)}{due}"
+    for file in ordered.files:
+        yield "order", f"SHA-256 {file.sha256.hex()}, {counted(file.size, 'byte')}"
+
+
+def letters_remarks(terms: Terms) -> list[str]:
+    """What a reader must know about free text: words that mix alphabets, and alphabets but Latin."""
+    free = (*((key, getattr(terms, key)) for key in ("authority", "basis", "purpose")),)
+    remarks = []
+    for key, text in (*free, *(("person", person) for person in dict.fromkeys(terms.persons))):
+        for word, mixed in mixed_words(text):
+            remarks.append(f"{key}: the word {word} mixes {' and '.join(mixed)} letters, which can look alike")
+        others = [name for name in alphabets_of(text) if name != "Latin"]
+        if others:
+            remarks.append(f"{key}: in {' and '.join(others)} letters")
+    return remarks
 
 
 def _verified(authorization: Authorization, roster: Roster) -> str:

@@ -29,8 +29,9 @@ class TypedSubject:
 class Draft:
     """All fields as typed; each may be empty or wrong.
 
-    ``home``: the country in which numbers without ``+`` are read. ``not_before``, ``expires``: moments in ``zone``;
-    empty for now and 30 days later. ``secret_until``: a day; empty for a year.
+    ``person``: one line for all subjects, or a line for each. ``home``: the country in which numbers without ``+`` are
+    read. ``not_before``, ``expires``: moments in ``zone``; empty for now and 30 days later. ``secret_until``: a day; empty
+    for a year. ``issued_by``, ``issued_in``: the words of the note.
     """
 
     subjects: tuple[TypedSubject, ...] = ()
@@ -43,6 +44,9 @@ class Draft:
     basis: str = ""
     purpose: str = ""
     person: str = ""
+    issued_by: str = ""
+    issued_in: str = ""
+    is_extension: bool = False
     is_hub: bool = False
     not_before: str = ""
     expires: str = ""

@@ -1,13 +1,42 @@
-"""A draft from an order that came as an ETSI TS 102 657 message. Pure.
+"""What a case knows of its order, and a draft from one that came as an ETSI TS 102 657 message. Pure.
 
 A PDF is stored with its hash and read by a person: no program takes an order's meaning from a picture of it.
 """
 
-from dataclasses import replace
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Final
 
+from coffer.authority.ordered import OrderFile, Urgency
 from coffer.authority.period import format_instant
+from coffer.desk.case import Case, DocumentKind, OrderClass
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.disclosure.etsi_request import EtsiRequest, parse_etsi_request
+
+_URGENCIES: Final = {OrderClass.URGENT: Urgency.URGENT, OrderClass.EMERGENCY: Urgency.EMERGENCY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Came:
+    """How an order came: when, until when it is to be answered, how urgent it is, and its files."""
+
+    received: dt.datetime
+    due: dt.datetime | None
+    urgency: Urgency
+    is_access: bool
+    files: tuple[OrderFile, ...]
+
+
+def came_of(case: Case) -> Came:
+    """How the order of a case came."""
+    orders = [document for document in case.documents if document.kind is DocumentKind.ORDER]
+    return Came(
+        received=case.received,
+        due=case.due,
+        urgency=_URGENCIES.get(case.order_class, Urgency.ORDINARY),
+        is_access=case.order_class is OrderClass.SUBJECT_ACCESS,
+        files=tuple(OrderFile(sha256=document.sha256, size=document.size) for document in orders),
+    )
 
 
 def draft_of_xml(raw: bytes, before: Draft, place: str) -> Draft:

@@ -6,13 +6,12 @@ a page puts into words. The request itself is made by ``procedures.opening.reque
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from coffer import wire
+from coffer import letters, wire
 from coffer.authority.authorization import (
     MAX_LIFE,
     MAX_RECORDS,
@@ -22,9 +21,12 @@ from coffer.authority.authorization import (
     parse_kinds,
 )
 from coffer.authority.countersign import subject_rule
-from coffer.authority.period import MAX_DAYS, MAX_PERIODS, Period, whole_days
+from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, verify_ordered
+from coffer.authority.period import MAX_DAYS, MAX_PERIODS, Period, settled, whole_days
 from coffer.authority.typed import parse_typed, parse_zone
 from coffer.desk.draft import Draft, TypedSpan
+from coffer.desk.found import Code, Finding, Review, Weight
+from coffer.desk.orders import Came
 from coffer.errors import CofferError, MalformedInput
 from coffer.identity.identifier import Identifier
 from coffer.identity.typed import parse_typed_subject
@@ -32,102 +34,28 @@ from coffer.kinds import KINDS
 from coffer.ledger.facts import Segment
 from coffer.ledger.retention import retention_of
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
 from coffer.procedures.opening.decide import segments_for
 from coffer.procedures.opening.request import Order
 
-FREE_TEXTS: Final = ("authority", "basis", "purpose", "person")
+FREE_TEXTS: Final = ("authority", "basis", "purpose")
 DEFAULT_LIFE: Final = dt.timedelta(days=30)
 DEFAULT_SECRECY: Final = dt.timedelta(days=365)
 _DAY: Final = dt.timedelta(days=1)
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
-class Weight(StrEnum):
-    """What a finding means for sending."""
-
-    STOPS = "stops"
-    WARNS = "warns"
-    TELLS = "tells"
-
-
-class Code(StrEnum):
-    """What was found. The comments say which values come with it."""
-
-    MISSING = "missing"
-    SUBJECT_FORM = "subject-form"  # number
-    SUBJECT_SPELLED = "subject-spelled"  # number, text: as it will be signed
-    SUBJECT_TWICE = "subject-twice"  # number, other
-    TOO_MANY_SUBJECTS = "too-many-subjects"  # count, most
-    COUNTRY_UNKNOWN = "country-unknown"
-    RULE = "rule"  # number, rule, expression, is_hub
-    ZONE_UNKNOWN = "zone-unknown"
-    SPAN_FORM = "span-form"  # number (0: shared), span
-    SPAN_ORDER = "span-order"  # number, span
-    SPANS_OVERLAP = "spans-overlap"  # number
-    TOO_MANY_SPANS = "too-many-spans"  # number, most
-    TOO_MANY_DAYS = "too-many-days"  # count, most
-    WHOLE_DAYS_OPENED = "whole-days-opened"  # count, first, last: UTC days of which only a part was ordered
-    DAYS_DEAD = "days-dead"  # count, first, last: the retention is over, or the keys are destroyed
-    DAYS_EMPTY = "days-empty"  # count, first, last: nothing of these subjects and kinds is kept of them, or not yet
-    DAYS_AHEAD = "days-ahead"  # count, first, last
-    DAYS_DIE = "days-die"  # count, first: the day after which they cannot be opened, if that is before it expires
-    NOTHING_REACHED = "nothing-reached"
-    KIND_UNKNOWN = "kind-unknown"
-    KIND_NOT_KEPT = "kind-not-kept"  # kind
-    LIMIT_FORM = "limit-form"  # most
-    TEXT_FORM = "text-form"  # most
-    MOMENT_FORM = "moment-form"
-    EXPIRES_EARLY = "expires-early"
-    EXPIRES_LATE = "expires-late"  # most, in days
-    EXPIRES_PAST = "expires-past"
-    SECRECY_LONG = "secrecy-long"  # most, in days
-    SECRECY_OVER = "secrecy-over"
-    OLDER_ROSTER = "older-roster"  # roster, rule, expression: its custodians must sign too
-    ROSTER_UNKNOWN = "roster-unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing about one field. ``field``: as in ``Draft``."""
-
-    values: Mapping[str, int | str] = field(default_factory=dict, repr=False)
-    field: str
-    code: Code
-    weight: Weight
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Review:
-    """What was found, and the order if nothing stops it.
-
-    ``reached``, ``asked``: UTC days with records that can be opened, and all that were asked for. ``rules``: those that
-    must sign, each once, by the roster in force.
-    """
-
-    findings: tuple[Finding, ...]
-    order: Order | None
-    subjects: tuple[str, ...]
-    rules: tuple[Rule, ...]
-    asked: tuple[dt.date, ...]
-    reached: tuple[dt.date, ...]
-
-    @property
-    def may_be_sent(self) -> bool:
-        """Whether nothing stops it. The request is proven anew when it is made."""
-        return self.order is not None
-
-
-def review_draft(draft: Draft, state: State, now: dt.datetime) -> Review:
+def review_draft(draft: Draft, came: Came, state: State, now: dt.datetime) -> Review:
     """Everything that there is to say about a draft now, and by what the log says now."""
-    return _Review(draft, state, now).review()
+    return _Review(draft, came, state, now).review()
 
 
 class _Review:
     """One pass over a draft."""
 
-    def __init__(self, draft: Draft, state: State, now: dt.datetime) -> None:
+    def __init__(self, draft: Draft, came: Came, state: State, now: dt.datetime) -> None:
         self._draft = draft
+        self._came = came
         self._state = state
         self._now = now.replace(microsecond=0)
         self._findings: list[Finding] = []
@@ -142,7 +70,9 @@ class _Review:
         kinds = self._kinds()
         most = self._limit()
         for name in FREE_TEXTS:
-            self._free_text(name)
+            self._free_text(name, getattr(draft, name))
+        persons = self._persons()
+        ordered = self._ordered(zone)
         start, end = self._life(zone)
         secret_until = self._secrecy(start, end)
         identities = [subject for subject in subjects if subject is not None]
@@ -153,8 +83,10 @@ class _Review:
             reached = self._reach(identities, days, kinds, end, roster)
         is_stopped = any(finding.weight is Weight.STOPS for finding in self._findings)
         order = None
-        if not is_stopped:
+        if not is_stopped and ordered is not None:
             order = Order(
+                ordered=ordered,
+                persons=persons,
                 subjects=[subject.format() for subject in identities],
                 periods=periods,
                 kinds=",".join(kinds),
@@ -307,8 +239,8 @@ class _Review:
             self._add("max_records", Code.LIMIT_FORM, most=MAX_RECORDS)
             return 0
 
-    def _free_text(self, name: str) -> None:
-        text = getattr(self._draft, name)
+    def _free_text(self, name: str, typed: str) -> None:
+        text = letters.composed(typed)
         if not text:
             self._add(name, Code.MISSING)
             return
@@ -316,6 +248,45 @@ class _Review:
             parse_free_text(text, name)
         except MalformedInput:
             self._add(name, Code.TEXT_FORM, most=500)
+            return
+        for word, alphabets in letters.mixed_words(text):
+            self._add(name, Code.TEXT_MIXED, Weight.WARNS, word=word, alphabets=", ".join(alphabets))
+
+    def _persons(self) -> tuple[str, ...]:
+        """One for all subjects, or one for each."""
+        persons = tuple(line.strip() for line in self._draft.person.splitlines() if line.strip())
+        for person in persons or ("",):
+            self._free_text("person", person)
+        if len(persons) > 1 and len(persons) != len(self._draft.subjects):
+            self._add("person", Code.PERSONS_COUNT, count=len(persons), subjects=len(self._draft.subjects))
+        return persons
+
+    def _ordered(self, zone: ZoneInfo | None) -> Ordered | None:
+        """What the note says about the order; None where something of it is missing or wrong."""
+        draft, came, clock = self._draft, self._came, zone or dt.UTC
+        issuer = Issuer.PERSON if came.is_access else _choice(Issuer, draft.issued_by)
+        issued_in = IssuedIn.HOME if came.is_access else _choice(IssuedIn, draft.issued_in)
+        if issuer is None or (issuer is Issuer.PERSON and not came.is_access):
+            self._add("issued_by", Code.MISSING)
+        if issued_in is None:
+            self._add("issued_in", Code.MISSING)
+        if issuer is None or issued_in is None:
+            return None
+        produce = OrderClass.EXTEND if draft.is_extension else OrderClass.PRODUCE
+        ordered = Ordered(
+            order_class=OrderClass.ACCESS if came.is_access else produce,
+            urgency=came.urgency,
+            issuer=issuer,
+            issued_in=issued_in,
+            received=settled(came.received.replace(microsecond=0).astimezone(clock)),
+            due=None if came.due is None else settled(came.due.replace(microsecond=0).astimezone(clock)),
+            files=came.files,
+        )
+        try:
+            verify_ordered(ordered, str)
+        except MalformedInput:
+            self._add("order", Code.ORDER_FORM)
+        return ordered
 
     def _moment(self, name: str, zone: ZoneInfo | None, otherwise: dt.datetime) -> dt.datetime | None:
         text = getattr(self._draft, name).strip()
@@ -397,6 +368,11 @@ class _Review:
     def _days(self, name: str, code: Code, weight: Weight, days: Sequence[dt.date]) -> None:
         if days:
             self._add(name, code, weight, count=len(days), first=str(days[0]), last=str(days[-1]))
+
+
+def _choice(words: type[_Word], text: str) -> _Word | None:
+    """The word that was chosen; None where none was."""
+    return words(text) if text in set(words) else None
 
 
 def _ends(span: TypedSpan, zone: ZoneInfo | None) -> tuple[dt.datetime, dt.datetime]:

@@ -8,20 +8,21 @@ import datetime as dt
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, Terms
+from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.period import Period
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
-from coffer.disclosure.order_times import all_periods, has_own_periods, periods_text
+from coffer.disclosure.order_times import periods_text
 from coffer.disclosure.pdf import show_identity
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
 from coffer.disclosure.typesetting import typeset
 from coffer.ledger.entries import SALT_LINE, Commitment
 from coffer.ledger.facts import Opening
-from coffer.ledger.reveal import line_key
+from coffer.ledger.reveal import line_hash, line_key
 from coffer.ledger.state import State
 from coffer.visible import visible_cell
 
@@ -40,13 +41,15 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An authorization that was used, as the person concerned is told of it.
+    """An authorization that was used, as a person concerned is told of it.
 
-    ``openings``: in the log's order. ``records``: how many were drawn in all. ``told``: when the person was told; None
-    if not yet. ``reveal``: the log index of the first reveal.
+    ``lines``: the subject lines, from 1, of which the person is told: their own. ``openings``: in the log's order.
+    ``records``: how many were drawn in all. ``told``: when the person was told; None if not yet. ``reveal``: the log index
+    of the first reveal.
     """
 
     authorization: Authorization
+    lines: tuple[int, ...]
     signers: tuple[str, ...]
     openings: tuple[Opening, ...]
     records: int
@@ -57,6 +60,25 @@ class Notice:
     def handed_over(self) -> int:
         """How many records left the vault: those drawn that were within the ordered times and confirmed."""
         return sum(opening.close.records for opening in self.openings if opening.close is not None)
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Whose lines these are, each once."""
+        return tuple(dict.fromkeys(self.authorization.terms.persons[line - 1] for line in self.lines))
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The periods of its lines, each once, in the order of their beginnings."""
+        distinct = {p.format(): p for line in self.lines for p in self.authorization.terms.periods[line - 1]}
+        return tuple(sorted(distinct.values(), key=lambda p: (p.first, p.end, p.format())))
+
+    def for_each_person(self) -> tuple["Notice", ...]:
+        """One notice for each of its persons, of their own lines only."""
+        persons = self.authorization.terms.persons
+        return tuple(
+            replace(self, lines=tuple(line for line in self.lines if persons[line - 1] == person))
+            for person in self.persons
+        )
 
     def is_due(self, now: dt.datetime) -> bool:
         """Whether its secrecy is over and the person has not been told yet."""
@@ -74,6 +96,7 @@ def find_notices(
     notices = [
         Notice(
             authorization=authorization,
+            lines=tuple(range(1, len(authorization.terms.subjects) + 1)),
             signers=signers_of(authorization, state.rosters[authorization.terms.roster]),
             openings=tuple(openings[authorization.commitment]),
             records=sum(o.draw.records for o in openings[authorization.commitment] if o.draw is not None),
@@ -89,16 +112,17 @@ def find_notices(
 def concerning(notices: Iterable[Notice], asking: Authorization, now: dt.datetime) -> tuple[Notice, ...]:
     """The notices that a subject access shows: same subject, another authorization, secrecy over.
 
+    Each tells of the lines of these subjects only.
+
     ``asking``: the authorization of the person who asks for their own data.
     """
     sids = {subject.sid for subject in asking.terms.subjects}
-    return tuple(
-        notice
+    own = (
+        replace(notice, lines=tuple(n for n, s in enumerate(notice.authorization.terms.subjects, 1) if s.sid in sids))
         for notice in notices
-        if notice.authorization.commitment != asking.commitment
-        and not notice.authorization.is_secret(now)
-        and not sids.isdisjoint(subject.sid for subject in notice.authorization.terms.subjects)
+        if notice.authorization.commitment != asking.commitment and not notice.authorization.is_secret(now)
     )
+    return tuple(notice for notice in own if notice.lines)
 
 
 def proof_files(
@@ -106,19 +130,37 @@ def proof_files(
 ) -> dict[str, bytes]:
     """The files of the proof, by path.
 
-    They hold every line of the authorization but its salt, and the log's entries with their inclusion proofs.
+    They hold every line of the authorization but its salt and what other persons' lines say, and the log's entries with
+    their inclusion proofs.
     """
     terms = notice.authorization.terms
-    salt, text = terms.salt.unsafe_bytes(), notice.authorization.note.text.decode("ascii")[:-1].split("\n")
-    lines = [[i, line_key(salt, i).hex(), line] for i, line in enumerate(text) if i != SALT_LINE]
+    lines = _shown_lines(notice)
     proofs = {str(i): [wire.format_base64(item) for item in proof] for i, (_, proof) in sorted(logged.items())}
     files = {
         "trust.json": _json(dict(trust)),
-        "lines.json": _json({"format": "coffer.notice/v1", "roster": terms.roster.hex(), "lines": lines}),
+        "lines.json": _json({"format": "coffer.notice/v2", "roster": terms.roster.hex(), "lines": lines}),
         "checkpoint": checkpoint,
         "proofs.json": _json(proofs),
     }
     return files | {f"entries/{index}.note": entry for index, (entry, _) in logged.items()}
+
+
+def _shown_lines(notice: Notice) -> list[list[int | str | None]]:
+    """Each line but the salt, as index, HMAC and text.
+
+    A line about somebody else stands as index, hash and nothing.
+    """
+    salt = notice.authorization.terms.salt.unsafe_bytes()
+    shown: list[list[int | str | None]] = []
+    subject = 0
+    for i, line in enumerate(notice.authorization.note.text.decode("utf-8")[:-1].split("\n")):
+        key, word = line_key(salt, i), line.partition(": ")[0]
+        subject += word == "subject"
+        if word in ("subject", "person", "period") and subject not in notice.lines:
+            shown.append([i, line_hash(key, line).hex(), None])
+        elif i != SALT_LINE:
+            shown.append([i, key.hex(), line])
+    return shown
 
 
 def format_letter(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> bytes:
@@ -138,7 +180,7 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
         "text": words,
         "page": common["page"],
         "origin": terms.origin,
-        "person": terms.person,
+        "person": ", ".join(notice.persons),
         "made": now.astimezone(dt.UTC).strftime(day),
         "title": words[f"title{suffix}"],
         "opening": words[f"opening{suffix}"].format(authority=terms.authority, day=terms.secret_until.strftime(day)),
@@ -146,7 +188,7 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
             [common["authority"], terms.authority],
             [common["basis"], terms.basis],
             [common["purpose"], terms.purpose],
-            *_concerned(terms, language),
+            *_concerned(notice, language),
             [common["kinds"], ", ".join(common[kind] for kind in terms.kinds)],
             [words["opened"], "\n".join(opened)],
             [words["records"], format_count(notice.records, language)],
@@ -159,19 +201,18 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
     }
 
 
-def _concerned(terms: Terms, language: str) -> list[list[str]]:
+def _concerned(notice: Notice, language: str) -> list[list[str]]:
     """Identities and periods: together if all have the same periods, else each with its own."""
-    words, common = NOTICE_TEXTS[language], TEXTS[language]
-    subjects = [show_identity(subject.format(), common) for subject in terms.subjects]
-    if not has_own_periods(terms):
+    words, common, terms = NOTICE_TEXTS[language], TEXTS[language], notice.authorization.terms
+    own = [(show_identity(terms.subjects[n - 1].format(), common), terms.periods[n - 1]) for n in notice.lines]
+    if len({tuple(period.format() for period in periods) for _, periods in own}) == 1:
         return [
-            [words["concerned"], "\n".join(subjects)],
-            [common["period"], periods_text(all_periods(terms), language)],
+            [words["concerned"], "\n".join(subject for subject, _ in own)],
+            [common["period"], periods_text(notice.periods, language)],
         ]
-    pairs = zip(subjects, terms.periods, strict=True)
     return [
         line
-        for subject, periods in pairs
+        for subject, periods in own
         for line in ([words["concerned"], subject], [common["period"], periods_text(periods, language)])
     ]
 
@@ -189,12 +230,12 @@ def format_openings(notices: Sequence[Notice]) -> bytes:
     writer.writerow(_COLUMNS)
     for notice in notices:
         terms = notice.authorization.terms
-        spans = " ".join(period.format().replace(" ", "/") for period in all_periods(terms))
+        spans = " ".join(period.format().replace(" ", "/") for period in notice.periods)
         opened = " ".join(wire.format_time(opening.time) for opening in notice.openings)
         order = (visible_cell(text) for text in (terms.authority, terms.basis, terms.purpose))
         kept = (*order, spans, " ".join(terms.kinds), opened)
         writer.writerow((notice.authorization.commitment.hex(), *kept, notice.records, " ".join(notice.signers)))
-    return out.getvalue().encode("ascii")
+    return out.getvalue().encode("utf-8")
 
 
 def openings_document(notices: Sequence[Notice], language: str) -> dict[str, object]:
@@ -203,7 +244,7 @@ def openings_document(notices: Sequence[Notice], language: str) -> dict[str, obj
     lines = []
     for notice in notices:
         terms = notice.authorization.terms
-        spans = periods_text(all_periods(terms), language)
+        spans = periods_text(notice.periods, language)
         opened = "\n".join(opening.time.strftime(day) for opening in notice.openings)
         lines.append(
             [terms.authority, f"{terms.basis}\n{terms.purpose}", spans, opened, format_count(notice.records, language)]

@@ -18,13 +18,19 @@ def periods_text(periods: Iterable[Period], language: str) -> str:
     """A line for each period, on the clock of the order, with its offset from UTC."""
     words = TEXTS[language]
     return "\n".join(
-        f"{_moment(period.first, language)} {words['until']} {_moment(period.end, language)}" for period in periods
+        f"{moment_text(period.first, language)} {words['until']} {moment_text(period.end, language)}"
+        for period in periods
     )
 
 
 def has_own_periods(terms: Terms) -> bool:
     """Whether any subject has other periods than the first; each subject is then shown with its own."""
     return any(_spans(periods) != _spans(terms.periods[0]) for periods in terms.periods)
+
+
+def has_own_persons(terms: Terms) -> bool:
+    """Whether the subjects are of several persons."""
+    return len(set(terms.persons)) > 1
 
 
 def all_periods(terms: Terms) -> list[Period]:
@@ -57,7 +63,8 @@ def _spans(periods: Sequence[Period]) -> list[str]:
     return [period.format() for period in periods]
 
 
-def _moment(value: dt.datetime, language: str) -> str:
+def moment_text(value: dt.datetime, language: str) -> str:
+    """A moment on the clock that it was written by, with its offset from UTC."""
     offset = value.isoformat()[-6:]
     zone = "UTC" if offset == "+00:00" else f"UTC{offset}"
     clock = "%H:%M:%S" if value.second else "%H:%M"

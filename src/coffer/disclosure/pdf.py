@@ -17,7 +17,15 @@ from zoneinfo import ZoneInfo
 from coffer import wire
 from coffer.authority.authorization import Terms
 from coffer.disclosure.answer import SupersededBatch, count_alone, days_opened
-from coffer.disclosure.order_times import all_periods, days_text, has_own_periods, opens_part_of_a_day, periods_text
+from coffer.disclosure.order_times import (
+    all_periods,
+    days_text,
+    has_own_periods,
+    has_own_persons,
+    moment_text,
+    opens_part_of_a_day,
+    periods_text,
+)
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
 from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.typesetting import typeset
@@ -120,7 +128,8 @@ def _order(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
     unit = words["record_unit" if terms.max_records == 1 else "records_unit"]
     limit = f"{format_count(terms.max_records, style.language)} {unit}"
     return [
-        *([words[key], getattr(terms, key)] for key in ("authority", "basis", "purpose", "person")),
+        *([words[key], getattr(terms, key)] for key in ("authority", "basis", "purpose")),
+        *_came(terms, style.language),
         *_subjects(terms, style.language),
         [words["kinds"], ", ".join(words[kind] for kind in terms.kinds)],
         [words["limit"], f"{limit} ({words['hub']})" if terms.is_hub else limit],
@@ -132,6 +141,23 @@ def _order(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
     ]
 
 
+def _came(terms: Terms, language: str) -> list[list[str]]:
+    """When the order came and is due, and the hash of each of its files."""
+    words, ordered = TEXTS[language], terms.ordered
+    due = [] if ordered.due is None else [[words["due"], moment_text(ordered.due, language)]]
+    files = "\n".join(f"SHA-256 {file.sha256.hex()}" for file in ordered.files)
+    return [
+        [words["received"], moment_text(ordered.received, language)],
+        *due,
+        *([[words["order_files"], files]] if files else []),
+    ]
+
+
+def _persons(terms: Terms, language: str) -> list[list[str]]:
+    """The person if all subjects are one person's; else each subject is shown with its own."""
+    return [] if has_own_persons(terms) else [[TEXTS[language]["person"], terms.persons[0]]]
+
+
 def _subjects(terms: Terms, language: str) -> list[list[str]]:
     """Subjects and periods, and the UTC days that they open.
 
@@ -139,17 +165,20 @@ def _subjects(terms: Terms, language: str) -> list[list[str]]:
     """
     words = TEXTS[language]
     subjects = [show_identity(subject.format(), words) for subject in terms.subjects]
-    if not has_own_periods(terms):
+    if not has_own_periods(terms) and not has_own_persons(terms):
         return [
+            *_persons(terms, language),
             [words["subject" if len(subjects) == 1 else "subjects"], "\n".join(subjects)],
             [words["period"], periods_text(all_periods(terms), language)],
             [words["days_opened"], days_text(terms.all_days, language)],
         ]
-    return [
+    own = has_own_persons(terms)
+    return _persons(terms, language) + [
         line
         for number, subject in enumerate(subjects, 1)
         for line in (
             [words["subject_number"].format(number=number), subject],
+            *([[words["person"], terms.persons[number - 1]]] if own else []),
             [words["period"], periods_text(terms.periods[number - 1], language)],
             [words["days_opened"], days_text(terms.days_of(number), language)],
         )

@@ -6,6 +6,7 @@ Source: ``docs/formats/disclosure.md``.
 import json
 
 from coffer import wire
+from coffer.authority.period import format_instant
 from coffer.disclosure.answer import batch_document, days_opened
 from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.verified import Disclosure, LogPlace
@@ -16,14 +17,17 @@ def format_json(disclosure: Disclosure) -> bytes:
     """One JSON object; its keys and values are those of ``records.csv`` and of the authorization's lines."""
     terms = disclosure.authorization.terms
     document = {
-        "format": "coffer.records/v3",
+        "format": "coffer.records/v4",
         "origin": terms.origin,
         "authorization": disclosure.authorization.commitment.hex(),
         "authority": terms.authority,
         "basis": terms.basis,
         "purpose": terms.purpose,
-        "person": terms.person,
+        "received": format_instant(terms.ordered.received),
+        "due": None if terms.ordered.due is None else format_instant(terms.ordered.due),
+        "orders": [file.sha256.hex() for file in terms.ordered.files],
         "subjects": [subject.format() for subject in terms.subjects],
+        "persons": list(terms.persons),
         "periods": [[period.format().split(" ") for period in periods] for periods in terms.periods],
         "days_opened": days_opened(disclosure.cells),
         "outside_period": sum(cell.outside_period for cell in disclosure.cells),

@@ -60,8 +60,9 @@ def parse_feed_name(text: str, place: str) -> str:
 
 def parse_entry(raw: bytes, place: str) -> Entry:
     """Read one entry of the log; raises ``MalformedInput``."""
-    note = parse_note(raw, place)
-    lines = wire.parse_lines(note.text, place)
+    is_reveal = raw.startswith(f"{_first_line('reveal')}\n".encode("ascii"))
+    note = parse_note(raw, place, has_letters=is_reveal)
+    lines = wire.parse_lines(note.text, place, has_letters=is_reveal)
     kind = lines[0].removeprefix("coffer.").partition("/")[0]
     if lines[0] != _first_line(kind) or (kind not in _PARSERS and kind != "roster"):
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
@@ -79,7 +80,7 @@ def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
     """The text of an entry, to be signed."""
     kind, lines = _lines(body)
     head = [_first_line(kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
-    return ("\n".join([*head, *lines]) + "\n").encode("ascii")
+    return ("\n".join([*head, *lines]) + "\n").encode("utf-8" if kind == "reveal" else "ascii")
 
 
 def _first_line(kind: str) -> str:

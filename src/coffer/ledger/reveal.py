@@ -21,7 +21,7 @@ def line_key(salt: bytes, index: int) -> bytes:
 
 def line_hash(key: bytes, line: str) -> bytes:
     """h_i of one line."""
-    return wire.digest(_LINE_TAG, key, line.encode("ascii"))
+    return wire.digest(_LINE_TAG, key, line.encode("utf-8"))
 
 
 def commitment_of_lines(roster_hash: bytes, lines: Iterable[tuple[int, bytes, str | None]]) -> Commitment:

@@ -105,13 +105,14 @@ def join_notes(notes: Sequence[Note], place: str) -> Note:
 
 def sign_note(text: bytes, *keys: SigningKey) -> Note:
     """A note over ``text`` with a signature by each key, in order."""
-    wire.parse_lines(text, "note")
+    wire.parse_lines(text, "note", has_letters=True)
     return Note(text=text, signatures=tuple(_signature(text, key) for key in keys))
 
 
-def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note:
+def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False, has_letters: bool = False) -> Note:
     """The note of these bytes: strict inverse of ``Note.raw``; raises ``MalformedInput`` only.
 
+    ``has_letters``: only for a note that holds people's own text (``docs/formats/letters.md``).
     ``may_be_cosigned``: only for a checkpoint, which anyone may cosign. Signatures of other lengths, all names that
     C2SP allows, and text in UTF-8 are then kept as they stand. Lines that this program does not know therefore do not
     spoil those that it knows.
@@ -126,7 +127,7 @@ def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False) -> Note
     if may_be_cosigned:
         _verify_foreign_text(text, place)
     else:
-        wire.parse_lines(text, place)
+        wire.parse_lines(text, place, has_letters=has_letters)
     if not tail.endswith(b"\n"):
         raise MalformedInput(f"{place}: the last signature line has no line end")
     try:

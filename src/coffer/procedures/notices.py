@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from coffer.authority.authorization import SUBJECT_ACCESS, Authorization, parse_authorization
+from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.disclosure.notice import Notice, concerning, entry_indexes, find_notices, proof_files
 from coffer.ledger.state import State
 from coffer.vault.folder import Vault
@@ -10,7 +10,7 @@ from coffer.vault.folder import Vault
 
 def openings_for(vault: Vault, asking: Authorization, now: dt.datetime) -> tuple[Notice, ...] | None:
     """What a person who asks for their own data is told of; None for any other request."""
-    if asking.terms.basis != SUBJECT_ACCESS:
+    if not asking.terms.ordered.is_access:
         return None
     return concerning(notices_of(vault, vault.replay()), asking, now)
 

@@ -2,10 +2,11 @@ import reference as ref
 from known_answers.entries.make import GENESIS, hexes
 from known_answers.parties import AUTH, DESK, ORIGIN, later
 
+RECEIVED = "2016-09-05T09:30:00+02:00"
 PERIOD = "2016-09-01T00:00:00+02:00 2016-09-04T00:00:00+02:00"
 
 
-def authorization_text(*, subjects=("tel:+33612345678",), periods=(PERIOD,), version="v2", **changes):
+def authorization_text(*, subjects=("tel:+33612345678",), periods=(PERIOD,), version="v3", **changes):
     """``periods``: those of every subject, or a list for each."""
     each = [[text] if isinstance(text, str) else list(text) for text in periods]
     shared = [span for spans in each for span in spans]
@@ -17,11 +18,21 @@ def authorization_text(*, subjects=("tel:+33612345678",), periods=(PERIOD,), ver
         "salt": hexes("salt"),
         "requester": f"desk {DESK.vkey}",
         "seal": hexes("seal"),
+        "class": "produce",
+        "urgency": "ordinary",
+        "issued-by": "court",
+        "issued-in": "home",
+        "received": RECEIVED,
+        "due": "2016-09-15T09:30:00+02:00",
+        "order": [f"{hexes('order')} 48213"],
         "authority": "Court of Example, Judge A. Name",
         "basis": "Act 1, section 2; case 3/2016",
         "purpose": "theft of a bicycle",
-        "person": "B. Example",
-        "subject": [line for subject, spans in zip(subjects, own, strict=True) for line in (subject, *spans)],
+        "subject": [
+            line
+            for subject, spans in zip(subjects, own, strict=True)
+            for line in (f"subject: {subject}", "person: B. Example", *(f"period: {span}" for span in spans))
+        ],
         "rules": "FR",
         "days": [],
         "kinds": "call,text",
@@ -34,8 +45,119 @@ def authorization_text(*, subjects=("tel:+33612345678",), periods=(PERIOD,), ver
     lines = [f"coffer.authorization/{version}"]
     for name, value in fields.items():
         items = value if isinstance(value, list) else [value]
-        lines += [f"{'period' if name == 'subject' and item[:4].isdigit() else name}: {item}" for item in items]
+        lines += [item if name == "subject" else f"{name}: {item}" for item in items]
     return ("\n".join(lines) + "\n").encode()
+
+
+WRITTEN = {
+    "french": "Cour d’appel de Besançon, M. Lefèvre – n° 12/0417",  # noqa: RUF001 - as it is written
+    "german": "Landgericht Köln, Große Strafkammer, § 100g StPO, „Az. 3“",
+    "greek": "Εφετείο Αθηνών, Ανακριτής Γεώργιος Παπαδόπουλος",
+    "bulgarian": "Софийски градски съд, съдия Иванов",
+    "maltese-polish-romanian": "Ħal Qormi, Łódź, Ștefănești",
+    "armenian": "Երևանի դատարան",
+    "georgian": "თბილისის სასამართლო",
+    "signs": "5 € · 10 £ × 2 ÷ 3 ± 1 µm; № 7 – 8 — 9 … “x” ‘y’ «z»",  # noqa: RUF001
+    "mixed-alphabets": "\u0421ourt of Example",
+}
+UNWRITTEN = {
+    "accent-apart": "Rene\u0301e",
+    "direction-override": "A\u202eB",
+    "direction-mark": "A\u200eB",
+    "zero-width-joiner": "A\u200dB",
+    "soft-hyphen": "A\u00adB",
+    "no-break-space": "A\u00a0B",
+    "narrow-no-break-space": "A\u202fB",
+    "line-separator": "A\u2028B",
+    "next-line": "A\u0085B",
+    "tab": "A\tB",
+    "delete": "A\x7fB",
+    "hebrew": "\u05d3\u05d9\u05df",
+    "arabic": "\u0642\u0627\u0636",
+    "ohm-sign": "5 \u2126",
+    "greek-question-mark": "A\u037e",
+    "combining-mark-of-cyrillic": "A\u0483",
+    "unassigned": "A\u0530B",
+    "full-width": "\uff21",
+    "mathematical-letter": "\U0001d400",
+    "emoji": "\U0001f600",
+    "private-use": "\ue000",
+    "no-character": "\ufffe",
+}
+
+
+def letters(add, good):
+    """People's own text in every place of it."""
+    for name, text in WRITTEN.items():
+        for key in (b"authority: Court of Example, Judge A. Name", b"person: B. Example"):
+            word = key.partition(b":")[0]
+            add(f"{word.decode()}-{name}", "ok", good.replace(key, word + b": " + text.encode()))
+    for name, text in UNWRITTEN.items():
+        add(f"purpose-with-{name}", "parse", good.replace(b"purpose: theft of", b"purpose: theft " + text.encode()))
+    add("basis-500-letters", "ok", authorization_text(basis="é" * 500))
+    add("basis-501-letters", "parse", authorization_text(basis="é" * 501))
+    add("basis-not-utf8", "parse", good.replace(b"basis: Act", b"basis: \xe9ct"))
+    add("basis-overlong-utf8", "parse", good.replace(b"basis: Act", b"basis: \xc1\x81ct"))
+    add("basis-surrogate", "parse", good.replace(b"basis: Act", b"basis: \xed\xa0\x80ct"))
+    add("subject-with-letters", "parse", good.replace(b"tel:+33612345678", "mailto:é@example.org".encode()))
+    add("origin-with-letters", "parse", good.replace(b"origin: ", "origin: é".encode()))
+
+
+def orders(add, good):
+    """The lines about the order."""
+    file, due = f"order: {hexes('order')} 48213\n".encode(), b"due: 2016-09-15T09:30:00+02:00\n"
+    received = f"received: {RECEIVED}\n".encode()
+    for word in ("extend", "access"):
+        issuer = {"extend": "court", "access": "person"}[word]
+        add(f"class-{word}", "ok", authorization_text(**{"class": word, "issued-by": issuer}))
+    add("class-access-of-a-court", "parse", authorization_text(**{"class": "access"}))
+    add("class-produce-of-a-person", "parse", authorization_text(**{"issued-by": "person"}))
+    add("class-preserve", "parse", authorization_text(**{"class": "preserve"}))
+    add("class-missing", "parse", good.replace(b"class: produce\n", b""))
+    for word in ("urgent", "emergency"):
+        add(f"urgency-{word}", "ok", authorization_text(urgency=word))
+    add("urgency-high", "parse", authorization_text(urgency="high"))
+    add("urgency-upper-case", "parse", authorization_text(urgency="Ordinary"))
+    for word in ("prosecutor", "police", "other"):
+        add(f"issued-by-{word}", "ok", authorization_text(**{"issued-by": word}))
+    add("issued-by-nobody", "parse", authorization_text(**{"issued-by": "nobody"}))
+    for word in ("union", "elsewhere"):
+        add(f"issued-in-{word}", "ok", authorization_text(**{"issued-in": word}))
+    add("issued-in-a-country", "parse", authorization_text(**{"issued-in": "FR"}))
+    add("received-missing", "parse", good.replace(received, b""))
+    add("received-z", "parse", good.replace(received, b"received: 2016-09-05T07:30:00Z\n"))
+    add("received-with-spaces", "parse", good.replace(received, b"received: 2016-09-05 09:30:00+02:00\n"))
+    add("due-missing", "ok", good.replace(due, b""))
+    add("due-a-second-later", "ok", good.replace(due, b"due: 2016-09-05T07:30:01+00:00\n"))
+    add("due-when-received", "parse", good.replace(due, b"due: 2016-09-05T07:30:00+00:00\n"))
+    add("due-366-days-later", "ok", good.replace(due, b"due: 2017-09-06T09:30:00+02:00\n"))
+    add("due-366-days-and-a-second-later", "parse", good.replace(due, b"due: 2017-09-06T09:30:01+02:00\n"))
+    add("due-before-received", "parse", good.replace(received + due, due + received))
+    add("due-twice", "parse", good.replace(due, due + due))
+    add("no-file", "ok", good.replace(file, b""))
+    files = [f"{hexes(f'order {n}')} {n}" for n in range(1, 10)]
+    add("8-files", "ok", authorization_text(order=files[:8]))
+    add("9-files", "parse", authorization_text(order=files))
+    add("file-twice", "parse", authorization_text(order=[files[0], f"{hexes('order 1')} 2"]))
+    add("file-of-0-bytes", "parse", authorization_text(order=[f"{hexes('order')} 0"]))
+    add("file-of-16-mib", "ok", authorization_text(order=[f"{hexes('order')} {1 << 24}"]))
+    add("file-of-16-mib-and-a-byte", "parse", authorization_text(order=[f"{hexes('order')} {(1 << 24) + 1}"]))
+    add("file-without-bytes", "parse", authorization_text(order=[hexes("order")]))
+    add("file-with-a-name", "parse", authorization_text(order=[f"{hexes('order')} 48213 order.pdf"]))
+    add("file-of-31-bytes-of-hash", "parse", authorization_text(order=[f"{hexes('order', 31)} 48213"]))
+    add("file-after-authority", "parse", good.replace(file, b"").replace(b"basis: ", file + b"basis: "))
+
+
+def before_subject(line):
+    """From the line behind its subject to the line before it."""
+    subject = b"subject: tel:+33612345678\n"
+    return subject + line, line + subject
+
+
+def each_person(text):
+    """The persons of three subjects, each another."""
+    head, *rest = text.split(b"B. Example")
+    return head + b"".join(name + part for name, part in zip((b"B. Example", b"C. Example", b"D."), rest, strict=True))
 
 
 def make(out):
@@ -86,8 +208,8 @@ def make(out):
         "period-before-subject",
         "parse",
         good.replace(
-            f"subject: tel:+33612345678\nperiod: {PERIOD}\n".encode(),
-            f"period: {PERIOD}\nsubject: tel:+33612345678\n".encode(),
+            f"subject: tel:+33612345678\nperson: B. Example\nperiod: {PERIOD}\n".encode(),
+            f"period: {PERIOD}\nsubject: tel:+33612345678\nperson: B. Example\n".encode(),
         ),
     )
     periods("92-days", "ok", "2016-06-01T00:00:00+00:00 2016-09-01T00:00:00+00:00")
@@ -175,7 +297,11 @@ def make(out):
     add("expires-at-not-before", "parse", authorization_text(expires="2016-09-05T12:00:00Z"))
     add("purpose-500-characters", "ok", authorization_text(purpose="p" * 500))
     add("purpose-501-characters", "parse", authorization_text(purpose="p" * 501))
-    add("person-non-ascii", "parse", good.replace(b"B. Example", "Ren\u00e9e".encode()))
+    letters(add, good)
+    orders(add, good)
+    add("person-missing", "parse", good.replace(b"person: B. Example\n", b""))
+    add("person-before-subject", "parse", good.replace(*before_subject(b"person: B. Example\n")))
+    add("person-of-each", "ok", each_person(authorization_text(subjects=every[:3])))
     add("person-empty", "parse", good.replace(b"person: B. Example", b"person: "))
     add("line-added", "parse", good.replace(b"hub: no\n", b"hub: no\nnote: urgent\n"))
     add(
@@ -190,7 +316,8 @@ def make(out):
         "salt-31-bytes", "parse", good.replace(f"salt: {hexes('salt')}".encode(), f"salt: {hexes('salt', 31)}".encode())
     )
     add("requester-of-another-name", "parse", good.replace(b"requester: desk desk+", b"requester: chair desk+"))
-    add("version-3", "parse", good.replace(b"authorization/v2", b"authorization/v3"))
+    add("version-2", "parse", authorization_text(version="v2"))
+    add("version-4", "parse", good.replace(b"authorization/v3", b"authorization/v4"))
     secret = ref.stream(b"approvals", 32)
     items = [(ref.stream(bytes([i]), 32), later(i)) for i in range(3)]
     raw = ref.approvals(secret, [f"approved {time} {c.hex()} 0" for c, time in items])

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from coffer.authority.authorization import Terms, format_terms
+from coffer.authority.ordered import IssuedIn, OrderFile, Urgency
 from coffer.authority.period import Period, whole_days
 from coffer.identity.identifier import parse_subject
 from coffer.identity.shown import grouped_number, is_mobile
@@ -15,7 +16,7 @@ from coffer.web.ground.asked import differences, read_terms, show_offset, show_p
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.signers import Member, read_rule
 from coffer.web.ground.wording import Wording
-from world import World
+from world import World, ordered
 
 PARIS = ZoneInfo("Europe/Paris")
 EN = Wording("en", PARIS)
@@ -32,7 +33,8 @@ def make_terms(**changes):
         "authority": "Court of Appeal, investigating section",
         "basis": "Art. 60-1 CPP, case 12/0417",
         "purpose": "Aggravated theft",
-        "person": "A. Example",
+        "persons": ("A. Example",),
+        "ordered": ordered(dt.datetime(2013, 1, 9, 10, 31, tzinfo=PARIS)),
         "subjects": (parse_subject("tel:+33698024545", "subject"),),
         "rules": ("FR",),
         "periods": ((whole_days(dt.date(2012, 12, 22), dt.date(2012, 12, 26), PARIS),),),
@@ -86,9 +88,9 @@ def test_every_line_of_the_terms_stands_beside_its_words(language):
 
 
 def test_free_text_stands_as_it_is_signed():
-    terms = make_terms(purpose="<b>vol</b> & recel", person="A. 'Example'")
+    terms = make_terms(purpose="<b>vol</b> & recel", persons=("A. 'Example'",))
     words = {fact.key: fact.words for fact in read_terms(terms, Wording("fr", PARIS)).facts}
-    assert (words["purpose"], words["person"]) == (("<b>vol</b> & recel",), ("A. 'Example'",))
+    assert (words["purpose"], words["person 1"]) == (("<b>vol</b> & recel",), ("A. 'Example'",))
 
 
 def test_long_authority_leaves_the_heading_and_stands_below():
@@ -101,11 +103,50 @@ def test_long_authority_leaves_the_heading_and_stands_below():
 
 def test_several_subjects_are_counted_by_what_they_are():
     two = tuple(parse_subject(text, "s") for text in ("tel:+33698024545", "mailto:a@example.org"))
-    terms = make_terms(subjects=two, periods=make_terms().periods * 2, kinds=("call", "email"))
+    terms = make_terms(
+        subjects=two, periods=make_terms().periods * 2, persons=("A. Example",) * 2, kinds=("call", "email")
+    )
     asked = read_terms(terms, EN)
     assert asked.short == "Calls and e-mails of 2 identities, 5 days, at most 500 records"
     assert asked.lede[0] == "+33 6 98 02 45 45 and 1 more, 22 to 26 December 2012."
-    assert [fact.label for fact in asked.facts][4:8] == ["Number 1", "Days 1", "E-mail address 2", "Days 2"]
+    assert [fact.label for fact in asked.facts][4:10] == [
+        "Number 1",
+        "Person 1",
+        "Days 1",
+        "E-mail address 2",
+        "Person 2",
+        "Days 2",
+    ]
+
+
+def test_how_the_order_came_is_said_and_each_file_is_fixed_by_its_hash():
+    came = ordered(
+        dt.datetime(2013, 1, 9, 10, 31, tzinfo=dt.timezone(dt.timedelta(hours=1))),
+        urgency=Urgency.EMERGENCY,
+        issued_in=IssuedIn.UNION,
+        due=dt.datetime(2013, 1, 9, 18, 31, tzinfo=dt.timezone(dt.timedelta(hours=1))),
+        files=(OrderFile(sha256=bytes(32), size=48_213),),
+    )
+    facts = {fact.key: fact for fact in read_terms(make_terms(ordered=came), EN).facts}
+    assert facts["class"].words == (
+        "An emergency.",
+        "An order to hand records over.",
+        "Issued by a court or judge, in another country of the European Union",
+        "Received 9 January 2013, 10:31 (UTC+1).",
+        "Answer due 9 January 2013, 18:31 (UTC+1).",
+    )
+    assert "received: 2013-01-09T10:31:00+01:00" in facts["class"].exact
+    assert facts["order"].exact == (f"order: {'00' * 32} 48213",)
+
+
+def test_letters_that_can_look_alike_are_told_beside_the_text():
+    facts = {fact.key: fact for fact in read_terms(make_terms(purpose="\u0421ourt case", basis="Αθήνα"), EN).facts}
+    assert facts["purpose"].notes == (
+        "Careful: the word \u0421ourt mixes letters of several alphabets, which can look alike.",
+        "Written in: Cyrillic.",
+    )
+    assert facts["basis"].notes == ("Written in: Greek.",)
+    assert facts["authority"].notes == ()
 
 
 def test_hours_are_parts_of_days_and_say_what_is_dropped():
@@ -151,13 +192,17 @@ def test_differences_are_told_line_by_line_in_words():
 
 def test_subjects_are_compared_by_what_they_are_and_not_by_their_place():
     first, second = (parse_subject(text, "s") for text in ("tel:+33698024545", "tel:+33698024546"))
-    two = make_terms(subjects=(first, second), periods=make_terms().periods * 2)
-    swapped = make_terms(subjects=(second, first), periods=make_terms().periods * 2)
+    two = make_terms(subjects=(first, second), periods=make_terms().periods * 2, persons=("A. Example",) * 2)
+    swapped = make_terms(subjects=(second, first), periods=make_terms().periods * 2, persons=("A. Example",) * 2)
     assert differences(two, swapped, EN) == ()
     fewer = differences(two, make_terms(), EN)
-    assert [(one.key, one.label, one.after) for one in fewer] == [("", "Number 2", ()), ("", "Days 2", ())]
+    assert [(one.key, one.label, one.after) for one in fewer] == [
+        ("", "Number 2", ()),
+        ("", "Person 2", ()),
+        ("", "Days 2", ()),
+    ]
     more = differences(make_terms(), two, EN)
-    assert [(one.key, one.before) for one in more] == [("subject 2", ()), ("period 2", ())]
+    assert [(one.key, one.before) for one in more] == [("subject 2", ()), ("person 2", ()), ("period 2", ())]
 
 
 def test_a_number_is_grouped_only_where_its_digits_stay_the_same():
@@ -205,7 +250,13 @@ def test_hub_needs_everyone_of_the_rule(roster):
 
 def test_two_rules_are_named(roster):
     subjects = tuple(parse_subject(text, "s") for text in ("tel:+33698024545", "mailto:a@example.org"))
-    terms = replace(make_terms(), subjects=subjects, periods=make_terms().periods * 2, rules=("FR", "base"))
+    terms = replace(
+        make_terms(),
+        subjects=subjects,
+        periods=make_terms().periods * 2,
+        persons=("A. Example",) * 2,
+        rules=("FR", "base"),
+    )
     titles = [part.title for part in read_rule(terms, roster, [], EN)]
     assert titles == [
         "Rule FR: 2 of judge, dpo, regulator",

@@ -14,6 +14,7 @@ from coffer_audit.errors import MalformedInput
 from coffer_audit.notes import Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
     FEED,
+    FREE_TEXT,
     KEY_NAME,
     KINDS,
     Lines,
@@ -153,12 +154,33 @@ def _days_of(periods: Iterable[tuple[datetime, datetime]]) -> frozenset[date]:
     return frozenset(days)
 
 
+def _parse_ordered(lines: Lines) -> None:
+    """Read the lines about the order behind it."""
+    kind = parse_match("produce|extend|access", lines.take("class"), "class", "produce, extend or access")
+    parse_match("ordinary|urgent|emergency", lines.take("urgency"), "urgency", "ordinary, urgent or emergency")
+    issuers = "court, prosecutor, police, other or person"
+    issuer = parse_match("court|prosecutor|police|other|person", lines.take("issued-by"), "issued-by", issuers)
+    parse_match("home|union|elsewhere", lines.take("issued-in"), "issued-in", "home, union or elsewhere")
+    if (issuer == "person") != (kind == "access"):
+        raise MalformedInput("issued-by: found another, expected person for the class access and for no other")
+    received = parse_instant(lines.take("received"))
+    if lines.is_next("due") and not timedelta(0) < parse_instant(lines.take("due")) - received <= timedelta(days=366):
+        raise MalformedInput("due: found it not after received or over 366 days later")
+    files = [parse_words(value, 2, "order") for _, value in lines.take_all("order", at_least=0, at_most=8)]
+    for digest, size in files:
+        parse_hex(digest, 32, "order")
+        parse_decimal(size, "order", low=1, high=1 << 24)
+    if len({digest for digest, _ in files}) != len(files):
+        raise MalformedInput("order: found a file twice, expected each once")
+
+
 def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tuple[datetime, datetime], ...], ...]]:
     """Give the subject lines, and for each the periods between it and the next."""
     subjects: list[Subject] = []
     periods: list[tuple[tuple[datetime, datetime], ...]] = []
     while not subjects or lines.is_next("subject"):
         subjects.append(parse_subject(lines.take("subject")))
+        parse_match(FREE_TEXT, lines.take("person"), "person", "at most 500 characters that text may hold")
         own = [_parse_period(value) for _, value in lines.take_all("period", at_least=1, at_most=20)]
         if any(later[0] < earlier[1] for earlier, later in pairwise(own)):
             raise MalformedInput("period: found another order or an overlap, expected each after the one before")
@@ -174,10 +196,10 @@ def parse_authorization(raw: bytes) -> Authorization:
 
     Every field has one spelling, so a text that parses would be written with the same bytes.
     """
-    note = parse_note(raw, "authorization")
+    note = parse_note(raw, "authorization", has_letters=True)
     lines = Lines(note.lines[1:], "authorization")
-    if note.lines[0] != "coffer.authorization/v2":
-        raise MalformedInput("authorization line 1: found another, expected coffer.authorization/v2")
+    if note.lines[0] != "coffer.authorization/v3":
+        raise MalformedInput("authorization line 1: found another, expected coffer.authorization/v3")
     origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")
     roster = parse_hex(lines.take("roster"), 32, "roster")
     parse_hex(lines.take("id"), 16, "id")
@@ -186,8 +208,9 @@ def parse_authorization(raw: bytes) -> Authorization:
     if not vkey.startswith(f"{requester}+"):
         raise MalformedInput("requester: found a key of another name")
     key, seal = parse_vkey(vkey, "requester"), parse_hex(lines.take("seal"), 32, "seal")
-    for free in ("authority", "basis", "purpose", "person"):
-        parse_match(r"[ -~]{1,500}", lines.take(free), free, "at most 500 printable ASCII characters")
+    _parse_ordered(lines)
+    for free in ("authority", "basis", "purpose"):
+        parse_match(FREE_TEXT, lines.take(free), free, "at most 500 characters that text may hold")
     subjects, periods = _parse_subjects(lines)
     rules = lines.take("rules").split(",")
     if rules != sorted(set(rules)) or not all(re.fullmatch("base|[A-Z]{2}", rule) for rule in rules):

@@ -245,7 +245,7 @@ def _parse_body(kind: str, lines: Lines, note: Note) -> Body:
 
 def parse_entry(raw: bytes) -> Entry:
     """Decode an entry of any type."""
-    note = parse_note(raw, "entry")
+    note = parse_note(raw, "entry", has_letters=raw.startswith(b"coffer.reveal/v1\n"))
     match = re.fullmatch(r"coffer\.([a-z-]+)/v([1-9])", note.lines[0], re.ASCII)
     if not match or match[2] != VERSIONS.get(match[1], "1"):
         raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v<version>")

@@ -41,17 +41,21 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
         state = opened.replay()
         due = [notice for notice in notices_of(opened, state) if notice.is_due(now)]
         files: dict[str, bytes] = {}
+        letters = 0
         for notice in due:
-            name = notice.authorization.commitment.hex()[:NAME_DIGITS]
-            files[f"{name}/letter.pdf"] = format_letter(notice, language=language, complaints=complaints, now=now)
-            files |= {f"{name}/proof/{inner}": raw for inner, raw in proof_of(opened, state, notice).items()}
+            each = notice.for_each_person()
+            letters += len(each)
+            for number, own in enumerate(each, 1):
+                name = notice.authorization.commitment.hex()[:NAME_DIGITS] + (f"/{number}" if len(each) > 1 else "")
+                files[f"{name}/letter.pdf"] = format_letter(own, language=language, complaints=complaints, now=now)
+                files |= {f"{name}/proof/{inner}": raw for inner, raw in proof_of(opened, state, own).items()}
         if files:
             Disk().write_folder(path, files)
         for notice in due:
             opened.desk.mark_told(notice.authorization.commitment, now)
-    console().print(f"{counted(len(due), 'letter')} written" + (f" in {path}/" if due else ""))
+    console().print(f"{counted(letters, 'letter')} written" + (f" in {path}/" if due else ""))
     if due:
-        say("each folder holds a letter and its proof: send both to the person; they count as told from now on")
+        say("each folder holds a letter and its proof: send both to its person; they count as told from now on")
 
 
 def _list(listed: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> None:
@@ -60,7 +64,7 @@ def _list(listed: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> Non
             [
                 {
                     "authorization": notice.authorization.commitment.hex(),
-                    "person": notice.authorization.terms.person,
+                    "persons": list(notice.persons),
                     "secret_until": str(notice.authorization.terms.secret_until),
                     "status": _status(notice, now),
                     "told": None if notice.told is None else wire.format_time(notice.told),
@@ -78,7 +82,12 @@ def _list(listed: tuple[Notice, ...], now: dt.datetime, *, as_json: bool) -> Non
         revealed = "no" if notice.reveal is None else f"entry {notice.reveal}"
         name = notice.authorization.commitment.hex()[:NAME_DIGITS]
         table.add_row(
-            name, terms.person, str(terms.secret_until), f"{notice.records:,}", revealed, _status(notice, now)
+            name,
+            ", ".join(notice.persons),
+            str(terms.secret_until),
+            f"{notice.records:,}",
+            revealed,
+            _status(notice, now),
         )
     if listed:
         console().print(table)

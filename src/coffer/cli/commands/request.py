@@ -8,6 +8,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_etsi import asked_by
+from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.terms import say_older_rosters, say_signers
 from coffer.cli.vaults import vault_at
@@ -61,7 +62,14 @@ With --from-etsi request.xml, subjects, times and kinds are taken from there."""
 @click.option("--authority", required=True, help="Who ordered it.")
 @click.option("--basis", required=True, help="Legal basis and case.")
 @click.option("--purpose", required=True, help="What for.")
-@click.option("--person", required=True, help="Who used the number in that time, as the order names them.")
+@click.option(
+    "--person",
+    "persons",
+    multiple=True,
+    required=True,
+    help="Who used the number in that time, as the order names them; once for all subjects, or once for each in their order.",
+)
+@order_options
 @click.option(
     "--hub", is_flag=True, help="The subject is one that very many call; then every custodian of its rule must sign."
 )
@@ -84,7 +92,7 @@ def request(
     authority: str,
     basis: str,
     purpose: str,
-    person: str,
+    persons: tuple[str, ...],
     not_before: str | None,
     expires: str | None,
     secret_until: str | None,
@@ -102,9 +110,12 @@ def request(
     start = wire.parse_time(not_before, "--not-before") if not_before else now
     times = typed_times({"subjects": subjects} | typed)
     asked = asked_by(from_etsi, subjects=subjects, times=times, kinds=kinds, max_records=max_records, basis=basis)
+    ordered = typed_order(typed, now, message=from_etsi)
     path = verify_absent(output)
     opened = vault_at(vault)
     order = Order(
+        ordered=ordered,
+        persons=persons,
         subjects=asked.subjects,
         periods=asked.periods,
         kinds=asked.kinds,
@@ -112,7 +123,6 @@ def request(
         authority=authority,
         basis=asked.basis,
         purpose=purpose,
-        person=person,
         is_hub=hub,
         not_before=start,
         expires=wire.parse_time(expires, "--expires") if expires else start + dt.timedelta(days=DEFAULT_LIFE_DAYS),

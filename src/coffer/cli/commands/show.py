@@ -5,7 +5,7 @@ import click
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.cli.console import clock, print_json
 from coffer.cli.notes import read_notes
-from coffer.cli.terms import roster_of, say_older_rosters, show_terms, status_of
+from coffer.cli.terms import letters_remarks, roster_of, say_older_rosters, show_terms, status_of
 from coffer.cli.vaults import vault_at
 
 
@@ -23,19 +23,24 @@ def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
     authorization, now = parse_authorization(*read_notes(notes)), clock()
     state = vault_at(vault).replay() if vault else None
     if as_json:
-        lines = [line.split(": ", 1) for line in authorization.note.text.decode("ascii").splitlines()[1:]]
+        lines = [line.split(": ", 1) for line in authorization.note.text.decode("utf-8").splitlines()[1:]]
         document: dict[str, object] = {
             "commitment": authorization.commitment.hex(),
             "signed_by": [s.name for s in authorization.note.signatures],
         }
         for key, value in lines:
-            if key in ("subject", "period"):
+            if key in ("subject", "person", "period", "order"):
                 continue
             if key == "rules":
                 document["subjects"] = _subjects_document(authorization)
                 document["days_opened"] = [str(day) for day in authorization.terms.all_days]
+            if key == "authority":
+                document["orders"] = [
+                    {"sha256": file.sha256.hex(), "bytes": file.size} for file in authorization.terms.ordered.files
+                ]
             if key != "salt":
                 document[key] = value
+        document["letters"] = letters_remarks(authorization.terms)
         document["status"] = status_of(authorization, state, now)
         print_json(document)
         return
@@ -49,6 +54,7 @@ def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:
     return [
         {
             "subject": subject.format(),
+            "person": terms.persons[number - 1],
             "periods": [period.format().split(" ") for period in terms.periods[number - 1]],
             "days_opened": [str(day) for day in terms.days_of(number)],
         }

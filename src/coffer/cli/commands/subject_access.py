@@ -4,7 +4,7 @@ import datetime as dt
 
 import click
 
-from coffer.authority.authorization import SUBJECT_ACCESS
+from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, Urgency
 from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_etsi import periods_of
 from coffer.cli.periods import InOrder, time_options, typed_times
@@ -53,15 +53,25 @@ def subject_access(
     periods = periods_of(typed_times({"subjects": subjects} | typed), len(subjects))
     path = verify_absent(output)
     opened = vault_at(vault)
+    ordered = Ordered(
+        order_class=OrderClass.ACCESS,
+        urgency=Urgency.ORDINARY,
+        issuer=Issuer.PERSON,
+        issued_in=IssuedIn.HOME,
+        received=now,
+        due=now + dt.timedelta(days=ACCESS_LIFE_DAYS),
+        files=(),
+    )
     order = Order(
+        ordered=ordered,
         subjects=subjects,
         periods=periods,
         kinds=kinds,
         max_records=max_records,
         authority="the person concerned",
-        basis=SUBJECT_ACCESS,
+        basis="subject access",
         purpose=f"subject access; verified by: {verified_by}",
-        person=person,
+        persons=(person,),
         is_hub=hub,
         not_before=now,
         expires=now + dt.timedelta(days=ACCESS_LIFE_DAYS),

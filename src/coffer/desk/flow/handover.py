@@ -12,6 +12,7 @@ from coffer.desk.case import (
     DocumentId,
     DocumentKind,
     Edit,
+    NewDocument,
     NewEvent,
 )
 from coffer.desk.flow.entry import Entry, authorization_of
@@ -79,7 +80,7 @@ class Handover(Entry):
     def write_letter(
         self, case: Case, number: int, *, language: str, complaints: str | None, by: PersonId, now: dt.datetime
     ) -> Case:
-        """Put the letter and its proof into the case; the person counts as told from then on.
+        """Put a letter and its proof for each person into the case; they count as told from then on.
 
         Raises:
             Refused: no letter is due: the request was not opened, is still secret, or its person was told.
@@ -91,12 +92,19 @@ class Handover(Entry):
             notice = notices.get(commitment)
             if notice is None or not notice.is_due(now):
                 raise Refused("letter: none is due for this request", code="time")
-            letter = format_letter(notice, language=language, complaints=complaints, now=now)
-            proof = zip_files(dict(sorted(proof_of(self.vault, state, notice).items())))
-            documents = [
-                self.new_document(letter, kind=DocumentKind.LETTER, name="letter.pdf", by=by, now=now, request=number),
-                self.new_document(proof, kind=DocumentKind.PROOF, name="proof.zip", by=by, now=now, request=number),
-            ]
+            documents: list[NewDocument] = []
+            each = notice.for_each_person()
+            for place, own in enumerate(each, 1):
+                letter = format_letter(own, language=language, complaints=complaints, now=now)
+                proof = zip_files(dict(sorted(proof_of(self.vault, state, own).items())))
+                mark = f"-{place}" if len(each) > 1 else ""
+                documents += [
+                    self.new_document(raw, kind=kind, name=f"{stem}{mark}.{ending}", by=by, now=now, request=number)
+                    for raw, kind, stem, ending in (
+                        (letter, DocumentKind.LETTER, "letter", "pdf"),
+                        (proof, DocumentKind.PROOF, "proof", "zip"),
+                    )
+                ]
             event = NewEvent(did=Did.WROTE_LETTER, values={"request": number, "language": language})
 
             def edit(now_case: Case) -> Edit:

@@ -16,9 +16,11 @@ from coffer.desk.case import (
     Told,
 )
 from coffer.desk.flow.entry import Entry, authorization_of, verify_alive
+from coffer.desk.found import Review
+from coffer.desk.orders import came_of
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Post, Written
-from coffer.desk.review import Review, review_draft
+from coffer.desk.review import review_draft
 from coffer.desk.steps import AtDesk, NextStep, news_of, next_step
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import Commitment
@@ -52,7 +54,7 @@ class Requests(Entry):
         """What there is to say about the case's draft."""
         if case.draft is None:
             raise Refused("case: it has no draft", code="form")
-        return review_draft(case.draft, state, now)
+        return review_draft(case.draft, came_of(case), state, now)
 
     def make_request(self, case: Case, *, by: PersonId, now: dt.datetime, post: Post | None = None) -> Written:
         """Sign the request that the draft asks for. It can be read, sent and countersigned from then on.

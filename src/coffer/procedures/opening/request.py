@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from coffer import wire
+from coffer import letters, wire
 from coffer.authority.authorization import (
     Authorization,
     Terms,
@@ -16,12 +16,14 @@ from coffer.authority.authorization import (
     verify_secrecy,
 )
 from coffer.authority.countersign import rules_of
+from coffer.authority.ordered import Ordered, verify_ordered
 from coffer.authority.period import Period, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.entries import Commitment
+from coffer.ledger.roster import Roster
 from coffer.ledger.state import State, verify_clock
-from coffer.notes.keys import SealKey, Secret
+from coffer.notes.keys import SealKey, Secret, VerifyKey
 from coffer.notes.note import sign_note
 from coffer.vault.folder import DESK, Vault
 
@@ -31,22 +33,27 @@ ROSTER_DIGITS: Final = 16
 64 bits suffice: custodians signed each roster of a log, and nobody else can add one.
 """
 
+RECEIVED_AHEAD: Final = dt.timedelta(minutes=5)
+"""How far the desk's clock may lie behind the one that stamped the order."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What the desk was ordered to ask for, as typed. Every field is checked when the note is made.
 
-    ``periods``: the periods of each subject, in the order of ``subjects``. Those of one subject may be in any order.
+    ``persons``: who used each subject, in the order of ``subjects``, or one for all. ``periods``: the periods of each
+    subject, in the same order. Those of one subject may be in any order.
     """
 
+    ordered: Ordered
     subjects: Sequence[str]
+    persons: Sequence[str]
     periods: Sequence[Sequence[Period]]
     kinds: str
     max_records: int
     authority: str
     basis: str
     purpose: str
-    person: str
     is_hub: bool
     not_before: dt.datetime
     expires: dt.datetime
@@ -94,21 +101,49 @@ def prepare_request(vault: Vault, order: Order, state: State, *, roster: str = "
             f"--roster: {len(rosters)} rosters of this vault begin so, expected {ROSTER_DIGITS} digits or more of one"
         )
     entropy, key, seal_key = vault.outside.entropy, vault.operator_key(DESK), SealKey.generate()
+    drawn = Drawn(id=entropy(16), salt=Secret(entropy(32), "salt"), seal=wire.digest(seal_key.public))
     under = state.rosters[rosters[0]] if rosters else state.roster
+    terms = terms_of(order, under, key.verify_key, drawn, vault.outside.clock())
+    return Prepared(terms=terms, seal_key=seal_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Drawn:
+    """The lines of a request that are drawn for it.
+
+    ``id``: 16 B. ``seal``: the hash of its seal key.
+    """
+
+    id: bytes
+    salt: Secret
+    seal: bytes
+
+
+def terms_of(order: Order, roster: Roster, requester: VerifyKey, drawn: Drawn, now: dt.datetime) -> Terms:
+    """What the request says, with its free texts in their one spelling. Pure.
+
+    Raises:
+        MalformedInput: a field is wrong; the message names the first.
+    """
     subjects = tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1))
+    persons = tuple(order.persons) * (len(subjects) if len(order.persons) == 1 else 1)
+    if len(persons) != len(subjects):
+        raise MalformedInput(
+            f"--person: {len(persons)} persons for {len(subjects)} subjects, expected one for all or one for each"
+        )
+    free = {name: letters.composed(getattr(order, name)) for name in ("authority", "basis", "purpose")}
+    persons = tuple(letters.composed(person) for person in persons)
     terms = Terms(
-        origin=vault.pins.origin,
-        roster=under.hash,
-        id=entropy(16),
-        salt=Secret(entropy(32), "salt"),
-        requester=key.verify_key,
-        seal=wire.digest(seal_key.public),
-        authority=order.authority,
-        basis=order.basis,
-        purpose=order.purpose,
-        person=order.person,
+        origin=roster.origin,
+        roster=roster.hash,
+        id=drawn.id,
+        salt=drawn.salt,
+        requester=requester,
+        seal=drawn.seal,
+        ordered=order.ordered,
         subjects=subjects,
-        rules=rules_of(subjects, under),
+        persons=persons,
+        rules=rules_of(subjects, roster),
         periods=tuple(_sorted(own, n) for n, own in enumerate(order.periods, 1)),
         kinds=tuple(order.kinds.split(",")),
         max_records=order.max_records,
@@ -116,11 +151,15 @@ def prepare_request(vault: Vault, order: Order, state: State, *, roster: str = "
         not_before=order.not_before,
         expires=order.expires,
         secret_until=order.secret_until,
+        **free,
     )
-    for name in ("authority", "basis", "purpose", "person"):
-        parse_free_text(getattr(order, name), f"--{name}")
+    for name, text in (*free.items(), *(("person", person) for person in persons)):
+        parse_free_text(text, f"--{name}")
+    verify_ordered(order.ordered, "--{}".format)
+    if order.ordered.received > now + RECEIVED_AHEAD:
+        raise MalformedInput("--received: later than now", hint="name the moment at which the order came in")
     verify_secrecy(order.secret_until, order.expires, "--secret-until")
-    return Prepared(terms=terms, seal_key=seal_key)
+    return terms
 
 
 def sign_request(vault: Vault, prepared: Prepared) -> Authorization:

@@ -13,8 +13,9 @@ from coffer.ledger.state import State
 HIDDEN_BY_DEFAULT: Final = ("person", "subject")
 """The public learns who ordered what, why and how much. Only the person concerned learns whom (``coffer notices``)."""
 _KEYS: Final = (
-    "origin", "roster", "id", "requester", "seal", "authority", "basis", "purpose", "person", "subject", "period",
-    "rules", "kinds", "max-records", "hub", "not-before", "expires", "secret-until",
+    "origin", "roster", "id", "requester", "seal", "class", "urgency", "issued-by", "issued-in", "received", "due", "order",
+    "authority", "basis", "purpose", "subject", "person", "period", "rules", "kinds", "max-records", "hub", "not-before",
+    "expires", "secret-until",
 )  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def reveal_entry(authorization: Authorization, hidden: tuple[str, ...]) -> Revea
     """
     salt = authorization.terms.salt.unsafe_bytes()
     lines = []
-    for index, line in enumerate(authorization.note.text.decode("ascii")[:-1].split("\n")):
+    for index, line in enumerate(authorization.note.text.decode("utf-8")[:-1].split("\n")):
         if index == SALT_LINE:
             continue
         key = line_key(salt, index)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from coffer.desk.review import Code, Finding, Review, Weight
+from coffer.desk.found import Code, Finding, Review, Weight
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import parse_subject
 from coffer.web.ground.asked import show_subject
@@ -16,6 +16,9 @@ FIELDS: Final = {
     "authority": N_("Authority"),
     "basis": N_("Legal basis"),
     "purpose": N_("Purpose"),
+    "order": N_("Order"),
+    "issued_by": N_("Issued by"),
+    "issued_in": N_("Issued in"),
     "person": N_("Person"),
     "home": N_("Country of numbers without +"),
     "subjects": N_("Numbers and addresses"),
@@ -23,6 +26,7 @@ FIELDS: Final = {
     "zone": N_("Days begin in"),
     "kinds": N_("Kinds of record"),
     "max_records": N_("At most how many records"),
+    "is_extension": N_("Extension"),
     "is_hub": N_("Many callers"),
     "not_before": N_("In force from"),
     "expires": N_("In force until"),
@@ -116,6 +120,10 @@ def _missing(finding: Finding, words: Wording) -> str:
             return _("Tick at least one kind.")
         case "max_records":
             return _("Write a limit. The opening stops at it.")
+        case "issued_by":
+            return _("Say who issued the order.")
+        case "issued_in":
+            return _("Say where it was issued.")
         case _:
             return _("This is empty. The order says it.")
 
@@ -211,7 +219,17 @@ _SENTENCES: Final[dict[Code, Callable[[Finding, Wording], str]]] = {
     Code.KIND_NOT_KEPT: _kind_not_kept,
     Code.LIMIT_FORM: _plain(N_("Write a whole number from 1 to %(most)s.")),
     Code.TEXT_FORM: _plain(
-        N_("This holds a letter or sign that is not signed as it looks. Write accents without them, at most %(most)s.")
+        N_(
+            "This is too long, at most %(most)s, or holds a sign that does not show as itself. "
+            "Letters are Latin, Greek, Cyrillic, Armenian or Georgian."
+        )
+    ),
+    Code.TEXT_MIXED: _plain(N_("The word %(word)s mixes alphabets (%(alphabets)s) whose letters can look alike.")),
+    Code.PERSONS_COUNT: _plain(
+        N_("These are %(count)s persons for %(subjects)s numbers. Write one for all, or one for each, a line each.")
+    ),
+    Code.ORDER_FORM: _plain(
+        N_("The case's deadline is before the order was received, or more than a year later, or it has over 8 files.")
     ),
     Code.MOMENT_FORM: _plain(N_("This is no day or time of this form.")),
     Code.EXPIRES_EARLY: _plain(N_("It ends before it begins.")),

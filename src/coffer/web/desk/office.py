@@ -24,6 +24,7 @@ from coffer.desk.case import Case, CaseId, Did, Document, DocumentId, Edit, NewE
 from coffer.desk.draft import Draft
 from coffer.desk.flow.entry import authorization_of, verify_alive
 from coffer.desk.flow.flow import Flow
+from coffer.desk.orders import came_of
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Store
 from coffer.desk.review import review_draft
@@ -194,7 +195,7 @@ class Office:
             place = self.store.case_of(notice.authorization.commitment)
             case = None if place is None else self.store.case(place[0])
             number = 0 if place is None else place[1]
-            due.append(LetterDue(case=case, request=number, person=terms.person, ended=terms.secret_until))
+            due.append(LetterDue(case=case, request=number, person=", ".join(notice.persons), ended=terms.secret_until))
         return due
 
     def next_letter(self, now: dt.datetime) -> dt.date | None:
@@ -226,7 +227,7 @@ class Office:
             Refused: something about the draft stops it.
         """
         state = self.state()
-        review = review_draft(draft, state, now)
+        review = review_draft(draft, came_of(self.store.case(case)), state, now)
         if review.order is None:
             raise Refused("draft: it cannot be sent yet", code="form", hint="mend the fields that are marked")
         prepared = prepare_request(self.vault, review.order, state, roster=draft.roster)

@@ -8,16 +8,17 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from coffer.authority.authorization import Terms, format_terms
-from coffer.authority.countersign import rules_of, subject_rule
-from coffer.authority.period import parse_periods
+from coffer.authority.countersign import subject_rule
+from coffer.authority.ordered import OrderClass
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
-from coffer.desk.review import Review
+from coffer.desk.found import Review
 from coffer.errors import CofferError
 from coffer.identity.identifier import Identifier, parse_subject
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret, VerifyKey
+from coffer.procedures.opening.request import Drawn, terms_of
 from coffer.web.desk.findings import FIELDS
 from coffer.web.desk.typed import span_of, subjects_text
 from coffer.web.ground.asked import Asked, read_terms
@@ -37,39 +38,15 @@ class Preview:
     asked: Asked
 
 
-def preview(review: Review, requester: VerifyKey, state: State, words: Wording) -> Preview | None:
+def preview(review: Review, requester: VerifyKey, state: State, words: Wording, now: dt.datetime) -> Preview | None:
     """The request as it would be signed now; None while something stops it."""
     order = review.order
     if order is None:
         return None
     try:
-        subjects = tuple(parse_subject(text, "subject") for text in order.subjects)
-        periods = tuple(
-            parse_periods([one.format() for one in sorted(own, key=lambda p: p.first)], "times")
-            for own in order.periods
-        )
-        terms = Terms(
-            origin=state.origin,
-            roster=state.roster.hash,
-            id=bytes(16),
-            salt=Secret(bytes(32), "no salt"),
-            requester=requester,
-            seal=bytes(32),
-            authority=order.authority,
-            basis=order.basis,
-            purpose=order.purpose,
-            person=order.person,
-            subjects=subjects,
-            rules=rules_of(subjects, state.roster),
-            periods=periods,
-            kinds=tuple(order.kinds.split(",")),
-            max_records=order.max_records,
-            is_hub=order.is_hub,
-            not_before=order.not_before,
-            expires=order.expires,
-            secret_until=order.secret_until,
-        )
-        text = format_terms(terms).decode("ascii")
+        drawn = Drawn(id=bytes(16), salt=Secret(bytes(32), "no salt"), seal=bytes(32))
+        terms = terms_of(order, state.roster, requester, drawn, now)
+        text = format_terms(terms).decode("utf-8")
     except CofferError:
         return None  # what the note itself refuses is said when it is made
     shown = "\n".join(line for line in text.splitlines() if not line.startswith(_HIDDEN))
@@ -144,7 +121,7 @@ def _text(draft: Draft, name: str) -> str:
             return "; ".join(f"{span.first} {span.last}" for span in draft.spans)
         case "kinds":
             return ", ".join(value)
-        case "is_hub":
+        case "is_hub" | "is_extension":
             return "yes" if value else ""
     return str(value)
 
@@ -160,13 +137,16 @@ def draft_of_terms(terms: Terms, zone: str, home: str) -> Draft:
         authority=terms.authority,
         basis=terms.basis,
         purpose=terms.purpose,
-        person=terms.person,
+        person="\n".join(dict.fromkeys(terms.persons) if len(set(terms.persons)) == 1 else terms.persons),
         subjects=tuple(TypedSubject(text=subject.format()) for subject in terms.subjects),
         spans=tuple(span_of(period, zone) for period in dict.fromkeys(p for own in terms.periods for p in own)),
         zone=zone,
         home=home,
         kinds=terms.kinds,
         max_records=str(terms.max_records),
+        issued_by=terms.ordered.issuer,
+        issued_in=terms.ordered.issued_in,
+        is_extension=terms.ordered.order_class is OrderClass.EXTEND,
         is_hub=terms.is_hub,
         secret_until=str(terms.secret_until),
     )

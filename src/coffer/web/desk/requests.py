@@ -22,6 +22,7 @@ from coffer.desk.case import (
     with_documents,
 )
 from coffer.desk.draft import Draft
+from coffer.desk.orders import came_of
 from coffer.desk.port import Conflict
 from coffer.desk.review import review_draft
 from coffer.errors import CofferError, MalformedInput
@@ -124,7 +125,9 @@ class RequestPages:
             due=due,
             assigned=visit.person.id,
         )
-        draft = Draft(authority=typed.authority, zone=visit.reader.zone.key, home=self._frame.office.home)
+        draft = Draft(
+            authority=typed.authority, zone=visit.reader.zone.key, home=self._frame.office.home, issued_in="home"
+        )
         filled = ReadOrder(draft=draft, is_read=False)
         if upload is not None:
             filled = fill_from_order(draft, upload.raw)
@@ -161,7 +164,7 @@ class RequestPages:
         zone, home = visit.reader.zone.key, self._frame.office.home
         if case.requests:
             return draft_of_terms(self._frame.office.authorization(case.requests[-1]).terms, zone, home)
-        return Draft(authority=case.authority, zone=zone, home=home)
+        return Draft(authority=case.authority, zone=zone, home=home, issued_in="home")
 
     def request(self, visit: Visit) -> Response:
         """The form."""
@@ -198,9 +201,9 @@ class RequestPages:
         """The form with what is found about it now. ``mark``: what the reader's page was made from."""
         office, words = self._frame.office, visit.words
         state = office.state()
-        review = review_draft(draft, state, visit.now)
+        review = review_draft(draft, came_of(case), state, visit.now)
         told = tell(review, words, is_new=is_new)
-        shown = preview(review, office.requester, state, words)
+        shown = preview(review, office.requester, state, words, visit.now)
         parts, why = needed(review, state.roster, words, is_hub=draft.is_hub)
         defaults = {"saved": False, "conflict": None, "filled": None, "refused": None}
         zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from coffer.authority.period import Period, parse_instant, whole_days
 from coffer.authority.typed import parse_zone
@@ -12,7 +12,7 @@ from coffer.errors import CofferError, MalformedInput
 from coffer.web.ground.forms import Form
 
 MAX_SPANS_SHOWN: Final = 20
-_TEXTS: Final = ("authority", "basis", "purpose", "person", "home", "zone", "max_records")
+_TEXTS: Final = ("authority", "basis", "purpose", "person", "home", "zone", "max_records", "issued_by", "issued_in")
 _LATER: Final = ("not_before", "expires", "secret_until", "roster")
 _SECOND: Final = dt.timedelta(seconds=1)
 
@@ -28,7 +28,8 @@ def read_draft(form: Form) -> Draft:
         spans=tuple(span for span in spans if span.first or span.last),
         kinds=form.all("kinds"),
         is_hub=form.is_ticked("is_hub"),
-        **{name: form.text(name) for name in (*_TEXTS, *_LATER)},
+        is_extension=form.is_ticked("is_extension"),
+        **dict[str, Any]((name, form.text(name)) for name in (*_TEXTS, *_LATER)),
     )
 
 

@@ -16,6 +16,7 @@ from coffer.authority.period import Period
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.identity.shown import grouped_number, is_mobile
 from coffer.ledger.rules import BASE
+from coffer.web.ground.ordered import Fact, free_fact, ordered_facts, show_offset
 from coffer.web.ground.wording import N_, Wording
 
 MAX_SHORT_NAME: Final = 60
@@ -66,22 +67,6 @@ _TYPES: Final = {
     IdentityType.OPAQUE: N_("Identity of a feed"),
     IdentityType.DIALLED: N_("Digits as dialled"),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One line of a request, or lines that belong together.
-
-    ``key``: the line's own name, for marking what changed; a subject and its times are ``subject 1``, ``period 1`` and so
-    on. ``words``: in plain words, a sentence each. ``exact``: the lines that are signed, byte for byte. ``notes``: what
-    every such line means, whatever it says.
-    """
-
-    key: str
-    label: str
-    words: tuple[str, ...]
-    exact: tuple[str, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +184,10 @@ def _time_counted(terms: Terms, words: Wording) -> str:
 def _facts(terms: Terms, words: Wording) -> list[Fact]:
     _ = words.gettext
     return [
-        _free("authority", _("Authority"), terms.authority),
-        _free("basis", _("Legal basis"), terms.basis),
-        _free("purpose", _("Purpose"), terms.purpose),
-        _free("person", _("Person"), terms.person),
+        free_fact("authority", _("Authority"), terms.authority, words),
+        free_fact("basis", _("Legal basis"), terms.basis, words),
+        free_fact("purpose", _("Purpose"), terms.purpose, words),
+        *ordered_facts(terms.ordered, words),
         *(fact for line in range(1, len(terms.subjects) + 1) for fact in _subject_facts(terms, line, words)),
         Fact(
             key="kinds",
@@ -268,16 +253,12 @@ def _facts(terms: Terms, words: Wording) -> list[Fact]:
     ]
 
 
-def _free(key: str, label: str, text: str) -> Fact:
-    return Fact(key=key, label=label, words=(text,), exact=(f"{key}: {text}",))
-
-
 def _subject_facts(terms: Terms, line: int, words: Wording) -> list[Fact]:
     _ = words.gettext
     subject, periods = terms.subjects[line - 1], terms.periods[line - 1]
-    label, when = _(_TYPES[subject.type]), _("Days")
+    label, person, when = _(_TYPES[subject.type]), _("Person"), _("Days")
     if len(terms.subjects) > 1:
-        label, when = f"{label} {line}", f"{when} {line}"
+        label, person, when = f"{label} {line}", f"{person} {line}", f"{when} {line}"
     said = [show_subject(subject)]
     country = subject.country()
     if country is not None:
@@ -297,6 +278,7 @@ def _subject_facts(terms: Terms, line: int, words: Wording) -> list[Fact]:
         shown.append(pattern % {"num": words.number(touched)})
     return [
         Fact(key=f"subject {line}", label=label, words=tuple(said), exact=(f"subject: {subject.format()}",)),
+        free_fact(f"person {line}", person, terms.persons[line - 1], words),
         Fact(
             key=f"period {line}",
             label=when,
@@ -327,16 +309,6 @@ def show_period(period: Period, words: Wording) -> str:
         "end": words.written_time(period.end),
         "end_offset": offsets[1],
     }
-
-
-def show_offset(time: dt.datetime) -> str:
-    """The distance of an instant's clock from UTC: UTC, UTC+1, UTC+5:30."""
-    offset = time.utcoffset() or dt.timedelta()
-    minutes = abs(offset) // dt.timedelta(minutes=1)
-    if not minutes:
-        return "UTC"
-    sign = "-" if offset < dt.timedelta() else "+"
-    return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,8 +50,7 @@ export async function verifyAgainstLog(audit, progress) {
     const [one, other] = [before.segments.get(segment), segmentOf(state, segment)];
     const isThere = one?.entry === other.entry && one.roster.hash === other.roster.hash;
     verifyThat(isThere, "cell: a segment that the full log has not, or otherwise", { entry: other.entry });
-    const isMarked = superseded === replaced.has(segment);
-    verifyThat(isMarked, "cell superseded: another mark than the full log gives", { entry: other.entry });
+    verifyThat(superseded === replaced.has(segment), "cell superseded: not the full log's", { entry: other.entry });
   }
   const closed = Math.floor((await parseEntry(log.entries[claims.close])).time / DAY);
   const isGone = (one) => after.isDead(one) || closed - dayNumber(one.line.day) >= one.roster.retentionDays;

@@ -5,7 +5,8 @@
 
 import { encode, formatTime, isEqual, parseHex, refuseUnless, Unavailable, verifyThat } from "./wire.js";
 import {
-  findCosigners, isOf, MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuorum,
+  findCosigners, isOf, MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint,
+  verifyQuorum,
 } from "./notes.js";
 import { formatHashTile, formatTile, hashLeaf, listTiles, parseBundle, TILE, Tree } from "./tree.js";
 import { parseEntry } from "./entries.js";

@@ -1,8 +1,8 @@
 // Authorizations, their subjects and their commitment (docs/formats/authorization.md, identity.md).
 
 import {
-  concat, DAY, dayNumber, encode, FEED, hashOf, hex, hmac, isAscending, KEY_NAME, KINDS, Lines, parseDay, parseDecimal,
-  parseHex, parseInstant, parseMatch, parseTime, parseWords, refuseUnless, u32, u64, unhex,
+  concat, DAY, dayNumber, encode, FEED, FREE_TEXT, hashOf, hex, hmac, isAscending, isDouble, KEY_NAME, KINDS, Lines,
+  parseDay, parseDecimal, parseHex, parseInstant, parseMatch, parseTime, parseWords, refuseUnless, u32, u64, unhex,
 } from "./wire.js";
 import { parseRequester, RULE, SALT_LINE } from "./entries.js";
 import { parseNote } from "./notes.js";
@@ -58,10 +58,27 @@ function daysOf(periods) {
   return days;
 }
 
+// class, urgency, issued-by, issued-in: only an access is issued by a person
+const ISSUED = /^(?:access \w+ person|(?:produce|extend) \w+ (?:court|prosecutor|police|other)) /;
+const URGENCY = / (?:ordinary|urgent|emergency) \w+ (?:home|union|elsewhere)$/;
+
+/** Read the lines about the order behind it. */
+function parseOrdered(lines) {
+  const said = ["class", "urgency", "issued-by", "issued-in"].map((key) => lines.take(key)).join(" ");
+  refuseUnless(ISSUED.test(said) && URGENCY.test(said), "class, urgency, issued-by or issued-in: another form");
+  const received = parseInstant(lines.take("received"));
+  const wait = lines.isNext("due") ? parseInstant(lines.take("due")) - received : 1;
+  refuseUnless(wait > 0 && wait <= 366 * DAY, "due: not after received or over 366 days later");
+  const files = lines.takeAll(["order"], 0, 8).map(([, value]) => parseWords(value, 2, "order"));
+  for (const [, size] of files) parseDecimal(size, "order", 1, 2 ** 24);
+  refuseUnless(!isDouble(files.map(([digest]) => parseHex(digest, 32, "order"))), "order: a file twice");
+}
+
 async function parseSubjects(lines) {
   const subjects = [];
   while (!subjects.length || lines.isNext("subject")) {
     const subject = await parseSubject(lines.take("subject"));
+    parseMatch(FREE_TEXT, lines.take("person"), "person");
     const listed = lines.takeAll(["period"], 1, 20);
     const periods = listed.map(([, value]) => parseWords(value, 2, "period").map(parseInstant));
     const isOrdered = ([first, end], i) => first < end && (!i || first >= periods[i - 1][1]);
@@ -69,8 +86,7 @@ async function parseSubjects(lines) {
     subject.periods = periods;
     subjects.push(subject);
   }
-  const isOnce = subjects.length <= 20 && new Set(subjects.map((one) => one.sid)).size === subjects.length;
-  refuseUnless(isOnce, "subject: one twice or over 20");
+  refuseUnless(subjects.length <= 20 && !isDouble(subjects.map((one) => one.sid)), "subject: one twice or over 20");
   daysOf(subjects.flatMap((one) => one.periods));
   for (const subject of subjects) subject.days = daysOf(subject.periods);
   return subjects;
@@ -78,16 +94,16 @@ async function parseSubjects(lines) {
 
 /** Decode an authorization; its signatures are verified by the steps of the audit. */
 export async function parseAuthorization(raw) {
-  const note = parseNote(raw, "authorization");
-  refuseUnless(note.lines[0] === "coffer.authorization/v2", "authorization line 1: another");
+  const note = parseNote(raw, "authorization", { hasLetters: true });
+  refuseUnless(note.lines[0] === "coffer.authorization/v3", "authorization line 1: another");
   const lines = new Lines(note.lines.slice(1), "authorization");
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
-  const roster = parseHex(lines.take("roster"), 32, "roster");
-  parseHex(lines.take("id"), 16, "id");
+  const [roster] = [["roster", 32], ["id", 16]].map(([key, size]) => parseHex(lines.take(key), size, key));
   const salt = unhex(parseHex(lines.take("salt"), 32, "salt"));
   const [requester, key] = await parseRequester(lines.take("requester"));
   const seal = parseHex(lines.take("seal"), 32, "seal");
-  for (const free of ["authority", "basis", "purpose", "person"]) parseMatch(/^[ -~]{1,500}$/, lines.take(free), free);
+  parseOrdered(lines);
+  for (const free of ["authority", "basis", "purpose"]) parseMatch(FREE_TEXT, lines.take(free), free);
   const subjects = await parseSubjects(lines);
   const rules = lines.take("rules").split(",");
   refuseUnless(isAscending(rules) && rules.every((rule) => RULE.test(rule)), "rules: another form");
@@ -97,8 +113,8 @@ export async function parseAuthorization(raw) {
   const maxRecords = parseDecimal(lines.take("max-records"), "max-records", 1, 1_000_000);
   const isHub = parseMatch(/^(?:no|yes)$/, lines.take("hub"), "hub") === "yes";
   const [notBefore, expires] = ["not-before", "expires"].map((one) => parseTime(lines.take(one), one));
-  const isShort = expires > notBefore && expires - notBefore <= 30 * DAY;
-  refuseUnless(isShort, "expires: not after not-before or over 30 days later");
+  const life = expires - notBefore;
+  refuseUnless(life > 0 && life <= 30 * DAY, "expires: not after not-before or over 30 days later");
   const secret = dayNumber(parseDay(lines.take("secret-until"), "secret-until"));
   refuseUnless(secret - Math.floor(expires / DAY) <= 3_653, "secret-until: it over 3653 days after expires");
   lines.end();

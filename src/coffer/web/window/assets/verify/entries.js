@@ -1,7 +1,7 @@
 // The grammar of log entries, rosters and rules (docs/formats/entries.md); state.js decides what they mean.
 
 import {
-  concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, KEY_NAME, Lines, parseBase64, parseDay,
+  ascii, concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, isDouble, KEY_NAME, Lines, parseBase64, parseDay,
   parseDecimal, parseHex, parseMatch, parseTime, parseWords, refuseUnless, sha256, unhex,
 } from "./wire.js";
 import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
@@ -30,8 +30,8 @@ export function expandRule(expression, names, place) {
   const quota = parseDecimal(match[1], place, 2, 9);
   const [members, needed] = [match[2].split(","), match[3] ? match[3].split(",") : []];
   for (const group of [members, needed]) {
-    const holds = new Set(group).size === group.length && group.every((name) => names.includes(name));
-    refuseUnless(holds, `${place}: an unknown or repeated name`);
+    const isKnown = group.every((name) => names.includes(name));
+    refuseUnless(isKnown && !isDouble(group), `${place}: an unknown or repeated name`);
   }
   refuseUnless(members.length >= 2 * quota - 1, `${place}: too few in the set`);
   const bit = (name) => 1 << names.indexOf(name);
@@ -83,7 +83,6 @@ export async function parseRequester(value) {
   return [parseMatch(KEY_NAME, name, "requester"), await parseVkey(vkey, "requester")];
 }
 
-const isDouble = (list) => new Set(list).size !== list.length;
 const all = (pairs, parse) => Promise.all(pairs.map(([, value]) => parse(value)));
 
 async function parseRoster(lines, note) {
@@ -214,10 +213,9 @@ for (const type of Object.keys(ACTS)) BODIES[type] = (lines) => parseAct(type, l
 
 /** Decode an entry of any type; only State verifies its signatures. */
 export async function parseEntry(raw) {
-  const note = parseNote(raw, "entry");
+  const note = parseNote(raw, "entry", { hasLetters: ascii(raw.subarray(0, 17)) === "coffer.reveal/v1\n" });
   const [, type, version] = /^coffer\.([a-z-]+)\/v([1-9])$/.exec(note.lines[0]) ?? [];
-  const isKnown = Object.hasOwn(BODIES, type ?? "") && version === (VERSIONS[type] ?? "1");
-  refuseUnless(isKnown, "entry line 1: no known type");
+  refuseUnless(Object.hasOwn(BODIES, type ?? "") && version === (VERSIONS[type] ?? "1"), "entry line 1: no known type");
   const lines = new Lines(note.lines.slice(1), type);
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
   const time = parseTime(lines.take("time"), "time");

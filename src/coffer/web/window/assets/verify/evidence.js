@@ -13,8 +13,7 @@ import { hashLeaf, isIncluded } from "./tree.js";
 import { replay } from "./state.js";
 import { parseAuthorization } from "./authorization.js";
 
-const MAX_EVIDENCE_BYTES = 1 << 26;
-const MAX_FILE_BYTES = 2 ** 31;
+const [MAX_EVIDENCE_BYTES, MAX_FILE_BYTES] = [2 ** 26, 2 ** 31];
 const BATCH_ROWS = { COFSEG01: 1_024, COFSEG02: 128 };
 const PAGE_BATCHES = 32;
 export const EXTRA_BYTES = [[1, 8], [2, 8], [4, 8], [8, 16], [16, 64]]; // bit of a layout, bytes
@@ -124,8 +123,7 @@ export async function verifyEntries({ read, key, genesis, checkpoint, findings }
 /** Step 3: State links intent, draw and close as answer.json says. */
 export function verifyOpening({ claims, state }) {
   const opening = state.openings.get(claims.intent);
-  const isPair = opening?.close && opening.close.index === claims.close;
-  verifyThat(isPair, "answer.json intent, close: no such pair in the entries");
+  verifyThat(opening?.close?.index === claims.close, "answer.json intent, close: no such pair in the entries");
   verifyThat((opening.draw?.index ?? null) === claims.draw, "answer.json draw: another than the entries have");
   verifyThat(state.openings.size === 1, "entries: another intent");
   return { opening };
@@ -269,8 +267,7 @@ function verifyCell(cell, { claims, state, paper, stored, superseded }) {
   const subject = paper.subjects[cell.subject - 1];
   verifyThat(subject, "cell: no such subject line");
   const by = superseded.get(cell.segment);
-  const isMarked = cell.superseded === (by !== undefined);
-  verifyThat(isMarked, `cell superseded: another mark than the log gives segment ${cell.segment}`, { entry: by });
+  verifyThat(cell.superseded === (by !== undefined), "cell superseded: another mark than the log's", { entry: by });
   const isSame = cell.feed === feed && ["day", "kind", "rule", "part"].every((key) => cell[key] === line[key]);
   verifyThat(isSame && stored.has(cell.segment), "answer.json cells: another segment than the log's");
   const isAuthorised = subject.days.has(dayNumber(line.day)) && paper.kinds.includes(line.kind);

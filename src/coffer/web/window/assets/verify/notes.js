@@ -1,15 +1,12 @@
 // Signed notes, their keys, and checkpoints (docs/formats/notes.md, log.md).
 
 import {
-  attempt, concat, decodeUtf8, encode, hex, KEY_NAME, NotRun, parseBase64, parseDecimal, parseExact, parseMatch,
-  refuseUnless, sha256, u64, verifyThat,
+  attempt, concat, decodeUtf8, encode, hex, isDouble, KEY_NAME, LETTERS, NotRun, parseBase64, parseDecimal,
+  parseExact, parseMatch, refuseUnless, sha256, u64, verifyThat,
 } from "./wire.js";
 
-export const MAX_NOTE_BYTES = 65_535;
-export const MAX_CHECKPOINT_BYTES = 131_072;
-const ED25519 = 1;
-export const COSIGNATURE = 4;
-export const ML_DSA_44 = 6;
+export const [MAX_NOTE_BYTES, MAX_CHECKPOINT_BYTES] = [65_535, 131_072];
+export const [ED25519, COSIGNATURE, ML_DSA_44] = [1, 4, 6];
 export const COSIGNATURES = [COSIGNATURE, ML_DSA_44];
 const PUBLIC_BYTES = { [ED25519]: 32, [COSIGNATURE]: 32, [ML_DSA_44]: 1_312 };
 const SIGNATURE_BYTES = { [ED25519]: 64, [COSIGNATURE]: 72, [ML_DSA_44]: 8 + 2_420 };
@@ -56,16 +53,16 @@ export async function parseVkey(text, place, kinds = [ED25519]) {
   return key;
 }
 
-// what lines of printable ASCII, none empty, do not have
-const ODD = /[^\n -~]|^\n|\n\n|[^\n]$/;
+// what lines of such characters, none empty, do not have
+const [ODD, ODD_TEXT] = [" -~", LETTERS].map((some) => new RegExp(`[^\n${some}]|^\n|\n\n|[^\n]$`));
 
 /** Split a note into text, lines and signatures; verifies nothing. `cosigned` is for checkpoints. */
-export function parseNote(raw, place, { cosigned = false, limit = MAX_NOTE_BYTES } = {}) {
+export function parseNote(raw, place, { cosigned = false, hasLetters = false, limit = MAX_NOTE_BYTES } = {}) {
   const [bytes, most] = cosigned ? [MAX_CHECKPOINT_BYTES, 64] : [limit, 16];
   refuseUnless(raw.length <= bytes, `${place}: found ${raw.length} B`);
   const cut = raw.findIndex((byte, i) => byte === 10 && raw[i + 1] === 10);
   const [text, said] = [raw.subarray(0, cut + 1), decodeUtf8(raw.subarray(0, cut + 1), place)];
-  refuseUnless(cut > 0 && !ODD.test(said), `${place}: other bytes`);
+  refuseUnless(cut > 0 && !(hasLetters ? ODD_TEXT : ODD).test(said), `${place}: other bytes`);
   const rows = decodeUtf8(raw.subarray(cut + 2), place).split("\n");
   const last = rows.pop();
   refuseUnless(!last && rows.length && rows.length <= most, `${place}: found ${rows.length} signature lines`);
@@ -75,8 +72,8 @@ export function parseNote(raw, place, { cosigned = false, limit = MAX_NOTE_BYTES
     refuseUnless(value.length >= 5 && (cosigned || value.length === 68), `${place}: a malformed signature line`);
     return { name: match[1], keyId: hex(value.subarray(0, 4)), value: value.subarray(4) };
   });
-  const keys = new Set(signatures.map((item) => `${item.name} ${item.keyId}`));
-  refuseUnless(cosigned || keys.size === signatures.length, `${place}: a key twice among the signatures`);
+  const isTwice = isDouble(signatures.map((item) => `${item.name} ${item.keyId}`));
+  refuseUnless(cosigned || !isTwice, `${place}: a key twice among the signatures`);
   return { raw, text, lines: said.slice(0, -1).split("\n"), signatures };
 }
 

@@ -124,8 +124,7 @@ async function parseManifest(raw, files) {
   const note = parseNote(raw, "MANIFEST", { limit: MAX_MANIFEST_BYTES });
   refuseUnless(note.lines[0] === "coffer.disclosure/v1", "MANIFEST line 1: another");
   const lines = new Lines(note.lines.slice(1), "MANIFEST");
-  const origin = lines.take("origin");
-  const authorization = parseHex(lines.take("authorization"), 32, "MANIFEST authorization");
+  const [origin, authorization] = [lines.take("origin"), parseHex(lines.take("authorization"), 32, "authorization")];
   const listed = lines.takeAll(["file"], 0, MAX_FILES).map(([, value]) => {
     const [digest, size, path] = parseWords(value, 3, "MANIFEST file");
     return [path, parseHex(digest, 32, "MANIFEST file"), parseDecimal(size, "MANIFEST file")];

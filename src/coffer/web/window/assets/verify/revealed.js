@@ -47,8 +47,9 @@ export function findRevealed(state, subject) {
     const said = (key) => writeVisibly(valueOf(lines, key));
     const [authority, basis, purpose] = [said("authority"), said("basis"), said("purpose")];
     const from = lines.indexOf(`subject: ${subject}`) + 1;
-    const next = lines.findIndex((line, i) => i >= from && !line.startsWith("period: "));
-    const periods = lines.slice(from, next < 0 ? undefined : next).map((line) => line.slice("period: ".length));
+    const next = lines.findIndex((line, i) => i >= from && !/^(?:person|period): /.test(line));
+    const own = next < 0 ? lines.slice(from) : lines.slice(from, next);
+    const periods = own.flatMap((line) => /^period: (.*)/.exec(line)?.[1] ?? []);
     return { authorization, authority, basis, purpose, periods, openings: openings.map((one) => one.time), records };
   });
   return { count: authorizations.length, hidden, matches };

@@ -23,8 +23,10 @@ export function refuseUnless(holds, message, values) { if (!holds) throw new Mal
 
 export const DAY = 86_400; // seconds
 export const KINDS = { call: 1, text: 2, email: 3 };
-export const CUSTODIAN = /^[a-z][a-z0-9-]{0,15}$/;
-export const FEED = /^[a-z0-9][a-z0-9-]{0,15}$/;
+export const [CUSTODIAN, FEED] = [/^[a-z][a-z0-9-]{0,15}$/, /^[a-z0-9][a-z0-9-]{0,15}$/];
+// the characters of people's own text (docs/formats/letters.md), inside of a class
+export const LETTERS = " -~¡-¬®-ɏͰ-ͳͶ-ͷͺ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-Ֆՙՠ-ֈႠ-ჅჇჍა-ჺჼ-ჿᲐ-ᲺᲽ-ᲿḀ-ỿ‐-‧‰-⁞₠-₿№™";
+export const FREE_TEXT = new RegExp(`^[${LETTERS}]{1,500}$`);
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const utf8 = new TextEncoder();
 export const encode = (text) => utf8.encode(text);
@@ -76,6 +78,8 @@ export async function attempt(action, otherwise) {
     throw error;
   }
 }
+
+export const isDouble = (list) => new Set(list).size !== list.length;
 
 /** Items by key, in their order. */
 export function groupBy(items, keyOf) {
@@ -158,8 +162,7 @@ export function parseDay(text, place) {
 }
 
 const STAMP = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}";
-const TIME = new RegExp(`^${STAMP}Z$`);
-const INSTANT = new RegExp(`^${STAMP}[+-][0-9]{2}:(?:00|15|30|45)$`);
+const [TIME, INSTANT] = ["Z", "[+-][0-9]{2}:(?:00|15|30|45)"].map((zone) => new RegExp(`^${STAMP}${zone}$`));
 
 /** YYYY-MM-DDThh:mm:ssZ as seconds since 1970. */
 export const parseTime = (text, place) => secondsOf(parseMatch(TIME, text, place).slice(0, 19), place);
