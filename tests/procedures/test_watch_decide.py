@@ -377,6 +377,7 @@ def test_what_was_sealed_before_is_in_no_sum():
         duplicate=1,
         skipped=4,
         reasons={"bad-time": 2},
+        skips={"x": 4},
     )
 
 
