@@ -63,13 +63,13 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundFixed:
     """Bind a feed to a file that begins with ``head``.
 
     Raises:
-        MalformedInput: the file begins with lines, and none of them is of the feed's layout.
+        MalformedInput: the file is empty, or begins with lines of which none is of the feed's layout.
     """
     layout, text = _layout(feed), feed.mapping.text
     whole = decoded(head[: head.rfind(b"\n") + 1] or head + b"\n", text.encoding)
     rows = whole_lines(whole, 1).text.slice(text.skip_lines)
-    if len(rows) and not is_of_layout(rows, layout).any():
-        widths = ", ".join(f"{width:,}" for width in sorted(rows.str.len_chars().unique())[:3])
+    if not head or (len(rows) and not is_of_layout(rows, layout).any()):
+        widths = ", ".join(f"{width:,}" for width in sorted(rows.str.len_chars().unique())[:3]) or "0"
         wanted = " or ".join(f"{width:,}" for width in sorted(layout.widths)) or "spaces at its blank places"
         raise MalformedInput(
             f"{place}: no line of the layout at its beginning: {widths} characters, expected {wanted}",
