@@ -2,11 +2,13 @@
 
 import datetime as dt
 import pickle
+from collections import Counter
 from itertools import pairwise
 
 import pytest
 
 from coffer.errors import MalformedInput
+from coffer.procedures.ingest.decide import year_remarks
 from coffer.records.draft import Window
 from coffer.records.feed import parse_feed
 from coffer.records.readers.formats import format_named
@@ -164,6 +166,15 @@ def test_the_newest_day_is_what_the_feed_says_and_then_nothing_is_assumed():
     found, parsed = starts("31.12. 23:59", "01.01. 00:00", "01.02. 00:00", more="newest = 2025-01-31")
     assert found == ["2024-12-31 23:59", "2025-01-01 00:00", "2024-02-01 00:00"]
     assert not parsed.assumed
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "fixed", "parquet"])
+def test_what_was_assumed_is_said_with_what_to_set(form):
+    (said,) = year_remarks("f", Counter({"year 2026": 2}), 2026, form)
+    assert f"needs newest = 2025-12-31 under [{form}]" in said
+    (denied,) = year_remarks("f", Counter({"year 2026": 2}), 2024, form)
+    assert "was last changed in 2024" in denied
+    assert f"needs newest = 2024-12-31 under [{form}]" in denied
 
 
 def test_of_several_formats_only_those_without_a_year_get_one():

@@ -8,6 +8,7 @@ Source: ``docs/formats/feed.md``.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -22,6 +23,9 @@ from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import COMMENT, decoded
 from coffer.records.readers.text.lines import EMPTY, whole_lines, without_nul
 from coffer.records.rejects import Reason, some_rejects
+
+_LINES_AT_ONCE: Final = 1 << 20
+"""How many bytes of very short lines are read together: a column takes 16 bytes for each of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +44,18 @@ class BoundFixed:
 
     def keep(self, data: bytes, first_line: int, page: Page, give: Give) -> None:
         """Tell ``page`` about whole lines; rows of the layout go to ``give``."""
+        data = data if data.endswith(b"\n") or not data else data + b"\n"
+        at_once = _LINES_AT_ONCE if data.count(b"\n") * 8 > len(data) else max(len(data), 1)
+        at = 0
+        while at < len(data):
+            end = data.rfind(b"\n", at, at + at_once) + 1 or data.find(b"\n", at) + 1
+            self._keep_lines(data[at:end], first_line, page, give)
+            first_line += data.count(b"\n", at, end)
+            at = end
+
+    def _keep_lines(self, data: bytes, first_line: int, page: Page, give: Give) -> None:
         text = self.feed.mapping.text
-        data = decoded(without_nul(data), text.encoding)
-        lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
+        lines = whole_lines(decoded(without_nul(data), text.encoding), first_line)
         page.skip(EMPTY, lines.empty)
         page.reject(lines.rejects)
         rows, numbers = lines.text, lines.numbers
