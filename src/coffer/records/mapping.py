@@ -25,7 +25,7 @@ Column = int | str
 
 _YEARS: Final = re.compile("%[-_0^#]*[YyCGgDFcxsv+]")
 """Codes of a date format that hold a year."""
-_EPOCHS: Final = ("epoch", "epoch-ms", "epoch-us")
+EPOCHS: Final = ("epoch", "epoch-ms", "epoch-us")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +235,7 @@ NO_MAPPING: Final = FeedMapping(kind=KindRule(column=None, constant=0, values={}
 
 def is_yearless(form: str) -> bool:
     """Whether dates in this format have no year."""
-    return form not in _EPOCHS and _YEARS.search(form) is None
+    return form not in EPOCHS and _YEARS.search(form) is None
 
 
 def row_field(number: int) -> str:

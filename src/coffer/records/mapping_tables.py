@@ -3,7 +3,6 @@
 Source: ``docs/formats/feed.md``.
 """
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +11,7 @@ from coffer.kinds import KINDS
 from coffer.records.fixed_tables import parse_fixed
 from coffer.records.mapping import (
     CALLED,
-    DEFAULT_DURATIONS,
+    EPOCHS,
     TALK,
     AnsweredRule,
     Column,
@@ -24,12 +23,12 @@ from coffer.records.mapping import (
     RowRule,
     TextLayout,
     ZoneRule,
-    is_yearless,
     is_zone,
     parse_path,
 )
 from coffer.records.parties import PARTIES
 from coffer.records.settings import MAPPED
+from coffer.records.time_tables import parse_date_formats, parse_duration_formats, parse_newest
 from coffer.toml import Table
 
 FIELDS: Final = (
@@ -40,9 +39,7 @@ FIELDS: Final = (
 _TIMES: Final = ("start", "end", "answer")
 _NUMBERS: Final = ("a", "b", "forwarded")
 ENCODINGS: Final = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252")
-DURATIONS: Final = ("s", "ms", "h:m:s", "m:s", "h:m")
 QUOTES: Final = ('"', "'", "`", "")
-EPOCHS: Final = ("epoch", "epoch-ms", "epoch-us")
 _MAX_COLUMN: Final = 1000
 _MAX_SKIPPED: Final = 10_000
 
@@ -67,12 +64,12 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
     cuts: dict[str, Cut] = {}
     found, firsts, sided = _parse_fields(columns, names, splits, cuts)
     answered = _parse_answered(columns, names, splits, cuts)
-    date_formats = _parse_date_formats(own, default="epoch" if form == "parquet" else None)
+    date_formats = parse_date_formats(own, default="epoch" if form == "parquet" else None)
     mapping = FeedMapping(
         kind=_parse_kind(feed, names),
         columns=found,
         date_formats=date_formats,
-        duration_formats=_parse_duration_formats(own),
+        duration_formats=parse_duration_formats(own),
         answered=answered,
         direction=_parse_direction(columns, names),
         zone=_parse_zone(columns, names),
@@ -81,7 +78,7 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
         cuts=cuts,
         firsts=firsts,
         sided=sided,
-        newest=_parse_newest(own, date_formats),
+        newest=parse_newest(own, date_formats),
         join=_parse_join(top, names),
         text=text,
         fixed=fixed,
@@ -201,9 +198,7 @@ def _parse_fields(
                 found[key] = _parse_list(table.get("first", list), f"{place}: first", names)
             elif key in ("a", "b") and value.keys() & {"in", "out"}:
                 sided.add(key)
-                found[key] = tuple(
-                    names.parse(table.get(side, (int, str)), f"{place}: {side}") for side in ("out", "in")
-                )
+                found[key] = tuple(_parse_side(table, side, names) for side in ("out", "in"))
             else:
                 found[key] = (names.parse(table.get("column", (int, str)), f"{place}: column"),)
             table.end()
@@ -214,6 +209,13 @@ def _parse_fields(
         else:
             found[key] = (names.parse(value, place),)
     return found, frozenset(firsts), frozenset(sided)
+
+
+def _parse_side(table: Table, side: str, names: _Names) -> Column:
+    column = names.parse(table.get(side, (int, str)), f"{table.place}: {side}")
+    if names.has_paths and "[*]" in str(column):
+        raise MalformedInput(f"{table.place}: {side}: with [*], expected a column of one value")
+    return column
 
 
 def _parse_parts(key: str, table: Table, splits: dict[str, str], cuts: dict[str, Cut]) -> None:
@@ -358,41 +360,3 @@ def _parse_join(top: Table, names: _Names) -> JoinRule | None:
     )
     table.end()
     return rule
-
-
-def _parse_date_formats(own: Table, default: str | None) -> tuple[str, ...]:
-    value = own.get("date_format", (str, list), default)
-    formats = (value,) if isinstance(value, str) else tuple(value)
-    for text in formats:
-        if not isinstance(text, str) or (text not in EPOCHS and "%" not in text):
-            raise MalformedInput(
-                f"{own.place}: date_format: expected strftime codes, {', '.join(EPOCHS[:-1])} or {EPOCHS[-1]}"
-            )
-        if "%Z" in text:
-            raise MalformedInput(
-                f"{own.place}: date_format: %Z: a zone's short name can mean several zones",
-                hint="write it as text if it is always the same, or name its column as time_zone under [columns]",
-            )
-    if not formats:
-        raise MalformedInput(f"{own.place}: date_format: expected at least one")
-    return formats
-
-
-def _parse_newest(own: Table, formats: tuple[str, ...]) -> dt.date | None:
-    if "newest" not in own.values:
-        return None
-    newest = own.take("newest")
-    if type(newest) is not dt.date:  # a time of day would be one of some zone
-        raise MalformedInput(f"{own.place}: newest: expected a day without quotes, like 2026-01-31")
-    if not any(map(is_yearless, formats)):
-        raise MalformedInput(f"{own.place}: newest: with a year in each date_format, expected only without")
-    return newest
-
-
-def _parse_duration_formats(own: Table) -> tuple[str, ...]:
-    found = own.texts("duration_format", DEFAULT_DURATIONS)
-    if not set(found) <= set(DURATIONS):
-        raise MalformedInput(f"{own.place}: duration_format: expected one or a list of {', '.join(DURATIONS)}")
-    if {"m:s", "h:m"} <= set(found) or {"s", "ms"} <= set(found):
-        raise MalformedInput(f"{own.place}: duration_format: two of them can mean the same value, expected one of them")
-    return found

@@ -233,3 +233,9 @@ def test_the_direction_says_in_which_column_each_party_stands():
 def test_sides_need_a_direction_and_both_parties(text):
     with pytest.raises(MalformedInput, match="in and out: expected both for a and for b"):
         parse_feed(text, "feed")
+
+
+def test_a_side_has_one_value():
+    text = SIDED.format(direction=WAY).replace("[csv]\nheader = true", "[jsonl]").replace('"Reached"', '"$.to[*]"')
+    with pytest.raises(MalformedInput, match=r"b: in: with \[\*\], expected a column of one value"):
+        parse_feed(text, "feed")
