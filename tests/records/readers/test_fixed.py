@@ -89,6 +89,10 @@ def test_places_are_characters_in_every_encoding():
     assert read(LINE.encode() + broken).batch.num_rows == 2
 
 
+def test_a_byte_order_mark_is_no_character_of_the_first_line():
+    assert bind_feed(feed(), b"\xef\xbb\xbf" + LINE.encode(), "file").spans["a"] == ((13, 12),)
+
+
 def test_a_nul_byte_costs_the_value_in_which_it_stands():
     parsed = read((LINE + LINE.replace("n1", "\0n") + LINE.replace("0302", "03\x002")).encode())
     assert (parsed.batch.num_rows, rejects(parsed)) == (2, [(3, "not-a-number")])

@@ -21,7 +21,7 @@ from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import COMMENT, decoded
-from coffer.records.readers.text.lines import EMPTY, whole_lines, without_nul
+from coffer.records.readers.text.lines import BOM, EMPTY, whole_lines, without_nul
 from coffer.records.rejects import Reason, some_rejects
 
 _LINES_AT_ONCE: Final = 1 << 20
@@ -79,6 +79,7 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundFixed:
         MalformedInput: the file is empty, or begins with lines of which none is of the feed's layout.
     """
     layout, text = _layout(feed), feed.mapping.text
+    head = head.removeprefix(BOM)
     whole = decoded(head[: head.rfind(b"\n") + 1] or head + b"\n", text.encoding)
     rows = whole_lines(whole, 1).text.slice(text.skip_lines)
     if not head or (len(rows) and not is_of_layout(rows, layout).any()):
