@@ -24,9 +24,9 @@ preset = "freepbx"
 duration_s = "duration"       # instead of the preset's billsec
 ```
 
-`coffer feed presets` lists them, `coffer feed presets NAME` shows one. A new one is one file in
-`src/coffer/records/presets`; [feeds.md](../feeds.md) makes one. This page is made of the files by
-`scripts/make_presets_page.py`.
+`coffer feed presets` lists them, `coffer feed presets NAME` shows one. A preset of your own is a feed file: give it
+with `--feed`. One that others need is a file in `src/coffer/records/presets`; [feeds.md](../feeds.md) makes one. This
+page is made of the files by `scripts/make_presets_page.py`.
 
 Some tables need no preset, because a format reads them: cdr_custom of Asterisk (`asterisk`), and what
 `Get-MessageTrackingLog` exports (`exchange`); [feed.md](feed.md) lists the formats.
@@ -34,13 +34,14 @@ Some tables need no preset, because a format reads them: cdr_custom of Asterisk 
 
 
 ABSENT = """\
-Mitel MiVoice, SMDR: the maker documents columns of fixed width without a delimiter, whose places depend on options.
-The date has no year, and parties are stations and trunks; a feed reads neither.
+Bandwidth, billing records: no page of the maker with their columns was found, nor a public program that reads them;
+looked for twice.
 
-Bandwidth, billing records: no page of the maker with their columns was found.
+Mimecast, logs of names and values with | between them: a sender chooses the subject, which may hold what looks like
+another field. Ask for JSON, and use `mimecast-siem`.
 
-Mimecast, SIEM logs: a mail is a line in each of three logs. Names of their fields (aCode, Sender, Rcpt, Act, Dir,
-datetime) were found only in examples of others, and which line says that the mail arrived is not certain.
+Mitel MiVoice, SMDR of other options than those of `mitel-smdr` and `mitel-smdr-wide`: each moves the fields. A feed with
+other places under `[fixed]` reads them, where the maker's page for the release says them.
 
 SendGrid, email activity: the answer has from_email, to_email, status and last_event_time. The only time is that of the
 last event, which may be a click days later. The columns of the CSV are not documented. Use `sendgrid-events`.
@@ -58,7 +59,7 @@ Vonage, reports of messages and of in-app voice: parties are accounts of other s
 def page() -> str:
     """The page."""
     absent = "\n".join(_wrapped(f"- {text}", indent="  ") for text in ABSENT.split("\n\n"))
-    tail = f"## Looked for, and not here\n\n{absent}\n\nA feed by hand reads any that has a delimiter and a year.\n"
+    tail = f"## Looked for, and not here\n\n{absent}\n\nA feed by hand reads any table of text.\n"
     return "\n".join([HEAD, *(_section(one) for one in presets().values()), tail])
 
 

@@ -558,11 +558,19 @@ CSV_TABLES = (
     '[csv]\nheader = false\ndate_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = 0\nb = 1\nstart = 2\nduration_s = 3'
 )
 JSON_TABLES = '[jsonl]\ndate_format = "%Y-%m-%d %H:%M:%S"\n[columns]\na = "a"\nb = "b"\nstart = "at"\nduration_s = "s"'
+FIXED_TABLES = (
+    '[fixed]\nblank = "16"\ndate_format = "%Y-%m-%d %H:%M:%S"\n[fixed.places]\nFrom = "1-15"\nTo = "17-31"\n'
+    'At = "33-51"\nFor = "53-55"\n[columns]\na = "From"\nb = "To"\nstart = "At"\nduration_s = "For"'
+)
 _ROWS = ((A, B, "2026-11-23 18:00:10", 5), (B, C, "2026-11-23 18:00:20", 0), (A, "", "2026-11-23 18:00:30", 7))
 
 
 def _csv() -> bytes:
     return "".join(f"{a},{b},{at},{s},{CANARY}\n" for a, b, at, s in _ROWS).encode()
+
+
+def _fixed() -> bytes:
+    return "".join(f"{a:15} {b:15} {at} {s:3} {CANARY}\n" for a, b, at, s in _ROWS).encode()
 
 
 def _jsonl() -> bytes:
@@ -587,6 +595,7 @@ ALL_CASES = CASES | {
         Case(name="csv", data=_csv(), records=3, events=2, more=CSV_TABLES, top='kind = "call"'),
         Case(name="exchange", data=_exchange(), records=2, events=1),
         Case(name="exim", data=_exim(), records=2, events=1),
+        Case(name="fixed", data=_fixed(), records=3, events=2, more=FIXED_TABLES, top='kind = "call"'),
         Case(name="jsonl", data=_jsonl(), records=3, events=2, more=JSON_TABLES, top='kind = "call"'),
         Case(name="nrtrde", data=_nrtrde(), records=1, events=1),
         Case(name="opensmtpd", data=_opensmtpd(), records=2, events=1),

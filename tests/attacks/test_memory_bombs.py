@@ -137,6 +137,16 @@ def test_lines_of_one_letter_are_counted_and_take_no_gigabytes(written):
     assert found["mib"] < 2_000
 
 
+def test_lines_of_one_letter_in_columns_of_fixed_width_take_no_gigabytes(written):
+    places = "\n".join(f'c{n} = "{n + 1}-{n + 9}"' for n in range(12))
+    columns = 'a = "c0"\nb = "c1"\nstart = ["c2", "c3"]\nend = ["c4", "c5"]\nforwarded = "c6"\n'
+    fixed = '[fixed]\ndate_format = "%Y-%m-%d %H:%M:%S"\n[fixed.places]\n'
+    feed = FEED.replace('"csv"', '"fixed"').split("[csv]")[0] + f"{fixed}{places}\n[columns]\n{columns}"
+    found = read(written("letters.txt.gz", gzip.compress(b"a\n" * (2 << 20), 9)), feed)
+    assert (found["kept"], found["rejected"]) == (0, {"bad-time": 2 << 20})
+    assert found["mib"] < 512
+
+
 def test_line_ends_within_quotes_and_around_them_take_no_gigabytes(written):
     """A cell of megabytes of them is one row, which is too long; those behind it are empty lines."""
     raw = GOOD + b'"' + b"\n" * (8 << 20) + b'"\n' + b"\n" * (15 << 20) + GOOD

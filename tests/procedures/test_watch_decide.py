@@ -1,6 +1,7 @@
 """What a watch does with a file, as tables: what is seen, what was taken and the time decide; and the account of a day."""
 
 import datetime as dt
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coffer.cli.commands.watch import watch
+from coffer.cli.commands.watch import _show_account, watch
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.keys import Secret
 from coffer.procedures.ingest.decide import FileCount
@@ -39,6 +40,7 @@ from coffer.procedures.watch.reconcile import (
     missing_dates,
     parse_running_count,
     refuse,
+    report,
     settle,
     sums_of,
 )
@@ -377,7 +379,21 @@ def test_what_was_sealed_before_is_in_no_sum():
         duplicate=1,
         skipped=4,
         reasons={"bad-time": 2},
+        skips={"x": 4},
     )
+
+
+def test_the_account_says_why_lines_were_skipped(capfd):
+    file = FileCount(name="new", read=1, kept=1, skipped=Counter({"row-left-out": 1_200, "comment": 3}))
+    journal = add(Journal(), replace(delivered(), sums=sums_of([file], has_batch=True)))
+    one = report(
+        journal.folders["calls"], "calls", DAY, today=DAY, is_daily=False, waiting=(), unfinished=0, unfit=0, trouble=""
+    )
+    _show_account([one], DAY, as_json=False)
+    told = capfd.readouterr().out
+    assert told.index("calls: 1,200 skipped as row-left-out") < told.index("calls: 3 skipped as comment")
+    _show_account([one], DAY, as_json=True)
+    assert json.loads(capfd.readouterr().out)["folders"][0]["skips"] == {"comment": 3, "row-left-out": 1_200}
 
 
 def test_figures_tell_no_exact_number_of_records():

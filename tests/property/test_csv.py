@@ -208,7 +208,7 @@ def test_an_open_quote_is_rejected_wherever_its_line_stands(tail):
     parsed = read_lines(
         b'+33612345678,+33698765432,2016-09-01 10:00:00,60,"x\n' + tail, bound, first_line=1, window=WINDOW
     )
-    assert parsed.rejects.lines.tolist() == [1]
+    assert parsed.rejects.lines.tolist() == ([1, 2] if tail else [1])  # what it swallowed looks like a row
 
 
 def test_a_quoted_value_holds_a_line_end_even_beside_a_line_with_a_carriage_return_within():

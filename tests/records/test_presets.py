@@ -76,6 +76,24 @@ def zoom(key, result, **more):
     }
 
 
+def placed(width, **fields):
+    """A line of this many characters with values at places that are counted from 1."""
+    line = [" "] * width
+    for place, value in ((int(name[1:]), value) for name, value in fields.items()):
+        line[place - 1 : place - 1 + len(value)] = value
+    return "".join(line) + "\r\n"
+
+
+def mimecast(recipient, at, **more):
+    return {"acc": "C0", "aCode": "k1", "datetime": f"2026-03-02T{at}+0100", "Sender": ANN, "Rcpt": recipient,
+            "Dir": "Outbound", "Subject": "SECRET", **more}  # fmt: skip
+
+
+def mimecast_event(kind, recipient, at, **more):
+    return {"type": kind, "aggregateId": "k1_1", "processingId": kind, "messageId": "<m1>", "senderEnvelope": ANN,
+            "recipients": recipient, "timestamp": at, "direction": "Outbound", "subject": "SECRET", **more}  # fmt: skip
+
+
 def sendgrid(event, email, at):
     return {"email": email, "timestamp": at, "event": event, "sg_event_id": event, "sg_message_id": "m1"}
 
@@ -99,6 +117,7 @@ class Case:
     start: str = "2026-03-02 10:00:00"
     country: str = "DE"
     style: str = "any"
+    local: bool = False
 
 
 CASES = {
@@ -214,7 +233,7 @@ CASES = {
     "india-jio": Case(
         text="Ticket Number :,X1\nTotal Records :,4\n"
         "Calling Party Telephone Number,Called Party Telephone Number,Call Forwarding,LRN Called No,Call Date,Call Time,Call Termination Time,Call Duration,Call Type\n"
-        "'919000000001','919000000002',,,02/03/2026,10:00:00,10:01:00,60,a_out\n'919000000003','919000000001',,,02/03/2026,23:59:59,00:00:29,30,a_in\n"
+        "'919000000001','919000000002','-','-',02/03/2026,10:00:00,10:01:00,60,a_out\n'919000000003','919000000001',,,02/03/2026,23:59:59,00:00:29,30,a_in\n"
         "'JX-BANKIN','919000000001',,,02/03/2026,19:29:23,19:29:23,,A2P_SMSIN\n'919000000003','919000000001',,,02/03/2026,23:59:59,00:00:29,30,other\n",
         calls=[
             ("+919000000001", "+919000000002", "", 60, None),
@@ -250,7 +269,7 @@ CASES = {
     "india-bsnl": Case(
         text="Search Criteria : MSISDN\n"
         "Target/A-Party Number,Call Type,Type of Connection,Other/B-party Number,Call Date,Call Initiation Time,Call Duration,Service Type\n"
-        "9000000001,OUT,,9000000002,02/03/2026,10:00:00,60,Voice\n9000000001,IN,,57645,02/03/2026,10:10:00,1,SMS\n*** END OF REPORT ***\nCDR COUNT : 2\n",
+        "9000000001,OUT,,9000000002,02/03/2026,10:00:00,60,Voice Call\n9000000001,IN,,57645,02/03/2026,10:10:00,1,SMS\n*** END OF REPORT ***\nCDR COUNT : 2\n",
         calls=[("+919000000001", "+919000000002", "", 60, None), ("short", "+919000000001", "", 1, None)],
         texts=1,
         skipped={"comment": 2},
@@ -319,6 +338,47 @@ CASES = {
         merged=2,
         skipped={"row-left-out": 1},
     ),
+    "mitel-smdr": Case(
+        text=placed(90, _2="03/02", _8="10:00", _15="00:00:55", _24="1024", _34="03022222222", _60="A", _62="T001", _86="001")
+        + placed(112, _2="03/02", _8="10:01", _15="00:00:05", _24="T001", _29="***", _34="7777", _62="1024", _86="001", _92="030333333", _103="7777")
+        + placed(112, _1="-", _2="03/02", _8="10:02", _15="00:05:05", _24="X001", _29="007", _62="1024", _66="T", _68="1025", _86="001", _92="030333333")
+        + placed(90, _2="03/02", _8="10:03", _15="00:00:05", _24="1024", _34="1025", _60="I", _62="1025", _86="001")
+        + placed(90, _2="03/02", _8="10:04", _15="00:00:05", _24="ATT1", _34="03022222222", _62="T001", _86="001")
+        + placed(90, _2="03/02", _8="10:05P", _15="00:00:05", _24="1024", _34="03022222222", _62="T001", _86="001")
+        + placed(101, _2="03/02", _8="10:06", _15="0000:00:05", _26="1024", _39="03022222222", _67="T001", _97="001"),
+        calls=[("short", "+493022222222", "", None, True), ("+4930333333", "short", "", None, False), ("+4930333333", "short", "", None, None)],
+        rejects=["unknown-direction", "wrong-column-count", "wrong-column-count"],
+        skipped={"row-left-out": 1},
+        local=True,
+    ),
+    "mitel-smdr-wide": Case(
+        text=placed(207, _2="03/02", _8="10:00:00", _18="0000:00:05", _29="1024567", _42="03022222222", _63="00000", _68="A", _108="001", _114="19025")
+        + placed(207, _2="03/02", _8="10:01:00", _18="0000:00:21", _29="T12", _37="****", _42="9999", _70="1024567", _108="001", _114="030333333", _135="9999")
+        + placed(207, _2="03/02", _8="10:02:00", _18="0000:00:43", _29="T3", _37="0007", _70="1024567", _85="T", _87="9025", _108="001")
+        + placed(207, _2="03/02", _8="10:03:00", _18="0000:00:43", _37="0007", _70="1024567", _108="001", _114="030333333"),
+        calls=[("1024567", "+493022222222", "", None, True), ("+4930333333", "1024567", "", None, False), ("", "1024567", "", None, None)],
+        rejects=["unknown-direction"],
+        local=True,
+    ),
+    "mimecast-siem": Case(
+        text=lines(
+            mimecast(BOB, "11:00:00", Act="Acc"), mimecast(CID, "11:00:00", Act="Rej"),
+            mimecast(BOB, "11:00:01", Delivered=False, Attempt=1), mimecast(BOB, "11:00:05", Delivered=True, Attempt=2),
+            mimecast(BOB, "11:00:01", RcptActType="Jnl"), {"acc": "C0", "aCode": "k1", "datetime": "2026-03-02T11:00:01+0100", "Act": "Acc", "Sender": ANN},
+        ),
+        mails=[(ANN, BOB, True), (ANN, CID, False)],
+        merged=2,
+        skipped={"row-left-out": 2},
+    ),
+    "mimecast-events": Case(
+        text=lines(
+            mimecast_event("receipt", BOB, 1772445600000, action="Acc"), mimecast_event("delivery", BOB, 1772445601000, delivered="true"),
+            mimecast_event("receipt", CID, 1772445600000, action="Acc"), mimecast_event("journal", CID, 1772445600000),
+        ),
+        mails=[(ANN, BOB, True), (ANN, CID, None)],
+        merged=1,
+        skipped={"row-left-out": 1},
+    ),
     "hmailserver": Case(
         text=f"2026-03-02 10:00:00\t{ANN}\t{BOB}\t192.0.2.1\t192.0.2.2\tSMTP\t?\t250\t1024\r\n2026-03-02 10:01:00\t{ANN}\t{CID}\t192.0.2.1\t192.0.2.2\tSMTP\t?\t550\t0\r\n",
         mails=[(ANN, BOB, True), (ANN, CID, False)],
@@ -326,11 +386,12 @@ CASES = {
 }  # fmt: skip
 
 
-def read(path, name, country, style="any"):
+def read(path, name, country, style="any", *, local=False):
     preset = presets()[name]
     named = "" if preset.header else f'preset = "{name}"\n'
     feed = parse_feed(
-        f'[feed]\nname = "x"\nhome_country = "{country}"\ntime_zone = "UTC"\nnumber_style = "{style}"\n{named}', "feed"
+        f'[feed]\nname = "x"\nhome_country = "{country}"\ntime_zone = "UTC"\nnumber_style = "{style}"\nlocal_identities = {str(local).lower()}\n{named}',
+        "feed",
     )
     one = open_file(str(path), feed)
     assert one.feed.preset == name
@@ -361,7 +422,7 @@ def test_every_preset_has_a_case():
 def test_a_file_in_its_layout_is_read_right(path, name):
     case = CASES[name]
     path.write_bytes(case.text if isinstance(case.text, bytes) else case.text.encode())
-    found = read(path, name, case.country, case.style)
+    found = read(path, name, case.country, case.style, local=case.local)
     rows = sorted(
         (row for parsed in found for row in parsed.batch.to_pylist()),
         key=lambda row: (row["start"], row["b_text"] or ""),

@@ -320,6 +320,17 @@ def test_what_a_feed_lacks_is_said(tmp_path, capfd, answered, code, hint):
     assert hint in capfd.readouterr().err
 
 
+def test_a_text_that_goes_on_behind_what_is_looked_at_hides_no_table(tmp_path, capfd):
+    texts = [f'2026-03-02 10:00:0{n},{PAIR},"Hello,\nyours"' for n in range(9)]
+    long = "\n".join(f"SECRET {n}, and {n}" for n in range(900))
+    path = tmp_path / "texts.csv"
+    path.write_text(rows("at,from,to,text", *texts, f'2026-03-02 10:00:09,{PAIR},"{long}"', *texts))
+    assert run(["feed", "check", str(path), "--country", "DE", "--zone", "UTC"]) == 0
+    told = capfd.readouterr().out
+    assert "kept          19 (text 19)" in told
+    assert "SECRET" not in told
+
+
 @pytest.mark.parametrize("body", ['"cr\ronly"', "cr\ronly", '"a ""b"" c\rd"'])
 def test_a_carriage_return_in_a_text_is_no_row_of_another_delimiter(tmp_path, body):
     """Each delimiter is tried. By a wrong one the text's quote stands within a cell."""

@@ -6,6 +6,7 @@ follows from this value, so that code that can read only some feeds decides by i
 Source: ``docs/formats/feed.md``.
 """
 
+import datetime as dt
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -20,7 +21,11 @@ CALLED: Final = ("answered", "first", "forwarded")
 TALK: Final = ("answered", "sum", "longest")
 
 Column = int | str
-"""A position from 0, or a name of the header; of JSON lines and Parquet also a path that begins with ``$.``."""
+"""A position from 0, or a name; of JSON lines and Parquet also a path that begins with ``$.``."""
+
+_YEARS: Final = re.compile("%[-_0^#]*[YyCGgDFcxsv+]")
+"""Codes of a date format that hold a year."""
+EPOCHS: Final = ("epoch", "epoch-ms", "epoch-us")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +44,13 @@ class KindRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredRule:
-    """A column whose values say whether the call was answered.
+    """Columns whose values say whether the call was answered; the first that holds a value counts.
 
     None stands for not known, as an empty value does. ``others``: what every other word means; ``"reject"`` if it means
     nothing that is known.
     """
 
-    column: Column
+    columns: tuple[Column, ...]
     values: Mapping[str, bool | None]
     others: bool | str | None = "reject"
 
@@ -128,14 +133,31 @@ class TextLayout:
     is_ragged: bool = False
 
 
+Span = tuple[int, int]
+"""The first place of some characters in a line, from 0, and how many they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedLayout:
+    """Where the columns of lines without a delimiter stand.
+
+    ``widths``: how many characters a line may have; empty for any number. ``blanks``: places where every line has
+    spaces. They tell lines of this layout from those of another.
+    """
+
+    places: Mapping[str, Span]
+    widths: frozenset[int] = frozenset()
+    blanks: tuple[Span, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedMapping:
-    """Everything that a feed of csv, jsonl or parquet says beyond others.
+    """Everything that a feed of csv, jsonl, fixed or parquet says beyond others.
 
     ``columns``: by field one column or more. Several are joined by a space, but of the fields in ``firsts`` the first
     column that holds a value counts. ``splits``: by field the text between several values in a cell; ``cuts``: by field
-    the part of each value that counts.
-    ``are_times_aware``: each time says its own offset from UTC, or is a number since 1970.
+    the part of each value that counts. ``sided``: fields of two columns, of which the direction says the one that
+    counts: of calls that went out the first. ``newest``: no date without a year is later; None: the clock says.
     """
 
     kind: KindRule
@@ -149,18 +171,23 @@ class FeedMapping:
     splits: Mapping[str, str] = field(default_factory=dict)
     cuts: Mapping[str, Cut] = field(default_factory=dict)
     firsts: frozenset[str] = frozenset()
+    sided: frozenset[str] = frozenset()
+    newest: dt.date | None = None
     join: JoinRule | None = None
     text: TextLayout = field(default_factory=TextLayout)
+    fixed: FixedLayout | None = None
 
     @property
     def wanted(self) -> dict[str, tuple[Column, ...]]:
         """By field the columns to read: those of ``columns``, and by a name of their own those of each rule."""
         found = dict(self.columns)
         for name, rule in (
-            ("kind", self.kind), ("answered", self.answered), ("direction", self.direction), ("time_zone", self.zone),
+            ("kind", self.kind), ("direction", self.direction), ("time_zone", self.zone),
         ):  # fmt: skip
             if rule is not None and rule.column is not None:
                 found[name] = (rule.column,)
+        if self.answered is not None:
+            found["answered"] = self.answered.columns
         for number, row in enumerate(self.rows):
             found[row_field(number)] = (row.column,)
         if self.join is not None:
@@ -184,7 +211,8 @@ class FeedMapping:
             "[join]": self.join is not None,
             "split": bool(self.splits),
             "after or before": bool(self.cuts),
-            "a list of columns": bool(self.firsts),
+            "a list of columns": bool(self.firsts or self.sided)
+            or (self.answered is not None and len(self.answered.columns) > 1),
             "end": "end" in self.columns,
             "answer": "answer" in self.columns,
             "no a": "a" not in self.columns,
@@ -203,6 +231,11 @@ class FeedMapping:
 
 NO_MAPPING: Final = FeedMapping(kind=KindRule(column=None, constant=0, values={}), columns={})
 """Of feeds whose format says itself where everything stands."""
+
+
+def is_yearless(form: str) -> bool:
+    """Whether dates in this format have no year."""
+    return form not in EPOCHS and _YEARS.search(form) is None
 
 
 def row_field(number: int) -> str:

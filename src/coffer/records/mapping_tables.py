@@ -8,9 +8,10 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
+from coffer.records.fixed_tables import parse_fixed
 from coffer.records.mapping import (
     CALLED,
-    DEFAULT_DURATIONS,
+    EPOCHS,
     TALK,
     AnsweredRule,
     Column,
@@ -27,6 +28,7 @@ from coffer.records.mapping import (
 )
 from coffer.records.parties import PARTIES
 from coffer.records.settings import MAPPED
+from coffer.records.time_tables import parse_date_formats, parse_duration_formats, parse_newest
 from coffer.toml import Table
 
 FIELDS: Final = (
@@ -37,9 +39,7 @@ FIELDS: Final = (
 _TIMES: Final = ("start", "end", "answer")
 _NUMBERS: Final = ("a", "b", "forwarded")
 ENCODINGS: Final = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252")
-DURATIONS: Final = ("s", "ms", "h:m:s", "m:s", "h:m")
 QUOTES: Final = ('"', "'", "`", "")
-EPOCHS: Final = ("epoch", "epoch-ms", "epoch-us")
 _MAX_COLUMN: Final = 1000
 _MAX_SKIPPED: Final = 10_000
 
@@ -53,16 +53,23 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
     assert form in MAPPED, "only these have columns"
     own, columns = top.table(form), top.table("columns")
     text = _parse_text(own, form)
-    names = _Names(is_headed=text.has_header or form != "csv", is_json=form == "jsonl", has_paths=form != "csv")
+    fixed = parse_fixed(own) if form == "fixed" else None
+    names = _Names(
+        is_headed=text.has_header or form != "csv",
+        has_positions=form in ("csv", "parquet"),
+        has_paths=form in ("jsonl", "parquet"),
+        known=frozenset(fixed.places) if fixed is not None else None,
+    )
     splits: dict[str, str] = {}
     cuts: dict[str, Cut] = {}
-    found, firsts = _parse_fields(columns, names, splits, cuts)
+    found, firsts, sided = _parse_fields(columns, names, splits, cuts)
     answered = _parse_answered(columns, names, splits, cuts)
+    date_formats = parse_date_formats(own, default="epoch" if form == "parquet" else None)
     mapping = FeedMapping(
         kind=_parse_kind(feed, names),
         columns=found,
-        date_formats=_parse_date_formats(own, default="epoch" if form == "parquet" else None),
-        duration_formats=_parse_duration_formats(own),
+        date_formats=date_formats,
+        duration_formats=parse_duration_formats(own),
         answered=answered,
         direction=_parse_direction(columns, names),
         zone=_parse_zone(columns, names),
@@ -70,8 +77,11 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
         splits=splits,
         cuts=cuts,
         firsts=firsts,
+        sided=sided,
+        newest=parse_newest(own, date_formats),
         join=_parse_join(top, names),
         text=text,
+        fixed=fixed,
     )
     own.end()
     columns.end()
@@ -92,6 +102,8 @@ def _verify_sense(mapping: FeedMapping, place: str) -> None:
         )
     if mapping.direction is not None and "a" not in given:
         raise MalformedInput(f"{place}: direction: without a, expected the own number as a and the other as b")
+    if mapping.sided and (mapping.direction is None or mapping.sided != {"a", "b"}):
+        raise MalformedInput(f"{place}: in and out: expected both for a and for b, with a direction")
     if mapping.zone is not None and any(form in EPOCHS or "%z" in form for form in mapping.date_formats):
         raise MalformedInput(
             f"{place}: time_zone: with a date_format that says the offset itself, expected one of them"
@@ -100,18 +112,23 @@ def _verify_sense(mapping: FeedMapping, place: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """How columns may be named: only by position, also by name, only by name; also by path."""
+    """How columns may be named: by position, by name, by path; ``known``: the only names there are."""
 
     is_headed: bool
-    is_json: bool
+    has_positions: bool
     has_paths: bool
+    known: frozenset[str] | None = None
 
     def parse(self, value: object, place: str) -> Column:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_COLUMN:
-            if self.is_json:
-                raise MalformedInput(f"{place}: expected names: a JSON object has no positions")
+            if not self.has_positions:
+                what = "a JSON object has no positions" if self.known is None else "those of places under [fixed]"
+                raise MalformedInput(f"{place}: expected names: {what}")
             return value
         if isinstance(value, str) and self.is_headed:
+            if self.known is not None and value not in self.known:
+                hint = f"known: {', '.join(sorted(self.known))}"
+                raise MalformedInput(f"{place}: no such name among the places under [fixed]", hint=hint)
             if self.has_paths and value.startswith("$"):
                 parse_path(value, place)
             return value
@@ -126,38 +143,48 @@ def _parse_text(own: Table, form: str) -> TextLayout:
     encoding = own.choice("encoding", ENCODINGS, default="utf-8")
     if form == "jsonl":
         return TextLayout(encoding=encoding)
+    if form == "fixed":
+        return TextLayout(encoding=encoding, quote="", skip_lines=_parse_skipped(own), comments=_parse_comments(own))
     delimiter = own.text("delimiter", ",")
     quote = own.choice("quote", QUOTES, default='"')
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise MalformedInput(f"{own.place}: delimiter: expected one ASCII character")
     if delimiter == quote:
         raise MalformedInput(f"{own.place}: quote: expected another character than the delimiter")
-    skip_lines = own.get("skip_lines", int, 0)
-    if not 0 <= skip_lines <= _MAX_SKIPPED:
-        raise MalformedInput(f"{own.place}: skip_lines: expected 0 to {_MAX_SKIPPED:,}")
-    comments = own.texts("comment", ())
-    if any("\n" in comment for comment in comments):
-        raise MalformedInput(f"{own.place}: comment: expected the beginning of one line")
     return TextLayout(
         encoding=encoding,
         has_header=own.boolean("header"),
         delimiter=delimiter,
-        skip_lines=skip_lines,
-        comments=comments,
+        skip_lines=_parse_skipped(own),
+        comments=_parse_comments(own),
         quote=quote,
         is_ragged=own.boolean("ragged", default=False),
     )
 
 
+def _parse_skipped(own: Table) -> int:
+    skip_lines: int = own.get("skip_lines", int, 0)
+    if not 0 <= skip_lines <= _MAX_SKIPPED:
+        raise MalformedInput(f"{own.place}: skip_lines: expected 0 to {_MAX_SKIPPED:,}")
+    return skip_lines
+
+
+def _parse_comments(own: Table) -> tuple[str, ...]:
+    comments = own.texts("comment", ())
+    if any("\n" in comment for comment in comments):
+        raise MalformedInput(f"{own.place}: comment: expected the beginning of one line")
+    return comments
+
+
 def _parse_fields(
     columns: Table, names: _Names, splits: dict[str, str], cuts: dict[str, Cut]
-) -> tuple[dict[str, tuple[Column, ...]], frozenset[str]]:
-    """By field its columns, and which fields take the first column that holds a value.
+) -> tuple[dict[str, tuple[Column, ...]], frozenset[str], frozenset[str]]:
+    """By field its columns.
 
-    Adds to ``splits`` and ``cuts``.
+    Also which fields take the first column that holds a value, and which take one by the direction. Adds to ``splits`` and ``cuts``.
     """
     found: dict[str, tuple[Column, ...]] = {}
-    firsts: set[str] = set()
+    firsts, sided = set[str](), set[str]()
     for key in FIELDS:
         if key not in columns.values:
             continue
@@ -169,6 +196,9 @@ def _parse_fields(
             if key in _NUMBERS and "first" in value:
                 firsts.add(key)
                 found[key] = _parse_list(table.get("first", list), f"{place}: first", names)
+            elif key in ("a", "b") and value.keys() & {"in", "out"}:
+                sided.add(key)
+                found[key] = tuple(_parse_side(table, side, names) for side in ("out", "in"))
             else:
                 found[key] = (names.parse(table.get("column", (int, str)), f"{place}: column"),)
             table.end()
@@ -178,7 +208,14 @@ def _parse_fields(
             found[key] = _parse_list(value, place, names)
         else:
             found[key] = (names.parse(value, place),)
-    return found, frozenset(firsts)
+    return found, frozenset(firsts), frozenset(sided)
+
+
+def _parse_side(table: Table, side: str, names: _Names) -> Column:
+    column = names.parse(table.get(side, (int, str)), f"{table.place}: {side}")
+    if names.has_paths and "[*]" in str(column):
+        raise MalformedInput(f"{table.place}: {side}: with [*], expected a column of one value")
+    return column
 
 
 def _parse_parts(key: str, table: Table, splits: dict[str, str], cuts: dict[str, Cut]) -> None:
@@ -219,13 +256,17 @@ def _parse_kind(feed: Table, names: _Names) -> KindRule:
 
 def _parse_words(table: Table, names: _Names) -> tuple[Column, dict[str, object]]:
     """A column, and what each of its words means."""
-    column = names.parse(table.get("column", (int, str)), f"{table.place}: column")
+    return names.parse(table.get("column", (int, str)), f"{table.place}: column"), _parse_values(table)
+
+
+def _parse_values(table: Table) -> dict[str, object]:
+    """What each word of a column means."""
     if "values" not in table.values:
         hint = "give values = { WORD = ... }: each word of the file, and what it means"
         raise MalformedInput(f"{table.place}: values: missing", hint=hint)
     values: dict[str, object] = table.get("values", dict)
     table.end()
-    return column, values
+    return values
 
 
 def _parse_answered(columns: Table, names: _Names, splits: dict[str, str], cuts: dict[str, Cut]) -> AnsweredRule | None:
@@ -234,12 +275,16 @@ def _parse_answered(columns: Table, names: _Names, splits: dict[str, str], cuts:
     value, place = columns.get("answered", (int, str, dict)), f"{columns.place}: answered"
     if not isinstance(value, dict):
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-        return AnsweredRule(column=names.parse(value, place), values=words)
+        return AnsweredRule(columns=(names.parse(value, place),), values=words)
     table = Table(value, place)
     _parse_parts("answered", table, splits, cuts)
     is_switch = isinstance(value.get("others"), bool)
     others: bool | str = table.boolean("others") if is_switch else table.text("others", "reject")
-    column, values = _parse_words(table, names)
+    if "first" in value:
+        found = _parse_list(table.get("first", list), f"{place}: first", names)
+    else:
+        found = (names.parse(table.get("column", (int, str)), f"{place}: column"),)
+    values = _parse_values(table)
     if not values or any(
         not isinstance(item, bool) and item != "unknown" for item in (*values.values(), others != "reject" and others)
     ):
@@ -247,7 +292,7 @@ def _parse_answered(columns: Table, names: _Names, splits: dict[str, str], cuts:
             f'{place}: values: expected words of the file on the left, true, false or "unknown" on the right'
         )
     meanings = {word: None if item == "unknown" else bool(item) for word, item in values.items()}
-    return AnsweredRule(column=column, values=meanings, others=None if others == "unknown" else others)
+    return AnsweredRule(columns=found, values=meanings, others=None if others == "unknown" else others)
 
 
 def _parse_direction(columns: Table, names: _Names) -> DirectionRule | None:
@@ -315,30 +360,3 @@ def _parse_join(top: Table, names: _Names) -> JoinRule | None:
     )
     table.end()
     return rule
-
-
-def _parse_date_formats(own: Table, default: str | None) -> tuple[str, ...]:
-    value = own.get("date_format", (str, list), default)
-    formats = (value,) if isinstance(value, str) else tuple(value)
-    for text in formats:
-        if not isinstance(text, str) or (text not in EPOCHS and "%" not in text):
-            raise MalformedInput(
-                f"{own.place}: date_format: expected strftime codes, {', '.join(EPOCHS[:-1])} or {EPOCHS[-1]}"
-            )
-        if "%Z" in text:
-            raise MalformedInput(
-                f"{own.place}: date_format: %Z: a zone's short name can mean several zones",
-                hint="write it as text if it is always the same, or name its column as time_zone under [columns]",
-            )
-    if not formats:
-        raise MalformedInput(f"{own.place}: date_format: expected at least one")
-    return formats
-
-
-def _parse_duration_formats(own: Table) -> tuple[str, ...]:
-    found = own.texts("duration_format", DEFAULT_DURATIONS)
-    if not set(found) <= set(DURATIONS):
-        raise MalformedInput(f"{own.place}: duration_format: expected one or a list of {', '.join(DURATIONS)}")
-    if {"m:s", "h:m"} <= set(found) or {"s", "ms"} <= set(found):
-        raise MalformedInput(f"{own.place}: duration_format: two of them can mean the same value, expected one of them")
-    return found

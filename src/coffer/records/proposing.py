@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 from coffer.errors import MalformedInput
@@ -159,8 +160,9 @@ def _table(lines: Sequence[str], place: str, quote: str) -> tuple[str, list[list
     Gives with it those rows, and with which of the lines the first of them begins.
     """
     best: tuple[int, str, list[list[str]], int] = (1, ",", [], 0)
-    for delimiter in _DELIMITERS:
-        each = rows_of_head("\n".join(lines).encode(), Quoting(delimiter.encode(), quote.encode()))
+    for delimiter, has_end in product(_DELIMITERS, (True, False)):
+        # The lines that are looked at may end within a text: then its row tells nothing of the others.
+        each = rows_of_head("\n".join(lines).encode(), Quoting(delimiter.encode(), quote.encode()), has_end=has_end)
         rows = [_cells(one.text.decode(), delimiter, quote) for one in each]
         widths = [len(row) for row in rows]
         width = max(set(widths), key=widths.count) if widths else 0

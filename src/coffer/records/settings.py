@@ -232,7 +232,7 @@ SETTINGS: Final[Mapping[str, Callable[[Table], Settings]]] = {
 }
 """Tables of settings by name."""
 
-MAPPED: Final = ("csv", "jsonl", "parquet")
+MAPPED: Final = ("csv", "jsonl", "fixed", "parquet")
 """Formats that need ``[columns]``, and a table of their own name."""
 
 KNOWN: Final[Mapping[str, str]] = {

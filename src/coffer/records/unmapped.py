@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 
 from coffer.records.feed import Feed
 from coffer.records.guessing import mask
-from coffer.records.mapping import Column
+from coffer.records.mapping import Column, FixedLayout
 from coffer.records.readers.mapped.csv import bind_head, rows_of
+from coffer.records.readers.mapped.fixed import is_of_layout
 from coffer.records.readers.mapped.tidying import decoded
 from coffer.records.readers.mapped.typed import is_single, text_of
-from coffer.records.readers.text.lines import BOM
+from coffer.records.readers.text.lines import BOM, whole_lines
 from coffer.records.readers.text.quoting import Quoting, rows_of_head
 
 _ROWS: Final = 200
@@ -48,6 +49,8 @@ def unmapped_columns(data: bytes, feed: Feed) -> Shapes:
     used = {column for columns in feed.mapping.wanted.values() for column in columns}
     if feed.format == "parquet":
         return _of_parquet(data, used)
+    if feed.mapping.fixed is not None:
+        return _of_fixed(data, feed, feed.mapping.fixed, used)
     rows = _objects(data, feed)
     return _shapes(
         (path, value) for row in islice(rows, _ROWS) for path, value in leaves(row) if not _is_used(path, used)
@@ -63,7 +66,8 @@ def is_name(text: str) -> bool:
 def _of_csv(data: bytes, feed: Feed) -> Shapes:
     bound, text = bind_head(feed, data, "file"), feed.mapping.text
     whole = data[: data.rfind(b"\n") + 1] or data
-    each = rows_of_head(decoded(whole.removeprefix(BOM), text.encoding), Quoting.of(text), text.skip_lines)
+    head = decoded(whole.removeprefix(BOM), text.encoding)
+    each = rows_of_head(head, Quoting.of(text), text.skip_lines, has_end=False)
     header = next(iter(_rows([row.text.decode() for row in each if row.last == bound.skip_lines], feed)), [])
     read = {at for positions in bound.positions.values() for at in positions}
     names = {at: name.strip() for at, name in enumerate(header) if is_name(name.strip())}
@@ -76,6 +80,15 @@ def _of_csv(data: bytes, feed: Feed) -> Shapes:
         for at, value in enumerate(row)
         if at not in read
     )
+
+
+def _of_fixed(data: bytes, feed: Feed, layout: FixedLayout, used: set[Column]) -> Shapes:
+    text = feed.mapping.text
+    whole = decoded(data.removeprefix(BOM)[: data.rfind(b"\n") + 1] or data, text.encoding)
+    lines = whole_lines(whole, 1).text.slice(text.skip_lines)
+    rows = lines.filter(is_of_layout(lines, layout)).head(_ROWS).to_list()
+    unread = [(name, span) for name, span in layout.places.items() if name not in used]
+    return _shapes((name, row[start : start + size]) for name, (start, size) in unread for row in rows)
 
 
 def _rows(lines: list[str], feed: Feed) -> Iterator[list[str]]:

@@ -66,7 +66,8 @@ class Sums:
     ``empty``: files of no byte. ``read`` = ``kept`` + ``rejected`` + ``duplicate``: records that were not sealed before.
     ``skipped``: lines that report no event. ``rotated``, ``truncated``: files whose name another file took, or that
     became shorter. ``lost_sight``: those that were rotated away, out of the folder or its pattern, with their last lines.
-    ``repeated``: numbers of files that came a second time. ``reasons``: of the rejected.
+    ``repeated``: numbers of files that came a second time. ``reasons``: of the rejected; ``skips``: of
+    the skipped.
     """
 
     files: int = 0
@@ -85,12 +86,13 @@ class Sums:
     repeated: int = 0
     is_exact: bool = True
     reasons: Mapping[str, int] = field(default_factory=dict)
+    skips: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Sums") -> "Sums":
         """Both together."""
         counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
-        reasons = dict(Counter(self.reasons) + Counter(other.reasons))
-        return Sums(**counts, is_exact=self.is_exact and other.is_exact, reasons=reasons)
+        reasons, skips = (dict(Counter(getattr(self, of)) + Counter(getattr(other, of))) for of in ("reasons", "skips"))
+        return Sums(**counts, is_exact=self.is_exact and other.is_exact, reasons=reasons, skips=skips)
 
     def rounded(self) -> "Sums":
         """The same, with records rounded down as in the log. What was rejected or skipped is in no tally."""
@@ -98,7 +100,7 @@ class Sums:
         return replace(self, **coarse, is_exact=False)
 
 
-_COUNTS: Final = tuple(name for name in Sums.__dataclass_fields__ if name not in ("is_exact", "reasons"))
+_COUNTS: Final = tuple(name for name in Sums.__dataclass_fields__ if name not in ("is_exact", "reasons", "skips"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,6 +201,7 @@ def _document(one: FolderReport) -> dict[str, object]:
         "is_exact": sums.is_exact,
         **{name: getattr(sums, name) for name in (*_SHOWN, "empty", "batches", "rotated", "truncated", "lost_sight")},
         "reasons": dict(sorted(sums.reasons.items())),
+        "skips": dict(sorted(sums.skips.items())),
         "numbered_sources": one.numbered,
         "repeated_numbers": sums.repeated,
         "missing_numbers": [
@@ -236,6 +237,8 @@ def _lines(one: FolderReport) -> Iterator[str]:
     sums = one.sums
     for reason, count in sorted(sums.reasons.items(), key=lambda item: (-item[1], item[0])):
         yield f"{count:,} rejected as {reason}"
+    for word, count in sorted(sums.skips.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{count:,} skipped as {word}"
     for name in ("empty", "rotated", "truncated"):
         if getattr(sums, name):
             yield f"{counted(getattr(sums, name), 'file')} {name}"

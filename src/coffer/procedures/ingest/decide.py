@@ -17,7 +17,7 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.records.draft import Window
 from coffer.records.readers.text.quoting import QUOTED_TEXT
-from coffer.records.settings import KNOWN
+from coffer.records.settings import KNOWN, MAPPED
 
 SEGMENTS_PER_ENTRY: Final = 300
 """A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
@@ -123,7 +123,10 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str)
         return []
     is_denied = 0 < changed_year < years[0]
     other = changed_year if is_denied else years[0] - 1
-    setting = f"a log of another year needs year = {other} under [{KNOWN[form]}] in the feed"
+    if form in MAPPED:
+        setting = f"a table of another year needs newest = {other}-12-31 under [{form}] in the feed"
+    else:
+        setting = f"a log of another year needs year = {other} under [{KNOWN[form]}] in the feed"
     if is_denied:
         return [
             f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"

@@ -69,6 +69,7 @@ def open_file(name: str, feed: Feed, source: Source | None = None) -> OpenFile:
         feed = feed.by_preset(detected.preset)
     if detected.format.name in MAPPED:
         source.encoding = encoding_of(source.head(HEAD_BYTES), feed)
+        source.is_table = True
         source.is_array = detected.format.name == "jsonl" and is_array(source.head(HEAD_BYTES))
     bind = detected.format.bind
     if bind is None:

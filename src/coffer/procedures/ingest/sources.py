@@ -22,6 +22,8 @@ CHUNK_BYTES: Final = 16 * 2**20
 """Large enough that column-wise work dominates, small enough that a few fit into the memory of any machine."""
 STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
+_MOST_NULS: Final = 500
+"""Of so many bytes of a table one may be NUL. Text has none but by mistake; of other files one in 256 and more are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -119,6 +121,8 @@ class Source:
         """How a table quotes: a line end within quotes ends no row. None: each line is a row."""
         self.unquoted_lines = 0
         """Titles and header of such a table, of which each line is one."""
+        self.is_table = False
+        """Whether it is read as a table: a text in one of its cells may hold a NUL byte and costs no other row."""
         self._places: list[Chunk] = []
 
     @classmethod
@@ -222,7 +226,7 @@ class Source:
 
     def _verify_text(self, data: bytes, rows: RowEnds, *, line: int, waiting: int) -> None:
         """Refuse what is no text. ``waiting``: bytes of a row that has not ended; ``line``: its first."""
-        if b"\0" in data:
+        if b"\0" in data and (not self.is_table or data.count(b"\0") * _MOST_NULS > len(data)):
             raise MalformedInput(f"{self.name}: not text: it holds a NUL byte", hint="is this a CSV file?")
         if waiting <= CHUNK_BYTES:
             return

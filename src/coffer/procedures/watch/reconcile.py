@@ -54,9 +54,10 @@ def dates_of(files: Sequence[Seen]) -> list[dt.date]:
 def sums_of(files: Sequence[FileCount], *, has_batch: bool) -> Sums:
     """What the files of one ingest add to a day. Records that were sealed before are left out."""
     new = [file for file in files if not file.is_known]
-    rejected = Counter[str]()
+    rejected, skipped = Counter[str](), Counter[str]()
     for file in new:
         rejected.update(file.rejected)
+        skipped.update(file.skipped)
     return Sums(
         files=sum(not file.known for file in new),
         grown=sum(file.known > 0 for file in new),
@@ -66,8 +67,9 @@ def sums_of(files: Sequence[FileCount], *, has_batch: bool) -> Sums:
         kept=sum(file.kept for file in files),
         rejected=rejected.total(),
         duplicate=sum(file.duplicate - file.known for file in files),
-        skipped=sum(file.skipped.total() for file in new),
+        skipped=skipped.total(),
         reasons=dict(rejected),
+        skips=dict(skipped),
     )
 
 

@@ -20,7 +20,7 @@ from coffer.records.settings import MAPPED
 from coffer.toml import Table, parse_toml
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
-_TABLES: Final = ("feed", "csv", "jsonl", "parquet", "columns", "rows", "join")
+_TABLES: Final = ("feed", *MAPPED, "columns", "rows", "join")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ Three more are shown to people and change no total: skipped (a line that reports
 that a kept record lost) and assumed (what was taken for true because the line does not say it).
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
@@ -86,6 +87,11 @@ class Page:
         self.skipped: Counter[str] = Counter()
         self.assumed: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
+
+    @property
+    def latest(self) -> dt.datetime:
+        """No record is later than this."""
+        return self._window.latest
 
     def keep(self, draft: Draft, is_ambiguous: Bools) -> None:
         """Events whose values are columns of bytes; ``is_ambiguous`` as in ``EVENTS``, shape (n,)."""

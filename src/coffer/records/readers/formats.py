@@ -103,6 +103,7 @@ def _mapped(name: str, title: str, bind: str) -> Format:
 FORMATS: Final = (
     _mapped("csv", "CSV, as the feed says", "mapped.csv:bind_head"),
     _mapped("jsonl", "JSON lines, as the feed says", "mapped.jsonl:bind_feed"),
+    _mapped("fixed", "lines of fixed width, as the feed says", "mapped.fixed:bind_feed"),
     _bytes("parquet", "Parquet, as the feed says", "mapped.parquet:ParquetReader"),
     _log("asterisk", "Asterisk Master.csv", "calls.asterisk:AsteriskReader"),
     _bytes("ber", "3GPP charging records (TS 32.298, bare or in TS 32.297 files)", "threegpp.ber:BerReader"),

@@ -6,6 +6,7 @@ each; then each field is read; last, rows of calls that came in are turned round
 Source: ``docs/formats/feed.md``.
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -20,7 +21,9 @@ import pyarrow.compute as pc
 from coffer.identity import cells
 from coffer.records.draft import UNREADABLE, Bools, Draft, Marks, PartyDraft
 from coffer.records.feed import Feed
-from coffer.records.mapping import Cut, row_field
+from coffer.records.mapping import row_field
+from coffer.records.readers.mapped.cells import as_list, as_text, by_word, cut_cells, first_filled, nth_value
+from coffer.records.readers.mapped.dating import Dating
 from coffer.records.readers.text.durations import parse_durations
 from coffer.records.readers.text.times import Times, parse_times, parse_zoned_times
 from coffer.records.rejects import Reason
@@ -50,11 +53,13 @@ def mapped_parts(
     numbers: I64,
     times: Times | None = None,
     faults: Iterable[tuple[Bools, Reason, str]] = (),
+    latest: dt.datetime | None = None,
 ) -> Iterator[tuple["MappedColumns", I64]]:
     """``MappedColumns`` of some rows and their lines; in parts, if rows become many."""
+    dating = Dating.of(feed, latest)
     sizes = _spread_bytes(columns, feed.mapping.splits, len(numbers))
     if sizes is None or int(sizes.sum()) <= MAX_SPREAD_BYTES:
-        yield MappedColumns(feed, columns, len(numbers), times, faults), numbers
+        yield MappedColumns(feed, columns, len(numbers), dating, times, faults), numbers
         return
     is_too_much = sizes > MAX_SPREAD_BYTES
     faults = [*faults, (is_too_much, Reason.ROW_TOO_LONG, "b")]
@@ -65,7 +70,8 @@ def mapped_parts(
         at = np.arange(begin, end, dtype=np.int64)
         some = {key: tuple(column.slice(begin, end - begin) for column in found) for key, found in columns.items()}
         bad = [(where[at], reason, field) for where, reason, field in faults]
-        yield MappedColumns(feed, some, end - begin, times.take(at) if times is not None else None, bad), numbers[at]
+        of_part = times.take(at) if times is not None else None
+        yield MappedColumns(feed, some, end - begin, dating, of_part, bad), numbers[at]
 
 
 def _spread_bytes(columns: Columns, splits: Mapping[str, str], rows: int) -> I64 | None:
@@ -103,7 +109,8 @@ class MappedColumns:
     ``columns``: by field, shape (rows,) each. ``times`` may be given instead of ``start``, where the file has them as
     such. ``faults``: rows with values that could not even be read, with the reason and the field.
 
-    ``skipped``: how many rows the feed leaves out.
+    ``dating``: how dates get the year they lack. ``skipped``: how many rows the feed leaves out. ``assumed``: what was
+    taken for true because the rows do not say it.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class MappedColumns:
         feed: Feed,
         columns: Columns,
         rows: int,
+        dating: Dating,
         times: Times | None = None,
         faults: Iterable[tuple[Bools, Reason, str]] = (),
     ) -> None:
@@ -119,13 +127,17 @@ class MappedColumns:
         self._columns = columns
         self._rows = rows
         self._given = times
+        self._dating = dating
         self._at: I64 | None = None
         self.skipped: Counter[str] = Counter()
+        self.assumed: Counter[str] = Counter()
         if self._mapping.rows:
             self._leave_out()
+        if self._mapping.sided:
+            self._take_sides()
         is_uneven = self._spread()
         for key, cut in self._mapping.cuts.items():
-            self._columns = {**self._columns, key: tuple(_cut(column, cut) for column in self._columns[key])}
+            self._columns = {**self._columns, key: tuple(cut_cells(column, cut) for column in self._columns[key])}
         self.marks = Marks(self._rows)
         for bad, reason, field in faults:
             self.marks.mark(bad if self._at is None else bad[self._at], reason, field)
@@ -144,7 +156,11 @@ class MappedColumns:
             if key in self._columns
         }
         if self._mapping.direction is not None:
-            parties |= self._turned(parties["a"], parties["b"])
+            is_in = self._incoming()
+            self.marks.mark(is_in < 0, Reason.UNKNOWN_DIRECTION, "direction")
+            if not self._mapping.sided:
+                a, b = parties["a"], parties["b"]
+                parties |= {"a": _chosen(is_in > 0, b, a), "b": _chosen(is_in > 0, a, b)}
         return Draft(
             offsets=numbers if self._at is None else numbers[self._at],
             kinds=kinds,
@@ -160,11 +176,11 @@ class MappedColumns:
 
         A key that cannot be read in full might be another's too.
         """
-        parts = [_text(column).str.strip_chars(" ") for column in self._columns["join"]]
+        parts = [as_text(column).str.strip_chars(" ") for column in self._columns["join"]]
         key = parts[0]
         if self._mapping.join is not None and self._mapping.join.by_recipient:
             b = self._columns["b"]
-            parts.append(_text(b[0] if len(b) == 1 else _first_filled(b)).str.to_lowercase())
+            parts.append(as_text(b[0] if len(b) == 1 else first_filled(b)).str.to_lowercase())
         for part in parts[1:]:
             key = key + _BETWEEN + part
         is_none = key.str.contains(r"^[0.\x1f]*$") | key.str.contains(UNREADABLE, literal=True)
@@ -177,11 +193,18 @@ class MappedColumns:
         is_wanted = np.ones(self._rows, np.bool_)
         for number, rule in enumerate(self._mapping.rows):
             words = {word.encode("utf-8") for word in rule.values}
-            found = _by_word(self._columns[row_field(number)][0], lambda word, words=words: word in words)  # type: ignore[misc]
+            found = by_word(self._columns[row_field(number)][0], lambda word, words=words: word in words)  # type: ignore[misc]
             is_wanted &= found != rule.is_drop
         if not is_wanted.all():
             self.skipped[LEFT_OUT] += int(self._rows - np.count_nonzero(is_wanted))
             self._take(np.flatnonzero(is_wanted))
+
+    def _take_sides(self) -> None:
+        """Of a and b the column that the direction says; where it is not known the row is rejected later."""
+        is_in = pa.array(self._incoming() > 0)
+        for key in self._mapping.sided:
+            out_column, in_column = self._columns[key]
+            self._columns = {**self._columns, key: (pc.if_else(is_in, in_column, out_column),)}
 
     def _spread(self) -> Bools | None:
         """A row for each value of the cells that hold several.
@@ -189,7 +212,7 @@ class MappedColumns:
         Gives which rows have cells that hold unlike many values, so that nobody knows which belong together.
         """
         lists = {
-            key: _as_list(columns, self._mapping.splits.get(key))
+            key: as_list(columns, self._mapping.splits.get(key))
             for key, columns in self._columns.items()
             if key in ("b", "answered")
         }
@@ -204,7 +227,7 @@ class MappedColumns:
         repeats = np.where(is_uneven, 1, np.maximum(most, 1))
         at = np.repeat(np.arange(self._rows), repeats)
         nth = np.arange(len(at)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        spread = {key: (_nth(column, at, nth),) for key, column in several.items()}
+        spread = {key: (nth_value(column, at, nth),) for key, column in several.items()}
         self._columns = {key: columns for key, columns in self._columns.items() if key not in spread}
         self._take(at)
         self._columns = {**self._columns, **spread}
@@ -227,28 +250,25 @@ class MappedColumns:
     def _party(self, name: str, key: str) -> PartyDraft:
         columns = self._columns[key]
         return PartyDraft(
-            written=columns[0] if len(columns) == 1 else _first_filled(columns),
+            written=columns[0] if len(columns) == 1 else first_filled(columns),
             cell=self._own(f"{name}_cell", cells.parse_cells, Reason.BAD_CELL),
             imei=self._own(f"{name}_imei", cells.parse_imeis, Reason.BAD_IMEI),
             imsi=self._own(f"{name}_imsi", cells.parse_imsis, Reason.BAD_IMSI),
         )
 
-    def _turned(self, own: PartyDraft, other: PartyDraft) -> dict[str, PartyDraft]:
-        """Caller and called: of a call that came in, the own side is the called."""
+    def _incoming(self) -> I64:
+        """Of each row 1 if the call came in, 0 if it went out, -1 if nobody knows."""
         rule = self._mapping.direction
         assert rule is not None, "called for a feed with directions"
-        words = {word.encode("utf-8"): 1 + is_in for word, is_in in rule.values.items()}
-        found = _by_word(self._columns["direction"][0], lambda word: words.get(word, 0))
-        self.marks.mark(found == 0, Reason.UNKNOWN_DIRECTION, "direction")
-        is_in: Bools = found == 2
-        return {"a": _chosen(is_in, other, own), "b": _chosen(is_in, own, other)}
+        words = {word.encode("utf-8"): int(is_in) for word, is_in in rule.values.items()}
+        return by_word(self._columns["direction"][0], lambda word: words.get(word, -1))
 
     def _joined_text(self, key: str, *, is_stripped: bool) -> pl.Series | None:
         """One column, or several joined by a space; with ``is_stripped`` without spaces around each."""
         columns = self._columns.get(key)
         if columns is None:
             return None
-        parts = [_text(column) for column in columns]
+        parts = [as_text(column) for column in columns]
         if is_stripped:
             parts = [part.str.strip_chars(" ") for part in parts]
         text = parts[0]
@@ -261,7 +281,7 @@ class MappedColumns:
         if rule.column is None:
             return np.full(self._rows, rule.constant, np.uint8)
         known = {word.encode("utf-8"): kind for word, kind in rule.values.items()}
-        kinds = _by_word(self._columns["kind"][0], lambda word: known.get(word, 0)).astype(np.uint8)
+        kinds = by_word(self._columns["kind"][0], lambda word: known.get(word, 0)).astype(np.uint8)
         self.marks.mark(kinds == 0, Reason.UNKNOWN_KIND, "kind")
         return kinds
 
@@ -278,12 +298,13 @@ class MappedColumns:
             self.marks.mark(bad if among is None else bad & among, Reason(reason), key)
 
     def _parsed_times(self, key: str) -> Times:
-        feed, formats = self._feed, self._mapping.date_formats
+        feed, formats = self._feed, self._dating.formats
         zones = self._zones()
         # Spaces around a time are rare, and looking for them is as slow as reading it: done only if some are no times.
         for is_stripped in (False, True):
             text = self._joined_text(key, is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"
+            text, assumed = self._dating.dated(text)
             times = (
                 parse_times(text, formats, feed.time_zone, feed.fold)
                 if zones is None
@@ -291,13 +312,15 @@ class MappedColumns:
             )
             if not (times.fault == Reason.BAD_TIME).any():
                 break
+        if key == "start":
+            self.assumed.update(assumed)
         return times
 
     def _zones(self) -> pl.Series | None:
         rule = self._mapping.zone
         if rule is None:
             return None
-        zones = _text(self._columns["time_zone"][0]).str.strip_chars(" ")
+        zones = as_text(self._columns["time_zone"][0]).str.strip_chars(" ")
         return zones.replace(dict(rule.values)) if rule.values else zones
 
     def _duration(self, start: pl.Series) -> pa.Array:
@@ -348,7 +371,8 @@ class MappedColumns:
         known: dict[bytes, bool | None] = {word.encode("utf-8"): value for word, value in rule.values.items()}
         known.setdefault(b"", None)
         others = None if isinstance(rule.others, str) else rule.others
-        encoded = self._columns["answered"][0].dictionary_encode()
+        columns = self._columns["answered"]
+        encoded = (columns[0] if len(columns) == 1 else first_filled(columns)).dictionary_encode()
         words = [word.strip(b" ") for word in encoded.dictionary.to_pylist()]
         if rule.others == "reject":
             codes = encoded.indices.to_numpy()
@@ -366,27 +390,6 @@ class MappedColumns:
         return values
 
 
-def _text(column: pa.BinaryArray) -> pl.Series:
-    return pl.Series(pl.from_arrow(column.cast(pa.string())))
-
-
-def _by_word(column: pa.BinaryArray, meaning: Callable[[bytes], int]) -> npt.NDArray[np.int64]:
-    """What each value means; each distinct one is looked up once, without spaces around it."""
-    encoded = column.dictionary_encode()
-    table = np.array([meaning(word.strip(b" ")) for word in encoded.dictionary.to_pylist()] or [0], np.int64)
-    found: npt.NDArray[np.int64] = table[encoded.indices.to_numpy()]
-    return found
-
-
-def _first_filled(columns: tuple[pa.BinaryArray, ...]) -> pa.BinaryArray:
-    """Of several columns the first that holds more than spaces."""
-    found = columns[-1]
-    for column in columns[-2::-1]:
-        is_filled = pc.not_equal(pc.ascii_trim(column.cast(pa.string()), " "), "")
-        found = pc.if_else(is_filled, column, found)
-    return found
-
-
 def _chosen(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraft:
     def numbers(one: U64 | None, other: U64 | None) -> U64 | None:
         if one is None and other is None:
@@ -400,50 +403,3 @@ def _chosen(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraf
         imei=numbers(first.imei, second.imei),
         imsi=numbers(first.imsi, second.imsi),
     )
-
-
-def _cut(column: pa.BinaryArray, cut: Cut) -> pa.BinaryArray:
-    """The part of each value that counts."""
-    text = _text(column)
-    if cut.after:
-        pieces = text.str.splitn(cut.after, 2).struct
-        text = pieces.field("field_1").fill_null(pieces.field("field_0"))
-    if cut.before:
-        text = text.str.splitn(cut.before, 2).struct.field("field_0")
-    return text.to_arrow().cast(pa.binary())
-
-
-def _as_list(columns: tuple[pa.Array, ...], split: str | None) -> pa.ListArray | None:
-    """The values of each cell; None if each cell holds one.
-
-    Of several columns those of the first that holds any.
-    """
-    if split is None and not any(pa.types.is_list(column.type) for column in columns):
-        return None
-    lists = [column if pa.types.is_list(column.type) else _split(column, split) for column in columns]
-    found = lists[-1]
-    for column in lists[-2::-1]:
-        found = pc.if_else(pc.greater(pc.list_value_length(column), 0), column, found)
-    return found
-
-
-def _split(column: pa.BinaryArray, split: str | None) -> pa.ListArray:
-    """The values in a cell, none if it is empty. A separator behind the last value adds none."""
-    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    if split is not None:
-        text = pc.utf8_rtrim(text, characters=f" {split}")
-    found = pc.split_pattern(text, pattern="\n" if split is None else split)
-    return pc.if_else(pc.equal(text, ""), pa.scalar([], found.type), found)
-
-
-def _nth(column: pa.ListArray, at: I64, nth: I64) -> pa.BinaryArray:
-    """Of the list in row ``at`` the value ``nth``, without spaces around it.
-
-    Empty where the list is shorter.
-    """
-    offsets = column.offsets.to_numpy()
-    place = offsets[:-1][at] + nth
-    is_there = place < offsets[1:][at]
-    values = column.values.take(pa.array(np.where(is_there, place, 0), mask=~is_there))
-    text = pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.binary())
-    return text.fill_null(b"")

@@ -28,7 +28,7 @@ from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import COMMENT, Spans, comment_lines, decoded, evened
 from coffer.records.readers.text.head import ENCODING_HINT, is_utf8
-from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, without_empty
+from coffer.records.readers.text.lines import BOM, EMPTY, MAX_LINE_BYTES, without_empty, without_nul
 from coffer.records.readers.text.quoting import (
     CONTINUED,
     JOINT,
@@ -199,6 +199,7 @@ def read_lines(data: bytes, bound: BoundCsv, *, first_line: int, window: Window)
 
 def _read_whole(data: bytes, bound: BoundCsv, first_line: int, page: Page, give: Give) -> None:
     quoting = Quoting.of(bound.feed.mapping.text)
+    data = without_nul(data)
     for part in runs_of_rows(data, quoting, _LINES_AT_ONCE):
         _read_run(part, joined(part, quoting), bound, first_line, page, give)
         first_line += part.count(b"\n") if len(part) < len(data) else 0
@@ -225,12 +226,15 @@ def _read_run(data: bytes, rows: Joined | None, bound: BoundCsv, first_line: int
 
 def _tell(rows: Joined, bound: BoundCsv, first_line: int, page: Page) -> None:
     """Count what is no row, the lines that rows hold besides their first, and those that look like rows."""
-    page.skip(CONTINUED, rows.continued)
+    # What an open quote swallowed counts as what it looks like, so that a bound on rejects sees it.
+    is_row = rows.cut_delimiters == bound.columns - 1
+    is_row[:1] = True
+    page.skip(CONTINUED, rows.continued + int((~is_row).sum()))
     if count := int((rows.inner == bound.columns - 1).sum()):
         page.assumed[QUOTED_TEXT] += count
     page.reject(some_rejects(first_line + rows.torn, Reason.WRONG_COLUMN_COUNT))
     page.reject(some_rejects(first_line + rows.overlong, Reason.ROW_TOO_LONG))
-    page.reject(some_rejects(first_line + rows.cut, Reason.CUT_OFF))
+    page.reject(some_rejects(first_line + rows.cut[is_row], Reason.CUT_OFF))
 
 
 def _parts(data: bytes, numbers: I64, at_once: int) -> Iterator[tuple[bytes, I64]]:
@@ -256,7 +260,8 @@ def _read_part(data: bytes, bound: BoundCsv, numbers: I64, page: Page, give: Giv
     if text.is_ragged:
         data = evened(data, bound.columns, text.delimiter, text.quote)
     table, numbers = _parse_table(data, bound, numbers, page)
-    for part, lines in mapped_parts(bound.feed, _by_field(bound, table, has_joints=JOINT in data), numbers):
+    columns = _by_field(bound, table, has_joints=JOINT in data)
+    for part, lines in mapped_parts(bound.feed, columns, numbers, latest=page.latest):
         give(part, lines)
 
 

@@ -21,6 +21,7 @@ from coffer.records.parties import PARTIES
 from coffer.records.readers.account import OWN, Account
 from coffer.records.readers.mapped.columns import MappedColumns
 from coffer.records.readers.mapped.csv import BoundCsv
+from coffer.records.readers.mapped.fixed import BoundFixed
 from coffer.records.readers.mapped.jsonl import BoundJson
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.lines import BOM
@@ -46,6 +47,7 @@ class Legs:
         """Rows of one file; those that cannot be kept for their own sake are rejected, and join nothing."""
         draft = columns.draft(numbers)
         self._account.skip_counts(file, columns.skipped)
+        self._account.assume_counts(file, columns.assumed)
         self._account.reject(file, draft.marks.rejects(draft.offsets))
         self._account.empty(file, draft.marks.flaws(draft.offsets))
         rows = _frame(file, draft, columns.is_ambiguous, columns.join_keys())
@@ -177,7 +179,7 @@ class JoinedReader:
         self,
         feed: Feed,
         window: Window,
-        bind: Callable[[Feed, bytes, str], BoundCsv | BoundJson],
+        bind: Callable[[Feed, bytes, str], BoundCsv | BoundJson | BoundFixed],
         *,
         max_open: int = MAX_OPEN,
     ) -> None:
@@ -190,7 +192,7 @@ class JoinedReader:
 
     def _begin(self) -> None:
         """Begin a file."""
-        self._bound: BoundCsv | BoundJson | None = None
+        self._bound: BoundCsv | BoundJson | BoundFixed | None = None
         self._rows = RowEnds()
         self._rest = b""
         self._line = 1

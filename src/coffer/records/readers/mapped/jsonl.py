@@ -89,7 +89,9 @@ def _read_whole(data: bytes, bound: BoundJson, first_line: int, page: Page, give
     lines = whole_lines(data if data.endswith(b"\n") or not data else data + b"\n", first_line)
     is_blank = (lines.text.str.strip_chars() == "").to_numpy()
     # Each line must be an object by itself: parsed together, a broken line could take the next one with it.
-    is_object = lines.text.str.json_path_match("$").is_not_null() & lines.text.str.contains(_OBJECT)
+    rewritten = lines.text.str.json_path_match("$")
+    is_object = rewritten.is_not_null() & lines.text.str.contains(_OBJECT)
+    is_object &= ~_repeats_a_key(lines.text, rewritten)
     good = is_object.to_numpy()
     page.skip(EMPTY, lines.empty + int(is_blank.sum()))
     page.reject(lines.rejects)
@@ -97,8 +99,37 @@ def _read_whole(data: bytes, bound: BoundJson, first_line: int, page: Page, give
     wanted = sorted({steps for paths in bound.paths.values() for steps in paths}, key=str)
     found = _decode(lines.text.filter(is_object), wanted)
     columns = {key: tuple(_binary(found[steps]) for steps in paths) for key, paths in bound.paths.items()}
-    for part, numbers in mapped_parts(bound.feed, columns, lines.numbers[good]):
+    for part, numbers in mapped_parts(bound.feed, columns, lines.numbers[good], latest=page.latest):
         give(part, numbers)
+
+
+def _repeats_a_key(lines: pl.Series, rewritten: pl.Series) -> pl.Series:
+    """Which objects have a key twice.
+
+    Nobody knows which of its values is meant (RFC 8259, section 4). ``rewritten``: the same objects without what is
+    repeated, and so with fewer quotes. Only where quotes differ, or are written in another way, an object is looked at
+    alone.
+    """
+    is_suspect = lines.str.count_matches('"', literal=True) != rewritten.str.count_matches('"', literal=True)
+    is_suspect |= lines.str.contains("\\u0022", literal=True)
+    is_suspect = is_suspect.fill_null(value=False)
+    if not is_suspect.any():
+        return is_suspect
+    found = pl.Series([_has_one_twice(line) for line in lines.filter(is_suspect)], dtype=pl.Boolean)
+    return is_suspect.scatter(is_suspect.arg_true(), found)
+
+
+def _has_one_twice(line: str) -> bool:
+    found: list[bool] = []
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        found.append(len({key for key, _ in pairs}) < len(pairs))
+
+    try:
+        json.loads(line, object_pairs_hook=note, parse_int=str, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return True  # what cannot be looked at is no object that can be trusted
+    return any(found)
 
 
 def _decode(lines: pl.Series, wanted: Sequence[Steps]) -> dict[Steps, pl.Series]:

@@ -20,6 +20,7 @@ def keep_mapped(page: Page) -> Give:
         draft = columns.draft(numbers)
         for word, count in columns.skipped.items():
             page.skip(word, count)
+        page.assumed.update(columns.assumed)
         page.keep(draft, columns.is_ambiguous)
 
     return give

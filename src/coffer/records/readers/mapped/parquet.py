@@ -50,6 +50,7 @@ class ParquetReader:
     def __init__(self, feed: Feed, window: Window) -> None:
         self._feed = feed
         self._account = Account(feed, window)
+        self._latest = window.latest
         self._legs = Legs(feed.mapping, self._account) if feed.mapping.join is not None else None
         self._wanted = feed.mapping.wanted
         self._pieces: list[bytes] = []
@@ -125,12 +126,13 @@ class ParquetReader:
             )
         ]
         numbers = np.arange(row, row + batch.num_rows, dtype=np.int64)
-        for mapped, lines in mapped_parts(self._feed, columns, numbers, times, faults):
+        for mapped, lines in mapped_parts(self._feed, columns, numbers, times, faults, self._latest):
             if self._legs is not None:
                 self._legs.add(file, mapped, lines)
                 continue
             draft = mapped.draft(lines)
             self._account.skip_counts(file, mapped.skipped)
+            self._account.assume_counts(file, mapped.assumed)
             self._account.keep_draft(file, draft, mapped.is_ambiguous)
 
 

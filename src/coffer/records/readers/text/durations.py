@@ -14,7 +14,7 @@ _PARTS: Final = {
 def parse_durations(text: pl.Series, formats: tuple[str, ...]) -> pl.Series:
     """Seconds (Int64), a part of one dropped; null where no format fits.
 
-    ``formats``: of ``mapping_tables.DURATIONS``. Of two parts nobody knows whether they are hours and minutes or minutes
+    ``formats``: of ``time_tables.DURATIONS``. Of two parts nobody knows whether they are hours and minutes or minutes
     and seconds, so only the feed can say it.
     """
     scale = 1_000 if "ms" in formats else 1

@@ -220,8 +220,9 @@ class Joined:
 
     ``firsts``: which line of the bytes each row began on, from 0; shape (rows,). Lines that are in no row: ``torn`` of
     rows of several lines whose quotes do not stand as they must, ``overlong`` behind a quote that never ends; ``cut``
-    the first of a row within which the bytes end. ``continued``: how many lines went on with a row. ``inner``: how many
-    delimiters stand in each line that is quoted as a whole; a row of a file that quotes nothing has as many as any.
+    those of a row within which the bytes end. ``continued``: how many other lines went on with a row. ``inner`` and
+    ``cut_delimiters``: how many delimiters stand in each line that is quoted as a whole, and in each of ``cut``; a row of
+    a file that quotes nothing has as many as any.
     """
 
     data: bytes
@@ -231,6 +232,7 @@ class Joined:
     cut: I64
     continued: int
     inner: I64
+    cut_delimiters: I64
 
 
 def joined(data: bytes, quoting: Quoting | None) -> Joined | None:
@@ -260,15 +262,18 @@ def joined(data: bytes, quoting: Quoting | None) -> Joined | None:
     whole[ends[is_quoted]] = JOINT[0]
     is_kept = np.repeat(~is_left_out, sizes)
     is_inner = ~is_first & ~np.append(is_first[1:], not is_cut)
-    delimiters = np.searchsorted(np.flatnonzero(view == quoting.delimiter[0]), np.append(starts, len(data)))
+    ends_at = np.append(starts, len(data))
+    delimiters = np.diff(np.searchsorted(np.flatnonzero(view == quoting.delimiter[0]), ends_at))
+    last_cut = last[:0] if is_overlong else last
     return Joined(
         data=whole[np.repeat(is_kept, np.diff(starts, append=len(data)))].tobytes(),
         firsts=firsts[~is_left_out],
         torn=lines[np.repeat(is_torn, sizes)],
         overlong=last if is_overlong else last[:0],
-        cut=last[:0] if is_overlong else last[:1],
-        continued=int((sizes - 1)[~is_left_out].sum()) + (0 if is_overlong else len(last[1:])),
-        inner=np.diff(delimiters)[is_inner],
+        cut=last_cut,
+        continued=int((sizes - 1)[~is_left_out].sum()),
+        inner=delimiters[is_inner],
+        cut_delimiters=delimiters[last_cut],
     )
 
 
@@ -293,16 +298,20 @@ class HeadRow:
     text: bytes
 
 
-def rows_of_head(head: bytes, quoting: Quoting | None, skip_lines: int = 0) -> list[HeadRow]:
+def rows_of_head(head: bytes, quoting: Quoting | None, skip_lines: int = 0, *, has_end: bool = True) -> list[HeadRow]:
     """The rows with which a file begins, behind some lines.
 
-    What is no row of several lines, or does not end here, is given line by line.
+    What is no row of several lines is given line by line; so is what does not end here, but without ``has_end`` it is
+    left out.
     """
     lines = head.removeprefix(BOM).removesuffix(b"\n").split(b"\n")[skip_lines:]
     rows = joined(b"\n".join(lines), quoting)
     firsts = list(range(len(lines)))
     if rows is not None:
         open_end = range(int(rows.cut[0]), len(lines)) if len(rows.cut) else range(0)
+        if not has_end:
+            lines = lines[: open_end.start] if open_end else lines
+            open_end = range(0)
         firsts = sorted({*rows.firsts.tolist(), *rows.torn.tolist(), *rows.overlong.tolist(), *open_end})
     return [
         HeadRow(first=skip_lines + first + 1, last=skip_lines + end, text=b"\n".join(lines[first:end]).rstrip(b"\r"))

@@ -15,9 +15,10 @@ import polars as pl
 
 from coffer.records.feed import Feed
 from coffer.records.readers.text.distinct import distinct
-from coffer.records.readers.text.times import Times, parse_times
+from coffer.records.readers.text.times import Times, as_of_engine, parse_times
 
-CLASSIC: Final = "%Y %b %e %H:%M:%S"
+_WITHOUT_YEAR: Final = "%b %e %H:%M:%S"
+CLASSIC: Final = f"%Y {_WITHOUT_YEAR}"
 WITH_ZONE: Final = ("%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S %z")
 WITHOUT_ZONE: Final = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M:%S")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -66,7 +67,7 @@ class Years:
         if not is_classic.any():
             return stamps
         if self._year is None:
-            dated = self._newest(stamps)
+            dated = self.newest(stamps, _WITHOUT_YEAR)
         else:
             years = np.zeros(len(stamps), np.int64)
             years[is_classic.to_numpy()] = self._counted(months.filter(is_classic).to_numpy())
@@ -80,11 +81,16 @@ class Years:
         self._year, self._month = int(years[-1]), int(months[-1])
         return years
 
-    def _newest(self, stamps: pl.Series) -> pl.Series:
+    def newest(self, stamps: pl.Series, form: str) -> pl.Series:
+        """Stamps of a format without a year, each with the newest that it can have before it.
+
+        What is no such stamp stays as written.
+        """
+        form = f"%Y {as_of_engine(form)}"
         dated = pl.repeat(None, len(stamps), dtype=pl.String, eager=True)
         for back in range(_LEAP_CYCLE):
             candidate = f"{self._latest.year - back} " + stamps
-            naive = candidate.str.to_datetime(CLASSIC, time_unit="us", strict=False)
+            naive = candidate.str.to_datetime(form, time_unit="us", strict=False)
             fits = (naive <= self._latest).fill_null(value=False)
             dated = dated.zip_with(dated.is_not_null(), candidate.zip_with(fits, dated))
             if not dated.null_count():

@@ -58,10 +58,10 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
     """
     aware = pl.repeat(None, len(text), dtype=pl.Datetime("us", "UTC"), eager=True)
     naive = pl.repeat(None, len(text), dtype=pl.Datetime("us"), eager=True)
-    # Python's %f is the digits of a fraction, as feeds say it; the engine's %.f has the dot with it. A Z is the offset 0.
+    # A Z is the offset 0.
     if any(",%f" in written for written in formats):
         text = text.str.replace(r",([0-9]+)", ".${1}")
-    for form in (written.replace(".%f", "%.f").replace(",%f", "%.f") for written in formats):
+    for form in map(as_of_engine, formats):
         if len(text) and not aware.null_count():
             break  # an instant goes before whatever another format finds
         if "%z" in form and form.endswith("%z"):
@@ -79,6 +79,14 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
     if zone == "UTC":
         return Times.certain(_coalesce(aware, naive.dt.replace_time_zone("UTC")))
     return _with_zone(aware, naive, zone, fold)
+
+
+def as_of_engine(form: str) -> str:
+    """A feed's format as the engine takes it.
+
+    Python's %f is the digits of a fraction; its %.f has the dot with it.
+    """
+    return form.replace(".%f", "%.f").replace(",%f", "%.f")
 
 
 def parse_zoned_times(text: pl.Series, formats: tuple[str, ...], zones: pl.Series, fold: str) -> Times:
