@@ -181,7 +181,7 @@ def orders(draw):
         issued_in=draw(st.sampled_from(IssuedIn)),
         received=received,
         due=draw(st.none() | st.integers(1, 366 * 86_400).map(lambda s: received + dt.timedelta(seconds=s))),
-        files=tuple(OrderFile(sha256=digest, size=draw(st.integers(1, 2**24))) for digest in files),
+        files=tuple(OrderFile(sha256=digest, size=draw(st.integers(1, 2**23))) for digest in files),
     )
 
 

@@ -15,8 +15,8 @@ from coffer.errors import MalformedInput
 
 MAX_FILES: Final = 8
 """Files of one order. An order of more parts is easier read as one file."""
-MAX_FILE_BYTES: Final = 16 * 2**20
-"""16 MiB: a scan of some hundred pages."""
+MAX_FILE_BYTES: Final = 8 * 2**20
+"""8 MiB, a scan of some fifty pages: what travels sealed to a custodian in one frame (``custody.exchange``)."""
 MAX_TIME: Final = dt.timedelta(days=366)
 """From the receipt to the deadline."""
 _Word = TypeVar("_Word", bound=StrEnum)

@@ -24,12 +24,15 @@ from coffer.custody.exchange import (
     Request,
     format_refusal,
     note_info,
+    order_info,
     parse_envelope,
+    parse_order,
     reply_info,
     request_info,
     response_message,
 )
 from coffer.errors import CofferError, MalformedInput, NotProven
+from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
 from coffer.notes.keys import seal
 from coffer.notes.note import Note
@@ -127,6 +130,15 @@ class Answering:
         authorization = parse_authorization(raw, "note")
         verify_requested(authorization, roster)
         return authorization.note
+
+    def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
+        """A file of an order that somebody sent, and the commitment of the authorization that it is said to be of.
+
+        Raises:
+            MalformedInput, NotProven: it is none. Whether it is one of the note is not proven yet.
+        """
+        commitment, raw = parse_order(self.opened(sealed, order_info, "order")[0])
+        return Commitment(commitment), raw
 
     def decider(self) -> Decider:
         """What the decision knows of this custodian."""

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
+from coffer.authority.ordered import MAX_FILES
 from coffer.custody.check_words import NONCE_BYTES
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import REFUSE_REASONS
@@ -24,8 +25,8 @@ class Marks:
     """What is noted about one request, beside the note itself.
 
     ``requester``, ``roster`` and ``expires`` are the note's. ``nonce``: of its check words. ``held``: when it was taken. ``seen``: first, in the list.
-    ``readers``: each person's number, ascending, and when it opened the request first. ``signed``: when its countersignature was kept.
-    ``said_no``: the reason and the time of a refusal.
+    ``readers``: each person's number, ascending, and when it opened the request first. ``opened``: each file of the order that was opened here, by its
+    number in the note, ascending, and when first. ``signed``: when its countersignature was kept. ``said_no``: the reason and the time of a refusal.
     """
 
     requester: VerifyKey
@@ -35,6 +36,7 @@ class Marks:
     held: dt.datetime
     seen: dt.datetime | None = None
     readers: tuple[tuple[int, dt.datetime], ...] = ()
+    opened: tuple[tuple[int, dt.datetime], ...] = ()
     signed: dt.datetime | None = None
     said_no: tuple[str, dt.datetime] | None = None
 
@@ -56,6 +58,12 @@ class Marks:
             return self
         return replace(self.with_seen(now), readers=tuple(sorted((*self.readers, (person, _second(now))))))
 
+    def with_opened(self, number: int, now: dt.datetime) -> Self:
+        """File ``number`` of the order was opened now, unless it was before."""
+        if any(one == number for one, _ in self.opened):
+            return self
+        return replace(self, opened=tuple(sorted((*self.opened, (number, _second(now))))))
+
     def with_signed(self, now: dt.datetime) -> Self:
         """Countersigned now, unless it was before."""
         return self if self.signed is not None else replace(self, signed=_second(now))
@@ -76,6 +84,7 @@ class Marks:
         ]
         lines += [f"seen: {wire.format_time(self.seen)}"] if self.seen is not None else []
         lines += [f"reader: {number} {wire.format_time(time)}" for number, time in self.readers]
+        lines += [f"opened: {number} {wire.format_time(time)}" for number, time in self.opened]
         lines += [f"signed: {wire.format_time(self.signed)}"] if self.signed is not None else []
         lines += [f"no: {self.said_no[0]} {wire.format_time(self.said_no[1])}"] if self.said_no is not None else []
         return ("\n".join(lines) + "\n").encode("ascii")
@@ -91,7 +100,8 @@ class Marks:
         nonce = wire.parse_hex(fields.one("nonce"), place, size=NONCE_BYTES)
         held = wire.parse_time(fields.one("held"), place)
         seen = fields.optional("seen")
-        readers = tuple(_parse_reader(text, place) for text in fields.many("reader"))
+        readers = tuple(_parse_numbered(text, place, MAX_NUMBER) for text in fields.many("reader"))
+        opened = tuple(_parse_numbered(text, place, MAX_FILES) for text in fields.many("opened"))
         signed, said_no = fields.optional("signed"), fields.optional("no")
         fields.end()
         marks = cls(
@@ -102,18 +112,23 @@ class Marks:
             held=held,
             seen=None if seen is None else wire.parse_time(seen, place),
             readers=readers,
+            opened=opened,
             signed=None if signed is None else wire.parse_time(signed, place),
             said_no=None if said_no is None else _parse_no(said_no, place),
         )
-        numbers = [number for number, _ in readers]
-        if marks.format() != raw or numbers != sorted(set(numbers)):
+        is_ascending = all(_is_ascending([number for number, _ in item]) for item in (readers, opened))
+        if marks.format() != raw or not is_ascending:
             raise MalformedInput(f"{place}: not in canonical form")
         return marks
 
 
-def _parse_reader(text: str, place: str) -> tuple[int, dt.datetime]:
+def _parse_numbered(text: str, place: str, most: int) -> tuple[int, dt.datetime]:
     number, _, time = text.partition(" ")
-    return wire.parse_decimal(number, place, low=1, high=MAX_NUMBER), wire.parse_time(time, place)
+    return wire.parse_decimal(number, place, low=1, high=most), wire.parse_time(time, place)
+
+
+def _is_ascending(numbers: list[int]) -> bool:
+    return numbers == sorted(set(numbers))
 
 
 def _parse_no(text: str, place: str) -> tuple[str, dt.datetime]:

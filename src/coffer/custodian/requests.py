@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.marks import Marks
+from coffer.custodian.order_files import ORDERS, FileHere, OrderFiles, files_here
+from coffer.custodian.sealed_files import SealedFiles
 from coffer.custody.check_words import NONCE_BYTES
-from coffer.disk import TEMPORARY, Disk
+from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
@@ -38,7 +37,7 @@ KEPT_AFTER: Final = dt.timedelta(days=92)
 INBOX: Final = "inbox"
 MARKS: Final = "marks"
 DECIDED: Final = "decided"
-FOLDERS: Final = (INBOX, MARKS, DECIDED)
+FOLDERS: Final = (INBOX, MARKS, DECIDED, ORDERS)
 _LOCK_WAIT_S: Final = 20.0
 
 
@@ -60,6 +59,8 @@ class Requests:
         self._path = path
         self._disk = disk
         self._name = name
+        self._sealed = SealedFiles(path, disk, name)
+        self._orders = OrderFiles(path, disk, name)
         self._tidied: dt.date | None = None
 
     # What waits.
@@ -179,14 +180,48 @@ class Requests:
         return marks
 
     def _read_marks(self, commitment: Commitment, keys: CustodianKeys) -> Marks:
-        raw = self._unsealed(MARKS, commitment.hex(), keys)
+        raw = self._sealed.read(MARKS, commitment.hex(), keys)
         try:
             return Marks.parse(raw, MARKS)
         except MalformedInput as error:
             raise NotProven(error.message) from None
 
     def _write_marks(self, commitment: Commitment, marks: Marks, keys: CustodianKeys) -> None:
-        self._write_sealed(MARKS, commitment.hex(), marks.format(), keys)
+        self._sealed.write(MARKS, commitment.hex(), marks.format(), keys)
+
+    # The files of its order.
+
+    def take_order(self, commitment: Commitment, raw: bytes, keys: CustodianKeys) -> None:
+        """Keep a file of the order of a request that is held. One that is here already stays as it is.
+
+        Raises:
+            NotProven: no such request is held, or its note names no such file.
+            Unavailable: too many files are kept.
+        """
+        with self._exclusively():
+            authorization = self.note(commitment, keys) or self.decided_note(commitment, keys)
+            if authorization is None:
+                raise NotProven("order: of no request that is held here")
+            self._orders.take(authorization, raw, keys)
+
+    def order_files(self, authorization: Authorization, keys: CustodianKeys) -> tuple[FileHere, ...]:
+        """The files that the note names: which of them are here, and when each was opened here first."""
+        commitment, opened = authorization.commitment, {}
+        with suppress(NotProven):  # somebody changed the marks: then no file counts as opened
+            marks = self.marks(commitment, keys)
+            opened = {} if marks is None else dict(marks.opened)
+        return files_here(authorization, lambda number: self._orders.has(commitment, number), opened)
+
+    def open_order(self, authorization: Authorization, number: int, now: dt.datetime, keys: CustodianKeys) -> bytes:
+        """File ``number`` of the note's order, its hash proven. That it was opened here is noted.
+
+        Raises:
+            NotProven: somebody changed it.
+            Unavailable: it is not here.
+        """
+        raw = self._orders.read(authorization, number, keys)
+        self._note(authorization.commitment, keys, lambda marks: marks.with_opened(number, now))
+        return raw
 
     # What was decided.
 
@@ -212,7 +247,7 @@ class Requests:
         commitment = authorization.commitment
         with self._exclusively():
             before = self._begin_marks(authorization, keys, now, entropy)
-            self._write_sealed(DECIDED, commitment.hex(), authorization.note.raw, keys)
+            self._sealed.write(DECIDED, commitment.hex(), authorization.note.raw, keys)
             after = change(before)
             if after != before:
                 self._write_marks(commitment, after, keys)
@@ -226,7 +261,7 @@ class Requests:
         """
         if not self._is_file(DECIDED, commitment):
             return None
-        raw = self._unsealed(DECIDED, commitment.hex(), keys)
+        raw = self._sealed.read(DECIDED, commitment.hex(), keys)
         return parse_authorization(raw, DECIDED)
 
     def decided(self, keys: CustodianKeys) -> list[Authorization]:
@@ -243,13 +278,14 @@ class Requests:
     # What ends.
 
     def remove_ended(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget the notes and marks of requests that expired or were revoked.
+        """Forget the notes and marks of requests that expired or were revoked, and the files of forgotten notes.
 
         Once a day it forgets decided notes that are old.
         """
         for note in self.notes(keys):
             if now >= note.terms.expires or note.commitment in state.revoked:
                 self._disk.remove(self._file(INBOX, note.commitment))
+        self._orders.remove_unless(self.is_held)
         for path in self._files(MARKS):
             with suppress(MalformedInput, NotProven, Unavailable):  # not its own: it matters only when it is read
                 commitment = Commitment(wire.parse_hex(path.name, MARKS, size=32))
@@ -281,25 +317,7 @@ class Requests:
         return self._disk.is_file(self._file(folder, commitment))
 
     def _files(self, folder: str) -> list[Path]:
-        return [path for path in self._disk.children(self._path / folder) if TEMPORARY not in path.name]
-
-    def _write_sealed(self, folder: str, name: str, raw: bytes, keys: CustodianKeys) -> None:
-        sealed = AESSIV(keys.requests.unsafe_bytes()).encrypt(raw, [_context(folder, name)])
-        self._disk.write(self._path / folder / name, sealed, private=True)
-
-    def _unsealed(self, folder: str, name: str, keys: CustodianKeys) -> bytes:
-        sealed = self._disk.read(self._path / folder / name)
-        try:
-            return AESSIV(keys.requests.unsafe_bytes()).decrypt(sealed, [_context(folder, name)])
-        except (InvalidTag, ValueError):
-            raise NotProven(
-                f"custodian {self._name}: {folder or name}: a file is not its own",
-                hint="somebody changed it: remove the file; the desk can send the request again",
-            ) from None
-
-
-def _context(folder: str, name: str) -> bytes:
-    return wire.tag("requests") + f"{folder}/{name}".encode("ascii")
+        return self._sealed.files(folder)
 
 
 def _inbox_info(commitment: bytes) -> bytes:

@@ -460,6 +460,14 @@ class CustodianService:
         """
         return self._answering.unseal_note(sealed)
 
+    def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
+        """A file of an order, and the commitment of the authorization that it is said to be of.
+
+        Raises:
+            MalformedInput, NotProven: it is none.
+        """
+        return self._answering.unseal_order(sealed)
+
     def _entry(self, body: Body, key: SigningKey) -> bytes:
         now = self._clock()
         verify_clock(self._following.state, now)

@@ -174,6 +174,11 @@ class HttpCustodian:
         frame = format_frame(sealed)
         self._within_time(lambda: self._exchange("POST", "/v1/notes", frame, FRAME_BYTES))
 
+    def send_order(self, sealed: bytes) -> None:
+        """Hand over a sealed file of the order of an authorization that was handed over before."""
+        frame = format_frame(sealed)
+        self._within_time(lambda: self._exchange("POST", "/v1/orders", frame, FRAME_BYTES))
+
     def _until(self) -> float:
         """When the time is up. It runs from the first question.
 

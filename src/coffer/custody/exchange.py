@@ -15,6 +15,7 @@ from coffer.segments.prf import DATA_LANE, LABEL_LANE, Blocks
 
 MAX_REQUEST_BYTES: Final = 8 * 2**20
 """Step 1 of ``docs/procedures/opening.md``: bounds what an unauthenticated sender can make a custodian work on."""
+COMMITMENT_BYTES: Final = 32
 NO_DRAW: Final = 2**64 - 1
 NO_SALT: Final = bytes(32)
 CONSTANT_REFUSAL: Final = b"COFREF01"
@@ -245,6 +246,25 @@ def request_info(roster_hash: bytes, index: int) -> bytes:
 def note_info(roster_hash: bytes, index: int) -> bytes:
     """HPKE info of an authorization that is sent to custodian ``index`` to be reviewed."""
     return wire.tag("note") + roster_hash + bytes([index])
+
+
+def order_info(roster_hash: bytes, index: int) -> bytes:
+    """HPKE info of a file of an order that is sent to custodian ``index``, beside its authorization."""
+    return wire.tag("order") + roster_hash + bytes([index])
+
+
+def format_order(commitment: bytes, raw: bytes) -> bytes:
+    """A file of the order of an authorization, as it is sealed."""
+    return wire.lp(commitment) + raw
+
+
+def parse_order(raw: bytes) -> tuple[bytes, bytes]:
+    """The commitment of the authorization, and the file; raises ``MalformedInput``."""
+    cursor = wire.Cursor(raw, "order")
+    commitment = cursor.lp()
+    if len(commitment) != COMMITMENT_BYTES:
+        raise MalformedInput(f"order: a commitment of {len(commitment)} bytes, expected {COMMITMENT_BYTES}")
+    return commitment, raw[4 + COMMITMENT_BYTES :]
 
 
 def reply_info(request_hash: bytes, index: int) -> bytes:

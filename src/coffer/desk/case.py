@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from coffer import wire
+from coffer.authority.ordered import MAX_FILE_BYTES
 from coffer.desk.draft import Draft
 from coffer.desk.people import PersonId
 from coffer.errors import MalformedInput, Refused
@@ -327,8 +328,9 @@ def new_document(
     Raises:
         MalformedInput: it is empty or too long, or its name holds what cannot be seen.
     """
-    if not 1 <= len(content) <= MAX_DOCUMENT_BYTES:
-        raise MalformedInput(f"document: {len(content)} bytes, expected 1 to {MAX_DOCUMENT_BYTES}")
+    most = MAX_FILE_BYTES if kind is DocumentKind.ORDER else MAX_DOCUMENT_BYTES
+    if not 1 <= len(content) <= most:
+        raise MalformedInput(f"document: {len(content):,} bytes, expected 1 to {most:,}")
     about = Document(
         id=id,
         kind=kind,

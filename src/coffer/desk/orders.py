@@ -7,9 +7,10 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Final
 
+from coffer.authority.authorization import Authorization
 from coffer.authority.ordered import OrderFile, Urgency
 from coffer.authority.period import format_instant
-from coffer.desk.case import Case, DocumentKind, OrderClass
+from coffer.desk.case import Case, DocumentId, DocumentKind, OrderClass
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.disclosure.etsi_request import EtsiRequest, parse_etsi_request
 
@@ -37,6 +38,16 @@ def came_of(case: Case) -> Came:
         is_access=case.order_class is OrderClass.SUBJECT_ACCESS,
         files=tuple(OrderFile(sha256=document.sha256, size=document.size) for document in orders),
     )
+
+
+def order_documents(case: Case, authorization: Authorization) -> tuple[DocumentId, ...]:
+    """The documents of a case that a request names as files of its order, each content once.
+
+    A document that was added after the request was signed is none of them.
+    """
+    named = {file.sha256 for file in authorization.terms.ordered.files}
+    by_hash = {document.sha256: document.id for document in reversed(case.documents) if document.sha256 in named}
+    return tuple(by_hash[file.sha256] for file in authorization.terms.ordered.files if file.sha256 in by_hash)
 
 
 def draft_of_xml(raw: bytes, before: Draft, place: str) -> Draft:

@@ -169,7 +169,7 @@ def _parse_ordered(lines: Lines) -> None:
     files = [parse_words(value, 2, "order") for _, value in lines.take_all("order", at_least=0, at_most=8)]
     for digest, size in files:
         parse_hex(digest, 32, "order")
-        parse_decimal(size, "order", low=1, high=1 << 24)
+        parse_decimal(size, "order", low=1, high=1 << 23)
     if len({digest for digest, _ in files}) != len(files):
         raise MalformedInput("order: found a file twice, expected each once")
 

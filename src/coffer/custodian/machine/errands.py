@@ -1,4 +1,4 @@
-"""What a served custodian does for anybody, beside answering: entries, notes, headers.
+"""What a served custodian does for anybody, beside answering: entries, notes, files of orders, headers.
 
 Promises: strangers cannot make it sign, or look at the log, more often than a few times in some seconds.
 """
@@ -85,6 +85,18 @@ class Errands:
             except Unavailable:
                 self._machine.folder.count_outcome("note not taken: too many wait, or the disk", self._clock())
                 raise
+
+    def take_order(self, sealed: bytes) -> None:
+        """Unseal a file of an order and keep it beside the note that names it.
+
+        Anybody may send one. The note came first, so the log is not looked at.
+        """
+        commitment, raw = self._service.unseal_order(sealed)
+        try:
+            self._machine.requests.take_order(commitment, raw, self._service.keys)
+        except Unavailable:
+            self._machine.folder.count_outcome("order's file not taken: too many are kept, or the disk", self._clock())
+            raise
 
     def standing(self, sealed: bytes) -> bytes:
         """A sealed report of how a request stands here, or the constant refusal.

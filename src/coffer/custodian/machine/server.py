@@ -228,6 +228,11 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
         """An authorization to review, sealed and framed. The answer is always the same."""
         return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_note))
 
+    @app.post("/v1/orders", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
+    async def orders(request: Request) -> Response:
+        """A file of an order whose authorization is held, sealed and framed. The answer is always the same."""
+        return await bounded(request, MAX_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_order))
+
     @app.post(
         "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
     )

@@ -17,7 +17,7 @@ from coffer.desk.case import (
 )
 from coffer.desk.flow.entry import Entry, authorization_of, verify_alive
 from coffer.desk.found import Review
-from coffer.desk.orders import came_of
+from coffer.desk.orders import came_of, order_documents
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Post, Written
 from coffer.desk.review import review_draft
@@ -81,10 +81,12 @@ class Requests(Entry):
     def send(
         self, case: Case, number: int, to: Sequence[Recipient], *, by: PersonId, now: dt.datetime
     ) -> tuple[Case, Sent]:
-        """Hand a request to the custodians on other machines; sending it again is harmless."""
+        """Hand a request, with its order's files, to custodians on other machines; sending it again is harmless."""
         request = case.request(number)
         verify_alive(request)
-        sent = send_request(authorization_of(request), self.vault.replay(), to)
+        authorization = authorization_of(request)
+        orders = [self.store.document(case.id, one) for one in order_documents(case, authorization)] if to else []
+        sent = send_request(authorization, self.vault.replay(), to, orders)
 
         def edit(now_case: Case) -> Edit:
             current = now_case.request(number)

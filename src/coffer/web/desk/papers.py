@@ -8,6 +8,7 @@ from typing import Final
 
 from fastapi import Response
 
+from coffer.authority.ordered import MAX_FILE_BYTES
 from coffer.authority.typed import parse_zone
 from coffer.desk.case import (
     Case,
@@ -29,8 +30,8 @@ from coffer.web.desk.visit import Visit
 from coffer.web.ground.asked import show_subject
 from coffer.web.ground.wording import N_, Wording
 
-MAX_ORDER_MIB: Final = 20
-"""A scanned order of a hundred pages; a longer one is made smaller by whoever scans."""
+MAX_ORDER_MIB: Final = MAX_FILE_BYTES // 2**20
+"""A scanned order of some fifty pages; a longer one is made smaller by whoever scans."""
 MAX_NAME: Final = 120
 SHOWN_ROWS: Final = 30
 """Rows of a preview: as many as somebody looks through before they decide on the form."""

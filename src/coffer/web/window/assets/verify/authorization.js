@@ -70,7 +70,7 @@ function parseOrdered(lines) {
   const wait = lines.isNext("due") ? parseInstant(lines.take("due")) - received : 1;
   refuseUnless(wait > 0 && wait <= 366 * DAY, "due: not after received or over 366 days later");
   const files = lines.takeAll(["order"], 0, 8).map(([, value]) => parseWords(value, 2, "order"));
-  for (const [, size] of files) parseDecimal(size, "order", 1, 2 ** 24);
+  for (const [, size] of files) parseDecimal(size, "order", 1, 2 ** 23);
   refuseUnless(!isDouble(files.map(([digest]) => parseHex(digest, 32, "order"))), "order: a file twice");
 }
 
