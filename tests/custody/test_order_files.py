@@ -9,6 +9,7 @@ import pytest
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.file_kind import file_name, kind_of
 from coffer.authority.ordered import MAX_FILE_BYTES, order_file
+from coffer.cli.main import run
 from coffer.custodian.requests import KEPT_AFTER
 from coffer.custody.exchange import MAX_FRAME_BYTES, format_frame, format_order, note_info, order_info
 from coffer.errors import MalformedInput, NotProven, Unavailable
@@ -81,8 +82,9 @@ def test_files_come_with_the_note_and_are_noted_as_opened_once(world):
     folder = world.machines["judge"] / "orders"
     assert len(list(folder.iterdir())) == 2
     assert all(b"an order" not in path.read_bytes() for path in folder.iterdir())
-    assert requests.open_order(authorization, 2, world.now, keys) == SCAN
-    requests.open_order(authorization, 2, world.now + dt.timedelta(hours=1), keys)
+    assert requests.read_order(authorization, 2, keys) == SCAN
+    for hours in (0, 1):
+        requests.mark_opened(authorization.commitment, 2, world.now + dt.timedelta(hours=hours), keys)
     assert [one.opened for one in requests.order_files(authorization, keys)] == [None, world.now]
 
 
@@ -92,7 +94,7 @@ def test_file_that_was_not_sent_is_not_here(world):
     requests, keys = requests_of(world)
     assert [one.is_here for one in requests.order_files(authorization, keys)] == [True, False]
     with pytest.raises(Unavailable):
-        requests.open_order(authorization, 2, world.now, keys)
+        requests.read_order(authorization, 2, keys)
 
 
 def test_desk_sends_no_file_that_the_note_does_not_name(world):
@@ -122,10 +124,10 @@ def test_file_that_somebody_changed_is_refused_and_the_desk_can_send_it_again(wo
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     requests, keys = requests_of(world)
     with pytest.raises(NotProven, match="a file is not its own"):
-        requests.open_order(authorization, 1, world.now, keys)
+        requests.read_order(authorization, 1, keys)
     assert requests.order_files(authorization, keys)[0].opened is None
     send_request(authorization, world.state(), [postbox], [PDF])
-    assert requests.open_order(authorization, 1, world.now, keys) == PDF
+    assert requests.read_order(authorization, 1, keys) == PDF
 
 
 def test_served_custodian_takes_the_file_over_http(world):
@@ -137,7 +139,7 @@ def test_served_custodian_takes_the_file_over_http(world):
         sent = send_request(authorization, world.state(), [client], [raw])
     assert (sent.reached, sent.failed) == (("judge",), {})
     requests, keys = requests_of(world)
-    assert requests.open_order(authorization, 1, world.now, keys) == raw
+    assert requests.read_order(authorization, 1, keys) == raw
 
 
 @pytest.mark.parametrize(
@@ -161,3 +163,56 @@ def test_kind_of_a_file_by_its_first_bytes(raw, said, name):
 
 def test_note_and_order_are_sealed_in_contexts_of_their_own():
     assert note_info(bytes(32), 1) != order_info(bytes(32), 1)
+
+
+@pytest.fixture
+def judge(world):
+    """Runs a command of judge's, with the passphrase; returns its exit code."""
+
+    def command(*words):
+        words = ["custodian", words[0], str(world.machines["judge"]), *words[1:]]
+        return run([*map(str, words), "--passphrase-file", str(world.path / "passphrase")])
+
+    return command
+
+
+def test_custodian_lists_reads_and_approves_and_is_told_what_it_did_not_open(world, judge, tmp_path, capfd):
+    authorization = request(world, PDF, SCAN)
+    digits = authorization.commitment.hex()[:32]
+    send_request(authorization, world.state(), [Postbox(world)], [PDF])
+    assert judge("review", digits) == 0
+    told = capfd.readouterr().err
+    assert "the order's file was not sent: 2 of 2" in told
+    assert "the order's file was not opened here: 1 of 2" in told
+    assert judge("order", digits) == 0
+    shown = capfd.readouterr().out
+    assert "a PDF" in shown
+    assert "not opened" in shown
+    assert "not sent" in shown
+    assert judge("order", digits, "-o", tmp_path / "read") == 0
+    assert [path.name for path in (tmp_path / "read").iterdir()] == ["order-1.pdf"]
+    assert (tmp_path / "read/order-1.pdf").read_bytes() == PDF
+    assert judge("order", digits, "-o", tmp_path / "read") == 2, "nothing is overwritten"
+    capfd.readouterr()
+    assert judge("approve", digits, "--yes") == 0
+    told = capfd.readouterr().err
+    assert "was not opened here" not in told
+    assert "the order's file was not sent: 2 of 2" in told
+
+
+def test_request_without_files_is_said_to_have_none_and_can_be_approved(world, judge, capfd):
+    authorization = request(world)
+    send_request(authorization, world.state(), [Postbox(world)])
+    assert judge("approve", authorization.commitment.hex(), "--yes") == 0
+    assert "no file of the order came with it" in capfd.readouterr().err
+
+
+def test_show_proves_whether_a_file_is_of_the_order(world, tmp_path, capfd):
+    (tmp_path / "r.note").write_bytes(request(world, PDF, SCAN).note.raw)
+    (tmp_path / "scan.png").write_bytes(SCAN)
+    (tmp_path / "other.png").write_bytes(SCAN + b" ")
+    assert run(["show", str(tmp_path / "r.note"), "--order", str(tmp_path / "scan.png")]) == 0
+    assert "scan.png is file 2 of 2 of the order" in capfd.readouterr().err
+    assert run(["show", str(tmp_path / "r.note"), "--order", str(tmp_path / "other.png")]) == 3
+    out, err = capfd.readouterr()
+    assert (out, "other.png: not a file of this request's order" in err) == ("", True)

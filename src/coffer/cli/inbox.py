@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.cli.console import read_file
+from coffer.cli.console import read_file, say
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import CustodianService
 from coffer.errors import MalformedInput
@@ -34,3 +34,20 @@ def chosen_request(machine: Machine, service: CustodianService, note: str) -> Au
             hint="coffer custodian review DIR lists what waits, each with its 32 digits; a file of that name is ./NAME",
         )
     return matching[0]
+
+
+def say_order(machine: Machine, service: CustodianService, request: Authorization, folder: str) -> None:
+    """Say which files of the order nobody opened here. Whoever approves decides what to make of it."""
+    files = machine.requests.order_files(request, service.keys)
+    if not files:
+        say("no file of the order came with it: ask the desk for the order, and compare it")
+    missing = [str(one.number) for one in files if not one.is_here]
+    if missing:
+        say(
+            f"the order's file was not sent: {', '.join(missing)} of {len(files)}; the desk can send it with the request"
+        )
+    unopened = [str(one.number) for one in files if one.is_here and one.opened is None]
+    if unopened:
+        digits = request.commitment.hex()[:NAME_DIGITS]
+        say(f"the order's file was not opened here: {', '.join(unopened)} of {len(files)}")
+        say(f"to read it: coffer custodian order {folder} {digits} -o NEW-FOLDER")

@@ -212,16 +212,18 @@ class Requests:
             opened = {} if marks is None else dict(marks.opened)
         return files_here(authorization, lambda number: self._orders.has(commitment, number), opened)
 
-    def open_order(self, authorization: Authorization, number: int, now: dt.datetime, keys: CustodianKeys) -> bytes:
-        """File ``number`` of the note's order, its hash proven. That it was opened here is noted.
+    def read_order(self, authorization: Authorization, number: int, keys: CustodianKeys) -> bytes:
+        """File ``number`` of the note's order, from 1, its hash proven. Whoever shows it calls ``mark_opened``.
 
         Raises:
             NotProven: somebody changed it.
             Unavailable: it is not here.
         """
-        raw = self._orders.read(authorization, number, keys)
-        self._note(authorization.commitment, keys, lambda marks: marks.with_opened(number, now))
-        return raw
+        return self._orders.read(authorization, number, keys)
+
+    def mark_opened(self, commitment: Commitment, number: int, now: dt.datetime, keys: CustodianKeys) -> None:
+        """A file of the order was handed to one of its people."""
+        self._note(commitment, keys, lambda marks: marks.with_opened(number, now))
 
     # What was decided.
 

@@ -1,12 +1,17 @@
 """``coffer show``."""
 
+from pathlib import Path
+
 import click
 
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.cli.console import clock, print_json
+from coffer.authority.ordered import order_file
+from coffer.cli.console import clock, print_json, read_file, say
 from coffer.cli.notes import read_notes
 from coffer.cli.terms import letters_remarks, roster_of, say_older_rosters, show_terms, status_of
 from coffer.cli.vaults import vault_at
+from coffer.errors import NotProven
+from coffer.visible import counted
 
 
 @click.command(epilog="Example: coffer show request.note")
@@ -14,13 +19,18 @@ from coffer.cli.vaults import vault_at
 @click.option(
     "--vault", help="Also verify the signatures against this vault's roster, and say what its log says of the request."
 )
+@click.option(
+    "--order", "orders", multiple=True, metavar="FILE", help="Also prove that this is a file of the order. Repeatable."
+)
 @click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
-def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
+def show(notes: tuple[str, ...], vault: str | None, orders: tuple[str, ...], *, as_json: bool) -> None:
     """Show a request as people read it.
 
     What is shown is exactly what is enforced. If copies were signed apart, give all.
     """
     authorization, now = parse_authorization(*read_notes(notes)), clock()
+    for name in orders:
+        _prove_order(authorization, name)
     state = vault_at(vault).replay() if vault else None
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("utf-8").splitlines()[1:]]
@@ -47,6 +57,19 @@ def show(notes: tuple[str, ...], vault: str | None, *, as_json: bool) -> None:
     show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now))
     if state is not None:
         say_older_rosters(authorization, state, now)
+
+
+def _prove_order(authorization: Authorization, name: str) -> None:
+    """Say which file of the order it is; raises ``NotProven`` if it is none."""
+    place, files = Path(name).name, authorization.terms.ordered.files
+    file = order_file(read_file(name), place)
+    if file not in files:
+        named = "the request names no file" if not files else f"it has {counted(file.size, 'byte')} and another hash"
+        raise NotProven(
+            f"{place}: not a file of this request's order: {named}",
+            hint="a file that was saved again or signed since is another file",
+        )
+    say(f"{place} is file {files.index(file) + 1} of {len(files)} of the order")
 
 
 def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ import click
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.console import clock, console, say
-from coffer.cli.inbox import verified_request
+from coffer.cli.inbox import say_order, verified_request
 from coffer.cli.machine import at_work
 from coffer.cli.passphrases import passphrase_option
 from coffer.cli.periods import show_days
@@ -43,6 +43,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         _note_reading(machine, service, request)
         show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()))
         say_protected(machine.folder, service.keys, request)
+        say_order(machine, service, request, folder)
         return
     notes = machine.notes(service.keys)
     for name in machine.unreadable_notes(service.keys):
