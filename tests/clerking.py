@@ -71,7 +71,7 @@ class Bench:
 
     def take(self, note):
         """The note waits in the inbox, as the desk sends it."""
-        self.machine.requests.take(parse_note(note, "note"), self.service.keys, self.now, os.urandom)
+        self.machine.requests.take(parse_note(note, "note", has_letters=True), self.service.keys, self.now, os.urandom)
         return self.commitment(note)
 
     def request(self, **changes):

@@ -13,6 +13,7 @@ from making import document, new_case, person
 
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.lacking import Share
+from coffer.custody.exchange import order_info, parse_order
 from coffer.desk import case as cases
 from coffer.desk.case import Did, DocumentKind
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
@@ -402,12 +403,15 @@ def test_request_made_by_two_clerks_at_once_is_one_and_the_other_is_told(office)
 
 class Postman:
     def __init__(self, name, fails=False):
-        self.name, self.fails, self.taken = name, fails, []
+        self.name, self.fails, self.taken, self.orders = name, fails, [], []
 
     def send_note(self, sealed):
         if self.fails:
             raise Unavailable(f"custodian {self.name}: nobody listens there")
         self.taken.append(sealed)
+
+    def send_order(self, sealed):
+        self.orders.append(sealed)
 
 
 def test_request_is_sent_sealed_to_those_who_can_be_reached(office):
@@ -419,6 +423,33 @@ def test_request_is_sent_sealed_to_those_who_can_be_reached(office):
     assert (len(reached.taken), stranger.taken) == (1, [])
     assert office.step().step is Step.WAIT_FOR_SIGNATURES
     assert office.case.requests[0].sent == ("judge",)
+
+
+def test_request_takes_the_files_of_its_order_along_and_no_other_document(office):
+    order, later = document(b"%PDF the order"), document(b"%PDF of later")
+    made = new_case(office.store, office.clerk)
+    papers = [order, document(b"%PDF", kind=DocumentKind.OTHER)]
+    made = office.store.write(cases.add_documents(made, papers), by=office.clerk.id, now=office.now).case
+    saved = office.store.write(cases.save_draft(made, draft()), by=office.clerk.id, now=office.now).case
+    case = office.flow.make_request(saved, by=office.clerk.id, now=office.now).case
+    case = office.store.write(cases.add_documents(case, [later]), by=office.clerk.id, now=office.now).case
+    judge = Postman("judge")
+    _, sent = office.flow.send(case, 1, [judge], by=office.clerk.id, now=office.now)
+    assert (sent.reached, len(judge.taken), len(judge.orders)) == (("judge",), 1, 1)
+    assert b"the order" not in judge.orders[0]
+    roster, keys = office.world.state().roster, office.world.keys("judge")
+    info = order_info(roster.hash, roster.custodian("judge").index)
+    authorization = parse_authorization(case.requests[0].note, "request")
+    assert parse_order(keys.req.unseal(judge.orders[0], info=info, place="order")) == (
+        authorization.commitment,
+        b"%PDF the order",
+    )
+
+
+def test_copies_of_a_request_with_letters_are_taken_in(office):
+    office.requested(authority="Cour d'appel, Évry").signed("judge", "dpo")
+    names = [line.name for line in parse_note(office.case.requests[0].note, "x", has_letters=True).signatures]
+    assert names == ["desk", "judge/auth", "dpo/auth"]
 
 
 def test_copies_signed_apart_are_one(office):

@@ -133,7 +133,7 @@ def _conduct(name: str, status: str, answer: Answer) -> str:
     """A custodian's conduct, for people: one that had not approved a request did not refuse it."""
     if status != CONSTANT:
         return status
-    signed = {line.name for line in parse_note(answer.evidence.note, "request").signatures}
+    signed = {line.name for line in parse_note(answer.evidence.note, "request", has_letters=True).signatures}
     return "refused" if f"{name}/auth" in signed else "has not approved it"
 
 

@@ -192,4 +192,4 @@ def _proven(authorization: Authorization, state: State) -> Note:
     keys = {authorization.terms.requester} | {c.auth for known in state.rosters.values() for c in known.custodians}
     proven = {(key.name, key.key_id) for key in keys if authorization.note.is_signed_by(key)}
     lines = tuple(line for line in authorization.note.signatures if (line.name, line.key_id) in proven)
-    return parse_note(Note(text=authorization.note.text, signatures=lines).raw, "copy")
+    return parse_note(Note(text=authorization.note.text, signatures=lines).raw, "copy", has_letters=True)

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from coffer.authority.authorization import Authorization
+from coffer.authority.file_kind import file_name
 from coffer.custodian.people import People
 from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
@@ -103,6 +104,7 @@ class _Routes:
         ):
             app.add_api_route(path, page, methods=["GET"], response_class=Response)
         app.add_api_route("/requests/{digits}", self._review, methods=["GET"], response_class=Response)
+        app.add_api_route("/requests/{digits}/order/{number}", self._order, methods=["GET"], response_class=Response)
         for word, act in (
             ("challenge", self._challenge),
             ("approve", self._approve),
@@ -241,6 +243,23 @@ class _Routes:
             path_of=f"/requests/{digits}",
             **values,
         )
+
+    async def _order(self, request: Request, digits: str, number: str) -> Response:
+        """A file of the order, to be saved. It is a stranger's: no browser may show it as a page of this site."""
+        await self._entrance.visitor(request)
+
+        def read() -> Response:
+            note, office = self._find(digits), self._office
+            requests, keys = office.machine.requests, office.service.keys
+            here = {str(one.number): one.number for one in requests.order_files(note, keys) if one.is_here}
+            if number not in here:
+                raise HTTPException(404)
+            raw = requests.read_order(note, here[number], keys)
+            requests.mark_opened(note.commitment, here[number], office.clock(), keys)
+            headers = {"content-disposition": f'attachment; filename="{file_name(here[number], raw)}"'}
+            return Response(raw, headers=headers, media_type="application/octet-stream")
+
+        return await run_in_threadpool(read)
 
     # Acts.
 

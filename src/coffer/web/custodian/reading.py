@@ -140,7 +140,7 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
     places = [one.commitment for one in waiting]
     case, same = _earlier_uses(note, kept, state)
     signed = signers_of(note, roster)
-    text = note.note.text.decode("ascii")
+    text = note.note.text.decode("utf-8")
     after = {*signed, office.name}
     return Review(
         digits=digits_of(note.commitment),
@@ -157,6 +157,7 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
         waiting=len(places),
         words=check_words(note, office.name, marks.nonce) if marks else (),
         requester=note.terms.requester.name,
+        files=office.machine.requests.order_files(note, keys),
         protected=_protected(office, note),
         protected_size=_protected_size(office),
         days=_days(note, state, now.date()),

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
+from coffer.custodian.order_files import FileHere
 from coffer.custody.earlier import History
 from coffer.web.ground.asked import Asked, Difference
 from coffer.web.ground.signers import Part
@@ -83,6 +84,7 @@ class Review:
     """One request, whole. ``version`` changes with everything that a person decides on.
 
     ``protected``: the lines, from 1, of subjects on the custodian's own list; None if the list is damaged.
+    ``files``: of its order, in the order of the note.
     ``case_records``: of earlier openings of the case, and ``subject_records`` of those of the same subjects.
     """
 
@@ -100,6 +102,7 @@ class Review:
     waiting: int
     words: tuple[str, ...]
     requester: str
+    files: tuple[FileHere, ...]
     protected: tuple[int, ...] | None
     protected_size: int
     days: Days
@@ -120,3 +123,8 @@ class Review:
     reason: str
     read_by: tuple[str, ...]
     is_rule_met_after: bool
+
+    @property
+    def unopened(self) -> tuple[int, ...]:
+        """Numbers of the files that nobody opened here, whether they came or not."""
+        return tuple(one.number for one in self.files if one.opened is None)

@@ -150,7 +150,7 @@ class CasePages:
         known = members_of(authorization, seen, signers, office.state(), words, here=office.vault.custodian_names())
         return {
             "asked": read_terms(authorization.terms, words),
-            "exact": authorization.note.text.decode("ascii"),
+            "exact": authorization.note.text.decode("utf-8"),
             "parts": [
                 _settled(part, signers, words)
                 for part in read_rule(authorization.terms, roster, signers, words, members=known)
