@@ -6,8 +6,7 @@ import {
 } from "./wire.js";
 import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
-export const SALT_LINE = 4; // the salt is always the fifth line of an authorization
-const HPKE_PUBLIC_BYTES = 1_216;
+export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always the fifth line of an authorization
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
 const VERSIONS = { fault: "2", ingest: "2", roster: "2" }; // 1 of every other type
 const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
