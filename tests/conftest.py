@@ -14,7 +14,6 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("repeatable")
 
 
-
 def pytest_collection_modifyitems(items):
     """Files with slow tests begin first, or one of them would run alone at the end while other cores are idle."""
     slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("real")}
