@@ -80,6 +80,13 @@ class Bucket:
         return serve
 
     @classmethod
+    def make(cls, url: str) -> "Bucket":
+        """A bucket of a server that another process runs, by which the environment finds it."""
+        bucket = cls(url=url)
+        bucket.objects(None)._files.mkdir(bucket.name)
+        return bucket
+
+    @classmethod
     @contextmanager
     def serve(cls) -> Iterator["Bucket"]:
         from moto.server import DomainDispatcherApplication, create_backend_app

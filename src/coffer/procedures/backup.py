@@ -54,6 +54,7 @@ LEFT_OUT: Final = {
     "snapshot": "made anew from the log",
     BACKED_UP: "says of this very vault when it was copied",
     "puts": "an ingest under way",
+    "swept": "of this hour, and of this machine",
     "removed": "asked of the store again",
     "copied": "copied again",
     "lock": "held by a process",
