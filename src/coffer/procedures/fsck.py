@@ -14,17 +14,22 @@ from typing import Final
 
 from coffer.custody.logged import parse_logged_header
 from coffer.disk import TEMPORARY
-from coffer.errors import NotProven
+from coffer.errors import NotProven, Unavailable
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.state import State
 from coffer.objects.port import Objects
 from coffer.objects.puts import TASKS
+from coffer.replica import Replica
 from coffer.segments.header import Header
 from coffer.segments.manifest import batch_hash, entry_hash, verify_manifest
 from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of, sizes_of
+from coffer.sequencer.shared import SharedLog
 from coffer.tally.release import tally_hash
 from coffer.translog import tiling
+from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.store.files import FileLog
 from coffer.vault.folder import Vault
+from coffer.vault.pins import Pins
 from coffer.vault.stored import LOG, tally_keys
 
 TALLY: Final = "tally/"
@@ -200,3 +205,23 @@ def expected_of(vault: Vault) -> Expected:
         return vault.disk.read(vault.path / LOG / name)
 
     return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=tile, under_way=noted)
+
+
+def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
+    """What a place should be by the log that lies in it: proven by the pins, and kept in ``log``, which is empty.
+
+    Nothing of the vault's folder is needed, so that a copy can be proven and copied by whoever has its pins.
+
+    Raises:
+        NotProven, MalformedInput, Unavailable: the log is not the pinned one, is damaged, or is not there.
+    """
+    shared = SharedLog(objects)
+    checkpoint = shared.checkpoint()
+    if checkpoint is None:
+        raise Unavailable(f"{LOG}{tiling.CHECKPOINT}: not there", hint="is the address right?")
+    head = verify_checkpoint(checkpoint, pins.log_key, f"{LOG}{tiling.CHECKPOINT}").head
+    log.follow(shared.entries(0, head), checkpoint)
+    replica = Replica.empty(log_key=pins.log_key, genesis=pins.genesis)
+    state = replica.after(replica.prepare(checkpoint, log.entries)).state
+    _ = state.roster  # there is none if genesis is another one
+    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile)
