@@ -111,7 +111,7 @@ def test_a_note_keeps_its_tasks_until_they_are_swept(tmp_path):
 
 @pytest.fixture(scope="module")
 def server():
-    with Bucket.serve() as bucket:
+    with Bucket.serve() as bucket, bucket.one_client():
         yield bucket
 
 
@@ -167,13 +167,14 @@ def write(world):
 
 
 def fail(work, number):
-    with pytest.raises(TaskFailed):
+    with pytest.raises(TaskFailed, match="the store says: InternalError"):
         seal_split(work, number)
 
 
 def test_attempts_that_fail_or_come_second_leave_no_object(world, server):
     def before(work):
         server.fail("PUT", ".header", Fault.ERROR, times=99)
+        server.fail("DELETE", "", Fault.ERROR, times=99)  # as without the right to
         fail(work, 0)  # as a task that is tried again
         server.forget()
         seal_split(work, 0)  # as a speculative one that comes second
@@ -200,8 +201,8 @@ def test_an_ingest_that_fails_after_its_tasks_leaves_no_object(world):
 def test_a_driver_that_was_killed_is_swept_by_the_next_command(world, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr("coffer.procedures.ingest.batch.Batch.discard", lambda _self: None)
-        with pytest.raises(KeyboardInterrupt):
-            ingest(world, TasksHere(after=lambda _work: exec("raise KeyboardInterrupt")))
+        with pytest.raises(KeyboardInterrupt, match="killed"):
+            ingest(world, TasksHere(after=lambda _work: exec("raise KeyboardInterrupt('killed')")))
     assert run(["fsck", str(world.vault.path)]) == 0, "what is under way is no orphan"
     capsys.readouterr()
     assert len(there(world)) == 9

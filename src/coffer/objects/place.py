@@ -27,7 +27,10 @@ class Place:
         return StoreObjects(self.store, Puts(self.vault / PUTS, disk), entropy)
 
     def open_for_task(self, tasks: Tasks | None, split: int, disk: Disk, entropy: Entropy) -> Objects:
-        """The objects for one attempt at a split. ``tasks``: None where they are files of a folder that all share."""
+        """The objects for one attempt at a split.
+
+        ``tasks``: None where they are files of a folder that all share.
+        """
         if tasks is None:
             return self.open(disk, entropy)
         from coffer.objects.store import StoreObjects  # noqa: PLC0415 - as above

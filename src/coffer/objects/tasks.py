@@ -1,6 +1,6 @@
-"""What the tasks of an ingest put into a store, noted in the store itself: no task sees the vault's folder.
+"""What the tasks of an ingest put into a store, noted in the store itself.
 
-``tasks/<name>/open`` is there while tasks may put anything. Attempts at split s note the keys of their objects in
+No task sees the vault's folder. ``tasks/<name>/open`` is there while tasks may put anything. Attempts at split s note the keys of their objects in
 ``tasks/<name>/<s>/0``, ``1`` and so on, each by the first number that is free. Then they look whether the ingest is
 still open, and only then they put the objects. Whoever ends the ingest deletes ``open`` first and reads the notes
 afterwards. So every attempt either was noted in time or puts nothing, however late it wakes, and its names are found
@@ -27,7 +27,10 @@ _NOTE_BYTES: Final = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPuts:
-    """What attempts noted. ``keys``: what they may have put; ``notes``: the notes' own keys, by their number."""
+    """What attempts noted.
+
+    ``keys``: what they may have put. ``notes``: the notes' own keys, by their number.
+    """
 
     keys: tuple[str, ...]
     notes: tuple[tuple[str, ...], ...]
@@ -116,9 +119,9 @@ def read_tasks(store: StoreObjects, tasks: Tasks) -> TaskPuts:
     )
 
 
-def forget_tasks(store: StoreObjects, found: TaskPuts) -> None:
+def forget_tasks(store: StoreObjects, puts: TaskPuts) -> None:
     """Delete the notes, the last numbers first: whatever is left of them is found again."""
-    for notes in reversed(found.notes):
+    for notes in reversed(puts.notes):
         store.delete(notes)
 
 

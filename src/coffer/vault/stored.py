@@ -96,15 +96,15 @@ class Stored:
         """
         from coffer.objects.tasks import close_tasks, forget_tasks  # noqa: PLC0415 - with the store's library
 
-        found = [close_tasks(self.objects, one) for one in noted.tasks]
-        theirs = [key for one in found for key in one.keys if is_key(key)]
+        by_tasks = [close_tasks(self.objects, one) for one in noted.tasks]
+        theirs = [key for one in by_tasks for key in one.keys if is_key(key)]
         unlogged = _unknown([*noted.keys, *theirs], state)
         if keep_at is not None:
             raw = Noted(keys=tuple(unlogged), is_logging=False, tasks=noted.tasks).format()
             name = f"{keep_at.strftime(_TIME)}-{hashlib.sha256(raw).hexdigest()[:16]}"
             self.disk.write(self.path / SWEPT / name, raw)
         self.objects.delete(unlogged)
-        for one in found:
+        for one in by_tasks:
             forget_tasks(self.objects, one)
 
     def begin(self, state: State, clock: Callable[[], dt.datetime]) -> None:

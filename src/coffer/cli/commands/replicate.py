@@ -91,10 +91,11 @@ def _target(target: str, source: str) -> Objects:
     Raises:
         MalformedInput: it is the vault itself, or another vault's folder.
     """
-    if target.rstrip("/") == source.rstrip("/"):
-        raise MalformedInput("TARGET: the vault itself, expected another place")
     folder = Path(target)
-    if "://" not in target and (folder.resolve() == Path(source).resolve() or (folder / "operator").exists()):
+    if "://" in target:
+        if target.rstrip("/") == source.rstrip("/"):
+            raise MalformedInput("TARGET: the vault itself, expected another place")
+    elif folder.resolve() == Path(source).resolve() or (folder / "operator").exists():
         raise MalformedInput(f"{folder.name}: a vault that is in use, expected a folder for a copy")
     return _place(target)
 

@@ -1,4 +1,7 @@
-"""Where rows of a file lie, so that whoever seals them reads them there. This is I/O and decides nothing."""
+"""Where rows of a file lie, so that whoever seals them reads them there.
+
+This is I/O and decides nothing.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -94,7 +94,7 @@ class StoredSource(Source):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoredPlace:
-    """An object of records by its address; each process opens the store anew, with credentials of its own."""
+    """An object of records by its address. Each process opens the store with its own credentials."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""What tasks put, as the driver finds it: files under temporary names in a shared folder, or objects in a store."""
+"""What tasks put, as the driver finds it: staged files in a shared folder, or objects in a store."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -53,7 +53,7 @@ class Staging(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FolderStaging:
-    """Files exist once the driver gives them their names. What else lies there under temporary names is removed."""
+    """Files that exist once the driver gives them their names. Other staged files are removed."""
 
     objects: FolderObjects
 
@@ -86,7 +86,7 @@ class FolderStaging:
 
 @dataclass(frozen=True, slots=True)
 class StoreStaging:
-    """Objects have their names at once, and exist once the log names them. What does not count is swept after that."""
+    """Objects that exist once the log names them. The vault sweeps the others after that."""
 
     objects: "StoreObjects"
     entropy: Entropy
