@@ -24,8 +24,8 @@ RECORDS = 100_000
 FILES = 6
 STORED = 3
 """Files that lie in the store: there, each object takes several requests to a server of one process."""
-KEPT = "spark and (not store or rejects or two_files or without_keys)"
-"""Of the contract in a store, what differs on a cluster."""
+KEPT = "spark and (not store or rejects)"
+"""Of the contract in a store one test: each starts a session, and ``TasksHere`` holds all of it."""
 
 
 def number(i):
@@ -128,7 +128,7 @@ def test_contract_holds_on_a_cluster(cluster, monkeypatch):
     with cluster.python(*arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
         out, _ = running.communicate(timeout=600)
     assert running.returncode == 0, out.decode()[-3000:]
-    assert b"10 passed" in out
+    assert b"8 passed" in out
 
 
 def test_executor_that_is_killed_costs_nothing(cluster, vault, files):
@@ -161,7 +161,7 @@ def python_of(cluster, worker):
 def test_vault_and_files_in_a_store_are_exact_whatever_dies_and_the_store_has_no_orphan(
     cluster, bucket, vault, files, tmp_path
 ):
-    """An executor is killed, tasks are stopped and go on after their ingest is over, and the store fails at times."""
+    """An executor is killed, tasks are stopped for a while and go on, and the store fails at times."""
     place = bucket.objects(None)
     given = sorted(files.glob("*.csv"))[:STORED]
     for path in given:

@@ -1,11 +1,11 @@
 """What the tasks of an ingest put into a store, noted in the store itself.
 
-No task sees the vault's folder. ``tasks/<name>/open`` is there while tasks may put anything. Attempts at split s note the keys of their objects in
-``tasks/<name>/<s>/0``, ``1`` and so on, each by the first number that is free. Then they look whether the ingest is
-still open, and only then they put the objects. Whoever ends the ingest deletes ``open`` first and reads the notes
-afterwards. So every attempt either was noted in time or puts nothing, however late it wakes, and its names are found
-without a list. This rests on two things that the store must keep: what is put is put once (``If-None-Match``), and
-whoever asks after a write or a deletion sees it.
+No task sees the vault's folder. ``tasks/<name>/open`` is there while tasks may put anything. Attempts at split s note
+the keys of their objects in ``tasks/<name>/<s>/0``, ``1`` and so on, each by the first number that is free. Then they
+look whether the ingest is still open, and only then they put the objects. Whoever ends the ingest deletes ``open``
+first and reads the notes afterwards. So every attempt either was noted in time or puts nothing, however late it wakes,
+and its names are found without a list. This rests on two things that the store must keep: what is put is put once
+(``If-None-Match``), and whoever asks after a write or a deletion sees it.
 
 Implements ``docs/formats/vault.md``, "Tasks".
 """

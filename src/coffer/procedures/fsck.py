@@ -210,7 +210,8 @@ def expected_of(vault: Vault) -> Expected:
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
     """What a place should be by the log that lies in it, proven by the pins.
 
-    ``log``: an empty one, which keeps what was proven. Nothing of the vault's folder is needed, so that a copy can be proven and copied by whoever has its pins.
+    ``log``: an empty one, which keeps what was proven. Nothing of the vault's folder is needed, so that a copy can be
+    proven and copied by whoever has its pins.
 
     Raises:
         NotProven, MalformedInput, Unavailable: the log is not the pinned one, is damaged, or is not there.

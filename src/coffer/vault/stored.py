@@ -2,8 +2,8 @@
 
 Promises: an object is removed only by a name that was written down: in the note of what an ingest put, in the notes of
 its tasks, or in the log, of a segment that is dead or a tally that was superseded. Of what tasks noted, only segments
-that the log does not know are removed. No list of the store is looked at. A store that does not
-answer stops no command that does not need it: what is left undone, the next command that writes does.
+that the log does not know are removed. No list of the store is looked at. A store that does not answer stops no command
+that does not need it: what is left undone, the next command that writes does.
 
 Implements ``docs/formats/vault.md``, "Object stores".
 """
@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -84,8 +84,7 @@ class Stored:
     def sweep_again(self, state: State, now: dt.datetime) -> None:
         """Delete once more what was swept an hour ago or earlier."""
         for path in self.disk.children(self.path / SWEPT):
-            match = _SWEPT.fullmatch(path.name)
-            if match is not None and dt.datetime.strptime(match[1], _TIME).replace(tzinfo=dt.UTC) <= now - AGAIN:
+            if (swept := _swept_at(path.name)) is not None and swept <= now - AGAIN:
                 self._delete(parse_puts(self.disk.read(path)), state)
                 self.disk.remove(path)
 
@@ -197,6 +196,14 @@ def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Ca
 
     assert isinstance(objects, StoreObjects), "what is no folder is a store"
     return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say)
+
+
+def _swept_at(name: str) -> dt.datetime | None:
+    match = _SWEPT.fullmatch(name)
+    if match is not None:
+        with suppress(ValueError):
+            return dt.datetime.strptime(match[1], _TIME).replace(tzinfo=dt.UTC)
+    return None
 
 
 def _unknown(keys: Iterable[str], state: State) -> list[str]:
