@@ -272,3 +272,30 @@ def test_times_of_what_was_swept_are_those_of_the_vaults_clock(world):
     ingest(world, TasksHere())
     (kept,) = (world.vault.path / SWEPT).iterdir()
     assert kept.name.startswith(world.now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H%M%SZ-"))
+
+
+def test_a_sweep_that_is_cut_short_anywhere_is_ended_by_the_next(world, monkeypatch):
+    objects, delete, left = world.vault.objects, StoreObjects.delete, 0
+
+    def cut_short(self, keys):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Unavailable("store: down")
+        delete(self, keys)
+
+    for step in range(1, 8):
+        tasks = Tasks(name=f"{step:032x}", splits=2)
+        objects.puts.add_tasks(tasks)
+        open_tasks(objects, tasks)
+        for split, day in ((0, 1), (0, 2), (1, 1)):
+            own = Place(world.vault.path, objects.address).open_for_task(tasks, split, Disk(), os.urandom)
+            own.settle(own.stage({f"segments/2016-09-0{day}/{os.urandom(32).hex()}.rows": b"x"}))
+        left = step
+        with monkeypatch.context() as patch:
+            patch.setattr(StoreObjects, "delete", cut_short)
+            write(world)
+        assert (left > 0) == (there(world) == []) == (not world.vault.stored.has_tasks())
+        write(world)
+        assert there(world) == []
+    assert left > 0, "every step was cut short once"
