@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
 
-from coffer.errors import Unavailable
+from coffer.errors import NotProven, Unavailable
 from coffer.identity.numbering import plans
 from coffer.ledger.entries import BatchId, SegmentLine
 from coffer.ledger.roster import Roster
@@ -62,7 +62,13 @@ class Batch:
     is_logging: bool = False
 
     def collect(self, shares: Sequence[SealedShare]) -> None:
-        """Add up what the sealers made."""
+        """Add up what the sealers made.
+
+        Raises:
+            NotProven: a task of a cluster named a segment of the log, which would be removed if this ingest fails.
+        """
+        if any(line.seg_id in self.state.segments for share in shares for line in share.lines):
+            raise NotProven("engine: a segment that is in the log already")
         self.staged = [staged for share in shares for staged in share.staged]
         self.lines = [line for share in shares for line in share.lines]
         self.rows = sum(share.rows for share in shares)
@@ -156,6 +162,14 @@ class Batch:
             with suppress(Unavailable):  # what cannot be removed now, the next command that writes removes
                 self.vault.objects.abandon(self.staged)
                 self.vault.leftovers.remove_staged()
+                self.sweep_tasks()
+
+    def sweep_tasks(self) -> None:
+        """Remove what tasks put into a store and the log does not name: attempts that failed or came second."""
+        stored = self.vault.stored
+        if stored is not None and stored.has_tasks():
+            with stored.later("objects of tasks that do not count"), self.vault.alone():
+                stored.sweep(self.state, self.vault.outside.clock())
 
 
 def begin_batch(vault: Vault, feed: Feed, count: int, *, as_new: bool) -> Batch:

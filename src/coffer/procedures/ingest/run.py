@@ -135,6 +135,7 @@ def run_ingest(
             batch.discard()
             noting.tell(FAILED, files, batch=batch.id)  # of a batch that was being logged, the log knows better
             raise
+        batch.sweep_tasks()
     noting.tell(LOGGED, files, batch=batch.id)
     return replace(_summary(batch, files), batch=batch.id, entries=tuple(entries), overlaps=may_overlap)
 
