@@ -1,1 +1,1 @@
-"""The death certificate of a day: made from a log, and verified offline (docs/formats/certificate.md)."""
+"""The death certificate of a day, made and verified offline (docs/formats/certificate.md)."""

@@ -1,4 +1,4 @@
-"""Why nothing of a day can be opened any more, derived from State (docs/formats/certificate.md). Pure."""
+"""Why nothing of a day can be opened any more (docs/formats/certificate.md). Pure."""
 
 from __future__ import annotations
 

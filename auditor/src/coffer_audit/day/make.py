@@ -1,4 +1,4 @@
-"""A certificate's files from an audited log: the entries that a day's death rests on, with their proofs."""
+"""A certificate's files: the entries that a day's death rests on, with their proofs."""
 
 from __future__ import annotations
 

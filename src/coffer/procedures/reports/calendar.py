@@ -1,4 +1,4 @@
-"""The coming destructions as an iCalendar file, so that they stand in the calendar of whoever answers for them. Pure.
+"""The coming destructions as an iCalendar file, for the calendar of whoever answers for them. Pure.
 
 Source: RFC 5545; an all-day event for each day of records, on the day (UTC) on which its keys are destroyed.
 """
