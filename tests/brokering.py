@@ -8,6 +8,7 @@ It speaks the protocol, in another thread of this process. ``docs/formats/topics
 """
 
 import ctypes
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,55 @@ from typing import Any
 import confluent_kafka
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from coffer.procedures.watch.settings import parse_settings
+from coffer.procedures.watch.topics.work import WatchingTopic, watching_topic
+
 _PRODUCER, _INT64_AT = 0, 8
 _GROUP_WAIT_MS = 50
+FEED = """
+[feed]
+name = "calls"
+format = "jsonl"
+home_country = "FR"
+time_zone = "UTC"
+kind = "call"
+[jsonl]
+date_format = "%Y-%m-%d %H:%M:%S"
+[columns]
+a = "a"
+b = "b"
+start = "start"
+duration_s = "seconds"
+"""
+QUICK = "heartbeat.interval.ms=100\nfetch.wait.max.ms=10\nfetch.error.backoff.ms=10\nsession.timeout.ms=3000\n"
+"""The mock cluster lets a rebalance take a second less than a session, whoever is there."""
+
+
+def record(n: int, day: str = "2016-09-01") -> dict[str, str | int]:
+    """A call, another for each number."""
+    at = f"{day} 10:{n // 60 % 60:02d}:{n % 60:02d}"
+    return {"a": f"+3361234{n:04d}", "b": "+33698765432", "start": at, "seconds": n + 1}
+
+
+def message(n: int, day: str = "2016-09-01") -> bytes:
+    """It as a message."""
+    return json.dumps(record(n, day)).encode()
+
+
+def write_settings(folder: Path, address: str, topic: str, text: str = "", *, feed: str = FEED) -> None:
+    """Feed, properties and settings of a watch of one topic; ``text``: more lines of its table."""
+    (folder / "feed.toml").write_text(feed)
+    properties = folder / "kafka.properties"
+    properties.write_text(f"bootstrap.servers={address}\n{QUICK}")
+    properties.chmod(0o600)
+    table = f'[switch]\nfeed = "feed.toml"\ntopic = "{topic}"\nkafka = "kafka.properties"\n{text}\n'
+    (folder / "watch.toml").write_text(f'format = "coffer.watch/v1"\n{table}')
+
+
+def topics_of(folder: Path, group: str = "") -> list[WatchingTopic]:
+    """What ``coffer watch`` watches by these settings."""
+    text = (folder / "watch.toml").read_text() + (f'group = "{group}"\n' if group else "")
+    return [watching_topic(one, folder) for one in parse_settings(text.encode(), "watch.toml")]
 
 
 def _library() -> Any:
@@ -38,6 +86,7 @@ class Brokers:
     library: Any
     cluster: ctypes.c_void_p
     address: str
+    producer: Producer
 
     @classmethod
     @contextmanager
@@ -49,7 +98,10 @@ class Brokers:
         cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(handle, 1))
         library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, _GROUP_WAIT_MS)
         try:
-            yield cls(library, cluster, library.rd_kafka_mock_cluster_bootstraps(cluster).decode())
+            address = library.rd_kafka_mock_cluster_bootstraps(cluster).decode()
+            yield cls(
+                library, cluster, address, Producer({"bootstrap.servers": address, "linger.ms": 0, "log_level": 0})
+            )
         finally:
             library.rd_kafka_mock_cluster_destroy(cluster)
             library.rd_kafka_destroy(handle)
@@ -60,15 +112,14 @@ class Brokers:
 
     def send(self, topic: str, partition: int, *values: bytes | None) -> None:
         """Messages, in order."""
-        producer = Producer({"bootstrap.servers": self.address, "linger.ms": 0})
         for value in values:
-            producer.produce(topic, value, partition=partition)
-        assert producer.flush(10) == 0
+            self.producer.produce(topic, value, partition=partition)
+        assert self.producer.flush(10) == 0
 
     @property
     def name(self) -> str:
         """What the cluster calls itself."""
-        return str(Producer({"bootstrap.servers": self.address}).list_topics(timeout=10).cluster_id)
+        return str(self.producer.list_topics(timeout=10).cluster_id)
 
     def delete(self, topic: str, partition: int, *, before: int) -> None:
         """Delete what is before an offset, as retention does."""

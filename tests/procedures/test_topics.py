@@ -4,7 +4,6 @@ The brokers are librdkafka's mock cluster (``brokering``); ``docs/formats/topics
 """
 
 import datetime as dt
-import json
 import time
 from itertools import count
 from types import SimpleNamespace
@@ -14,7 +13,8 @@ from confluent_kafka import TopicPartition
 
 import coffer.procedures.watch.run as running
 import coffer.procedures.watch.topics.work as working
-from brokering import Brokers
+from brokering import FEED as JSON
+from brokering import QUICK, Brokers, message, record, topics_of, write_settings
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import IngestEntry
 from coffer.ledger.grammar import parse_entry
@@ -22,47 +22,16 @@ from coffer.procedures.reports.totals import make_report
 from coffer.procedures.supersede import supersede
 from coffer.procedures.watch.account import account
 from coffer.procedures.watch.run import Watcher
-from coffer.procedures.watch.settings import parse_settings
 from coffer.procedures.watch.topics.consumer import TopicConsumer
 from coffer.procedures.watch.topics.settings import parse_properties
-from coffer.procedures.watch.topics.work import watching_topic
 from coffer.serving.figures import format_figures
 from coffer_audit.cli import main as audit
 from world import NOW
 
-JSON = """
-[feed]
-name = "calls"
-format = "jsonl"
-home_country = "FR"
-time_zone = "UTC"
-kind = "call"
-[jsonl]
-date_format = "%Y-%m-%d %H:%M:%S"
-[columns]
-a = "a"
-b = "b"
-start = "start"
-duration_s = "seconds"
-"""
 CSV = JSON.replace("jsonl", "csv").replace("date_format", "header = true\ndate_format")
 HEADER = 'header = "a,b,start,seconds"\n'
 NUMBERS = count()
 DAY = dt.date(2016, 9, 1)
-QUICK = "session.timeout.ms=3000\nheartbeat.interval.ms=100\nfetch.wait.max.ms=10\nfetch.error.backoff.ms=10\n"
-
-
-def record(n):
-    return {
-        "a": f"+3361234{n:04d}",
-        "b": "+33698765432",
-        "start": f"2016-09-01 10:{n // 60:02d}:{n % 60:02d}",
-        "seconds": n + 1,
-    }
-
-
-def message(n):
-    return json.dumps(record(n)).encode()
 
 
 def messages(*numbers):
@@ -79,6 +48,11 @@ def cluster():
         yield brokers
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(working, "_WAIT_S", 0.03)
+
+
 @pytest.fixture
 def topic(cluster):
     """A topic of two partitions of this test alone."""
@@ -90,21 +64,22 @@ def topic(cluster):
 class Topic:
     """A vault that watches a topic. ``told``: kinds and messages of events."""
 
-    def __init__(self, world, cluster, topic, text="", *, feed=JSON, properties=""):
+    def __init__(self, world, cluster, topic, text="", *, feed=JSON):
         self.world, self.brokers, self.topic, self.told, self.groups = world, cluster, topic, [], 0
-        (world.path / "feed.toml").write_text(feed)
+        write_settings(world.path, cluster.address, topic, text, feed=feed)
         self.kafka = world.path / "kafka.properties"
-        self.kafka.write_text(f"bootstrap.servers={cluster.address}\n{QUICK}{properties}")
-        self.kafka.chmod(0o600)
         self.clusters = [cluster.name, "the same"]
-        self.settings = f'format = "coffer.watch/v1"\n[switch]\nfeed = "feed.toml"\ntopic = "{topic}"\nkafka = "kafka.properties"\n{text}'
+
+    def add(self, text):
+        """More lines of the topic's table."""
+        with (self.world.path / "watch.toml").open("a") as settings:
+            settings.write(text)
 
     def send(self, partition, *values):
         self.brokers.send(self.topic, partition, *values)
 
     def topics(self, group=""):
-        settings = self.settings + (f'group = "{group}"\n' if group else "")
-        return [watching_topic(one, self.world.path) for one in parse_settings(settings.encode(), "watch.toml")]
+        return topics_of(self.world.path, group)
 
     def watcher(self, world=None, group="", **options):
         told = lambda event: self.told.append((event.kind, event.message))  # noqa: E731 - one word
@@ -266,7 +241,7 @@ def test_a_topic_made_anew_is_not_taken_for_the_old_one(watched, monkeypatch):
         watched.send(0, message(7))
         with pytest.raises(Unavailable, match="partition 0: ends at offset 1, expected at least 3"):
             watched.once()
-        watched.settings += "generation = 2\n"
+        watched.add("generation = 2\n")
         watched.once()
     assert watched.taken()[2:] == [[(0, 0, 0, 1)]]
     assert watched.total() == 7
@@ -321,7 +296,7 @@ def test_a_superseded_batch_is_taken_anew_only_as_another_generation(watched):
     supersede(watched.world.reopen().vault, batch)
     watched.once()
     assert watched.taken() == [[(0, 0, 0, 2)]]
-    watched.settings += "generation = 2\n"
+    watched.add("generation = 2\n")
     watched.once()
     assert watched.taken()[1:] == [[(0, 0, 0, 2)]]
     assert watched.total() == 2
@@ -414,7 +389,7 @@ def test_brokers_that_are_gone_are_trouble_and_no_end(world, monkeypatch):
                 watcher.stop()
             time.sleep(0.2)
 
-        watched.settings += "batch_seconds = 1\n"
+        watched.add("batch_seconds = 1\n")
         watcher = watched.watcher(group="gone")
         watcher.run(is_once=False, wait=wait)
     assert waits[0][0] == "trouble"
