@@ -5,6 +5,8 @@ The brokers are librdkafka's mock cluster (``brokering``); ``docs/formats/topics
 
 import datetime as dt
 import time
+from collections import Counter
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 
@@ -16,15 +18,29 @@ import coffer.procedures.watch.topics.work as working
 from brokering import FEED as JSON
 from brokering import QUICK, Brokers, message, record, topics_of, write_settings
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import IngestEntry
+from coffer.ledger.entries import (
+    BatchId,
+    CoarseCounts,
+    IngestEntry,
+    OffsetMark,
+    Offsets,
+    SegmentId,
+    SegmentLine,
+    TopicId,
+    TopicOffsets,
+)
 from coffer.ledger.grammar import parse_entry
+from coffer.procedures.ingest.decide import ingest_entries
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.supersede import supersede
 from coffer.procedures.watch.account import account
 from coffer.procedures.watch.run import Watcher
 from coffer.procedures.watch.topics.consumer import TopicConsumer
-from coffer.procedures.watch.topics.settings import parse_properties
+from coffer.procedures.watch.topics.holding import Holding
+from coffer.procedures.watch.topics.settings import parse_properties, parse_topic
 from coffer.serving.figures import format_figures
+from coffer.toml import Table
+from coffer.vault.folder import INGESTER
 from coffer_audit.cli import main as audit
 from world import NOW
 
@@ -395,3 +411,64 @@ def test_brokers_that_are_gone_are_trouble_and_no_end(world, monkeypatch):
     assert waits[0][0] == "trouble"
     assert ("well", "all is well again") in watched.told
     assert watched.total() == 1
+
+
+def test_batches_are_closed_by_messages_and_bytes(watched):
+    watched.add("batch_messages = 2\n")
+    watched.send(0, *messages(1, 2, 3, 4, 5))
+    watched.once()
+    assert watched.taken() == [[(0, 0, 0, 2)], [(0, 2, 2, 4)], [(0, 4, 4, 5)]]
+    (one,) = watched.topics()
+    holding = Holding(replace(one.settings, batch_messages=1_000_000, batch_bytes=300_000))
+    holding.begin(0, 0)
+    assert holding.room == 1 + 300_000 // 65_536
+    for offset in range(3):
+        holding.take(0, offset, bytes(100_000).replace(b"\0", b"x"), 0.0)
+    assert (holding.room, holding.is_due(0.0), holding.size_bytes) == (0, True, 300_000)
+
+
+def test_what_comes_twice_from_the_client_is_held_once():
+    holding = Holding(parse_topic("x", Table({"feed": "f", "topic": "t", "kafka": "k"}, "test")))
+    holding.begin(0, 5)
+    for offset in (4, 5, 5, 9, 5, 9, 4):
+        holding.take(0, offset, b"%d" % offset, 0.0)
+    holding.take(1, 0, b"of a partition that is another's", 0.0)
+    assert holding.lines(None) == (b"5\n9\n", Counter())
+    assert [(one.after, one.start, one.end) for one in holding.ranges()] == [(5, 5, 10)]
+    assert holding.stale({0: 5}) == []
+    assert holding.stale({}) == [0]
+    holding.clear()
+    assert (holding.count, holding.since, holding.place(0)) == (0, None, 10)
+
+
+def test_entries_of_256_partitions_stay_within_their_bound(world):
+    offsets = TopicOffsets(
+        topic=TopicId(bytes(16)),
+        partitions=tuple(
+            Offsets(
+                partition=2**31 - 256 + at,
+                after=OffsetMark(bytes(16)),
+                start=OffsetMark(bytes(16)),
+                end=OffsetMark(b"e" * 16),
+            )
+            for at in range(256)
+        ),
+    )
+    line = SegmentLine(
+        seg_id=SegmentId(bytes(32)),
+        header_hash=bytes(32),
+        day=DAY,
+        kind="email",
+        rule="base",
+        part=2**32 - 1,
+        rows=2**28,
+        supersedes=None,
+    )
+    counts = CoarseCounts(**dict.fromkeys(CoarseCounts.__slots__, 2**62))
+    for some in (None, offsets):
+        bodies = ingest_entries(
+            batch=BatchId(bytes(16)), feed="f" * 16, counts=counts, segments=[line] * 700, tally=bytes(32), offsets=some
+        )
+        assert sum(len(body.segments) for body in bodies) == 700
+        key = world.vault.operator_key(INGESTER)
+        assert all(len(world.vault.entry(body, key, world.state())) < 65_535 for body in bodies)
