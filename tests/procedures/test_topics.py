@@ -17,6 +17,8 @@ import coffer.procedures.watch.run as running
 import coffer.procedures.watch.topics.work as working
 from brokering import FEED as JSON
 from brokering import QUICK, Brokers, message, record, topics_of, write_settings
+from coffer.cli.commands.watch import _lines
+from coffer.cli.main import run
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import (
     BatchId,
@@ -217,7 +219,7 @@ def test_equal_messages_are_two_messages(watched):
     assert watched.counts() == (4, 4, 0)
 
 
-def test_what_was_deleted_before_it_was_taken_is_told(watched):
+def test_what_was_deleted_before_it_was_taken_is_told(watched, capsys):
     watched.send(0, *messages(1, 2))
     watched.once()
     watched.send(0, *messages(3, 4, 5, 6))
@@ -227,6 +229,13 @@ def test_what_was_deleted_before_it_was_taken_is_told(watched):
     assert ("warning", "partition 0: offsets 2 to 4 were deleted before they were taken") in watched.told
     (one,) = account(watched.world.vault, watched.topics(), NOW.date())
     assert (one.sums.missed, one.is_whole) == (3, False)
+    assert list(_lines(one)) == ["missing: 3 offsets that Kafka deleted before they were taken"]
+    assert run(["log", str(watched.world.vault.path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())  # a terminal cuts lines
+    assert (shown.count("offsets of 1 partition of topic"), shown.count("deleted before they were taken in 0")) == (
+        2,
+        1,
+    )
 
 
 def test_a_topic_that_began_long_ago_is_missed_nowhere(watched):
@@ -286,14 +295,14 @@ def test_two_watches_that_read_one_partition_log_it_once(watched, monkeypatch):
     """One of them was cut off, and the brokers gave its partitions to another: what it gathered is refused."""
     watched.send(0, *messages(1, 2, 3))
     gathered = []
-    run = working.run_ingest
+    ingest = working.run_ingest
 
     def late(*args, **kwargs):
         if not gathered:
             gathered.append(kwargs["messages"])
             monkeypatch.setattr(running, "WATCH_LOCK", "watch.lock.of.another.machine")
             watched.watcher(group="faster").run(is_once=True, wait=lambda _s: None)
-        return run(*args, **kwargs)
+        return ingest(*args, **kwargs)
 
     monkeypatch.setattr(working, "run_ingest", late)
     with pytest.raises(Unavailable, match="another watch logged these offsets"):
@@ -472,3 +481,38 @@ def test_entries_of_256_partitions_stay_within_their_bound(world):
         assert sum(len(body.segments) for body in bodies) == 700
         key = world.vault.operator_key(INGESTER)
         assert all(len(world.vault.entry(body, key, world.state())) < 65_535 for body in bodies)
+
+
+def test_a_watch_that_could_not_say_where_to_begin_asks_again(watched, monkeypatch):
+    watched.send(0, message(1))
+    watched.add("batch_seconds = 1\n")
+    begin, tried = working.TopicWork.begin, []
+
+    def failing(self, partitions):
+        tried.append(partitions)
+        if len(tried) == 1:
+            raise Unavailable("log: the store does not answer")
+        return begin(self, partitions)
+
+    monkeypatch.setattr(working.TopicWork, "begin", failing)
+    watcher = watched.watcher(group="again")
+    waits = count()
+
+    def wait(_seconds):
+        if watched.taken() or next(waits) > 200:
+            watcher.stop()
+        time.sleep(0.05)
+
+    watcher.run(is_once=False, wait=wait)
+    assert [kind for kind, _ in watched.told] == ["begins", "trouble", "well", "batch"]
+    assert watched.total() == 1
+
+
+def test_a_watch_without_the_extra_says_what_to_install(watched, monkeypatch, capsys):
+    monkeypatch.setattr("coffer.extras.find_spec", lambda _name: None)
+    settings = str(watched.world.path / "watch.toml")
+    assert run(["watch", str(watched.world.vault.path), "--once", "--settings", settings]) == Unavailable.exit_code
+    assert 'pip install "surecoffer[kafka]"' in capsys.readouterr().err
+    monkeypatch.undo()
+    assert run(["watch", str(watched.world.vault.path), "--report", "--settings", settings]) == 0
+    assert "switch" in capsys.readouterr().out

@@ -257,7 +257,7 @@ def _lines_of_sums(sums: Sums) -> Iterator[str]:
     if sums.lost_sight:
         yield f"{counted(sums.lost_sight, 'file')} rotated out of sight: their last lines may be missing"
     if sums.missed:
-        yield f"missing: {counted(sums.missed, 'offset')} that Kafka deleted before they were taken; coffer log shows which"
+        yield f"missing: {counted(sums.missed, 'offset')} that Kafka deleted before they were taken"
     if sums.repeated:
         yield f"{counted(sums.repeated, 'number')} of files came again"
 

@@ -73,6 +73,7 @@ class TopicConsumer:
         self._listener = listener
         self._trouble = ""
         self._is_joined = False
+        self._is_broken = False
         own = {
             "group.id": topic.group,
             "enable.auto.commit": False,
@@ -96,6 +97,11 @@ class TopicConsumer:
     def is_joined(self) -> bool:
         """Whether the group gave this consumer partitions, or none of them."""
         return self._is_joined
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether its listener failed to say where to begin: it reads nothing more, and is to be made anew."""
+        return self._is_broken
 
     def cluster(self) -> str:
         """What the cluster calls itself, which has the topic.
@@ -192,9 +198,9 @@ class TopicConsumer:
 
     def _assigned(self, consumer: object, partitions: "Sequence[TopicPartition]") -> None:
         del consumer
-        self._is_joined = True
-        starts = self._listener.begin([one.partition for one in partitions])
-        self.go_to(starts)
+        self._is_broken = True  # should the next line fail, the client asks no second time
+        self.go_to(self._listener.begin([one.partition for one in partitions]))
+        self._is_broken, self._is_joined = False, True
 
     def _revoked(self, consumer: object, partitions: "Sequence[TopicPartition]") -> None:
         del consumer

@@ -158,6 +158,9 @@ class TopicWork:
             self._consumer.close()
 
     def _opened(self) -> TopicConsumer:
+        if self._consumer is not None and self._consumer.is_broken:
+            self._consumer.close()
+            self._consumer = None
         if self._consumer is None:
             self._consumer = TopicConsumer(self._topic.settings, self._topic.properties, self)
         if not self._cluster:
