@@ -99,12 +99,12 @@ def verify_whole(world, what):
 
 def test_killed_between_entry_and_commit_nothing_comes_twice(template, tmp_path, monkeypatch):
     def killed(_self, _ends):
-        raise Killed
+        raise Killed("before the brokers are told")
 
     world = copy_of(template, tmp_path / "between")
     with monkeypatch.context() as patched:
         patched.setattr(TopicConsumer, "tell", killed)
-        with pytest.raises(Killed):
+        with pytest.raises(Killed, match="before the brokers are told"):
             watch_once(world)
     verify_whole(world.reopen(), "between")
 
