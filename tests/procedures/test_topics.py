@@ -11,7 +11,7 @@ from itertools import count
 from types import SimpleNamespace
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 import coffer.procedures.watch.run as running
 import coffer.procedures.watch.topics.work as working
@@ -516,3 +516,23 @@ def test_a_watch_without_the_extra_says_what_to_install(watched, monkeypatch, ca
     monkeypatch.undo()
     assert run(["watch", str(watched.world.vault.path), "--report", "--settings", settings]) == 0
     assert "switch" in capsys.readouterr().out
+
+
+def test_marks_of_transactions_are_within_what_is_taken_and_no_gap(watched):
+    producer = Producer(
+        {"bootstrap.servers": watched.brokers.address, "transactional.id": watched.topic, "log_level": 0}
+    )
+    producer.init_transactions(10)
+
+    def commit(n):
+        producer.begin_transaction()
+        producer.produce(watched.topic, message(n), partition=0)
+        producer.commit_transaction(10)
+
+    commit(1)
+    commit(2)
+    watched.once()
+    commit(3)
+    watched.once()
+    assert watched.taken() == [[(0, 0, 0, 3)], [(0, 3, 3, 5)]]  # the marks lie at 1, 3 and 5
+    assert (watched.total(), watched.sums().missed) == (3, 0)
