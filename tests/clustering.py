@@ -37,6 +37,7 @@ class Cluster:
         own = {"SPARK_HOME": str(self.home), "SPARK_CONF_DIR": str(self.folder / "conf"), "SPARK_LOCAL_IP": "127.0.0.1"}
         own |= {"SPARK_LOCAL_DIRS": str(self.folder / "local"), "SPARK_WORKER_DIR": str(self.folder / "work")}
         kept = ("PATH", "HOME", "LANG", "JAVA_HOME", "COFFER_PASSPHRASE", "COFFER_SPARK_MASTER")
+        kept += tuple(name for name in os.environ if name.startswith("AWS_"))  # as each machine has its own
         return {name: os.environ[name] for name in kept if name in os.environ} | own | {"PYSPARK_PYTHON": str(PYTHON)}
 
     def start(self, name, *arguments):

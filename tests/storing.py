@@ -13,7 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 
+import pytest
+
+import coffer.objects.store as store_module
 from coffer.objects.address import StoreAddress
 from coffer.objects.store import StoreObjects
 
@@ -78,6 +82,20 @@ class Bucket:
             return served(environ, start_response)
 
         return serve
+
+    @contextmanager
+    def one_client(self) -> Iterator[None]:
+        """Within this, all stores ask by one client, because making one takes as long as many requests."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store_module, "_filesystem", cache(store_module._filesystem))
+            yield
+
+    @classmethod
+    def make(cls, url: str) -> "Bucket":
+        """A bucket of a server that another process runs, by which the environment finds it."""
+        bucket = cls(url=url)
+        bucket.objects(None)._files.mkdir(bucket.name)
+        return bucket
 
     @classmethod
     @contextmanager

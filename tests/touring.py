@@ -176,6 +176,8 @@ def write_request(clerk, order, *, limit="500"):
     }.items():
         if not page.input_value(f"#{field}"):
             page.fill(f"#{field}", text)
+    if not page.locator("input[name=issued_by]:checked").count():
+        page.check("input[name=issued_by][value=court]")
     if not page.input_value("#max_records"):
         page.fill("#max_records", limit)
     page.click("button[value=check]:not(.hide)")

@@ -97,6 +97,13 @@ class Table:
         """True or false."""
         return cast("bool", self.get(key, bool, default))
 
+    def number(self, key: str, least: int, most: int, default: int) -> int:
+        """The whole number of a key, within bounds."""
+        value = cast("int", self.get(key, int, default))
+        if not least <= value <= most:
+            raise MalformedInput(f"{self.place}: {key}: expected a whole number from {least:,} to {most:,}")
+        return value
+
     def table(self, key: str) -> "Table":
         """The table of a key, which must be there."""
         return Table(self.get(key, dict), f"{self.place}: [{_shown(key)}]")

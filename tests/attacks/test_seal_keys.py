@@ -15,7 +15,7 @@ READING = [
     "log vault",
     "notices vault",
     "show request.note --vault vault",
-    "retire vault --timeline",
+    "retire vault --calendar",
     "report vault --from 2016-09-01 --to 2016-09-03",
 ]
 WRITING = ["retire vault", "receipts vault", "sync vault"]

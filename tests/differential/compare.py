@@ -118,6 +118,7 @@ def custodians_view(state: State) -> dict[str, object]:
             )
             for i, o in state.openings.items()
         },
+        "offsets": {(topic.hex(), partition): end.hex() for (topic, partition), end in state.offsets.items()},
         "nonces": {(name, nonce.hex()) for name, nonce in state.nonces},
         "revoked": {c.hex() for c in state.revoked},
         "refused": [(i, body.authorization.hex()) for i, body in state.refusals],
@@ -209,6 +210,7 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
             for name, s in state.segments.items()
         },
         "openings": {i: _opening(o) for i, o in state.openings.items()},
+        "offsets": dict(state.offsets),
         "nonces": set(state.nonces),
         "revoked": {c for _, c in state.marks["revoke"]},
         "refused": list(state.marks["refuse"]),

@@ -407,6 +407,21 @@ TYPES: tuple[Type, ...] = (
         26,
     ),
     Type(
+        "ingest/v3",
+        (
+            Line("batch", lambda w: w.plan_ingest(is_from_topic=True), odd_hex(16)),
+            Line("entry", lambda w: w.scratch["entry"], lambda w: w.odd_entry()),
+            Line("feed", lambda w: w.scratch["feed"], odd_name(16)),
+            *(Line(key, lambda w, at=at: w.scratch["counts"][at], odd_coarse) for at, key in enumerate(COUNTS)),
+            Line("topic", lambda w: w.scratch["topic"], odd_hex(16)),
+            Line("offsets", lambda w: w.scratch["offsets"], lambda w: w.odd_offsets()),
+            Line("segment", lambda w: w.segments(), lambda w: w.odd_segment()),
+            Line("tally", lambda w: w.scratch["tally"], HEX32),
+        ),
+        lambda w: w.rng.choice(w.ingesters),
+        12,
+    ),
+    Type(
         "withdraw/v1",
         (Line("batch", lambda w: w.plan_withdraw(), odd_hex(16)),),
         lambda w: w.rng.choice(w.ingesters),

@@ -16,6 +16,8 @@ from coffer.ledger.entries import (
     IntentEntry,
     RefuseEntry,
     RevokeEntry,
+    TopicId,
+    TopicOffsets,
 )
 from coffer.ledger.faults import receipts_evidence
 from coffer.ledger.state import State
@@ -126,11 +128,19 @@ class World(Rosters):
 
     # --- ingest ------------------------------------------------------------------------------------------------------------------------------------
 
-    def plan_ingest(self) -> str:
+    def plan_ingest(self, *, is_from_topic: bool = False) -> str:
         rng, state = self.rng, self.state
-        pending = list(state.pending.items()) if state else []
+        pending = [
+            one
+            for one in (state.pending.items() if state else ())
+            if (one[1].first.offsets is not None) == is_from_topic or rng.random() < 0.02
+        ]
+        if is_from_topic:
+            self.plan_offsets(None)
         if pending and rng.random() < 0.6:
             batch, of = rng.choice(pending)
+            if is_from_topic and rng.random() < 0.96:
+                self.plan_offsets(of.first.offsets)
             part = len(of.parts) + 1 if rng.random() < 0.93 else rng.randint(1, of.first.total)
             tally = of.first.tally.hex() if of.first.tally else "-"
             self.scratch |= {"entry": f"{part}/{of.first.total}", "feed": of.first.feed, "tally": tally}
@@ -145,6 +155,45 @@ class World(Rosters):
         self.scratch["counts"] = [str(1_024 * rng.choice([0, 0, 1, 3, 2**20, 2**52])) for _ in COUNTS]
         old = list(state.batches) if state else []
         return rng.choice(old).hex() if old and rng.random() < 0.03 else rng.randbytes(16).hex()
+
+    def plan_offsets(self, given: TopicOffsets | None) -> None:
+        """What a batch takes of a topic: what its first entry says, or what comes next, mostly."""
+        rng = self.rng
+        spelt = lambda mark: mark.hex() if mark else "-"  # noqa: E731 - one word
+        if given is not None:
+            self.scratch["topic"] = given.topic.hex()
+            self.scratch["offsets"] = [
+                f"{o.partition} {spelt(o.after)} {o.start.hex()} {o.end.hex()}" for o in given.partitions
+            ]
+            return
+        topic = TopicId(bytes(15) + bytes([rng.randrange(3)]))
+        self.scratch["topic"], self.scratch["offsets"] = topic.hex(), []
+        for partition in sorted(rng.sample([0, 1, 2, 2**31 - 1], rng.choice([1, 1, 1, 2, 4]))):
+            end = spelt(self.state.offsets.get((topic, partition)) if self.state else None)
+            after = end if rng.random() < 0.95 else rng.choice(["-", rng.randbytes(16).hex()])
+            start = after if after != "-" and rng.random() < 0.8 else rng.randbytes(16).hex()
+            self.scratch["offsets"].append(f"{partition} {after} {start} {rng.randbytes(16).hex()}")
+
+    def odd_offsets(self) -> str:
+        rng = self.rng
+        one, two, three = (rng.randbytes(16).hex() for _ in range(3))
+        words = [str(rng.randrange(4)), one, two, three]
+        at = rng.randrange(-3, 4)
+        odd = {
+            0: ["2147483647", "2147483648", "-1", "01", ""],
+            1: ["-", "--", three, two, one.upper(), one[2:], ""],
+            2: ["-", three, one, two + "00", two.upper()],
+            3: ["-", one, two, three[1:], "0" * 32],
+        }
+        if at >= 0:
+            words[at] = rng.choice(odd[at])
+        elif at == -1:
+            words.append(one)
+        elif at == -2:
+            words.pop()
+        else:
+            words.insert(rng.randrange(4), "")
+        return " ".join(words)
 
     def odd_entry(self) -> str:
         return self.rng.choice(

@@ -23,6 +23,7 @@ PLACES = {
     "pkcs11": {"custodian/token.py"},
     "fsspec": {"objects/store.py"},
     "s3fs": {"objects/store.py"},
+    "confluent_kafka": {"procedures/watch/topics/consumer.py"},
 }
 """Those of ``web`` have a contract of their own in .importlinter."""
 

@@ -210,6 +210,37 @@ def test_an_auditor_reads_a_folder_that_replicate_made(world, tmp_path, capsys):
     assert run(["replicate", str(world.vault.path), str(world.vault.path)]) == 2
 
 
+def test_a_store_alone_is_copied_and_audited_by_whoever_has_the_pins(world, bucket, tmp_path, capsys):
+    """Nothing of the vault's folder is needed; whoever keeps the store can withhold or change, and shows it."""
+    world.ingest(CSV)
+    older = dict.fromkeys(("log/checkpoint",), world.vault.objects.read("log/checkpoint"))
+    world.ingest(MORE, name="b.csv")
+    pins, copy, again = tmp_path / "vault.toml", tmp_path / "copy", tmp_path / "again"
+    shutil.copy(world.vault.path / "vault.toml", pins)
+    words = ["replicate", str(bucket.address)]
+    assert run([*words, str(copy)]) == 2
+    assert "hint: --pins vault.toml" in capsys.readouterr().err
+    assert run([*words, str(copy), "--pins", str(pins)]) == 0
+    assert "3 segments" in capsys.readouterr().out
+    assert audit(["vault", str(copy)]) == 0
+    assert run(["replicate", str(copy), str(again), "--pins", str(pins)]) == 0
+    assert audit(["vault", str(again)]) == 0
+    other = pins.read_text().replace(pins.read_text()[-10:-2], "0" * 8)
+    (tmp_path / "other.toml").write_text(other)
+    assert run([*words, str(tmp_path / "none"), "--pins", str(tmp_path / "other.toml")]) == 3
+    assert not (tmp_path / "none").exists()
+    store = world.vault.objects
+    store.replace("log/checkpoint", older["log/checkpoint"])
+    assert run([*words, str(copy), "--pins", str(pins)]) == 3
+    assert "the copy holds" in capsys.readouterr().err
+    assert audit(["vault", str(copy)]) == 0
+    rows = next(key for key in store.keys("segments/") if key.endswith(".rows"))
+    store.replace(rows, store.read(rows)[::-1])
+    assert run([*words, str(tmp_path / "damaged"), "--pins", str(pins)]) == 3
+    store.delete([rows])
+    assert run([*words, str(tmp_path / "withheld"), "--pins", str(pins)]) == 5
+
+
 def test_init_takes_a_prefix_once_and_an_address_without_credentials(bucket, tmp_path, monkeypatch, capsys):
     cheap_passphrases()
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")

@@ -13,6 +13,7 @@ from coffer.custody.exchange import Code
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.retention import due_days, is_over, retention_timeline
 from coffer.notes.keys import SealKey
+from coffer.procedures.reports.calendar import format_calendar
 from coffer.procedures.retire import run_retirement
 from coffer.segments.bundle import bundle_info
 from coffer_audit.cli import main as audit
@@ -315,3 +316,16 @@ def test_key_destroyed_before_its_time_is_an_error_and_no_record_is_called_late(
     with pytest.raises(Unavailable, match="custodian judge has none for 2016-09-04"):
         world.ingest("+33612345678,+33698765432,2016-09-04 10:00:00,60\n")
     assert world.ingest("+33612345678,+33698765432,2016-09-03 10:00:00,60\n", name="b.csv").files[0].kept == 1
+
+
+def test_the_calendar_has_a_day_for_each_destruction_and_the_same_again(made):
+    timeline = retention_timeline(made.state(), dt.date(2016, 9, 5))
+    raw = format_calendar(timeline, made.vault.pins.origin, DUE)
+    assert format_calendar(timeline, made.vault.pins.origin, DUE) == raw
+    assert all(len(line) <= 75 for line in raw.split(b"\r\n"))
+    lines = raw.replace(b"\r\n ", b"").decode("ascii").split("\r\n")
+    assert [lines[0], lines[-2], lines[-1]] == ["BEGIN:VCALENDAR", "END:VCALENDAR", ""]
+    assert [line[-8:] for line in lines if line.startswith("DTSTART")] == ["20160906", "20160907", "20160908"]
+    assert len({line for line in lines if line.startswith("UID:")}) == lines.count("BEGIN:VEVENT") == 3
+    assert "SUMMARY:test.example/vault: the keys of 2016-09-01 are destroyed" in lines
+    assert any("keys of dpo\\, judge\\, regulator" in line for line in lines)

@@ -451,7 +451,12 @@ def test_the_settings_of_the_page_and_of_the_help_are_settings():
     example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1]
     assert [one.name for one in parse_settings(example.encode(), "page")] == ["switch", "exchange", "pbx"]
     shown = watch.epilog.partition("for example:\n")[2]
-    assert [one.name for one in parse_settings(shown.encode(), "help")] == ["calls", "pbx"]
+    assert [one.name for one in parse_settings(shown.encode(), "help")] == ["calls", "pbx", "switch"]
+    page = (Path(__file__).parents[2] / "docs/formats/topics.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1]
+    without = re.sub(r"(?m)^(group|batch_\w+|generation) = .*$", "", example)
+    (topic,), (bare,) = parse_settings(example.encode(), "page"), parse_settings(without.encode(), "page")
+    assert topic == bare, "the page shows every default"
 
 
 def test_the_page_names_every_reason_for_which_a_file_waits():

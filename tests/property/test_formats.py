@@ -70,6 +70,17 @@ hpke_keys = st.binary(min_size=1, max_size=8).map(lambda seed: ref.stream(seed, 
 
 coarse = (st.integers(0, 2**52) | st.sampled_from([0, 1, 2**52])).map(lambda number: number * le.COARSE)
 counts = st.builds(le.CoarseCounts, files=coarse, read=coarse, kept=coarse, rejected=coarse, duplicate=coarse)
+partitions = st.dictionaries(
+    st.integers(0, 2**31 - 1),
+    st.lists(ids, min_size=3, max_size=3, unique=True),
+    min_size=1,
+    max_size=4,
+).map(
+    lambda found: tuple(
+        le.Offsets(partition=at, after=(None, start, after)[at % 3], start=start, end=end)
+        for at, (after, start, end) in sorted(found.items())
+    )
+)
 segments = st.builds(
     le.SegmentLine,
     seg_id=hashes,
@@ -96,6 +107,7 @@ bodies = st.one_of(
         counts=counts,
         segments=st.lists(segments, max_size=3).map(tuple),
         tally=hashes | st.none(),
+        offsets=st.none() | st.builds(le.TopicOffsets, topic=ids, partitions=partitions),
     ),
     st.builds(
         lambda masks, **rest: le.ReceiptEntry(

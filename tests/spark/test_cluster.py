@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from coffer.objects.address import parse_address
+from coffer.objects.store import StoreObjects
 from coffer_audit.cli import main as audit
+from storing import Fault
 from world import FEED
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.real]
 DAYS = ("2016-09-01", "2016-09-02")
 RECORDS = 100_000
 FILES = 6
+STORED = 2
+"""Files that lie in the store: there, each object takes several requests to a server of one process."""
 
 
 def number(i):
@@ -47,17 +52,31 @@ def files(tmp_path_factory):
 @pytest.fixture
 def vault(tmp_path, monkeypatch):
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse battery")
-    path = tmp_path / "vault"
+    return found(tmp_path / "vault")
+
+
+def found(path, *options):
     rule = "base=2 of judge,dpo,regulator"
     names = [part for name in ("judge", "dpo", "regulator") for part in ("--custodian", name)]
-    init = ["init", path, "--origin", "test.example/vault", *names, "--rule", rule, "--retention-days", "36500"]
+    init = [
+        "init",
+        path,
+        "--origin",
+        "test.example/vault",
+        *names,
+        "--rule",
+        rule,
+        "--retention-days",
+        "36500",
+        *options,
+    ]
     for arguments in ([*init, "--late-days", "36500", "--tally", "exact"], ["epoch", path, "--days", *DAYS]):
         subprocess.run([sys.executable, "-m", "coffer", *map(str, arguments)], check=True, capture_output=True)
     return path
 
 
-def ingesting(cluster, vault, files):
-    paths = sorted(files.glob("*.csv"))
+def ingesting(cluster, vault, files, paths=None):
+    paths = paths or sorted(files.glob("*.csv"))
     arguments = ["ingest", vault, "--feed", files / "feed.toml", "--engine", "spark", "--master", cluster.master]
     return cluster.python(
         "-m", "coffer", *map(str, [*arguments, "--split-mib", 1, "--json", *paths]),
@@ -66,17 +85,22 @@ def ingesting(cluster, vault, files):
 
 
 def verify_exact(done, vault):
-    out, err = done.communicate(timeout=400)
-    assert done.returncode == 0, err.decode()[-2000:]
-    document = json.loads(out)
-    rejected = RECORDS // 1000
-    assert [file["read"] for file in document["files"]] == [RECORDS] * FILES
-    assert [file["kept"] for file in document["files"]] == [RECORDS - rejected] * FILES
-    assert [sum(file["rejected"].values()) for file in document["files"]] == [rejected] * FILES
+    document = verify_counts(done)
     assert not list(vault.rglob("*.tmp-*"))
     names = {path.name.split(".")[0] for path in (vault / "segments").rglob("*.*")}
     assert len(names) == document["segments"]
     assert audit(["vault", str(vault)]) == 0
+
+
+def verify_counts(done, files=FILES):
+    out, err = done.communicate(timeout=400)
+    assert done.returncode == 0, err.decode()[-2000:]
+    document = json.loads(out)
+    rejected = RECORDS // 1000
+    assert [file["read"] for file in document["files"]] == [RECORDS] * files
+    assert [file["kept"] for file in document["files"]] == [RECORDS - rejected] * files
+    assert [sum(file["rejected"].values()) for file in document["files"]] == [rejected] * files
+    return document
 
 
 def staged(vault):
@@ -98,7 +122,8 @@ def children(parent):
 def test_contract_holds_on_a_cluster(cluster, monkeypatch):
     monkeypatch.setenv("COFFER_SPARK_MASTER", cluster.master)
     sockets = "ignore::pytest.PytestUnraisableExceptionWarning"  # which pyspark leaves to be collected
-    arguments = ("-m", "pytest", "-qx", "-W", sockets, "-p", "no:cacheprovider", "tests/contract", "-k", "spark")
+    chosen = ("tests/contract", "-k", "spark and not store")  # which is below, and whole with ``TasksHere``
+    arguments = ("-m", "pytest", "-qx", "-W", sockets, "-p", "no:cacheprovider", *chosen)
     with cluster.python(*arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
         out, _ = running.communicate(timeout=600)
     assert running.returncode == 0, out.decode()[-3000:]
@@ -126,6 +151,50 @@ def test_task_that_hangs_is_run_twice_and_counts_once(cluster, vault, files):
         if Path(f"/proc/{pid}").exists():
             os.kill(pid, signal.SIGCONT)
     verify_exact(running, vault)
+
+
+def python_of(cluster, worker):
+    return [pid for pid, command in children(cluster.processes[worker].pid) if b"pyspark" in command]
+
+
+def test_vault_and_files_in_a_store_are_exact_whatever_dies_and_the_store_has_no_orphan(
+    cluster, bucket, vault, files, tmp_path
+):
+    """An executor is killed, tasks are stopped for a while and go on, and the store fails at times."""
+    place = bucket.objects(None)
+    given = sorted(files.glob("*.csv"))[:STORED]
+    for path in given:
+        place.replace(f"files/{path.name}", path.read_bytes())
+    paths = [f"{bucket.address}/files/{path.name}" for path in given]
+    address = f"s3://{bucket.name}/sealed"
+    path = found(tmp_path / "stored", "--objects", address)
+    bucket.forget()
+    for method, key in (("PUT", ".rows"), ("PUT", "/0"), ("HEAD", "/open"), ("GET", ".csv"), ("PUT", ".header")):
+        bucket.fail(method, key, Fault.ERROR, times=3)
+    bucket.fail("PUT", ".manifest", Fault.LOST, times=3)
+    running = ingesting(cluster, path, files, paths)
+
+    def put():
+        return [key for method, key in list(bucket.asked) if method == "PUT" and key.endswith(".rows")]
+
+    cluster.wait_for("segments", lambda: put() or running.poll() is not None)
+    executors = [pid for pid, command in children(cluster.processes["worker-1"].pid) if b"ExecutorBackend" in command]
+    stopped = python_of(cluster, "worker-2")
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(executors[0], signal.SIGKILL)
+    time.sleep(4)
+    for pid in stopped:
+        if Path(f"/proc/{pid}").exists():
+            os.kill(pid, signal.SIGCONT)
+    document = verify_counts(running, STORED)
+    fsck = [sys.executable, "-m", "coffer", "fsck", path, "--deep", "--json"]
+    told = subprocess.run(fsck, check=False, capture_output=True)
+    assert told.returncode == 0, told.stdout.decode()
+    stored = StoreObjects(parse_address(address, "address"), None, os.urandom)
+    assert len(list(stored.keys("segments/"))) == 3 * document["segments"]
+    assert list(stored.keys("tasks/")) == []
+    assert not list(path.rglob("segments/*"))
 
 
 def test_nothing_that_spark_wrote_holds_a_number(cluster, vault, files):

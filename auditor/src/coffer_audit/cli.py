@@ -17,6 +17,11 @@ from typing import TYPE_CHECKING
 from coffer_audit import __version__
 from coffer_audit.answer.audit import audit_answer, summarise_answer
 from coffer_audit.approvals.audit import audit_approvals
+from coffer_audit.day.audit import audit_certificate
+from coffer_audit.day.make import make_certificate
+from coffer_audit.day.page import format_page
+from coffer_audit.day.report import format_certificate, format_day, report_certificate
+from coffer_audit.day.words import LANGUAGES
 from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven, Unavailable
 from coffer_audit.log.remote import fetch_log, is_address, parse_address
 from coffer_audit.notes import parse_vkey
@@ -55,6 +60,8 @@ PLACES = {
     "fetch": "URL",
     "histories": "FOLDER",
     "approvals": "FILE",
+    "day": "FOLDER|URL",
+    "certificate": "ZIP",
 }
 
 
@@ -72,11 +79,20 @@ def _build_parser() -> argparse.ArgumentParser:
         ("notice", "audit the proof that came with a notice"),
         ("approvals", "verify what persons of a custodian agreed to, as it wrote it: coffer custodian approvals"),
         ("transparency", "recompute a transparency report's figures from the log alone"),
+        ("day", "certify that nothing of a day can be opened any more"),
+        ("certificate", "verify such a certificate, offline"),
         ("histories", "compare what several parties keep of one log, and name who cosigned two histories"),
         ("fetch", "store a served log as a new folder, to be audited with: coffer-audit vault FOLDER"),
     ):
         command = commands.add_parser(name, help=text, description=text)
+        if name == "day":
+            command.add_argument("day", metavar="DAY", help="the day (UTC), like 2016-09-01")
         command.add_argument("place", metavar=PLACES[name])
+        if name == "day":
+            command.add_argument("-o", "--output", type=Path, required=True, metavar="ZIP", help="must not exist yet")
+        if name == "certificate":
+            command.add_argument("--pdf", type=Path, metavar="FILE", help="also write it as a page; must not exist yet")
+            command.add_argument("--language", choices=LANGUAGES, default="en", help="of the page")
         if name == "fetch":
             command.add_argument("folder", type=Path, metavar="FOLDER", help="must not exist yet")
         if name == "histories":
@@ -97,7 +113,7 @@ def _build_parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--vault", metavar="FOLDER|URL", help="the vault or its log: also show that no segment was left out"
             )
-        if name not in ("notice", "histories", "approvals"):
+        if name not in ("notice", "histories", "approvals", "certificate"):
             command.add_argument(
                 "--fingerprint", metavar="HEX", help="with https: SHA-256 of the server's certificate (DER)"
             )
@@ -236,10 +252,7 @@ def _run_histories(options: argparse.Namespace) -> Result:
 def _run_fetch(options: argparse.Namespace) -> Result:
     address, folder = parse_address(options.place, options.fingerprint), options.folder
     key = parse_vkey(options.log_key, "log key") if options.log_key else None
-    if folder.exists() or folder.is_symlink():
-        raise MalformedInput(
-            f"{str(folder)!a}: found something there already, expected a new name", hint="nothing is overwritten"
-        )
+    _verify_absent(folder)
     beside = folder.resolve().parent
     if not beside.is_dir():
         raise Unavailable(f"{str(beside)!a}: found no folder, expected one to store the log in")
@@ -258,6 +271,38 @@ def _run_fetch(options: argparse.Namespace) -> Result:
     return Findings(), report, format_fetched(fetched, shlex.quote(str(folder)), is_signed=bool(key))
 
 
+def _run_day(options: argparse.Namespace) -> Result:
+    day = parse_day(options.day, "DAY")
+    _verify_absent(options.output)
+    with _stored(options.place, options) as folder:
+        audited, _ = open_vault(folder, options.log_key, options.genesis)
+    raw = make_certificate(audited, day)
+    with options.output.open("xb") as file:
+        file.write(raw)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
+    report |= {"day": str(day), "bytes": len(raw)}
+    return audited.findings, report, format_day(audited, str(day), shlex.quote(str(options.output)))
+
+
+def _run_certificate(options: argparse.Namespace) -> Result:
+    if options.pdf:
+        _verify_absent(options.pdf)
+    certificate = audit_certificate(Path(options.place), options.log_key, options.genesis)
+    if options.pdf and not certificate.findings.violations:
+        page = format_page(certificate, options.language, Path(options.place).name)
+        with options.pdf.open("xb") as file:
+            file.write(page)
+    report = _shared(certificate.trust, certificate.checkpoint, certificate.findings) | report_certificate(certificate)
+    return certificate.findings, report, format_certificate(certificate)
+
+
+def _verify_absent(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise MalformedInput(
+            f"{str(path)!a}: found something there already, expected a new name", hint="nothing is overwritten"
+        )
+
+
 _COMMANDS = {
     "vault": _run_vault,
     "answer": _run_answer,
@@ -266,6 +311,8 @@ _COMMANDS = {
     "fetch": _run_fetch,
     "histories": _run_histories,
     "approvals": _run_approvals,
+    "day": _run_day,
+    "certificate": _run_certificate,
 }
 
 

@@ -253,6 +253,7 @@ def _replay(
     """
     proofs = contents.document("evidence/proofs.json")
     state = State.empty(origin=pins.log_key.name, genesis=wire.Hash(pins.genesis))
+    state.is_sparse = True
     places: dict[int, LogPlace] = {}
     segments: dict[SegmentId, tuple[str, SegmentLine]] = {}
     for key, raw in split_parts(contents[_ENTRIES], _INDEX_BYTES, _ENTRIES):

@@ -1,11 +1,11 @@
 """Which ingests and withdrawals count. Pure.
 
-Rules I1, I3 and W1 of ``docs/formats/entries.md``. Each function raises ``Broken`` if the entry has no effect; ``State`` takes what it returns.
+Rules I1, I3, I5 and W1 of ``docs/formats/entries.md``. Each function raises ``Broken`` if the entry has no effect; ``State`` takes what it returns.
 """
 
 import datetime as dt
 
-from coffer.ledger.entries import IngestEntry, SegmentId, SegmentLine, WithdrawEntry
+from coffer.ledger.entries import IngestEntry, SegmentId, SegmentLine, TopicOffsets, WithdrawEntry
 from coffer.ledger.facts import Batch, Broken, Pending, Segment
 from coffer.ledger.known import Known
 from coffer.ledger.roster import Roster
@@ -18,14 +18,28 @@ def verify_part(state: Known, note: Note, roster: Roster, body: IngestEntry) -> 
         raise Broken("I1", "not signed by an ingester")
     pending = state.pending.get(body.batch) or Pending(first=body)
     first = pending.first
-    same = (body.total, body.feed, body.counts, body.tally) == (first.total, first.feed, first.counts, first.tally)
-    if body.batch in state.batches or body.number != len(pending.parts) + 1 or not same:
+    is_same = all(
+        getattr(body, name) == getattr(first, name) for name in ("total", "feed", "counts", "offsets", "tally")
+    )
+    if body.batch in state.batches or body.number != len(pending.parts) + 1 or not is_same:
         raise Broken("I1", "not the next entry of its batch")
     # If two pending batches name one segment, it belongs to the batch that is complete first; the other never completes.
     if not state.segments.keys().isdisjoint(pending.segments):
         raise Broken("I3", "a segment that another batch completed")
     _verify_segments(state, pending, roster, body)
+    if body.offsets is not None and not is_next(state, body.offsets):
+        raise Broken("I5", "offsets that do not begin where those of the log end")
     return pending
+
+
+def is_next(state: Known, offsets: TopicOffsets) -> bool:
+    """Whether of each partition the log ends where these offsets say that it does (I5).
+
+    Of two who both believe to read a partition, the one whose batch is complete second does not count.
+    """
+    if state.is_sparse:
+        return True
+    return all(one.after == state.offsets.get((offsets.topic, one.partition)) for one in offsets.partitions)
 
 
 def completed(pending: Pending, time: dt.datetime) -> tuple[Batch, list[Segment]]:

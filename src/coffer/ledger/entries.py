@@ -13,6 +13,10 @@ BatchId = NewType("BatchId", bytes)
 """16 random bytes that join the entries of one ingest."""
 SegmentId = NewType("SegmentId", bytes)
 """H(T("segment") || header_core), 32 bytes."""
+TopicId = NewType("TopicId", bytes)
+"""16 bytes that stand for a topic as one feed reads it. The operator's key makes them from its name."""
+OffsetMark = NewType("OffsetMark", bytes)
+"""16 bytes that stand for an offset of one partition. Equal offsets have equal marks; the operator's key tells which it is."""
 Commitment = NewType("Commitment", bytes)
 """What the public log shows of an authorization, 32 bytes."""
 NAME_DIGITS: Final = 32
@@ -30,6 +34,8 @@ COARSE: Final = 1_024
 """The numbers of a batch are rounded down to multiples of this. An exact number would let anybody test guesses about a single record."""
 MAX_PARTS: Final = 99_999
 """Entries of one ingest: some thirty million segments."""
+MAX_PARTITIONS: Final = 256
+"""Partitions of a topic from which one batch takes. With their lines 175 segments still stand in one entry."""
 MAX_COUNT: Final = 2**62
 """Limit of rows, records and indexes, where nothing smaller limits them."""
 
@@ -66,6 +72,33 @@ class SegmentLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offsets:
+    """What a batch took of one partition: from ``start`` up to ``end``, the next to be taken.
+
+    ``after``: where the log ended before it; None before the first batch. If ``start`` is another one, what stands between
+    them had been deleted before it was taken. Numbers would tell how many messages a batch had, so marks stand here.
+    """
+
+    partition: int
+    after: OffsetMark | None
+    start: OffsetMark
+    end: OffsetMark
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether offsets were deleted before they were taken."""
+        return self.after is not None and self.start != self.after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicOffsets:
+    """What a batch took of a topic; the partitions ascend."""
+
+    topic: TopicId
+    partitions: tuple[Offsets, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochKeyEntry:
     """A custodian publishes the public half of a day's key (1,216 B)."""
 
@@ -79,7 +112,8 @@ class EpochKeyEntry:
 class IngestEntry:
     """Part ``number`` of ``total`` of one ingest.
 
-    ``counts`` are the whole batch's, the same in each part. ``tally`` is None if no record was kept.
+    ``counts`` are the whole batch's, the same in each part. ``tally`` is None if no record was kept. ``offsets`` are
+    also the whole batch's; None if it was taken from files.
     """
 
     batch: BatchId
@@ -89,6 +123,7 @@ class IngestEntry:
     counts: CoarseCounts
     segments: tuple[SegmentLine, ...]
     tally: bytes | None
+    offsets: TopicOffsets | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

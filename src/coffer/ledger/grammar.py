@@ -16,6 +16,7 @@ from coffer.kinds import KINDS
 from coffer.ledger.entries import (
     COARSE,
     MAX_COUNT,
+    MAX_PARTITIONS,
     MAX_PARTS,
     REFUSE_REASONS,
     SALT_LINE,
@@ -33,6 +34,8 @@ from coffer.ledger.entries import (
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
+    OffsetMark,
+    Offsets,
     ReceiptEntry,
     RefuseEntry,
     RevealedLine,
@@ -40,6 +43,8 @@ from coffer.ledger.entries import (
     RevokeEntry,
     SegmentId,
     SegmentLine,
+    TopicId,
+    TopicOffsets,
     WithdrawEntry,
 )
 from coffer.ledger.rules import is_rule_name, parse_custodian_name
@@ -48,6 +53,8 @@ from coffer.notes.note import parse_note
 
 _VERSIONS: Final = {"fault": 2, "ingest": 2, "roster": 2}
 """The version of a type of entry, where it is not 1. Older versions are not read."""
+_FROM_TOPIC: Final = "coffer.ingest/v3"
+"""The first line of an ingest from a topic. One from files is of version 2, so that it reads as it always did."""
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 
 
@@ -64,14 +71,15 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     note = parse_note(raw, place, has_letters=is_reveal)
     lines = wire.parse_lines(note.text, place, has_letters=is_reveal)
     kind = lines[0].removeprefix("coffer.").partition("/")[0]
-    if lines[0] != _first_line(kind) or (kind not in _PARSERS and kind != "roster"):
+    is_from_topic = lines[0] == _FROM_TOPIC
+    if (lines[0] != _first_line(kind) and not is_from_topic) or (kind not in _PARSERS and kind != "roster"):
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     if kind == "roster":
         return Entry(note=note, origin=origin, time=time, body=None)
-    body = _PARSERS[kind](fields)
+    body = _parse_ingest(fields, is_from_topic=True) if is_from_topic else _PARSERS[kind](fields)
     fields.end()
     return Entry(note=note, origin=origin, time=time, body=body)
 
@@ -79,7 +87,8 @@ def parse_entry(raw: bytes, place: str) -> Entry:
 def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
     """The text of an entry, to be signed."""
     kind, lines = _lines(body)
-    head = [_first_line(kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    first = _FROM_TOPIC if isinstance(body, IngestEntry) and body.offsets is not None else _first_line(kind)
+    head = [first, f"origin: {origin}", f"time: {wire.format_time(time)}"]
     return ("\n".join([*head, *lines]) + "\n").encode("utf-8" if kind == "reveal" else "ascii")
 
 
@@ -112,7 +121,7 @@ def _parse_epoch_key(fields: wire.Fields) -> EpochKeyEntry:
     )
 
 
-def _parse_ingest(fields: wire.Fields) -> IngestEntry:
+def _parse_ingest(fields: wire.Fields, *, is_from_topic: bool = False) -> IngestEntry:
     batch = BatchId(_hash(fields, "batch", 16))
     number, slash, total = fields.one("entry").partition("/")
     place = fields.place("entry")
@@ -125,6 +134,7 @@ def _parse_ingest(fields: wire.Fields) -> IngestEntry:
         total=count,
         feed=sys.intern(parse_feed_name(fields.one("feed"), fields.place("feed"))),
         counts=_parse_counts(fields),
+        offsets=_parse_offsets(fields) if is_from_topic else None,
         segments=tuple(_parse_segment(value, fields.place("segment")) for value in fields.many("segment")),
         tally=_parse_optional_hash(fields.one("tally"), fields.place("tally")),
     )
@@ -137,6 +147,28 @@ def _parse_counts(fields: wire.Fields) -> CoarseCounts:
         if counts[key] % COARSE:
             raise MalformedInput(f"{fields.place(key)}: expected a multiple of {COARSE}")
     return CoarseCounts(**counts)
+
+
+def _parse_offsets(fields: wire.Fields) -> TopicOffsets:
+    topic = TopicId(_hash(fields, "topic", 16))
+    values, place = fields.many("offsets"), fields.place("offsets")
+    partitions = tuple(_parse_partition(value, place) for value in values)
+    numbers = [one.partition for one in partitions]
+    if not 1 <= len(numbers) <= MAX_PARTITIONS or numbers != sorted(set(numbers)):
+        raise MalformedInput(f"{place}: expected 1 to {MAX_PARTITIONS}, partitions ascending")
+    return TopicOffsets(topic=topic, partitions=partitions)
+
+
+def _parse_partition(value: str, place: str) -> Offsets:
+    parts = value.split(" ")
+    if len(parts) != 4:
+        raise MalformedInput(f"{place}: {len(parts)} parts, expected 4")
+    partition = wire.parse_decimal(parts[0], place, high=2**31 - 1)
+    start, end = (OffsetMark(wire.parse_hex(part, place, size=16)) for part in parts[2:])
+    after = None if parts[1] == "-" else OffsetMark(wire.parse_hex(parts[1], place, size=16))
+    if end in (after, start):
+        raise MalformedInput(f"{place}: expected an end behind the start")
+    return Offsets(partition=partition, after=after, start=start, end=end)
 
 
 def _parse_withdraw(fields: wire.Fields) -> WithdrawEntry:
@@ -328,6 +360,12 @@ def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - on
 def _ingest_lines(body: IngestEntry) -> list[str]:
     lines = [f"batch: {body.batch.hex()}", f"entry: {body.number}/{body.total}", f"feed: {body.feed}"]
     lines += [f"{key}: {getattr(body.counts, key)}" for key in CoarseCounts.__slots__]
+    if body.offsets is not None:
+        lines.append(f"topic: {body.offsets.topic.hex()}")
+        lines += [
+            f"offsets: {o.partition} {o.after.hex() if o.after else '-'} {o.start.hex()} {o.end.hex()}"
+            for o in body.offsets.partitions
+        ]
     lines += [
         f"segment: {s.seg_id.hex()} {s.header_hash.hex()} {s.day} {s.kind} {s.rule} {s.part} {s.rows} "
         f"{s.supersedes.hex() if s.supersedes else '-'}"

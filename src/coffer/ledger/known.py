@@ -13,9 +13,11 @@ from coffer.ledger.entries import (
     BatchId,
     Commitment,
     FaultEntry,
+    OffsetMark,
     RefuseEntry,
     RevealEntry,
     SegmentId,
+    TopicId,
 )
 from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
 from coffer.ledger.receipts import Receipts
@@ -31,11 +33,14 @@ class Known:
 
     ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
     ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
-    ``withdrawn``: of the batches that are superseded as a whole, the log index of the entry by batch.
+    ``withdrawn``: of the batches that are superseded as a whole, the log index of the entry by batch. ``offsets``: by
+    topic and partition, the next offset to be taken. ``is_sparse``: entries between are not shown, as in an answer's
+    evidence, so that nobody can say where the log ended before a batch.
     """
 
     origin: str
     genesis: bytes
+    is_sparse: bool = False
     size: int = 0
     newest: dt.datetime = BEGINNING
     rosters: dict[bytes, Roster] = field(default_factory=dict)
@@ -56,6 +61,7 @@ class Known:
     faults_of: dict[SegmentId | int, list[FaultEntry]] = field(default_factory=dict)
     reveals: list[tuple[int, RevealEntry]] = field(default_factory=list)
     pending: dict[BatchId, Pending] = field(default_factory=dict)
+    offsets: dict[tuple[TopicId, int], OffsetMark] = field(default_factory=dict)
     nonces: set[tuple[str, bytes]] = field(default_factory=set)
     absences: dict[str, Absence] = field(default_factory=dict)
     absence_indexes: list[int] = field(default_factory=list)

@@ -18,17 +18,19 @@ from coffer.ledger.entries import (
     Commitment,
     FaultEntry,
     IngestEntry,
+    OffsetMark,
     RefuseEntry,
     RevealEntry,
     SegmentId,
     SegmentLine,
+    TopicId,
 )
 from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
 from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 4
+VERSION: Final = 5
 _HASH_BYTES: Final = 32
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 """A place or a number; a negative place would count from the end."""
@@ -82,6 +84,7 @@ class _Form:
     faults: list[tuple[int, FaultEntry]]
     reveals: list[tuple[int, RevealEntry]]
     pending: list[tuple[BatchId, list[tuple[int, int, IngestEntry]]]]
+    offsets: list[tuple[TopicId, _Natural, OffsetMark]]
     nonces: list[tuple[str, bytes]]
     absences: list[Absence]
     absence_indexes: list[int]
@@ -117,6 +120,7 @@ def format_snapshot(state: State) -> bytes:
                 (batch, [(index, numbers[roster.hash], entry) for index, roster, entry in pending.parts])
                 for batch, pending in state.pending.items()
             ],
+            offsets=[(topic, partition, end) for (topic, partition), end in sorted(state.offsets.items())],
             nonces=sorted(state.nonces),
             absences=list(state.absences.values()),
             absence_indexes=state.absence_indexes,
@@ -173,6 +177,7 @@ def _parse(raw: bytes, place: str) -> State:
         faults_of=_by_object(body for _, body in form.faults),
         reveals=form.reveals,
         pending={batch: _pending(parts, rosters) for batch, parts in form.pending},
+        offsets={(topic, partition): end for topic, partition, end in form.offsets},
         nonces=set(form.nonces),
         absences={absence.custodian: absence for absence in form.absences},
         absence_indexes=form.absence_indexes,

@@ -207,6 +207,8 @@ class State(Known):
         self.segments |= {segment.line.seg_id: segment for segment in segments}
         self.superseded |= {segment.line.supersedes for segment in segments if segment.line.supersedes is not None}
         self.batches[batch.batch] = batch
+        if body.offsets is not None:
+            self.offsets |= {(body.offsets.topic, one.partition): one.end for one in body.offsets.partitions}
 
     def _apply_withdraw(self, index: int, note: Note, roster: Roster, body: WithdrawEntry) -> None:
         batches.verify_withdrawal(self, note, roster, body)

@@ -8,7 +8,7 @@ from coffer.entropy import Entropy
 from coffer.objects.address import OBJECTS, StoreAddress
 from coffer.objects.folder import FolderObjects
 from coffer.objects.port import Objects
-from coffer.objects.puts import PUTS, Puts
+from coffer.objects.puts import PUTS, Puts, Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,21 @@ class Place:
         from coffer.objects.store import StoreObjects  # noqa: PLC0415 - only vaults with a store need threads and more
 
         return StoreObjects(self.store, Puts(self.vault / PUTS, disk), entropy)
+
+    def open_for_task(self, tasks: Tasks | None, split: int, disk: Disk, entropy: Entropy) -> Objects:
+        """The objects for one attempt at a split.
+
+        ``tasks``: None where they are files of a folder that all share.
+        """
+        if tasks is None:
+            return self.open(disk, entropy)
+        from coffer.objects.store import StoreObjects  # noqa: PLC0415 - as above
+        from coffer.objects.tasks import AttemptNotes  # noqa: PLC0415 - as above
+
+        assert self.store is not None, "only tasks of a store note what they put"
+        store = StoreObjects(self.store, None, entropy)
+        store.puts = AttemptNotes(store, tasks, split)
+        return store
 
 
 def place_of(vault: Path, disk: Disk) -> Place:

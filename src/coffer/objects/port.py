@@ -52,7 +52,11 @@ class Objects(Protocol):
         ...
 
     def settle(self, staged: Sequence[Staged]) -> None:
-        """Wait until these are durable."""
+        """Wait until these are durable.
+
+        Raises:
+            Unavailable: they cannot be, or this is a task whose ingest is over: then the caller abandons them.
+        """
         ...
 
     def publish(self, staged: Sequence[Staged]) -> None:

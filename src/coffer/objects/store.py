@@ -19,7 +19,7 @@ from coffer.errors import NotProven, Unavailable
 from coffer.extras import extra
 from coffer.objects.address import StoreAddress
 from coffer.objects.port import Content, S, Staged, T
-from coffer.objects.puts import Puts
+from coffer.objects.puts import Notes
 from coffer.objects.retries import pauses
 
 AT_ONCE: Final = 32
@@ -50,7 +50,7 @@ class StoreObjects:
     def __init__(
         self,
         address: StoreAddress,
-        puts: Puts | None,
+        puts: Notes | None,
         entropy: Entropy,
         *,
         pause: Callable[[float], None] = time.sleep,
@@ -90,11 +90,13 @@ class StoreObjects:
             waiting = self._waiting.pop(one.key, None)
             if waiting is not None:
                 waiting.result()
+        if staged and self.puts is not None:
+            self.puts.verify_open()
 
     def publish(self, staged: Sequence[Staged]) -> None:
         """As the port: they have their names, and the note says that the log may name them."""
         if staged and self.puts is not None:
-            self.puts.begin_logging()
+            self.puts.begin_logging([one.key for one in staged])
 
     def conclude(self) -> None:
         """As the port."""
@@ -131,6 +133,17 @@ class StoreObjects:
             if len(piece) < _PIECE_BYTES:
                 break
         return b"".join(pieces)
+
+    def look(self, key: str, most: int) -> bytes | None:
+        """The first ``most`` bytes of an object that is not empty; None if it does not exist. One request."""
+
+        def read() -> bytes | None:
+            try:
+                return bytes(self._files.cat_file(self._path(key), start=0, end=most))
+            except FileNotFoundError:
+                return None
+
+        return self._call(key, read)
 
     def parts(self, key: str) -> "_StoreParts":
         """As the port."""

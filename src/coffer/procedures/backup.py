@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 from coffer import wire
 from coffer.disk import TEMPORARY, Disk
-from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.errors import MalformedInput, Unavailable
 from coffer.objects.folder import FolderObjects
 from coffer.procedures.fsck import Examined, Expected, expected_of
-from coffer.procedures.replicate import Replicated, replicate
+from coffer.procedures.replicate import Replicated, replicate, verify_not_older
 from coffer.serving.figures import Figure, gauge, sample
 from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
@@ -54,6 +54,7 @@ LEFT_OUT: Final = {
     "snapshot": "made anew from the log",
     BACKED_UP: "says of this very vault when it was copied",
     "puts": "an ingest under way",
+    "swept": "of this hour, and of this machine",
     "removed": "asked of the store again",
     "copied": "copied again",
     "lock": "held by a process",
@@ -95,7 +96,7 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
     vault.disk.make_folder(folder, private=True)
     target.put(CONFIG, vault.disk.read(vault.path / CONFIG))
     expected, checkpoint = _settled(vault)
-    _verify_not_older(vault, target, checkpoint)
+    verify_not_older(target, checkpoint, vault.pins.log_key, "the backup")
     files = _copy_files(vault.disk, vault.path, folder)
     is_whole = vault.stored is None  # else the store keeps segments and tallies, and coffer replicate copies those
     copy = partial(replicate, vault.objects) if is_whole else _copy_log
@@ -144,20 +145,6 @@ def _settled(vault: Vault) -> tuple[Expected, bytes]:
 
         return replace(expected, tile=tile), checkpoint
     raise Unavailable("log: it grew at every look", hint="run it again when less is ingested")
-
-
-def _verify_not_older(vault: Vault, target: FolderObjects, checkpoint: bytes) -> None:
-    """Refuse to replace a longer log by a shorter one: the vault is then itself an old copy."""
-    key = f"{LOG}{tiling.CHECKPOINT}"
-    if not target.is_there(key):
-        return
-    kept = verify_checkpoint(target.read(key), vault.pins.log_key, "checkpoint of the backup").head.size
-    size = verify_checkpoint(checkpoint, vault.pins.log_key, "checkpoint").head.size
-    if kept > size:
-        raise NotProven(
-            f"log: the backup holds {kept} entries, the vault {size}",
-            hint="the vault is an older copy: put the longest log in place before anything is logged",
-        )
 
 
 def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> Replicated:

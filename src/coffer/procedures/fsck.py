@@ -14,16 +14,22 @@ from typing import Final
 
 from coffer.custody.logged import parse_logged_header
 from coffer.disk import TEMPORARY
-from coffer.errors import NotProven
+from coffer.errors import NotProven, Unavailable
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.state import State
 from coffer.objects.port import Objects
+from coffer.objects.puts import TASKS
+from coffer.replica import Replica
 from coffer.segments.header import Header
-from coffer.segments.manifest import ENTRY_BYTES, batch_hash, entry_hash, head_bytes, verify_manifest
-from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of
+from coffer.segments.manifest import batch_hash, entry_hash, verify_manifest
+from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of, sizes_of
+from coffer.sequencer.shared import SharedLog
 from coffer.tally.release import tally_hash
 from coffer.translog import tiling
+from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.store.files import FileLog
 from coffer.vault.folder import Vault
+from coffer.vault.pins import Pins
 from coffer.vault.stored import LOG, tally_keys
 
 TALLY: Final = "tally/"
@@ -124,20 +130,12 @@ def _of_segment(objects: Objects, segment: Segment, *, is_deep: bool) -> list[Fo
         header = parse_logged_header(objects.read(f"{key}.header"), segment)
     except NotProven:
         return [*faults, Found(fault=Fault.WRONG, key=f"{key}.header")]
-    for suffix, size in _sizes(header).items():
+    for suffix, size in sizes_of(header).items():
         if sizes[suffix] not in {None, size}:
             faults.append(Found(fault=Fault.CUT, key=f"{key}{suffix}"))
     if is_deep and not faults:
         faults += _of_content(objects, key, header)
     return faults
-
-
-def _sizes(header: Header) -> dict[str, int]:
-    """The sizes that a proven header gives the other two objects."""
-    batches = header.rows // header.core.batch_rows
-    entries = ENTRY_BYTES * batches
-    head = 0 if header.core.version == 1 else head_bytes(header.core, header.rows)
-    return {".rows": header.rows * header.core.row_bytes, ".manifest": head + entries}
 
 
 def _of_content(objects: Objects, key: str, header: Header) -> Iterator[Found]:
@@ -181,7 +179,7 @@ def dead_keys(objects: Objects, expected: Expected) -> list[str]:
 
 def _unnamed(objects: Objects, expected: Expected) -> Iterator[Found]:
     """What a list shows and the log does not want."""
-    listed = [key for prefix in (SEGMENTS, TALLY) for key in objects.keys(prefix) if TEMPORARY not in key]
+    listed = [key for prefix in (SEGMENTS, TALLY, TASKS) for key in objects.keys(prefix) if TEMPORARY not in key]
     segments = {segment.line.seg_id.hex() for segment in expected.living}
     dead = {seg_id.hex() for seg_id in expected.state.segments} - segments
     tallies = {key for batch in expected.tallies for key in tally_keys(batch.batch)}
@@ -207,3 +205,24 @@ def expected_of(vault: Vault) -> Expected:
         return vault.disk.read(vault.path / LOG / name)
 
     return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=tile, under_way=noted)
+
+
+def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
+    """What a place should be by the log that lies in it, proven by the pins.
+
+    ``log``: an empty one, which keeps what was proven. Nothing of the vault's folder is needed, so that a copy can be
+    proven and copied by whoever has its pins.
+
+    Raises:
+        NotProven, MalformedInput, Unavailable: the log is not the pinned one, is damaged, or is not there.
+    """
+    shared = SharedLog(objects)
+    checkpoint = shared.checkpoint()
+    if checkpoint is None:
+        raise Unavailable(f"{LOG}{tiling.CHECKPOINT}: not there", hint="is the address right?")
+    head = verify_checkpoint(checkpoint, pins.log_key, f"{LOG}{tiling.CHECKPOINT}").head
+    log.follow(shared.entries(0, head), checkpoint)
+    replica = Replica.empty(log_key=pins.log_key, genesis=pins.genesis)
+    state = replica.after(replica.prepare(checkpoint, log.entries)).state
+    _ = state.roster  # there is none if genesis is another one
+    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile)

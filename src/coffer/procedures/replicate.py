@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from coffer.errors import NotProven
+from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
 from coffer.procedures.fsck import Examined, Expected, dead_keys, examine
 from coffer.segments.store import SUFFIXES, key_of
 from coffer.translog import tiling
+from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.stored import LOG, tally_keys
 
 _AT_ONCE: Final = 4
@@ -30,6 +33,23 @@ class Replicated:
     kept: int
     deleted: int
     examined: Examined
+
+
+def verify_not_older(target: Objects, checkpoint: bytes, key: VerifyKey, name: str) -> None:
+    """Refuse to replace a longer log by a shorter one: what is copied is then itself an old copy.
+
+    Raises:
+        NotProven: it is, or the checkpoint that is there is of another log.
+    """
+    if not target.is_there(f"{LOG}{tiling.CHECKPOINT}"):
+        return
+    kept = verify_checkpoint(target.read(f"{LOG}{tiling.CHECKPOINT}"), key, f"checkpoint of {name}").head.size
+    size = verify_checkpoint(checkpoint, key, "checkpoint").head.size
+    if kept > size:
+        raise NotProven(
+            f"log: {name} holds {kept} entries, the vault {size}",
+            hint="the vault is an older copy: put the longest log in place before anything is logged",
+        )
 
 
 def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: bytes) -> Replicated:

@@ -1,6 +1,7 @@
 """Segments as objects: ``segments/<day>/<seg_id>.rows``, ``.manifest`` and ``.header``."""
 
 import datetime as dt
+import re
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from coffer.disk import TEMPORARY
 from coffer.objects.port import Content, Objects, Staged
 from coffer.segments.header import Header, parse_header
 from coffer.segments.locate import Finder
-from coffer.segments.manifest import head_bytes, page_range
+from coffer.segments.manifest import ENTRY_BYTES, head_bytes, page_range
 
 if TYPE_CHECKING:
     from coffer.segments.seal import SealedSegment
 
 SEGMENTS: Final = "segments/"
 SUFFIXES: Final = (".rows", ".manifest", ".header")
+_KEY: Final = re.compile(r"segments/\d{4}-\d{2}-\d{2}/[0-9a-f]{64}\.(?:rows|manifest|header)")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -115,3 +117,15 @@ def key_of(day: dt.date, seg_id: bytes) -> str:
 def id_of(key: str) -> str:
     """The segment's id in a key, in hex."""
     return key.rsplit("/", 1)[1].split(".", 1)[0]
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is the key of an object of a segment."""
+    return _KEY.fullmatch(text) is not None
+
+
+def sizes_of(header: Header) -> dict[str, int]:
+    """The sizes that a header gives the segment's other two objects, by suffix."""
+    batches = header.rows // header.core.batch_rows
+    head = 0 if header.core.version == 1 else head_bytes(header.core, header.rows)
+    return {".rows": header.rows * header.core.row_bytes, ".manifest": head + ENTRY_BYTES * batches}

@@ -58,6 +58,7 @@ class Leftovers:
             if self.stored is not None:
                 with self.stored.later("objects of an ingest that was cut short"):
                     self.stored.sweep(state, clock())
+                    self.stored.sweep_again(state, clock())
                 return
             segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}
             batches = {batch.hex() for batch in state.batches.keys() - state.withdrawn.keys()}

@@ -1,15 +1,18 @@
 """What a vault does for its objects in a store: sweeping by name, and a copy of the log's tiles.
 
-Promises: an object is removed only by a name that this vault wrote down: in the note of what an ingest put, or in the
-log, of a segment that is dead or a tally that was superseded. No list of the store is looked at. A store that does not
-answer stops no command that does not need it: what is left undone, the next command that writes does.
+Promises: an object is removed only by a name that was written down: in the note of what an ingest put, in the notes of
+its tasks, or in the log, of a segment that is dead or a tally that was superseded. Of what tasks noted, only segments
+that the log does not know are removed. No list of the store is looked at. A store that does not answer stops no command
+that does not need it: what is left undone, the next command that writes does.
 
 Implements ``docs/formats/vault.md``, "Object stores".
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,8 +22,8 @@ from coffer.errors import NotProven, Unavailable
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
-from coffer.objects.puts import PUTS, parse_puts
-from coffer.segments.store import SUFFIXES, id_of, key_of
+from coffer.objects.puts import PUTS, Noted, Puts, parse_puts
+from coffer.segments.store import SUFFIXES, id_of, is_key, key_of
 from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.aside import UNLOGGED, Aside, PutAside
@@ -30,7 +33,15 @@ if TYPE_CHECKING:
 
 REMOVED: Final = "removed"
 COPIED: Final = "copied"
+SWEPT: Final = "swept"
+AGAIN: Final = dt.timedelta(hours=1)
+"""After this, what was swept is deleted once more: a put may reach the store after its deletion.
+
+A request lives for half a minute, and a stopped process that goes on finds its ingest closed. So an hour is long.
+"""
 LOG: Final = tiling.LOG
+_SWEPT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)-[0-9a-f]{16}")
+_TIME: Final = "%Y-%m-%dT%H%M%SZ"
 
 
 def tally_keys(batch: bytes) -> tuple[str, str]:
@@ -58,15 +69,42 @@ class Stored:
 
         If the ingest was about to be logged, the log here may be an older copy: then only the note is put aside.
         """
-        puts = self.objects.puts
-        assert puts is not None, "a vault's store has a note"
+        puts = self._puts
         noted = puts.read()
-        unknown = _unknown(noted.keys, state)
-        if unknown and noted.is_logging:
+        if not noted.keys and not noted.tasks:
+            return
+        unlogged = _unknown(noted.keys, state)
+        if unlogged and noted.is_logging:
             self.aside.put([puts.path], UNLOGGED, now)
-        elif noted.keys:
-            self.objects.delete(unknown)
-            puts.clear()
+            return
+        if unlogged or noted.tasks:
+            self._delete(noted, state, keep_at=now)
+        puts.remove()
+
+    def sweep_again(self, state: State, now: dt.datetime) -> None:
+        """Delete once more what was swept an hour ago or earlier."""
+        for path in self.disk.children(self.path / SWEPT):
+            if (swept := _swept_at(path.name)) is not None and swept <= now - AGAIN:
+                self._delete(parse_puts(self.disk.read(path)), state)
+                self.disk.remove(path)
+
+    def _delete(self, noted: Noted, state: State, *, keep_at: dt.datetime | None = None) -> None:
+        """Delete what a note names, and what the notes of its tasks name, but for what the log knows.
+
+        ``keep_at``: keep a note of that time about it, before anything is deleted.
+        """
+        from coffer.objects.tasks import close_tasks, forget_tasks  # noqa: PLC0415 - with the store's library
+
+        by_tasks = [close_tasks(self.objects, one) for one in noted.tasks]
+        theirs = [key for one in by_tasks for key in one.keys if is_key(key)]
+        unlogged = _unknown([*noted.keys, *theirs], state)
+        if keep_at is not None:
+            raw = Noted(keys=tuple(unlogged), is_logging=False, tasks=noted.tasks).format()
+            name = f"{keep_at.strftime(_TIME)}-{hashlib.sha256(raw).hexdigest()[:16]}"
+            self.disk.write(self.path / SWEPT / name, raw)
+        self.objects.delete(unlogged)
+        for one in by_tasks:
+            forget_tasks(self.objects, one)
 
     def begin(self, state: State, clock: Callable[[], dt.datetime]) -> None:
         """Sweep before an ingest notes anything.
@@ -77,18 +115,30 @@ class Stored:
             Unavailable: the store does not answer.
         """
         self.sweep(state, clock())
-        assert not self.noted(), "a note was swept or put aside"
+        assert not self._puts.read().keys, "a note was swept or put aside"
+
+    def has_tasks(self) -> bool:
+        """Whether tasks are noted that are not swept."""
+        return bool(self._puts.read().tasks)
 
     def noted(self) -> frozenset[str]:
-        """The keys that an ingest noted and that are not swept yet: it may be under way."""
-        assert self.objects.puts is not None, "a vault's store has a note"
-        return frozenset(self.objects.puts.read().keys)
+        """The keys that an ingest and its tasks noted and that are not swept yet: it may be under way."""
+        from coffer.objects.tasks import read_tasks  # noqa: PLC0415 - with the store's library
+
+        noted = self._puts.read()
+        theirs = (read_tasks(self.objects, one).all_keys(one) for one in noted.tasks)
+        return frozenset(noted.keys).union(*theirs)
+
+    @property
+    def _puts(self) -> Puts:
+        assert isinstance(self.objects.puts, Puts), "a vault's store has a note"
+        return self.objects.puts
 
     def remove_noted(self, aside: PutAside, state: State) -> None:
         """Remove the objects that a note names which was put aside, but for those that the log knows."""
         path = aside.path / PUTS
         if self.disk.is_file(path):
-            self.objects.delete(_unknown(parse_puts(self.disk.read(path)).keys, state))
+            self._delete(parse_puts(self.disk.read(path)), state)
 
     def remove_dead(self, state: State) -> int:
         """Remove dead segments and superseded tallies; how many objects of segments.
@@ -148,7 +198,15 @@ def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Ca
     return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say)
 
 
-def _unknown(keys: tuple[str, ...], state: State) -> list[str]:
+def _swept_at(name: str) -> dt.datetime | None:
+    match = _SWEPT.fullmatch(name)
+    if match is not None:
+        with suppress(ValueError):
+            return dt.datetime.strptime(match[1], _TIME).replace(tzinfo=dt.UTC)
+    return None
+
+
+def _unknown(keys: Iterable[str], state: State) -> list[str]:
     batches = {name.hex() for name in state.batches}
     known = {"segments": {seg_id.hex() for seg_id in state.segments}, "tally": batches, "memory": batches}
     return [key for key in keys if id_of(key) not in known.get(key.split("/", 1)[0], ())]

@@ -17,13 +17,16 @@ from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from coffer import wire
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven
-from coffer.ledger.entries import COARSE
+from coffer.ledger.entries import COARSE, OffsetMark, TopicId
 from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import Secret
 
@@ -35,6 +38,7 @@ KEPT_FOR: Final = dt.timedelta(days=35)
 """Long enough to ask about a month."""
 _VERSION: Final = 1
 _NAME_BYTES: Final = 8
+_TOPIC_BYTES: Final = 16
 _PADDING: Final = 4_096
 _HINT: Final = f"remove {WATCHED} if you cannot restore it: no file is sealed twice then, but the sums begin anew"
 
@@ -66,8 +70,8 @@ class Sums:
     ``empty``: files of no byte. ``read`` = ``kept`` + ``rejected`` + ``duplicate``: records that were not sealed before.
     ``skipped``: lines that report no event. ``rotated``, ``truncated``: files whose name another file took, or that
     became shorter. ``lost_sight``: those that were rotated away, out of the folder or its pattern, with their last lines.
-    ``repeated``: numbers of files that came a second time. ``reasons``: of the rejected; ``skips``: of
-    the skipped.
+    ``repeated``: numbers of files that came a second time. ``missed``: offsets of a topic that were deleted before they
+    were taken. ``reasons``: of the rejected; ``skips``: of the skipped.
     """
 
     files: int = 0
@@ -84,6 +88,7 @@ class Sums:
     truncated: int = 0
     lost_sight: int = 0
     repeated: int = 0
+    missed: int = 0
     is_exact: bool = True
     reasons: Mapping[str, int] = field(default_factory=dict)
     skips: Mapping[str, int] = field(default_factory=dict)
@@ -174,17 +179,52 @@ _DECODER: Final = msgspec.msgpack.Decoder(_Form)
 _NUMBERED: Final = msgspec.msgpack.Decoder(_Numbered)
 
 
+class TopicKey:
+    """What the log says of a topic, and what it means.
+
+    A mark is one block under AES: the partition and the offset, enciphered. So equal offsets have equal marks, which is
+    what State compares, and nobody else learns from the log how many messages came.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self.id = TopicId(secret[:_TOPIC_BYTES])
+        self._cipher = Cipher(AES(secret[32:]), ECB())
+
+    def mark(self, partition: int, offset: int) -> OffsetMark:
+        """What stands for an offset."""
+        block = self._cipher.encryptor()
+        return OffsetMark(block.update(partition.to_bytes(8, "big") + offset.to_bytes(8, "big")) + block.finalize())
+
+    def offset(self, partition: int, mark: OffsetMark) -> int:
+        """The inverse of ``mark``.
+
+        Raises:
+            NotProven: the mark was not made with this key for this partition.
+        """
+        block = self._cipher.decryptor()
+        raw = block.update(mark) + block.finalize()
+        if int.from_bytes(raw[:8], "big") != partition:
+            raise NotProven("log: an ingest entry whose offsets this vault's operator did not write")
+        return int.from_bytes(raw[8:], "big")
+
+
 class WatchKey:
     """The operator's ``file`` key, and the keys derived from it."""
 
     def __init__(self, secret: Secret, origin: str) -> None:
         self._key = hmac.digest(secret.unsafe_bytes(), wire.tag("watched-key"), "sha256")
         self._names = hmac.digest(secret.unsafe_bytes(), wire.tag("watched-names"), "sha256")
+        self._topics = hmac.digest(secret.unsafe_bytes(), wire.tag("topics"), "sha256")
         self._aad = wire.tag("watched") + origin.encode("ascii")
 
     def name(self, name: bytes) -> bytes:
         """A keyed hash that stands for the name of a file or of its source."""
         return hmac.digest(self._names, name, "sha256")[:_NAME_BYTES]
+
+    def topic(self, *, feed: str, cluster: str, topic: str, generation: int) -> TopicKey:
+        """The key of a topic as a feed reads it: the same on every machine of the vault."""
+        parts = b"".join(wire.lp(part.encode()) for part in (feed, cluster, topic))
+        return TopicKey(hmac.digest(self._topics, parts + generation.to_bytes(4, "big"), "sha512"))
 
     def seal(self, journal: Journal, entropy: Entropy) -> bytes:
         """The journal's file."""

@@ -115,6 +115,17 @@ def text_of(kind, *lines, time=TIME, origin=ORIGIN, version=None):
     return ("\n".join([f"coffer.{kind}/v{version}", f"origin: {origin}", f"time: {time}", *lines]) + "\n").encode()
 
 
+def text_named(name):
+    """The text of an entry of ``ENTRIES``, whose name begins with its type."""
+    kind = name.removesuffix("-empty").removesuffix("-from-topic")
+    return text_of(kind, *ENTRIES[name][1], version=3 if name.endswith("-from-topic") else None)
+
+
+def exchanged(first, second):
+    """What two lines are, and what they are in the other order."""
+    return f"{first}\n{second}\n".encode(), f"{second}\n{first}\n".encode()
+
+
 def hexes(name, size=32):
     return ref.stream(name.encode(), size).hex()
 
@@ -124,6 +135,18 @@ AUTHORIZATION = hexes("authorization")
 COUNTS = ["files: 1024", "read: 10240", "kept: 7168", "rejected: 2048", "duplicate: 4611686018427387904"]
 
 NONE = ["files: 0", "read: 0", "kept: 0", "rejected: 0", "duplicate: 0"]
+
+
+def mark(offset):
+    """What stands for an offset."""
+    return hexes(f"offset {offset}", 16)
+
+
+OFFSETS = [
+    f"offsets: 0 - {mark(0)} {mark(1)}",
+    f"offsets: 7 {mark(1000)} {mark(1400)} {mark(1500)}",
+    f"offsets: 2147483647 {mark(9)} {mark(9)} {mark(10)}",
+]
 
 ENTRIES = {
     "epoch-key": (
@@ -150,6 +173,19 @@ ENTRIES = {
     "ingest-empty": (
         ("ingester",),
         [f"batch: {hexes('batch', 16)}", "entry: 99999/99999", "feed: 0", *NONE, "tally: -"],
+    ),
+    "ingest-from-topic": (
+        ("ingester",),
+        [
+            f"batch: {hexes('batch', 16)}",
+            "entry: 1/1",
+            "feed: calls",
+            *COUNTS,
+            f"topic: {hexes('topic', 16)}",
+            *OFFSETS,
+            f"segment: {hexes('seg')} {hexes('header')} 2016-09-01 call base 0 1024 -",
+            f"tally: {hexes('tally')}",
+        ],
     ),
     "withdraw": (("ingester",), [f"batch: {hexes('batch', 16)}"]),
     "receipt": (
@@ -202,12 +238,12 @@ def signed(kind, lines, *signers, **changes):
 
 
 def make_entry(out):
-    for name, (signers, lines) in ENTRIES.items():
-        out.add(f"entries/{name}", "ok", "entry", body=signed(name.removesuffix("-empty"), lines, *signers))
+    for name, (signers, _) in ENTRIES.items():
+        out.add(f"entries/{name}", "ok", "entry", body=ref.note(text_named(name), *(key(s) for s in signers)))
 
     def bad(name, kind, old, new):
-        signers, lines = ENTRIES[kind]
-        text = text_of(kind, *lines)
+        signers, _ = ENTRIES[kind]
+        text = text_named(kind)
         assert old in text, (name, old)
         out.add(
             f"entries/{kind}-{name}",
@@ -236,6 +272,24 @@ def make_entry(out):
     bad("batch-15-bytes", "withdraw", hexes("batch", 16).encode(), hexes("batch", 15).encode())
     bad("version-2", "withdraw", b"coffer.withdraw/v1", b"coffer.withdraw/v2")
     bad("version-3", "ingest", b"coffer.ingest/v2", b"coffer.ingest/v3")
+    bad("version-4", "ingest-from-topic", b"coffer.ingest/v3", b"coffer.ingest/v4")
+    bad("in-version-2", "ingest-from-topic", b"coffer.ingest/v3", b"coffer.ingest/v2")
+    bad("topic-missing", "ingest-from-topic", f"topic: {hexes('topic', 16)}\n".encode(), b"")
+    bad("topic-15-bytes", "ingest-from-topic", hexes("topic", 16).encode(), hexes("topic", 15).encode())
+    first = f"offsets: 0 - {mark(0)} {mark(1)}"
+    bad("topic-behind-offsets", "ingest-from-topic", *exchanged(f"topic: {hexes('topic', 16)}", first))
+    bad("partitions-descending", "ingest-from-topic", b"offsets: 0 ", b"offsets: 8 ")
+    bad("partition-twice", "ingest-from-topic", b"offsets: 7 ", b"offsets: 0 ")
+    bad("partition-of-2-to-the-31", "ingest-from-topic", b"offsets: 2147483647 ", b"offsets: 2147483648 ")
+    bad("partition-with-leading-zero", "ingest-from-topic", b"offsets: 7 ", b"offsets: 07 ")
+    bad("no-offsets", "ingest-from-topic", b"".join(line.encode() + b"\n" for line in OFFSETS), b"")
+    bad("end-is-start", "ingest-from-topic", mark(1).encode(), mark(0).encode())
+    bad("end-is-after", "ingest-from-topic", mark(1500).encode(), mark(1000).encode())
+    bad("start-missing", "ingest-from-topic", f"- {mark(0)}".encode(), b"- -")
+    bad("mark-of-15-bytes", "ingest-from-topic", mark(1400).encode(), mark(1400)[2:].encode())
+    bad("offsets-of-3-parts", "ingest-from-topic", f" {mark(0)} ".encode(), b" ")
+    many = b"".join(f"offsets: {at} - {mark(0)} {mark(1)}\n".encode() for at in range(257))
+    bad("257-partitions", "ingest-from-topic", b"".join(line.encode() + b"\n" for line in OFFSETS), many)
     old = [
         f"batch: {hexes('batch', 16)}",
         "entry: 1/1",

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import reference as ref
 from known_answers.authorization.make import authorization_text
-from known_answers.entries.make import AUTHORIZATION, COUNTS, GENESIS, NONE, hexes, roster_text, signed, text_of
+from known_answers.entries.make import AUTHORIZATION, COUNTS, GENESIS, NONE, hexes, mark, roster_text, signed, text_of
 from known_answers.folder import Word
 from known_answers.parties import AUTH, DESK, NAMES, ORIGIN, RESP, key, later
 
@@ -32,6 +32,18 @@ def close(index, records=5):
 def ingest(batch="b1", entry="1/1", counts=NONE, segments=(), feed="calls", signers=("ingester",)):
     lines = [f"batch: {hexes(batch, 16)}", f"entry: {entry}", f"feed: {feed}", *counts]
     return signed("ingest", [*lines, *(f"segment: {s}" for s in segments), "tally: -"], *signers)
+
+
+def marked(offsets):
+    """Partition, after, start and end, with what stands for the offsets; 0: before the first batch."""
+    partition, after, start, end = offsets.split()
+    return " ".join([partition, mark(after) if after != "0" else "-", mark(start), mark(end)])
+
+
+def from_topic(batch="b1", entry="1/1", offsets=("0 0 0 10",), topic="topic", segments=(), signers=("ingester",)):
+    lines = [f"batch: {hexes(batch, 16)}", f"entry: {entry}", "feed: calls", *NONE, f"topic: {hexes(topic, 16)}"]
+    lines += [*(f"offsets: {marked(one)}" for one in offsets), *(f"segment: {one}" for one in segments), "tally: -"]
+    return signed("ingest", lines, *signers, version=3)
 
 
 def withdraw(batch="b1", signer="ingester"):
@@ -358,6 +370,61 @@ def make_verdicts(out):
     )
     old = [f"batch: {hexes('b1', 16)}", "entry: 1/1", "feed: calls", f"file: {hexes('f', 16)} 3 3 0 0", "tally: -"]
     add("ingest-of-version-1", "ok V1 ok", signed("ingest", old, "ingester", version=1), ingest())
+    add("topic", "ok ok ok", from_topic(), from_topic("b2", offsets=["0 10 10 12", "1 0 0 5"]))
+    add("topic-taken-again", "ok ok I5", from_topic(), from_topic("b2"))
+    add("topic-overlapping", "ok ok I5", from_topic(), from_topic("b2", offsets=["0 9 9 20"]))
+    add("topic-gap-not-told", "ok ok I5", from_topic(), from_topic("b2", offsets=["0 11 11 20"]))
+    add(
+        "topic-gap-told",
+        "ok ok ok ok",
+        from_topic(),
+        from_topic("b2", offsets=["0 10 500 510"]),
+        from_topic("b3", offsets=["0 510 510 511"]),
+    )
+    add("topic-begun-late", "ok ok", from_topic(offsets=["0 0 500 510"]))
+    add("topic-begun-late-and-not-told", "ok I5", from_topic(offsets=["0 500 500 510"]))
+    add(
+        "topic-one-partition-of-two-again",
+        "ok ok I5 ok",
+        from_topic(),
+        from_topic("b2", offsets=["0 0 0 10", "1 0 0 5"]),
+        from_topic("b3", offsets=["1 0 0 5"]),
+    )
+    add("topic-of-another-name", "ok ok ok", from_topic(), from_topic("b2", topic="other"))
+    add(
+        "topic-superseded-stays-taken",
+        "ok ok ok I5 ok",
+        from_topic(),
+        withdraw(),
+        from_topic("b2"),
+        from_topic("b3", offsets=["0 10 10 11"]),
+    )
+    add(
+        "topic-in-two-parts",
+        "ok ok ok ok",
+        from_topic(entry="1/2"),
+        from_topic(entry="2/2"),
+        from_topic("b2", offsets=["0 10 10 11"]),
+    )
+    add(
+        "topic-parts-of-other-offsets",
+        "ok ok I1 ok",
+        from_topic(entry="1/2"),
+        from_topic(entry="2/2", offsets=["0 0 0 11"]),
+        from_topic(entry="2/2"),
+    )
+    add("topic-parts-of-another-topic", "ok ok I1", from_topic(entry="1/2"), from_topic(entry="2/2", topic="other"))
+    add("topic-part-from-files", "ok ok I1", from_topic(entry="1/2"), ingest(entry="2/2"))
+    add(
+        "topic-pending-takes-nothing", "ok ok ok I5", from_topic(entry="1/2"), from_topic("b2"), from_topic(entry="2/2")
+    )
+    add("topic-signed-by-desk", "ok I1", from_topic(signers=("desk",)))
+    add(
+        "topic-segment-again-before-offsets",
+        "ok ok I3",
+        from_topic(segments=[segment()]),
+        from_topic("b2", segments=[segment()]),
+    )
     add("withdraw", "ok ok ok", ingest(segments=[segment()]), withdraw())
     add("withdraw-twice", "ok ok ok W1", ingest(), withdraw(), withdraw())
     add("withdraw-unknown", "ok W1 ok ok", withdraw(), ingest(), withdraw())

@@ -116,6 +116,7 @@ def test_an_order_is_answered_by_passkey_with_the_keyboard_alone(chromium, tmp_p
                 page.fill(f"#{name}", FIELDS[name])
             page.fill("#first_1", "2016-09-09")
             page.locator("input[value=call]").press("Space")
+            page.locator("input[name=issued_by][value=court]").press("Space")
             page.get_by_text("The last is before the first.").wait_for()
             assert page.locator("#subjects-says").inner_text() == (
                 "Will be signed as tel:+33612345678, that is +33 6 12 34 56 78."

@@ -34,7 +34,7 @@ def typed(clerk, case, **changes):
         ({"kinds": ["call", "email"]}, "No e-mails are kept here at the moment."),
         ({"kinds": []}, "Tick at least one kind."),
         ({"max_records": "many"}, "Write a whole number from 1 to 1,000,000."),
-        ({"purpose": "Vol aggravé"}, "Write accents without them"),
+        ({"purpose": "Vol\u200baggravé"}, "holds a sign that does not show as itself"),
         ({"secret_until": "2999-01-01"}, "the person must be told one day"),
         ({"zone": "Paris"}, "There is no such time zone."),
         ({"person": ""}, "This is empty. The order says it."),

@@ -19,7 +19,7 @@ from coffer_audit.notes import parse_note, verify_signers
 from coffer_audit.wire import Lines, list_folder, parse_decimal, parse_hex, parse_words, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from coffer_audit.notes import Note, VerifyKey
@@ -193,6 +193,17 @@ def parse_zip(raw: bytes) -> list[tuple[str, memoryview]]:
             hint="was it unpacked and packed again? Take the file as the desk handed it over",
         )
     return entries
+
+
+def format_zip(entries: Iterable[tuple[str, bytes]]) -> bytes:
+    """Give the zip of these files, in the one form that `parse_zip` takes."""
+    parts, central, at = list[bytes](), list[bytes](), 0
+    for path, raw in entries:
+        name, fields = path.encode("ascii"), _format_fields(path.encode("ascii"), raw)
+        central.append(_format_central(name, fields, at))
+        parts.append(LOCAL + fields + name + raw)
+        at += len(parts[-1])
+    return b"".join(parts) + _format_directory(central, at)
 
 
 def _format_fields(name: bytes, raw: bytes | memoryview) -> bytes:

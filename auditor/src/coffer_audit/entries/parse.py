@@ -37,9 +37,10 @@ SALT_LINE = 4  # the salt is always the fifth line of an authorization
 MAX_ROWS = 1 << 28  # rows of a segment or of a draw
 MAX_PARTS = 99_999  # entries of one ingest
 MAX_COUNT = 1 << 62
+MAX_PARTITIONS = 256  # lines `offsets:` of an ingest from a topic
 OBJECTS = ("segment", "intent")
-VERSIONS = {"fault": "2", "ingest": "2", "roster": "2"}
-"""The version of a type of entry if it is not 1; older versions are not read."""
+VERSIONS = {"fault": "2", "ingest": "23", "roster": "2"}
+"""The versions, one digit each, of a type of entry if they are not 1; older versions are not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +58,32 @@ class SegmentLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offsets:
+    """What a batch took of a partition, as marks: from `start` to before `end`.
+
+    `after`: where the log ended before; "" before the first batch.
+    """
+
+    partition: int
+    after: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Entry i of N of a batch. `counts`: rounded, of the whole batch. `tally`: "" for none."""
+    """Entry i of N of a batch. `counts`: rounded, of the whole batch. `tally`: "" for none.
+
+    `topic` and `offsets`: of version 3; "" and empty in version 2, of files.
+    """
 
     batch: str
     part: int
     parts: int
     feed: str
     counts: dict[str, int]
+    topic: str
+    offsets: tuple[Offsets, ...]
     segments: tuple[SegmentLine, ...]
     tally: str
 
@@ -127,7 +146,20 @@ def _parse_segment(value: str) -> SegmentLine:
     )
 
 
-def _parse_ingest(lines: Lines) -> Ingest:
+def _parse_offsets(lines: Lines) -> tuple[Offsets, ...]:
+    taken: list[Offsets] = []
+    for _, value in lines.take_all("offsets", at_least=1, at_most=MAX_PARTITIONS):
+        words = parse_words(value, 4, "offsets")
+        partition = parse_decimal(words[0], "offsets", high=(1 << 31) - 1)
+        after = "" if words[1] == "-" else parse_hex(words[1], 16, "offsets")
+        start, end = (parse_hex(word, 16, "offsets") for word in words[2:])
+        if end in (after, start) or (taken and partition <= taken[-1].partition):
+            raise MalformedInput("offsets: found another order, expected an end behind the start, partitions ascending")
+        taken.append(Offsets(partition=partition, after=after, start=start, end=end))
+    return tuple(taken)
+
+
+def _parse_ingest(lines: Lines, version: str) -> Ingest:
     batch = parse_hex(lines.take("batch"), 16, "batch")
     place = parse_match(r"[0-9]{1,19}/[0-9]{1,19}", lines.take("entry"), "entry", "<i>/<N>").split("/")
     parts = parse_decimal(place[1], "entry", low=1, high=MAX_PARTS)
@@ -137,6 +169,8 @@ def _parse_ingest(lines: Lines) -> Ingest:
         parts=parts,
         feed=parse_match(FEED, lines.take("feed"), "feed", "a feed's name"),
         counts={key: _parse_coarse(lines, key) for key in COUNTS},
+        topic=parse_hex(lines.take("topic"), 16, "topic") if version == "3" else "",
+        offsets=_parse_offsets(lines) if version == "3" else (),
         segments=tuple(_parse_segment(value) for _, value in lines.take_all("segment")),
         tally="" if (tally := lines.take("tally")) == "-" else parse_hex(tally, 32, "tally"),
     )
@@ -230,12 +264,12 @@ def _parse_reveal(lines: Lines) -> Reveal:
     return Reveal(authorization=commitment, hashes=hashes, shown=tuple(shown))
 
 
-def _parse_body(kind: str, lines: Lines, note: Note) -> Body:
+def _parse_body(kind: str, version: str, lines: Lines, note: Note) -> Body:
     match kind:
         case "roster":
             return parse_roster(lines, note)
         case "ingest":
-            return _parse_ingest(lines)
+            return _parse_ingest(lines, version)
         case "reveal":
             return _parse_reveal(lines)
         case _ if kind in ACTS:
@@ -247,11 +281,11 @@ def parse_entry(raw: bytes) -> Entry:
     """Decode an entry of any type."""
     note = parse_note(raw, "entry", has_letters=raw.startswith(b"coffer.reveal/v1\n"))
     match = re.fullmatch(r"coffer\.([a-z-]+)/v([1-9])", note.lines[0], re.ASCII)
-    if not match or match[2] != VERSIONS.get(match[1], "1"):
+    if not match or match[2] not in VERSIONS.get(match[1], "1"):
         raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v<version>")
     lines = Lines(note.lines[1:], match[1])
     origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")
     time = parse_time(lines.take("time"), "time")
-    body = _parse_body(match[1], lines, note)
+    body = _parse_body(match[1], match[2], lines, note)
     lines.end()
     return Entry(note=note, origin=origin, time=time, body=body)

@@ -49,6 +49,26 @@ class Tree:
             root = hash_node(peaks.pop(), root)
         return root
 
+    def prove_included(self, index: int, size: int) -> list[bytes]:
+        """Give the proof that leads from a leaf to the root over the first `size` leaves (RFC 9162, 2.1.3.1)."""
+        if not 0 <= index < size <= len(self.levels[0]):
+            raise ValueError(index)
+        proof, start, stop = list[bytes](), 0, size
+        while stop - start > 1:
+            half = start + (1 << (stop - start - 1).bit_length() - 1)
+            left, right = (start, half), (half, stop)
+            proof.append(self._root_of(*(right if index < half else left)))
+            start, stop = left if index < half else right
+        return proof[::-1]
+
+    def _root_of(self, start: int, stop: int) -> bytes:
+        """Give the root over leaves that begin at a multiple of the power of two that holds them."""
+        level = (stop - start - 1).bit_length()
+        if stop - start == 1 << level:
+            return self.levels[level][start >> level]
+        half = start + (1 << level - 1)
+        return hash_node(self._root_of(start, half), self._root_of(half, stop))
+
 
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Whether the proof leads from the leaf to the root (RFC 9162, 2.1.3.2)."""

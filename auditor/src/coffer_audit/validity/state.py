@@ -49,6 +49,7 @@ class State:
         self.pending: dict[str, Batch] = {}
         self.withdrawn: dict[str, int] = {}
         self.segments: dict[str, Segment] = {}
+        self.offsets: dict[tuple[str, int], str] = {}
         self.openings: dict[int, Opening] = {}
         self.nonces: set[tuple[str, str]] = set()
         self.receipts: dict[tuple[str, str], str] = {}
@@ -207,14 +208,19 @@ class State:
                 may_happen=True,
             )
             batch = Batch(first=body, next_part=1, segments=())
-        now, then = ((item.parts, item.feed, item.counts, item.tally) for item in (body, batch.first))
-        demand(now == then, "I1", "batch: found another N, feed, count or tally than its first entry has")
+        now, then = (
+            (item.parts, item.feed, item.counts, item.topic, item.offsets, item.tally) for item in (body, batch.first)
+        )
+        demand(now == then, "I1", "batch: found another N, feed, count, offset or tally than its first entry has")
         demand(body.part == batch.next_part, "I1", "batch: found another order", may_happen=True)
         self._verify_still_new(batch)
         known = {item.line.seg_id for item in batch.segments}
         for line in body.segments:
             self._verify_segment(line, body.feed, known)
             known.add(line.seg_id)
+        for item in body.offsets:
+            is_next = self.sparse or item.after == self.offsets.get((body.topic, item.partition), "")
+            demand(is_next, "I5", "offsets: found others than those after the log's", may_happen=True)
         named = tuple(Segment(line=line, feed=body.feed, entry=index, roster=roster) for line in body.segments)
         batch = replace(
             batch,
@@ -227,6 +233,7 @@ class State:
         self.pending.pop(body.batch, None)
         self.batches[body.batch] = batch
         self.segments |= {segment.line.seg_id: segment for segment in batch.segments}
+        self.offsets |= {(body.topic, item.partition): item.end for item in body.offsets}
 
     def _verify_still_new(self, batch: Batch) -> None:
         """Refuse to complete a batch if another batch has completed with one of its segments.

@@ -11,7 +11,11 @@ LISTED: Final = (
     Listed("roster", "Show, change and publish who the custodians are and which rules hold.", Who.OPERATOR),
     Listed("feed", "Find out how files of records would be read, before anything is sealed.", Who.OPERATOR),
     Listed("ingest", "Seal the records of files.", Who.OPERATOR),
-    Listed("watch", "Ingest what is delivered into folders, batch by batch, until it is told to stop.", Who.OPERATOR),
+    Listed(
+        "watch",
+        "Ingest what is delivered into folders and topics, batch by batch, until it is told to stop.",
+        Who.OPERATOR,
+    ),
     Listed("supersede", "Supersede a batch, for example one whose files were ingested twice.", Who.OPERATOR),
     Listed("receipts", "Let every custodian show that its part of each segment opens.", Who.OPERATOR),
     Listed("sync", "Fetch what custodians on other machines signed, and log what counts.", Who.OPERATOR),

@@ -76,6 +76,16 @@ def _roster(text: bytes) -> str:
     return f"custodians, rules and limits, hash {roster.hash.hex()[:16]}"
 
 
+def _offsets(body: IngestEntry) -> str:
+    """What a batch took of a topic; nothing for one from files."""
+    if body.offsets is None:
+        return ""
+    partitions = body.offsets.partitions
+    gaps = [str(one.partition) for one in partitions if one.has_gap]
+    missed = f", deleted before they were taken in {', '.join(gaps)}" if gaps else ""
+    return f", offsets of {counted(len(partitions), 'partition')} of topic {body.offsets.topic.hex()[:8]}{missed}"
+
+
 def _coarse(number: int) -> str:
     """A number as the log has it: rounded down to whole 1,024s."""
     return f"at least {number:,}" if number else f"under {COARSE:,}"
@@ -88,7 +98,7 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
         case IngestEntry():
             kept, rejected = (_coarse(number) for number in (body.counts.kept, body.counts.rejected))
             segments = counted(len(body.segments), "segment")
-            return f"{body.feed}: batch {body.batch.hex()}, {kept} kept, {rejected} rejected, {segments} ({body.number}/{body.total})"
+            return f"{body.feed}: batch {body.batch.hex()}, {kept} kept, {rejected} rejected, {segments} ({body.number}/{body.total}){_offsets(body)}"
         case WithdrawEntry():
             return f"supersedes batch {body.batch.hex()}"
         case ReceiptEntry():

@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
-from coffer.cli.console import console, print_json
+from coffer.cli.console import console, print_json, read_file
 from coffer.cli.examined import examined_document, print_examined, verify_faultless
 from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
@@ -13,31 +15,38 @@ from coffer.errors import MalformedInput
 from coffer.objects.address import parse_address
 from coffer.objects.folder import FolderObjects
 from coffer.objects.port import Objects
+from coffer.translog.store.files import FileLog
 from coffer.vault.folder import CONFIG
+from coffer.vault.pins import parse_pins
 from coffer.visible import counted
+
+if TYPE_CHECKING:
+    from coffer.procedures.replicate import Replicated
 
 
 @click.command(
     epilog="""\b
 Examples:
 coffer replicate vault s3://second-bucket/vault
-coffer replicate vault /mnt/audit/vault"""
+coffer replicate vault /mnt/audit/vault
+coffer replicate s3://bucket/vault /mnt/audit/vault --pins vault.toml"""
 )
 @click.argument("source", metavar="VAULT")
 @click.argument("target", metavar="TARGET")
+@click.option(
+    "--pins",
+    metavar="vault.toml",
+    help="VAULT is a store or a copy: prove its log by this file, which the operator publishes.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def replicate(source: str, target: str, *, as_json: bool) -> None:
+def replicate(source: str, target: str, pins: str | None, *, as_json: bool) -> None:
     """Copy a vault's log, segments and tallies to a folder or store, and prove the copy.
 
     Keys, desk and custodians stay where they are. What is there already is not copied again, and what died is
-    deleted there. coffer-audit reads a folder that was made so.
+    deleted there. coffer-audit reads a folder that was made so. With --pins, VAULT is an address such as
+    s3://BUCKET/PREFIX, or a copy, and nothing of the vault's own folder is needed.
     """
-    from coffer.procedures.fsck import expected_of  # noqa: PLC0415 - as the next
-    from coffer.procedures.replicate import replicate as copy  # noqa: PLC0415 - loads the libraries of arrays
-
-    opened, place = vault_at(source), _place(target, Path(source))
-    done = copy(opened.objects, place, expected_of(opened), opened.log.checkpoint())
-    place.put(CONFIG, opened.disk.read(opened.path / CONFIG))
+    done = _replicate(source, target, pins)
     if as_json:
         copied = {"copied": done.copied, "bytes": done.size_bytes, "kept": done.kept, "deleted": done.deleted}
         print_json(copied | examined_document(done.examined))
@@ -49,17 +58,52 @@ def replicate(source: str, target: str, *, as_json: bool) -> None:
     verify_faultless(done.examined, "replicate")
 
 
-def _place(target: str, source: Path) -> Objects:
-    """Where the copy goes: the store or folder of that name.
+def _replicate(source: str, target: str, pins: str | None) -> "Replicated":
+    from coffer.procedures.fsck import expected_by, expected_of  # noqa: PLC0415 - as the next
+    from coffer.procedures.replicate import replicate as copy  # noqa: PLC0415 - loads the libraries of arrays
+    from coffer.procedures.replicate import verify_not_older  # noqa: PLC0415 - as above
+
+    if pins is None:
+        if "://" in source:
+            raise MalformedInput(
+                "VAULT: an address, expected its pins too", hint="--pins vault.toml, which the operator publishes"
+            )
+        opened, place = vault_at(source), _target(target, source)
+        expected, checkpoint = expected_of(opened), opened.log.checkpoint()
+        verify_not_older(place, checkpoint, opened.pins.log_key, "the copy")
+        done = copy(opened.objects, place, expected, checkpoint)
+        place.put(CONFIG, opened.disk.read(opened.path / CONFIG))
+        return done
+    raw, place, origin = read_file(pins), _target(target, source), _place(source)
+    proven = parse_pins(raw, Path(pins).name)
+    with TemporaryDirectory() as folder:  # the log is public
+        log = FileLog(Path(folder) / "log", Disk(), key=proven.log_key)
+        expected = expected_by(origin, proven, log)
+        verify_not_older(place, log.checkpoint(), proven.log_key, "the copy")
+        done = copy(origin, place, expected, log.checkpoint())
+    place.put(CONFIG, raw)
+    return done
+
+
+def _target(target: str, source: str) -> Objects:
+    """Where the copy goes.
 
     Raises:
         MalformedInput: it is the vault itself, or another vault's folder.
     """
-    if "://" in target:
-        from coffer.objects.store import StoreObjects  # noqa: PLC0415 - only a store needs its library
-
-        return StoreObjects(parse_address(target, "TARGET"), None, os.urandom)
     folder = Path(target)
-    if folder.resolve() == source.resolve() or (folder / "operator").exists():
+    if "://" in target:
+        if target.rstrip("/") == source.rstrip("/"):
+            raise MalformedInput("TARGET: the vault itself, expected another place")
+    elif folder.resolve() == Path(source).resolve() or (folder / "operator").exists():
         raise MalformedInput(f"{folder.name}: a vault that is in use, expected a folder for a copy")
-    return FolderObjects(folder, Disk())
+    return _place(target)
+
+
+def _place(name: str) -> Objects:
+    """The store or folder of that name."""
+    if "://" not in name:
+        return FolderObjects(Path(name), Disk())
+    from coffer.objects.store import StoreObjects  # noqa: PLC0415 - only a store needs its library
+
+    return StoreObjects(parse_address(name, "address"), None, os.urandom)

@@ -10,7 +10,7 @@ from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_etsi import asked_by
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
-from coffer.cli.terms import say_older_rosters, say_signers
+from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
@@ -133,6 +133,8 @@ def request(
     authorization = make_request(opened, order, roster=roster)
     Disk().write(path, authorization.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep the order")
+    for remark in letters_remarks(authorization.terms):
+        say(remark)
     say_signers(opened, authorization)
     _say_days(opened, authorization, now)
 

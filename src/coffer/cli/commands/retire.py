@@ -4,14 +4,16 @@ import datetime as dt
 
 import click
 
-from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.console import clock, console, print_json, say, verify_absent
 from coffer.cli.custodians import unlock
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
+from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.retention import Timeline, due_days, retention_timeline
 from coffer.ledger.state import verify_clock
+from coffer.procedures.reports.calendar import format_calendar
 from coffer.procedures.retire import Retired, run_retirement
 from coffer.vault.folder import Vault
 from coffer.visible import counted
@@ -21,26 +23,44 @@ from coffer.visible import counted
     epilog="""\b
 Examples, the first for every night:
 coffer retire vault --passphrase-file pass.txt
-coffer retire vault --timeline"""
+coffer retire vault --calendar --ahead 90 -o days.ics"""
 )
 @click.argument("vault")
 @click.option("--dry-run", is_flag=True, help="Say what is due, destroy nothing; needs no passphrase.")
-@click.option("--timeline", is_flag=True, help="Show what dies in the next 30 days; needs no passphrase.")
+@click.option("--calendar", is_flag=True, help="List what dies on which day; needs no passphrase.")
+@click.option("--ahead", type=click.IntRange(1, 36_600), default=30, show_default=True, help="How many days.")
+@click.option("-o", "--output", metavar="FILE", help="Also write the calendar as iCalendar (.ics).")
 @click.option("--catch-up", is_flag=True, help="Destroy all that this clock says is due; it must be right.")
 @passphrases_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def retire(
-    vault: str, passphrase_file: str | None, *, dry_run: bool, timeline: bool, catch_up: bool, as_json: bool
+    vault: str,
+    passphrase_file: str | None,
+    ahead: int,
+    output: str | None,
+    *,
+    dry_run: bool,
+    calendar: bool,
+    catch_up: bool,
+    as_json: bool,
 ) -> None:
     """Destroy the keys of days whose retention is over, and say so in the log.
 
     It also removes the files of segments that died. Run it daily: it does nothing where nothing is due.
     """
-    if dry_run and timeline:
-        raise MalformedInput("--timeline: not together with --dry-run")
+    if dry_run and calendar:
+        raise MalformedInput("--calendar: not together with --dry-run")
+    if output is not None and not calendar:
+        raise MalformedInput("--output: only with --calendar")
+    path = None if output is None else verify_absent(output)
     opened = vault_at(vault)
-    if timeline:
-        _show_timeline(retention_timeline(opened.replay(), clock().date()), as_json=as_json)
+    if calendar:
+        now = clock()
+        timeline = retention_timeline(opened.replay(), now.date(), ahead_days=ahead)
+        _show_timeline(timeline, as_json=as_json)
+        if path is not None:
+            Disk().write(path, format_calendar(timeline, opened.pins.origin, now))
+            say(f"written to {path.name}: a calendar takes it in, and takes it in again later")
         return
     if dry_run:
         _show_due(_due(opened), as_json=as_json)

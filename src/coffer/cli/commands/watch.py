@@ -17,16 +17,21 @@ from coffer.cli.sealing_options import hold_rows_option, workers_option
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
+from coffer.extras import require
 from coffer.procedures.watch.account import account
 from coffer.procedures.watch.decide import Wait
 from coffer.procedures.watch.figures import Event
 from coffer.procedures.watch.look import verify_folders, watching
 from coffer.procedures.watch.reconcile import FolderReport
 from coffer.procedures.watch.run import LOOK_S, Watcher
-from coffer.procedures.watch.settings import SETTINGS, parse_settings
+from coffer.procedures.watch.settings import SETTINGS, WatchedFolder, parse_settings
+from coffer.procedures.watch.topics.settings import WatchedTopic
+from coffer.procedures.watch.topics.work import watching_topic
+from coffer.vault.watched import Sums
 from coffer.visible import counted, visible, visible_cell
 
 TODAY, YESTERDAY = "today", "yesterday"
+_ALSO = ("empty", "batches", "rotated", "truncated", "lost_sight", "missed")
 _SHOWN = ("files", "grown", "known", "read", "kept", "rejected", "duplicate", "skipped")
 
 
@@ -38,7 +43,7 @@ coffer watch vault --once
 coffer watch vault --report yesterday
 
 \b
-watch.toml has a table for each folder, for example:
+watch.toml has a table for each folder and topic, for example:
 format = "coffer.watch/v1"
 [calls]
 feed = "calls.toml"
@@ -51,7 +56,11 @@ to = "/srv/records/done"
 feed = "pbx.toml"
 path = "/var/log/asterisk/cdr-csv"
 glob = "Master.csv*"
-grows = true                     # lines are read as they are written"""
+grows = true                     # lines are read as they are written
+[switch]                         # a topic of Kafka, with the extra kafka
+feed = "switch.toml"
+topic = "cdr"
+kafka = "kafka.properties"       # bootstrap.servers=..., sasl. and ssl."""
 )
 @click.argument("vault")
 @click.option("--settings", metavar="FILE", help="What to watch; else watch.toml of the vault.")
@@ -88,7 +97,7 @@ def watch(
     once: bool,
     as_json: bool,
 ) -> None:
-    """Ingest what is delivered into folders, batch by batch, until it is told to stop.
+    """Ingest what is delivered into folders and topics, batch by batch, until it is told to stop.
 
     A file is moved or deleted, as the settings say, only once the log has its records. A file that is still
     being written to is read line by line as it grows. Nothing is sealed twice, wherever this is killed.
@@ -100,16 +109,20 @@ def watch(
     if not path.exists():
         raise MalformedInput(f"{path.name}: no such file", hint=f"write {path}; coffer watch --help shows one")
     parsed = parse_settings(read_file(str(path)), path.name)
-    folders = [watching(one, path.absolute().parent) for one in parsed]
+    base = path.absolute().parent
+    folders = [watching(one, base) for one in parsed if isinstance(one, WatchedFolder)]
+    topics = [watching_topic(one, base) for one in parsed if isinstance(one, WatchedTopic)]
     if day is not None:
         if once or metrics is not None:
             raise MalformedInput("--report: shows the account and ends: leave --once and --metrics out")
-        _show_account(account(opened, folders, _day(day)), _day(day), as_json=as_json)
+        _show_account(account(opened, [*folders, *topics], _day(day)), _day(day), as_json=as_json)
         return
     for one in folders:
         verify_folders(one)
     tell = _tell_json if as_json or speaks_json() else _tell
-    watcher = Watcher(opened, folders, tell=tell, workers=workers, held_rows=held_rows)
+    if topics:
+        require("kafka", "confluent_kafka")
+    watcher = Watcher(opened, folders, topics=topics, tell=tell, workers=workers, held_rows=held_rows)
     with ExitStack() as held:
         stopping = held.enter_context(_stopped_by_signals(watcher))
         if metrics is not None:
@@ -199,7 +212,7 @@ def _document(one: FolderReport) -> dict[str, object]:
     return {
         "folder": one.name,
         "is_exact": sums.is_exact,
-        **{name: getattr(sums, name) for name in (*_SHOWN, "empty", "batches", "rotated", "truncated", "lost_sight")},
+        **{name: getattr(sums, name) for name in (*_SHOWN, *_ALSO)},
         "reasons": dict(sorted(sums.reasons.items())),
         "skips": dict(sorted(sums.skips.items())),
         "numbered_sources": one.numbered,
@@ -232,9 +245,8 @@ def _print_account(reports: Sequence[FolderReport], day: dt.date) -> None:
             out.print(f"  {one.name}: {line}")
 
 
-def _lines(one: FolderReport) -> Iterator[str]:
-    """What the table does not say of a folder."""
-    sums = one.sums
+def _lines_of_sums(sums: Sums) -> Iterator[str]:
+    """Of the day's sums."""
     for reason, count in sorted(sums.reasons.items(), key=lambda item: (-item[1], item[0])):
         yield f"{count:,} rejected as {reason}"
     for word, count in sorted(sums.skips.items(), key=lambda item: (-item[1], item[0])):
@@ -244,8 +256,15 @@ def _lines(one: FolderReport) -> Iterator[str]:
             yield f"{counted(getattr(sums, name), 'file')} {name}"
     if sums.lost_sight:
         yield f"{counted(sums.lost_sight, 'file')} rotated out of sight: their last lines may be missing"
+    if sums.missed:
+        yield f"missing: {counted(sums.missed, 'offset')} that Kafka deleted before they were taken"
     if sums.repeated:
         yield f"{counted(sums.repeated, 'number')} of files came again"
+
+
+def _lines(one: FolderReport) -> Iterator[str]:
+    """What the table does not say of a folder."""
+    yield from _lines_of_sums(one.sums)
     for source, first, last in one.missing_numbers:
         numbers = f"number {first}" if first == last else f"numbers {first} to {last}"
         yield f"missing: {numbers} of source {source}"

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
 
-from coffer.errors import Unavailable
+from coffer.errors import NotProven, Unavailable
 from coffer.identity.numbering import plans
-from coffer.ledger.entries import BatchId, SegmentLine
+from coffer.ledger.batches import is_next
+from coffer.ledger.entries import BatchId, SegmentLine, TopicOffsets
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.objects.port import Staged
@@ -40,7 +41,7 @@ class Batch:
     """One ingest under way: its staged files, and whether logging has begun.
 
     ``begun``: State at step 1. ``roster``: the one under which it seals. ``first_day``: the first of which records can
-    still be ingested. ``late``: receipts missing for over a day.
+    still be ingested. ``late``: receipts missing for over a day. ``offsets``: what it takes of a topic; None of files.
     """
 
     vault: Vault
@@ -53,6 +54,7 @@ class Batch:
     first_day: dt.date
     late: tuple[Missing, ...]
     state: State
+    offsets: TopicOffsets | None = None
     staged: list[Staged] = field(default_factory=list)
     lines: list[SegmentLine] = field(default_factory=list)
     counts: ExactCounts | None = None
@@ -62,7 +64,13 @@ class Batch:
     is_logging: bool = False
 
     def collect(self, shares: Sequence[SealedShare]) -> None:
-        """Add up what the sealers made."""
+        """Add up what the sealers made.
+
+        Raises:
+            NotProven: a task of a cluster named a segment of the log, which would be removed if this ingest fails.
+        """
+        if any(line.seg_id in self.state.segments for share in shares for line in share.lines):
+            raise NotProven("engine: a segment that is in the log already")
         self.staged = [staged for share in shares for staged in share.staged]
         self.lines = [line for share in shares for line in share.lines]
         self.rows = sum(share.rows for share in shares)
@@ -132,14 +140,25 @@ class Batch:
         return self.memory.printer.key.seal(lines, self.memory.entropy)
 
     def log(self, files: Sequence[FileCount], tally: bytes | None) -> list[int]:
-        """Step 8: log the entries, which makes the batch exist; returns their indexes."""
+        """Step 8: log the entries, which makes the batch exist; returns their indexes.
+
+        Raises:
+            Unavailable: the roster changed, a key was destroyed, or another watch logged these offsets meanwhile.
+        """
         verify_still_sealed_right(self.lines, self.roster, self.state)
+        if self.offsets is not None and not is_next(self.state, self.offsets):
+            raise Unavailable(
+                "ingest: another watch logged these offsets meanwhile; nothing was logged",
+                hint="each partition is read by one watch at a time: is one of another group, or was one cut off?",
+            )
         self.is_logging = True
         key = self.vault.operator_key(INGESTER)
         for file in files:
             file.verify_complete()
         counts = coarse_counts(files)
-        bodies = ingest_entries(batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally)
+        bodies = ingest_entries(
+            batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally, offsets=self.offsets
+        )
         entries = [self.vault.entry(body, key, self.state) for body in bodies]
         indexes = self.vault.append(entries, self.state)
         self.vault.objects.conclude()
@@ -156,6 +175,14 @@ class Batch:
             with suppress(Unavailable):  # what cannot be removed now, the next command that writes removes
                 self.vault.objects.abandon(self.staged)
                 self.vault.leftovers.remove_staged()
+                self.sweep_tasks()
+
+    def sweep_tasks(self) -> None:
+        """Remove what tasks put into a store and the log does not name: attempts that failed or came second."""
+        stored = self.vault.stored
+        if stored is not None and stored.has_tasks():
+            with stored.later("objects of tasks that do not count"), self.vault.alone():
+                stored.sweep(self.state, self.vault.outside.clock())
 
 
 def begin_batch(vault: Vault, feed: Feed, count: int, *, as_new: bool) -> Batch:

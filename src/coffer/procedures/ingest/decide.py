@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentLine
+from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentLine, TopicOffsets
 from coffer.ledger.retention import is_past, oldest_kept
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
@@ -21,6 +21,10 @@ from coffer.records.settings import KNOWN, MAPPED
 
 SEGMENTS_PER_ENTRY: Final = 300
 """A segment line is about 175 B: 300 of them stay under the 65,535 B of an entry."""
+_SEGMENT_LINE_BYTES: Final = 190
+_OFFSETS_LINE_BYTES: Final = 120
+_LINES_BYTES: Final = 64_000
+"""What both kinds of lines may fill of an entry; the rest is for its other lines and its signature."""
 FUTURE: Final = dt.timedelta(days=1)
 """Clocks of switches may be ahead, or in another zone than the feed says. More than a day ahead is certainly wrong."""
 
@@ -259,10 +263,18 @@ def coarse_counts(files: Sequence[FileCount]) -> CoarseCounts:
 
 
 def ingest_entries(
-    *, batch: BatchId, feed: str, counts: CoarseCounts, segments: Sequence[SegmentLine], tally: bytes | None
+    *,
+    batch: BatchId,
+    feed: str,
+    counts: CoarseCounts,
+    segments: Sequence[SegmentLine],
+    tally: bytes | None,
+    offsets: TopicOffsets | None = None,
 ) -> list[IngestEntry]:
     """Step 8: one batch as one or more entries. The batch exists only once the last one is logged."""
-    total = max(1, -(-len(segments) // SEGMENTS_PER_ENTRY))
+    taken = 0 if offsets is None else len(offsets.partitions)
+    most = min(SEGMENTS_PER_ENTRY, (_LINES_BYTES - taken * _OFFSETS_LINE_BYTES) // _SEGMENT_LINE_BYTES)
+    total = max(1, -(-len(segments) // most))
     return [
         IngestEntry(
             batch=batch,
@@ -270,8 +282,9 @@ def ingest_entries(
             total=total,
             feed=feed,
             counts=counts,
-            segments=tuple(segments[number * SEGMENTS_PER_ENTRY : (number + 1) * SEGMENTS_PER_ENTRY]),
+            segments=tuple(segments[number * most : (number + 1) * most]),
             tally=tally,
+            offsets=offsets,
         )
         for number in range(total)
     ]

@@ -23,6 +23,7 @@ from coffer.procedures.ingest.decide import (
 )
 from coffer.procedures.ingest.fused import is_fused
 from coffer.procedures.ingest.holders import living_epoch_keys
+from coffer.procedures.ingest.messages import Messages, count_messages, open_messages
 from coffer.procedures.ingest.noting import Noting
 from coffer.procedures.ingest.read import OpenFile, Ordered, in_reading_order, open_file
 from coffer.procedures.ingest.remember import File, Known
@@ -78,6 +79,7 @@ def run_ingest(
     until: Mapping[str, int] = MappingProxyType({}),
     on_logging: Callable[[BatchId, Sequence[FileCount]], None] = lambda _batch, _files: None,
     engine: MakeSealers | None = None,
+    messages: Messages | None = None,
 ) -> IngestSummary:
     """Read files by a feed, seal their records and log the batch.
 
@@ -87,20 +89,27 @@ def run_ingest(
     ``as_new``: files are read whole, whatever is remembered. ``until``: by name, where reading ends in files to which
     their writers add lines; a line ends there. ``on_logging`` is called once, before the batch is logged, when its
     counts are final: what it keeps must count only if the log has the batch. It is not called if every file is known.
-    ``engine``: makes the sealers that read and seal, instead of those of this machine.
+    ``engine``: makes the sealers that read and seal, instead of those of this machine. ``messages``: of a topic, instead
+    of files; their offsets say what is new, so that no file's memory is asked or written.
 
     Raises:
         MalformedInput: a file is missing, empty, not text, or not written as the feed says, or more of it is rejected
             than the feed's ``max_rejects``.
         Unavailable: epoch keys are missing, receipts are missing for longer than the policy allows, the library that
-            adds noise is missing, the disk fails or is full, or another command is writing.
+            adds noise is missing, the disk fails or is full, another command is writing, or another watch logged the
+            offsets of the messages.
     """
-    each = [_open(name, feed, until.get(name)) for name in names]
+    each = (
+        [open_messages(messages, feed)]
+        if messages is not None
+        else [_open(name, feed, until.get(name)) for name in names]
+    )
     opened = in_reading_order(each, feed, vault.outside.clock() + FUTURE)
     with vault.writing():
         pass  # taking the lock clears what a crash left
     with vault.sealing():
         batch = begin_batch(vault, feed, len(opened), as_new=as_new)
+        batch.offsets = None if messages is None else messages.offsets
         files: list[FileCount] = []
         size_bytes = sum(one.source.size_bytes() for one in opened)
         told_bytes = 0 if any(map(_is_packed, names)) else size_bytes
@@ -114,17 +123,18 @@ def run_ingest(
                 _sealers(vault, config, opened, count, on_count, engine) as sealers,
                 batch.memory.printer.stopping(),
             ):
-                _read(opened, files, batch, sealers)
+                _read(opened, files, batch, sealers, messages)
                 if all(file.is_known for file in files):
                     noting.tell(KNOWN, files)
                     return _summary(batch, files)
                 shares = sealers.finish(batch.beside_sealing)
                 batch.overtaken = sealers.overtaken
-            _verify(opened, files, feed)
+            _verify(opened, files, feed, is_plausible=messages is not None and not messages.is_first)
             batch.collect(shares)
             tally = batch.stage_tally()
             memory_lines = batch.memorize(now)
-            may_overlap = overlaps(batch.lines, feed.name, batch.state) if any(not file.known for file in files) else ()
+            is_whole = messages is None and any(not file.known for file in files)
+            may_overlap = overlaps(batch.lines, feed.name, batch.state) if is_whole else ()
             noting.tell(LOGGING, files, batch=batch.id)
             on_logging(batch.id, files)
             with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
@@ -135,15 +145,20 @@ def run_ingest(
             batch.discard()
             noting.tell(FAILED, files, batch=batch.id)  # of a batch that was being logged, the log knows better
             raise
+        batch.sweep_tasks()
     noting.tell(LOGGED, files, batch=batch.id)
     return replace(_summary(batch, files), batch=batch.id, entries=tuple(entries), overlaps=may_overlap)
 
 
-def _verify(opened: Sequence[OpenFile], files: Sequence[FileCount], feed: Feed) -> None:
-    """Step 6: the files are what they were, and not more of them is rejected than the feed allows."""
+def _verify(opened: Sequence[OpenFile], files: Sequence[FileCount], feed: Feed, *, is_plausible: bool) -> None:
+    """Step 6: the files are what they were, and not more of them is rejected than the feed allows.
+
+    ``is_plausible``: the feed was right for earlier messages of the topic, so that a few bad ones must not stop it.
+    """
     for one, file in zip(opened, files, strict=True):
         one.source.verify_unchanged()
-        file.verify_plausible()
+        if not is_plausible:
+            file.verify_plausible()
         file.verify_bounded(feed.max_rejects_percent)
 
 
@@ -176,11 +191,13 @@ def _is_packed(name: str) -> bool:
     return name == STDIN or name.endswith((".gz", ".zst"))
 
 
-def _read(opened: Sequence[OpenFile], files: list[FileCount], batch: Batch, sealers: Sealers) -> None:
+def _read(
+    opened: Sequence[OpenFile], files: list[FileCount], batch: Batch, sealers: Sealers, messages: Messages | None
+) -> None:
     """Steps 1 and 3, file by file, so that the sealers work while the next file is scanned."""
     waiting: list[Ordered] = []  # known files: read only if a later file may continue their events
     for number, one in enumerate(opened):
-        file, known = _name(one, batch)
+        file, known = _name(one, batch) if messages is None else count_messages(messages, one)
         files.append(file)
         if one.bound is not None:
             new = [run for run in known.runs if not run.is_known]

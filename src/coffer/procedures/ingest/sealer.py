@@ -20,7 +20,7 @@ from coffer.objects.place import Place
 from coffer.objects.port import Objects, Staged
 from coffer.procedures.ingest.fused import I64, FusedReader, is_fused
 from coffer.procedures.ingest.holders import EpochKeys, holders_for, segment_line
-from coffer.procedures.ingest.sources import Chunk
+from coffer.procedures.ingest.places import Chunk
 from coffer.procedures.ingest.split import GroupKey, Split, split_records
 from coffer.records.draft import Parsed, Window
 from coffer.records.feed import Feed

@@ -26,9 +26,9 @@ from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
 from coffer.objects.port import Objects
+from coffer.procedures.ingest.places import Chunk
 from coffer.procedures.ingest.read import InOrder, Ordered, Step
 from coffer.procedures.ingest.sealer import ChunkCount, SealedShare, Sealer, SealerConfig
-from coffer.procedures.ingest.sources import Chunk
 from coffer.records.draft import Parsed, Window
 from coffer.records.readers.port import BoundFeed
 from coffer.tally.exact import ExactCounts

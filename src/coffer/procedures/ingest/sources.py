@@ -16,6 +16,7 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.procedures.ingest.decoding import ArrayReader, Utf16Reader
 from coffer.procedures.ingest.marking import CACHED_BYTES, Mark, Marking, count_line_ends
 from coffer.procedures.ingest.packed import DAMAGED, GZIP, MAX_STDIN_BYTES, ZSTD, open_gzip, open_zstd, unpack
+from coffer.procedures.ingest.places import Chunk, FilePath, Readable, changed
 from coffer.records.readers.text.quoting import Quoting, RowEnds
 
 CHUNK_BYTES: Final = 16 * 2**20
@@ -24,40 +25,6 @@ STDIN: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_NULS: Final = 500
 """Of so many bytes of a table one may be NUL. Text has none but by mistake; of other files one in 256 and more are."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Chunk:
-    """Whole rows of a file, as bytes or as a place in a plain file.
-
-    ``first_line``: the number of the first line in the file, from 1. ``data``: the bytes. None for a plain file: then
-    ``path``, ``offset`` and ``size_bytes`` give the place, and the sealer reads the bytes itself.
-    """
-
-    first_line: int
-    size_bytes: int
-    data: bytes | None
-    path: Path | None = None
-    offset: int = 0
-
-    def read(self) -> bytes:
-        """The bytes of the lines.
-
-        Raises:
-            Unavailable: the file is shorter than when it was scanned, or cannot be read.
-        """
-        if self.data is not None:
-            return self.data
-        assert self.path is not None, "a chunk is bytes or a place"
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                data = file.read(self.size_bytes)
-        except OSError as error:
-            raise Unavailable(f"{self.path.name}: {error.strerror}") from error
-        if len(data) != self.size_bytes:
-            raise _changed(self.path.name)
-        return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +59,6 @@ class Run:
 
 WHOLE: Final = (Run(start=0, end=sys.maxsize, first_line=1, is_known=False),)
 """A whole file, of which nothing is known."""
-
-
-def _changed(name: str) -> Unavailable:
-    return Unavailable(f"{name}: changed while it was read", hint="ingest a file only when its writer is done with it")
 
 
 class Source:
@@ -151,9 +114,13 @@ class Source:
         return source
 
     @property
-    def path(self) -> Path | None:
-        """Where the file lies; None for standard input."""
-        return self._path
+    def readable(self) -> Readable | None:
+        """Where the file lies, for whoever else reads it; None for standard input."""
+        return None if self._path is None else FilePath(self._path)
+
+    def _is_plain(self, reader: BinaryIO) -> bool:
+        """Whether a reader gives the bytes as they lie there: then rows can be told by their places."""
+        return isinstance(getattr(reader, "raw", None), io.FileIO)
 
     @classmethod
     def is_empty(cls, name: str) -> bool:
@@ -190,7 +157,7 @@ class Source:
         size = min(CACHED_BYTES, CHUNK_BYTES)
         self._places = []
         with self._reader() as reader:
-            is_plain = isinstance(getattr(reader, "raw", None), io.FileIO)
+            is_plain = self._is_plain(reader)
             while data := self._read(reader, size):
                 state.update(data)
                 row_end = state.row_start if is_text else end
@@ -208,7 +175,7 @@ class Source:
             self._places.append(self._place(start, end - start, first_line))
         if self._until is not None and is_plain:
             if end != self._until or last != b"\n":
-                raise _changed(self.name)  # it was truncated and written anew since somebody saw a line end there
+                raise changed(self.name)  # it was truncated and written anew since somebody saw a line end there
             if 0 < state.row_start < end:
                 self._until = state.row_start  # its writer is within a row, which is read once it is whole
                 return self.scan(is_text=is_text, marks=marks)
@@ -236,7 +203,7 @@ class Source:
         raise MalformedInput(f"{self.name}: line {line}: {what} in {CHUNK_BYTES:,} bytes", hint=hint)
 
     def _place(self, offset: int, size: int, line: int) -> Chunk:
-        return Chunk(first_line=line, size_bytes=size, data=None, path=self._path, offset=offset)
+        return Chunk(first_line=line, size_bytes=size, data=None, file=self.readable, offset=offset)
 
     def changed_year(self) -> int:
         """The year in which the file was last changed; 0 for standard input."""
@@ -254,7 +221,7 @@ class Source:
         if self._seen == self._identity():
             return
         if self._until is None or inode != self.inode or self._hash != self._digest():
-            raise _changed(self.name)
+            raise changed(self.name)
 
     def _digest(self) -> bytes:
         """SHA-256 of the content as it is now."""
@@ -270,7 +237,7 @@ class Source:
         try:
             status = self._path.stat()
         except OSError:  # log rotation may have moved it away
-            raise _changed(self.name) from None
+            raise changed(self.name) from None
         self.inode = (status.st_ino, status.st_dev)
         return (status.st_size, status.st_mtime_ns)
 

@@ -7,14 +7,16 @@ import hashlib
 import io
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import BinaryIO, Final, cast
 
-from coffer.errors import MalformedInput, Unavailable
+from coffer.errors import MalformedInput
 from coffer.objects.address import StoreAddress, parse_address
 from coffer.objects.store import StoreObjects
 from coffer.procedures.ingest.packed import GZIP, ZSTD, open_gzip, open_zstd
+from coffer.procedures.ingest.places import changed
 from coffer.procedures.ingest.sources import Source
 
 _BUFFER_BYTES: Final = 8 * 2**20
@@ -29,6 +31,7 @@ class StoredSource(Source):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
+        self._address = name
         self._store, self._key = _place(name)
         self._size = 0
         self._heads: dict[tuple[str, int], bytes] = {}
@@ -54,8 +57,12 @@ class StoredSource(Source):
         return self._size
 
     @property
-    def path(self) -> None:
-        """No file of this machine."""
+    def readable(self) -> "StoredPlace":
+        """As ``Source``: whoever has credentials reads the object."""
+        return StoredPlace(self._address)
+
+    def _is_plain(self, reader: BinaryIO) -> bool:
+        return isinstance(getattr(reader, "raw", None), _StoredFile)
 
     def changed_year(self) -> int:
         """Not known: a store says when an object was put, which is not when its log was written."""
@@ -71,7 +78,7 @@ class StoredSource(Source):
     def _identity(self) -> tuple[int, int]:
         tag = self._store.tag(self._key)
         if tag is None:
-            raise _changed(self.name)
+            raise changed(self.name)
         self._size, text = tag  # what is scanned now is as long as it is now
         return self._size, int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
@@ -83,6 +90,25 @@ class StoredSource(Source):
         if magic.startswith(GZIP):
             return open_gzip(file, self.name, packed_bytes=size)
         return open_zstd(file, self.name, packed_bytes=size) if magic == ZSTD else file
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StoredPlace:
+    """An object of records by its address. Each process opens the store with its own credentials."""
+
+    name: str
+
+    def resolved(self) -> "StoredPlace":
+        """As ``Readable``."""
+        return self
+
+    def read(self, offset: int, size: int) -> bytes:
+        """As ``Readable``."""
+        store, key = _place(self.name)
+        data = store.range(key, offset, size)
+        if len(data) != size:
+            raise changed(key)
+        return data
 
 
 class _StoredFile(io.RawIOBase):
@@ -100,7 +126,7 @@ class _StoredFile(io.RawIOBase):
         wanted = min(len(buffer), self._size - self._at)
         data = self._store.range(self._key, self._at, wanted) if wanted > 0 else b""
         if len(data) != max(wanted, 0):
-            raise _changed(self._key)
+            raise changed(self._key)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -156,7 +182,3 @@ def _place(name: str) -> tuple[StoreObjects, str]:
 @cache
 def _opened(address: StoreAddress) -> StoreObjects:
     return StoreObjects(address, None, os.urandom)
-
-
-def _changed(name: str) -> Unavailable:
-    return Unavailable(f"{name}: changed while it was read", hint="ingest a file only when its writer is done with it")

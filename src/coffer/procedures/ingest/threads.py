@@ -18,9 +18,9 @@ from typing import Final
 from coffer.bounds import MAX_ROWS
 from coffer.entropy import Entropy
 from coffer.objects.port import Objects
+from coffer.procedures.ingest.places import Chunk
 from coffer.procedures.ingest.sealer import ChunkCount, SealedGroup, SealedShare, Sealer, SealerConfig
 from coffer.procedures.ingest.sealers import QUEUED, OnCount, OnTally, ReadsHere
-from coffer.procedures.ingest.sources import Chunk
 from coffer.procedures.ingest.split import GroupKey
 from coffer.records.draft import Parsed
 from coffer.records.readers.port import BoundFeed

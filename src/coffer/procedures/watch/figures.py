@@ -27,7 +27,10 @@ class Event:
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """The figures of one folder since the watch began."""
+    """The figures of one folder or topic since the watch began.
+
+    ``lag``: offsets of a topic that are not logged yet, as ``coarse``; None of a folder.
+    """
 
     sums: Sums = field(default_factory=Sums)
     size_bytes: int = 0
@@ -37,6 +40,7 @@ class Figures:
     waiting: Mapping[str, int] = field(default_factory=dict)
     oldest_ns: int | None = None
     last_batch: dt.datetime | None = None
+    lag: int | None = None
     is_in_trouble: bool = False
 
 
@@ -61,6 +65,8 @@ _HELP: Final = {
     "waiting_files": (Kind.GAUGE, "Files that wait, by reason."),
     "oldest_waiting_seconds": (Kind.GAUGE, "How long ago the oldest of the waiting files changed."),
     "last_batch_timestamp_seconds": (Kind.GAUGE, "When the last batch was logged; 0 if none was since the start."),
+    "lag_offsets": (Kind.GAUGE, "Offsets of a topic that are not logged yet, in whole 1,024s."),
+    "missed_offsets_total": (Kind.COUNTER, "Offsets of a topic that were deleted before they were taken."),
     "is_in_trouble": (Kind.GAUGE, "1: the last try failed, and is made again."),
 }
 
@@ -74,6 +80,9 @@ def figures_of(folders: Mapping[str, Figures], *, free_bytes: int, now: dt.datet
         for what in ("read", "kept", "duplicate"):
             samples["records_total"].append(sample(coarse(getattr(one.sums, what)), folder=name, what=what))
         samples["records_total"].append(sample(one.sums.rejected, folder=name, what="rejected"))
+        if one.lag is not None:
+            samples["lag_offsets"].append(sample(one.lag, folder=name))
+            samples["missed_offsets_total"].append(sample(one.sums.missed, folder=name))
         waiting = sorted(one.waiting.items())
         samples["waiting_files"] += [sample(count, folder=name, why=why) for why, count in waiting]
     free = gauge("coffer_watch_free_bytes", "Free bytes of the vault's disk.", sample(free_bytes))

@@ -24,19 +24,43 @@ _BACK_BYTES: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedFile:
+    """A feed, the hash of its file, and what the file was like when it was read."""
+
+    path: Path
+    feed: Feed
+    hash: bytes
+    was: Taken | None
+
+    @property
+    def is_as_read(self) -> bool:
+        """Whether the file did not change since."""
+        now = status_of(self.path, is_followed=True)
+        return now is not None and self.was is not None and now.is_same(self.was)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
     """A watched folder with its feed and its paths.
 
-    ``base``: the settings' folder. ``feed_hash``: of the feed's file; ``feed_was``: what the file was like when it was read.
+    ``base``: the settings' folder.
     """
 
     settings: WatchedFolder
     base: Path
-    feed: Feed
-    feed_hash: bytes
-    feed_was: Taken | None
+    feed_file: FeedFile
     path: Path
     to: Path | None
+
+    @property
+    def feed(self) -> Feed:
+        """Its feed."""
+        return self.feed_file.feed
+
+    @property
+    def feed_hash(self) -> bytes:
+        """The hash of its feed's file."""
+        return self.feed_file.hash
 
     def refused(self, kept: Folder) -> Mapping[bytes, Taken]:
         """The files of which nothing can be read by the feed as it is now."""
@@ -54,36 +78,34 @@ def watching(settings: WatchedFolder, base: Path) -> Watching:
     Raises:
         MalformedInput: the feed's file is missing or none.
     """
-    feed_path = base / settings.feed
-    place = f"[{settings.name}]: feed: {feed_path.name}"
-    feed_was = status_of(feed_path, is_followed=True)  # before it is read: a change meanwhile is seen by the next look
+    to = base / settings.to if settings.after is After.MOVE else None
+    feed_file = read_feed(settings.name, base / settings.feed)
+    return Watching(settings=settings, base=base, feed_file=feed_file, path=base / settings.path, to=to)
+
+
+def read_feed(name: str, path: Path) -> FeedFile:
+    """The feed of a table.
+
+    Raises:
+        MalformedInput: its file is missing or none.
+    """
+    place = f"[{name}]: feed: {path.name}"
+    was = status_of(path, is_followed=True)  # before it is read: a change meanwhile is seen by the next look
     try:
-        raw = feed_path.read_bytes()
-        feed = parse_feed(raw.decode("utf-8"), feed_path.name)
+        raw = path.read_bytes()
+        feed = parse_feed(raw.decode("utf-8"), path.name)
     except FileNotFoundError:
         raise MalformedInput(f"{place}: no such file", hint="paths are relative to the settings' folder") from None
     except UnicodeDecodeError:
         raise MalformedInput(f"{place}: not a feed file: not UTF-8") from None
     except OSError as error:
         raise Unavailable(f"{place}: {error.strerror}") from error
-    to = base / settings.to if settings.after is After.MOVE else None
-    digest = hashlib.sha256(raw).digest()
-    return Watching(
-        settings=settings,
-        base=base,
-        feed=feed,
-        feed_hash=digest,
-        feed_was=feed_was,
-        path=base / settings.path,
-        to=to,
-    )
+    return FeedFile(path=path, feed=feed, hash=hashlib.sha256(raw).digest(), was=was)
 
 
 def refreshed(one: Watching) -> Watching:
     """The same with the feed as its file is now; raises as ``watching`` does."""
-    now = status_of(one.base / one.settings.feed, is_followed=True)
-    is_same = now is not None and one.feed_was is not None and now.is_same(one.feed_was)
-    return one if is_same else watching(one.settings, one.base)
+    return one if one.feed_file.is_as_read else watching(one.settings, one.base)
 
 
 def verify_folders(one: Watching) -> None:

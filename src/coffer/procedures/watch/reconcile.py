@@ -205,7 +205,8 @@ class FolderReport:
     def is_whole(self) -> bool:
         """Whether nothing is missing, lost, refused, unreadable or in trouble."""
         is_stuck = any(wait in (Wait.REFUSED, Wait.UNREADABLE) for _, wait in self.waiting)
-        return not (self.missing_numbers or self.missing_dates or self.sums.lost_sight or is_stuck or self.trouble)
+        is_short = self.missing_numbers or self.missing_dates or self.sums.lost_sight or self.sums.missed
+        return not (is_short or is_stuck or self.trouble)
 
 
 def report(

@@ -8,8 +8,8 @@ Killed between any two of these, the next start asks the log and goes on from th
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from coffer.procedures.ingest.read import open_file
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
 from coffer.procedures.ingest.sealer import HELD_ROWS
 from coffer.procedures.ingest.sources import Source
+from coffer.procedures.watch.books import Books
 from coffer.procedures.watch.decide import (
     Piece,
     Plan,
@@ -35,14 +36,10 @@ from coffer.procedures.watch.figures import Event, Figures, figures_of
 from coffer.procedures.watch.look import Watching, look, refreshed, status_of, verify_folders
 from coffer.procedures.watch.numbers import number_of
 from coffer.procedures.watch.reconcile import (
-    add,
-    aged,
     dates_of,
     decide_sealed_by,
     forget,
-    forgive,
     refuse,
-    settle,
     sums_of,
 )
 from coffer.procedures.watch.saying import (
@@ -52,9 +49,10 @@ from coffer.procedures.watch.saying import (
     unreadable_in,
     without_names,
 )
+from coffer.procedures.watch.topics.work import TopicWork, WatchingTopic
 from coffer.serving.figures import Figure
 from coffer.vault.folder import Vault
-from coffer.vault.watched import WATCH_LOCK, Delivery, Folder, Journal, Sums, Taken
+from coffer.vault.watched import WATCH_LOCK, Delivery, Sums, Taken
 from coffer.visible import counted
 
 LOOK_S: Final = 5.0
@@ -82,6 +80,7 @@ class Watcher:
         folders: Sequence[Watching],
         *,
         tell: Callable[[Event], None],
+        topics: Sequence[WatchingTopic] = (),
         workers: int = 1,
         held_rows: int = HELD_ROWS,
         timer: Callable[[], float] = time.monotonic,
@@ -92,9 +91,23 @@ class Watcher:
         self._workers = workers
         self._held_rows = held_rows
         self._timer = timer
-        self._paces = {one.name: _Pace() for one in folders}
-        self._figures = {one.name: Figures() for one in folders}
-        self._journal = Journal()
+        names = [*(one.name for one in folders), *(one.name for one in topics)]
+        self._paces = {name: _Pace() for name in names}
+        self._figures = {name: Figures() for name in names}
+        self._books = Books(vault)
+        self._topics = {
+            one.name: TopicWork(
+                vault,
+                one,
+                books=self._books,
+                figures=self._figures[one.name],
+                tell=tell,
+                workers=workers,
+                held_rows=held_rows,
+                timer=timer,
+            )
+            for one in topics
+        }
         self._is_stopping = False
 
     def stop(self) -> None:
@@ -130,19 +143,19 @@ class Watcher:
         """
         with ExitStack() as held:
             held.enter_context(self._vault.disk.locked(self._vault.path / WATCH_LOCK, what="watch", busy=_BUSY))
-            self._journal = self._vault.watched.read()
-            if not is_once:
-                self._journal = forgive(self._journal)
+            for topic in self._topics.values():
+                held.callback(topic.close)
+            self._books.open(is_forgiving=not is_once)
             failed: dict[str, CofferError] = {}
             while not self._is_stopping:
-                self._age()
+                self._books.age()
                 began, is_more = self._timer(), False
-                for one in list(self._folders.values()):
-                    if not self._is_stopping and one.name not in failed:
-                        did, error = self._turn(one, is_last=is_once)
+                for name in self._paces:
+                    if not self._is_stopping and name not in failed:
+                        did, error = self._turn(name, is_last=is_once)
                         is_more |= did
                         if error is not None and is_once:
-                            failed[one.name] = error
+                            failed[name] = error
                 if is_more:
                     continue
                 if is_once:
@@ -151,38 +164,40 @@ class Watcher:
         if failed:
             raise next(iter(failed.values()))
 
-    def _turn(self, one: Watching, *, is_last: bool) -> tuple[bool, CofferError | None]:
-        """One look at a folder and at most one batch; whether anything was done, and what it failed with."""
-        pace, figures = self._paces[one.name], self._figures[one.name]
+    def _turn(self, name: str, *, is_last: bool) -> tuple[bool, CofferError | None]:
+        """One look and at most one batch; whether anything was done, and what it failed with."""
+        pace, figures = self._paces[name], self._figures[name]
         if self._timer() < pace.not_before:
             return False, None
         try:
-            one = self._folders[one.name] = refreshed(one)
-            did = self._work(one, pace, is_last=is_last)
+            did = self._work(name, pace, is_last=is_last)
         except (MalformedInput, Unavailable, Refused) as error:
             pace.failures += 1
             wait_s = retry_after_s(pace.failures)
             pace.not_before = self._timer() + wait_s
             figures.failures += 1
             figures.is_in_trouble = True
-            message = error.message.removeprefix(f"[{one.name}]: ")
+            message = error.message.removeprefix(f"[{name}]: ")
             message += "" if is_last else f": tried again in {wait_s} s"
-            self._tell(Event(kind="trouble", folder=one.name, message=message, is_trouble=True))
+            self._tell(Event(kind="trouble", folder=name, message=message, is_trouble=True))
             return False, error
         if figures.is_in_trouble:
-            self._tell(Event(kind="well", folder=one.name, message="all is well again"))
+            self._tell(Event(kind="well", folder=name, message="all is well again"))
         pace.failures, figures.is_in_trouble = 0, False
         return did, None
 
-    def _work(self, one: Watching, pace: _Pace, *, is_last: bool) -> bool:
+    def _work(self, name: str, pace: _Pace, *, is_last: bool) -> bool:
+        self._books.settle()
+        if (topic := self._topics.get(name)) is not None:
+            return topic.work(is_last=is_last, is_stopping=lambda: self._is_stopping)
+        one = self._folders[name] = refreshed(self._folders[name])
         verify_folders(one)
-        self._settle()
         watched = self._vault.watched
         seen = look(one, watched.key)
         state = self._vault.replay()
         is_counting = lambda batch: batch in state.batches and batch not in state.withdrawn  # noqa: E731 - a question
-        self._journal = forget(self._journal, one.name, (file.key for file in seen), is_counting)
-        kept = self._journal.folders.get(one.name, Folder())
+        self._books.change(lambda journal: forget(journal, one.name, (file.key for file in seen), is_counting))
+        kept = self._books.folder(one.name)
         since = None if pace.last_batch is None else self._timer() - pace.last_batch
         is_busy = one.settings.grows and since is not None  # what grows without end is read once by a run that ends
         plan = decide_plan(
@@ -203,20 +218,6 @@ class Watcher:
             self._ingest(one, plan.batch, seen)
             pace.last_batch = self._timer()
         return bool(plan.batch or plan.empty)
-
-    def _age(self) -> None:
-        """Exact sums are kept for a day, also where nothing comes any more."""
-        journal = aged(self._journal, self._vault.outside.clock().date())
-        if journal is not self._journal:
-            self._journal = journal
-            with suppress(Unavailable):  # a full disk: tried at the next look
-                self._vault.watched.write(journal)
-
-    def _settle(self) -> None:
-        """What is pending counts from now on if the log has its batch, and never if it has not."""
-        if self._journal.pending is not None:
-            is_logged = BatchId(self._journal.pending_batch) in self._vault.replay().batches
-            self._journal = settle(self._journal, is_logged=is_logged)
 
     def _note_waiting(self, one: Watching, plan: Plan) -> None:
         figures = self._figures[one.name]
@@ -255,20 +256,19 @@ class Watcher:
                 self._take_unread(one, [piece.seen], Sums(empty=1))
                 return
             why = without_names(error.message, [piece.seen.name])
-            self._journal = refuse(self._journal, one.name, one.feed_hash, piece.seen.key, piece.seen.now, why)
-            self._vault.watched.write(self._journal)
+            seen_now = piece.seen
+            self._books.write(refuse(self._books.journal, one.name, one.feed_hash, seen_now.key, seen_now.now, why))
             self._figures[one.name].refused += 1
             message = f"a file was refused: {why}: --report names it"
             self._tell(Event(kind="refused", folder=one.name, message=message, is_trouble=True))
 
     def _ingest_whole(self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen]) -> None:
-        taken = self._journal.folders.get(one.name, Folder()).taken
+        taken = self._books.folder(one.name).taken
         changes = decide_changes(batch, seen, taken)
         changed = Sums(rotated=changes.rotated, truncated=changes.truncated, lost_sight=changes.lost_sight)
 
         def on_logging(batch_id: BatchId, files: Sequence[FileCount]) -> None:
-            self._journal = self._with_pending(one, batch, files, changed, batch_id)
-            self._vault.watched.write(self._journal)
+            self._books.expect(self._delivery(one, batch, files, changed, batch_id), batch_id)
 
         try:
             pieces = [*self._predecessors(one, batch, seen, taken), *batch]
@@ -291,20 +291,20 @@ class Watcher:
         if summary.batch is None:
             self._take_unread(one, [piece.seen for piece in batch], sums_of(own, has_batch=False) + changed)
         else:
-            self._settle()
+            self._books.settle()
         self._count(one, batch, own, changed, summary)
 
-    def _with_pending(
+    def _delivery(
         self, one: Watching, batch: Sequence[Piece], files: Sequence[FileCount], changed: Sums, batch_id: BatchId
-    ) -> Journal:
-        """The journal with what the batch adds, which counts only once it is in the log."""
+    ) -> Delivery:
+        """What the batch adds, which counts only once it is in the log."""
         own = of_batch(files, batch)
         new, key = {file.name: file.format for file in own if not file.known}, self._vault.watched.key
         numbers = [
             number_of(one.path, piece.seen, new[piece.seen.name], key) for piece in batch if piece.seen.name in new
         ]
-        before = self._journal.folders.get(one.name, Folder()).taken
-        delivery = Delivery(
+        before = self._books.folder(one.name).taken
+        return Delivery(
             folder=one.name,
             day=self._vault.outside.clock().date(),
             taken=decide_sealed_by({file.name: file for file in own}, batch, before, batch_id),
@@ -312,7 +312,6 @@ class Watcher:
             numbers=[number for number in numbers if number is not None],
             dates=dates_of([piece.seen for piece in batch]),
         )
-        return replace(self._journal, pending=delivery, pending_batch=batch_id)
 
     def _predecessors(
         self, one: Watching, batch: Sequence[Piece], seen: Sequence[Seen], taken: Mapping[bytes, Taken]
@@ -336,8 +335,7 @@ class Watcher:
             sums=sums,
             dates=dates_of(files),
         )
-        self._journal = add(self._journal, delivery)
-        self._vault.watched.write(self._journal)
+        self._books.add(delivery)
 
     def _finish(self, one: Watching, files: Sequence[Seen], taken: Mapping[bytes, Taken]) -> None:
         """Move or delete files whose records are in the log, if they are still what was read.
@@ -376,7 +374,7 @@ class Watcher:
         """Whether another table of the same folder has still to take a file."""
         for other in self._folders.values():
             if other is not one and other.path.resolve() == one.path.resolve() and other.settings.is_wanted(file.name):
-                taken = self._journal.folders.get(other.name, Folder()).taken.get(file.key)
+                taken = self._books.folder(other.name).taken.get(file.key)
                 if taken is None or not taken.is_same(file.now):
                     return True
         return False

@@ -7,6 +7,7 @@ from coffer.procedures.ingest.decide import FileCount
 from coffer.procedures.ingest.run import IngestSummary
 from coffer.procedures.watch.decide import Piece, Wait
 from coffer.procedures.watch.figures import Event, coarse, shown
+from coffer.procedures.watch.topics.holding import Range
 from coffer.vault.watched import Sums
 from coffer.visible import counted
 
@@ -51,6 +52,22 @@ def events_of_batch(
     return [first, *(Event(kind="warning", folder=folder, message=line, is_trouble=True) for line in warnings)]
 
 
+def events_of_messages(topic: str, sums: Sums, ranges: Sequence[Range], summary: IngestSummary) -> list[Event]:
+    """What a batch of a topic's messages gave."""
+    counts = ", ".join(f"{shown(getattr(sums, what))} {what}" for what in ("read", "kept", "duplicate"))
+    message = f"{counts}, {sums.rejected:,} rejected: entry {summary.entries[-1]}"
+    values = {what: coarse(getattr(sums, what)) for what in ("read", "kept", "duplicate")}
+    values |= {"rejected": sums.rejected, "missed": sums.missed, "entry": summary.entries[-1]}
+    lines = [
+        f"partition {one.partition}: offsets {one.after} to {one.start - 1} were deleted before they were taken"
+        for one in ranges
+        if one.missed
+    ]
+    lines += _warnings(summary.files, Sums(), summary, "batch")
+    warnings = [Event(kind="warning", folder=topic, message=line, is_trouble=True) for line in lines]
+    return [Event(kind="batch", folder=topic, message=message, values=values), *warnings]
+
+
 def unreadable_in(waiting: Mapping[str, int]) -> int:
     """How many of the waiting files this user may not read."""
     return waiting.get(Wait.UNREADABLE.name.lower(), 0)
@@ -65,7 +82,7 @@ def events_of_waiting(folder: str, before: Mapping[str, int], now: Mapping[str, 
     return [Event(kind="warning", folder=folder, message=message, values={"files": count}, is_trouble=True)]
 
 
-def _warnings(files: Sequence[FileCount], changed: Sums, summary: IngestSummary) -> list[str]:
+def _warnings(files: Sequence[FileCount], changed: Sums, summary: IngestSummary, of: str = "file") -> list[str]:
     lines = sorted({f"a file {file.remark}" for file in files if file.is_warned})
     if changed.lost_sight:
         lines.append(
@@ -74,7 +91,7 @@ def _warnings(files: Sequence[FileCount], changed: Sums, summary: IngestSummary)
     bad = [file for file in files if file.rejected.total() > file.kept]
     if bad:
         lines.append(
-            f"{counted(len(bad), 'file')} with more lines rejected than kept: coffer feed check shows how lines are read"
+            f"{counted(len(bad), of)} with more lines rejected than kept: coffer feed check shows how lines are read"
         )
     lines += [
         f"{one.day}: {one.kind}s grew by as many rows as were there: were some of them ingested before?"

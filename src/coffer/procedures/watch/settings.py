@@ -1,4 +1,4 @@
-"""The settings of ``coffer watch``: a table for each watched folder. Pure.
+"""The settings of ``coffer watch``: a table for each watched folder, and for each topic. Pure.
 
 Implements ``docs/formats/watch.md``.
 """
@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from coffer.errors import MalformedInput
+from coffer.procedures.watch.topics.settings import WatchedTopic, is_topic, parse_topic, verify_distinct
 from coffer.toml import Table, parse_toml
 
 SETTINGS: Final = "watch.toml"
@@ -71,8 +72,8 @@ class WatchedFolder:
         return any(fnmatchcase(name, pattern) for pattern in self.glob)
 
 
-def parse_settings(raw: bytes, place: str) -> tuple[WatchedFolder, ...]:
-    """The watched folders, in the order of the file.
+def parse_settings(raw: bytes, place: str) -> tuple[WatchedFolder | WatchedTopic, ...]:
+    """The watched folders and topics, in the order of the file.
 
     Raises:
         MalformedInput: it is not written as ``docs/formats/watch.md`` says.
@@ -81,16 +82,22 @@ def parse_settings(raw: bytes, place: str) -> tuple[WatchedFolder, ...]:
     table.literal("format", FORMAT)
     names = [name for name in table.values if name != "format"]
     if not 1 <= len(names) <= MAX_FOLDERS:
-        raise MalformedInput(f"{place}: {len(names)} folders, expected a table for each of 1 to {MAX_FOLDERS}")
+        raise MalformedInput(
+            f"{place}: {len(names)} tables, expected one for each of 1 to {MAX_FOLDERS} folders and topics"
+        )
     for name in names:
         if not _NAME.fullmatch(name):
             raise MalformedInput(
                 f"{place}: a table has an odd name",
                 hint="expected a to z, 0 to 9 and -, a letter first, such as [calls]",
             )
-    folders = tuple(_parse_folder(name, table.table(name)) for name in names)
+    tables = {name: table.table(name) for name in names}
+    watched = tuple(
+        parse_topic(name, one) if is_topic(one) else _parse_folder(name, one) for name, one in tables.items()
+    )
+    verify_distinct([one for one in watched if isinstance(one, WatchedTopic)], place)
     table.end()
-    return folders
+    return watched
 
 
 def _parse_folder(name: str, table: Table) -> WatchedFolder:
@@ -101,12 +108,12 @@ def _parse_folder(name: str, table: Table) -> WatchedFolder:
         feed=table.text("feed"),
         path=table.text("path"),
         glob=table.texts("glob", ()) or ("*",),
-        settle_s=_number(table, "settle_seconds", 0, MAX_SECONDS, 0 if marker else 30),
+        settle_s=table.number("settle_seconds", 0, MAX_SECONDS, 0 if marker else 30),
         marker=marker,
         order=Order(table.choice("order", tuple(Order), Order.NAME)),
-        batch_files=_number(table, "batch_files", 1, MAX_FILES, 1_000),
-        batch_bytes=_number(table, "batch_bytes", 1, MAX_BYTES, 2**30),
-        batch_s=_number(table, "batch_seconds", 0, MAX_SECONDS, 60),
+        batch_files=table.number("batch_files", 1, MAX_FILES, 1_000),
+        batch_bytes=table.number("batch_bytes", 1, MAX_BYTES, 2**30),
+        batch_s=table.number("batch_seconds", 0, MAX_SECONDS, 60),
         after=After(table.choice("after", tuple(After), After.KEEP)),
         to=table.text("to", ""),
         grows=grows,
@@ -115,14 +122,6 @@ def _parse_folder(name: str, table: Table) -> WatchedFolder:
     table.end()
     _verify(folder, table.place)
     return folder
-
-
-def _number(table: Table, key: str, least: int, most: int, default: int) -> int:
-    value = table.get(key, int, default)
-    assert isinstance(value, int), "asked for one"
-    if not least <= value <= most:
-        raise MalformedInput(f"{table.place}: {key}: expected a whole number from {least:,} to {most:,}")
-    return value
 
 
 def _verify(folder: WatchedFolder, place: str) -> None:

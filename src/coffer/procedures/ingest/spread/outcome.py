@@ -1,14 +1,12 @@
-"""What a task gives back: names of staged files, counts, and no record. Pure.
+"""What a task gives back: names of staged objects, counts, and no record. Pure.
 
 It is sealed to the driver's key of the ingest, because the exact counts are nobody else's. It is data that is parsed
 strictly, and never code: whoever controls a task controls no driver.
 """
 
 import io
-import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -16,12 +14,10 @@ import numpy as np
 import polars as pl
 
 from coffer.errors import MalformedInput
-from coffer.objects.port import Staged
 from coffer.procedures.ingest.sealer import ChunkCount
 from coffer.records.rejects import Reason, Rejects
 from coffer.tally.exact import ExactCounts
 
-_STAGED: Final = re.compile(r"(segments/\d{4}-\d{2}-\d{2}/[0-9a-f]{64}\.(?:rows|manifest|header))\.tmp-[0-9a-f]{16}")
 _LABELS: Final = frozenset(int(reason) for reason in Reason)
 
 
@@ -56,7 +52,7 @@ class FileOutcome:
 class Outcome:
     """What one task made.
 
-    ``staged``: names of staged files below the vault's folder. ``hours`` and ``countries``: the exact counts as
+    ``staged``: names of staged files below the vault's folder, or the keys of objects in its store. ``hours`` and ``countries``: the exact counts as
     Arrow streams; empty if nothing was counted. ``fault``: why the split cannot be sealed, however often it is tried; empty
     if it was. ``hint``: what to do about it. ``is_input``: the fault is the input's.
     """
@@ -76,20 +72,6 @@ class Outcome:
         if not self.hours:
             return None
         return ExactCounts(hours=_frame(self.hours), countries=_frame(self.countries))
-
-    def objects(self, folder: Path) -> list[Staged]:
-        """The staged files in the vault's folder, as objects on their way.
-
-        Raises:
-            MalformedInput: a name is not that of a staged file of a segment.
-        """
-        staged = []
-        for name in self.staged:
-            parts = _STAGED.fullmatch(name)
-            if parts is None:
-                raise MalformedInput("engine: a task named a file that is none of a segment")
-            staged.append(Staged(key=parts[1], temporary=folder / name))
-        return staged
 
 
 def format_outcome(outcome: Outcome) -> bytes:

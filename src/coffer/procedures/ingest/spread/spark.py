@@ -19,6 +19,7 @@ from coffer.procedures.ingest.spread.work import Work
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_LIBRARIES: Final = 'pip install "surecoffer[spark]" where this command runs; for sc:// also grpcio and grpcio-status'
 _COLUMNS: Final = "split long, outcome binary"
 _SCHEMA: Final = pa.schema([("split", pa.int64()), ("outcome", pa.binary())])
 
@@ -37,13 +38,18 @@ class SparkCluster:
         """See ``Cluster``."""
         with extra("spark"):
             from py4j.protocol import Py4JError  # noqa: PLC0415 - with pyspark
-            from pyspark.errors import PySparkException  # noqa: PLC0415 - half a second, and an extra
+            from pyspark.errors import PySparkException, PySparkImportError  # noqa: PLC0415 - half a second, and an extra
         count = len(work.splits)
         try:
-            with self._session() as session:
+            session = self._session()
+            try:
                 # A range of as many partitions as rows is one split a task.
                 frame = session.range(0, count, 1, count).mapInArrow(_tasks(work), _COLUMNS)
                 return [(row["split"], bytes(row["outcome"])) for row in frame.collect()]
+            finally:
+                session.stop()
+        except PySparkImportError:
+            raise Unavailable("engine spark: a library of Spark's is missing", hint=_LIBRARIES) from None
         except (PySparkException, Py4JError) as error:
             raise _failed(error) from None
 

@@ -6,10 +6,11 @@ It calls the very functions of an ingest on one machine. Whatever it may say of 
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from coffer.disk import Disk
-from coffer.errors import CofferError, MalformedInput
+from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.guarded import guard
 from coffer.notes.keys import seal
 from coffer.procedures.ingest.read import InOrder, open_file
@@ -48,7 +49,7 @@ class _Task:
         assert split.feed is not None, "files in order have a feed"
         readers = InOrder(self.work.config.window)
         for whole in split.files:
-            opened = open_file(whole.path, split.feed)
+            opened = open_file(whole.name, split.feed)
             for step in readers.read(whole.file, opened, whole.runs):
                 self.counts[whole.file].append(self.sealer.take_parsed(Parsed.none(), size_bytes=step.size_bytes))
                 for one in step.results:
@@ -62,7 +63,7 @@ class _Task:
         folder, counts = self.work.config.place.vault, share.counts
         return Outcome(
             files=tuple(file_outcome(file, parts) for file, parts in sorted(self.counts.items())),
-            staged=tuple(str(one.temporary.relative_to(folder)) for one in share.staged if one.temporary),
+            staged=tuple(str(one.temporary.relative_to(folder)) if one.temporary else one.key for one in share.staged),
             rows=share.rows,
             overtaken=self.overtaken,
             hours=b"" if counts is None else format_frame(counts.hours),
@@ -78,16 +79,29 @@ def seal_split(work: Work, number: int) -> bytes:
     """
     guard()
     config = replace(work.config, share=number + 1, shares=MAX_SPLITS + 1)  # the driver's own share is 0
-    sealer = Sealer(config, config.place.open(Disk(), os.urandom), os.urandom)
     try:
-        outcome = _Task(sealer, work, defaultdict(list)).run(work.splits[number])
+        objects = config.place.open_for_task(work.tasks, number, Disk(), os.urandom)
+        try:
+            task = _Task(Sealer(config, objects, os.urandom), work, defaultdict(list))
+            outcome = task.run(work.splits[number])
+        except BaseException:
+            with suppress(Unavailable):  # the driver finds their names too
+                objects.abandon([])
+            raise
     except CofferError as error:
-        if isinstance(error.__cause__, OSError):  # of a disk or a network, which may be well again
+        if _may_pass(error):
             raise TaskFailed(error.message) from None
         outcome = Outcome(fault=error.message, hint=error.hint or "", is_input=isinstance(error, MalformedInput))
     except Exception as error:  # noqa: BLE001 - the cluster logs what a task raises, and its words may hold a line
         raise TaskFailed(f"unexpected {type(error).__name__}") from None
     return seal(format_outcome(outcome), work.public, info=outcome_info(number))
+
+
+def _may_pass(error: CofferError) -> bool:
+    """Whether a disk, a network or a store failed, which may be well again."""
+    cause = error.__cause__ or error.__context__
+    is_stores = type(cause).__module__.partition(".")[0] in {"aiohttp", "botocore"}
+    return isinstance(error, Unavailable) and (isinstance(cause, OSError) or is_stores)
 
 
 def sealed_splits(work: Work, numbers: Iterator[int]) -> Iterator[tuple[int, bytes]]:

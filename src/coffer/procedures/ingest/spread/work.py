@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from coffer.errors import MalformedInput
+from coffer.objects.puts import Tasks
+from coffer.procedures.ingest.places import Chunk
 from coffer.procedures.ingest.read import Ordered
 from coffer.procedures.ingest.sealer import SealerConfig
-from coffer.procedures.ingest.sources import Chunk, Run
+from coffer.procedures.ingest.sources import Run
 from coffer.records.feed import Feed
 from coffer.records.readers.port import BoundFeed
 
@@ -32,10 +34,10 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Whole:
-    """A file that is read in order, by its path."""
+    """A file that is read in order, by its path or address."""
 
     file: int
-    path: str
+    name: str
     runs: tuple[Run, ...]
 
 
@@ -52,13 +54,15 @@ class Split:
 class Work:
     """All that the tasks of an ingest are given.
 
-    ``public``: the key to which each seals what it gives back.
+    ``public``: the key to which each seals what it gives back. ``tasks``: where they note what they put into a store;
+    None if they stage files in the vault's folder.
     """
 
     config: SealerConfig
     bounds: tuple[BoundFeed, ...]
     splits: tuple[Split, ...]
     public: bytes
+    tasks: Tasks | None = None
 
 
 @dataclass(slots=True)
@@ -94,10 +98,10 @@ def _in_order(files: Sequence[Ordered]) -> Split:
 
 
 def _whole(one: Ordered) -> Whole:
-    path = one.opened.source.path
-    if path is None:
+    file = one.opened.source.readable
+    if file is None:
         raise MalformedInput("standard input: only this machine can read it", hint="ingest it without --engine")
-    return Whole(file=one.number, path=str(path.resolve()), runs=tuple(one.runs))
+    return Whole(file=one.number, name=file.resolved().name, runs=tuple(one.runs))
 
 
 def _parts(lines: Sequence[Lines], size_bytes: int) -> list[list[Lines]]:

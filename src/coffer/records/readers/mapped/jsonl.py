@@ -65,15 +65,21 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
         found = json.loads(decoded(first, feed.mapping.text.encoding))
     except (ValueError, RecursionError):
         found = None
-    paths = {key: tuple(steps_of(column, place) for column in columns) for key, columns in feed.mapping.wanted.items()}
+    bound = bind_names(feed, place)
     if head and not first:  # an array without objects, which many programs write where there was nothing
-        return BoundJson(feed=feed, paths=paths)
+        return bound
     if not isinstance(found, dict):
         raise MalformedInput(f"{place}: line 1: not a JSON object", hint="is this a file of JSON lines?")
-    if not any(steps[0] in found for key in ("a", "b", "start") for steps in paths.get(key, ())):
+    if not any(steps[0] in found for key in ("a", "b", "start") for steps in bound.paths.get(key, ())):
         raise MalformedInput(
             f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys"
         )
+    return bound
+
+
+def bind_names(feed: Feed, place: str) -> BoundJson:
+    """Bind a feed to lines of which none is looked at, because any of them may be odd."""
+    paths = {key: tuple(steps_of(column, place) for column in columns) for key, columns in feed.mapping.wanted.items()}
     return BoundJson(feed=feed, paths=paths)
 
 

@@ -208,7 +208,8 @@ async function openCell(proven, cell) {
   const [hits, isMissed, isConfirmed] = findLabels(proven, cell);
   for (const window of proven.windows.get(`2 ${cellKey(cell)}`) ?? []) {
     const [data] = combine(proven, window, cell);
-    verifyThat(window[1] === hits.length || !data || !cell.by.length, `draw: found ${window[1]} ranks`);
+    const isAll = window[1] === hits.length;
+    verifyThat(isAll || !data || !cell.by.length, `draw: found ${window[1]} ranks`);
     if (!data || !isAll) continue;
     const rows = [];
     for (const [rank, candidates] of hits.entries()) {

@@ -6,10 +6,9 @@ import {
 } from "./wire.js";
 import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
-export const SALT_LINE = 4; // the salt is always the fifth line of an authorization
-const HPKE_PUBLIC_BYTES = 1_216;
+export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always the fifth line of an authorization
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
-const VERSIONS = { fault: "2", ingest: "2", roster: "2" }; // 1 of every other type
+const VERSIONS = { fault: ["2"], ingest: ["2", "3"], roster: ["2"] }; // 1 of every other type
 const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
 export const RULE = /^(?:base|[A-Z]{2})$/;
 
@@ -120,16 +119,19 @@ const hex32 = (text, place) => parseHex(text, 32, place);
 const hex16 = (text, place) => parseHex(text, 16, place);
 const matching = (pattern) => (text, place) => parseMatch(pattern, text, place);
 const between = (low, high) => (text, place) => parseDecimal(text, place, low, high);
+const orNone = (parse) => (text, place) => (text === "-" ? "" : parse(text, place));
 const SEGMENT = {
   segId: hex32, headerHash: hex32, day: parseDay, kind: matching(/^(?:call|text|email)$/), rule: matching(RULE),
-  part: between(0, 2 ** 32 - 1), rows: between(1, 2 ** 28),
-  supersedes: (text, place) => (text === "-" ? "" : hex32(text, place)),
+  part: between(0, 2 ** 32 - 1), rows: between(1, 2 ** 28), supersedes: orNone(hex32),
 };
 
-function parseSegment(value) {
-  const words = parseWords(value, 8, "segment");
-  return Object.fromEntries(Object.entries(SEGMENT).map(([key, parse], i) => [key, parse(words[i], "segment")]));
-}
+const CANARY = { mask: (text, place) => parseHex(text, 2, place), partial: hex16 };
+const OFFSETS = { partition: between(0, 2 ** 31 - 1), after: orNone(hex16), start: hex16, end: hex16 };
+
+const parseRow = (shape, key) => ([, value]) => {
+  const words = parseWords(value, Object.keys(shape).length, key);
+  return Object.fromEntries(Object.entries(shape).map(([name, parse], i) => [name, parse(words[i], key)]));
+};
 
 const parseCount = between(0, 1n << 62n);
 
@@ -138,17 +140,26 @@ function parseCoarse(text, place) {
   return text;
 }
 
-function parseIngest(lines) {
+/** What a batch took of a topic: by partition the marks of where the log ended before, of its start and of its end. */
+function parseTaken(lines) {
+  const topic = hex16(lines.take("topic"), "topic");
+  const offsets = lines.takeAll(["offsets"], 1, 256).map(parseRow(OFFSETS, "offsets"));
+  refuseUnless(offsets.every((one) => ![one.after, one.start].includes(one.end)), "offsets: an end before the start");
+  refuseUnless(offsets.every((one, i) => !i || offsets[i - 1].partition < one.partition), "offsets: another order");
+  return { topic, offsets, taken: [topic, ...offsets.flatMap(Object.values)].join(" ") };
+}
+
+function parseIngest(lines, note, version) {
   const batch = parseHex(lines.take("batch"), 16, "batch");
   const [part, parts] = parseMatch(/^[0-9]{1,19}\/[0-9]{1,19}$/, lines.take("entry"), "entry").split("/");
   const last = parseDecimal(parts, "entry", 1, 99_999);
   const number = parseDecimal(part, "entry", 1, last);
   const feed = parseMatch(FEED, lines.take("feed"), "feed");
   const counts = COUNTS.map((key) => parseCoarse(lines.take(key), key)).join(" ");
-  const segments = lines.takeAll(["segment"]).map(([, value]) => parseSegment(value));
-  const tally = lines.take("tally");
-  if (tally !== "-") parseHex(tally, 32, "tally");
-  return { type: "ingest", batch, part: number, parts: last, feed, counts, segments, tally };
+  const taken = version === "3" ? parseTaken(lines) : { offsets: [] };
+  const segments = lines.takeAll(["segment"]).map(parseRow(SEGMENT, "segment"));
+  const tally = orNone(hex32)(lines.take("tally"), "tally");
+  return { type: "ingest", batch, part: number, parts: last, feed, counts, ...taken, segments, tally };
 }
 
 function parsePower(text, place) {
@@ -186,12 +197,9 @@ async function parseAct(type, lines) {
   const act = { type };
   for (const [key, parse] of Object.entries(ACTS[type])) act[key] = await parse(lines.take(key), key);
   if (type === "receipt") {
-    const canaries = lines.takeAll(["canary"], 1).map(([, value]) => {
-      const [mask, canary] = parseWords(value, 2, "canary");
-      return [parseHex(mask, 2, "canary"), parseHex(canary, 16, "canary")];
-    });
-    refuseUnless(isAscending(canaries.map(([mask]) => mask)), "canary: another order");
-    act.canaries = canaries.flat().join("");
+    const canaries = lines.takeAll(["canary"], 1).map(parseRow(CANARY, "canary"));
+    refuseUnless(isAscending(canaries.map((one) => one.mask)), "canary: another order");
+    act.canaries = canaries.flatMap(Object.values).join("");
   }
   return act;
 }
@@ -215,11 +223,12 @@ for (const type of Object.keys(ACTS)) BODIES[type] = (lines) => parseAct(type, l
 export async function parseEntry(raw) {
   const note = parseNote(raw, "entry", { hasLetters: ascii(raw.subarray(0, 17)) === "coffer.reveal/v1\n" });
   const [, type, version] = /^coffer\.([a-z-]+)\/v([1-9])$/.exec(note.lines[0]) ?? [];
-  refuseUnless(Object.hasOwn(BODIES, type ?? "") && version === (VERSIONS[type] ?? "1"), "entry line 1: no known type");
+  const isKnown = Object.hasOwn(BODIES, type ?? "") && (VERSIONS[type] ?? ["1"]).includes(version);
+  refuseUnless(isKnown, "entry line 1: no known type");
   const lines = new Lines(note.lines.slice(1), type);
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
   const time = parseTime(lines.take("time"), "time");
-  const body = await BODIES[type](lines, note);
+  const body = await BODIES[type](lines, note, version);
   lines.end();
   return { note, origin, time, body };
 }

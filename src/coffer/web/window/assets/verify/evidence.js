@@ -13,13 +13,11 @@ import { hashLeaf, isIncluded } from "./tree.js";
 import { replay } from "./state.js";
 import { parseAuthorization } from "./authorization.js";
 
-const [MAX_EVIDENCE_BYTES, MAX_FILE_BYTES] = [2 ** 26, 2 ** 31];
+const [MAX_EVIDENCE_BYTES, MAX_FILE_BYTES, PAGE_BATCHES] = [2 ** 26, 2 ** 31, 32];
 const BATCH_ROWS = { COFSEG01: 1_024, COFSEG02: 128 };
-const PAGE_BATCHES = 32;
 export const EXTRA_BYTES = [[1, 8], [2, 8], [4, 8], [8, 16], [16, 64]]; // bit of a layout, bytes
 const STATUSES = ["complete", "no records", "unconfirmed"];
-const isInteger = (value) => typeof value === "number";
-const isText = (value) => typeof value === "string";
+const [isInteger, isText] = ["number", "string"].map((type) => (value) => typeof value === type);
 const isNullOr = (test) => (value) => value === null || test(value);
 const CELL_KEYS = {
   segment: isText, day: isText, kind: isText, feed: isText, rule: isText, part: isInteger, subject: isInteger,

@@ -48,6 +48,7 @@ export class State {
   pending = new Map();
   withdrawn = new Map(); // batch -> entry
   segments = new Map();
+  offsets = new Map(); // topic and partition -> the mark of the next offset
   openings = new Map(); // entry of the intent -> opening; `drawn`: the records of its draw, 0 without one
   nonces = new Set();
   receipts = new Map();
@@ -202,35 +203,32 @@ export class State {
 
   #applyIngest(index, body, signers) {
     demand(this.roster.ingesters.some((key) => signers.has(key.identity)), "I1", "signature: no ingester's");
-    let batch = this.pending.get(body.batch);
-    if (!batch) {
-      demand(!this.batches.has(body.batch) && body.part === 1, "I1", "batch: an old one or not its first entry", true);
-      batch = { first: body, nextPart: 1, segments: [] };
-    }
-    const isSame = ["parts", "feed", "counts", "tally"].every((key) => body[key] === batch.first[key]);
-    demand(isSame, "I1", "batch: another N, feed, count or tally than its first entry has");
+    const isNew = !this.batches.has(body.batch) && body.part === 1;
+    demand(this.pending.has(body.batch) || isNew, "I1", "batch: an old one or not its first entry", true);
+    let batch = this.pending.get(body.batch) ?? { first: body, nextPart: 1, segments: [] };
+    const isSame = ["parts", "feed", "counts", "taken", "tally"].every((key) => body[key] === batch.first[key]);
+    demand(isSame, "I1", "batch: another N, feed, count, offset or tally than its first entry has");
     demand(body.part === batch.nextPart, "I1", "batch: another order", true);
     // of two pending batches with the same segment, the one that is complete first keeps it
     const isStillNew = batch.segments.every((segment) => !this.segments.has(segment.line.segId));
     demand(isStillNew, "I3", "segment: one that another batch completed", true);
     const known = new Set(batch.segments.map((segment) => segment.line.segId));
-    for (const line of body.segments) {
-      this.#verifySegment(line, body.feed, known);
-      known.add(line.segId);
-    }
+    for (const line of body.segments) this.#verifySegment(line, body.feed, known);
+    const isNext = (one) => one.after === (this.offsets.get(`${body.topic} ${one.partition}`) ?? "");
+    demand(this.sparse || body.offsets.every(isNext), "I5", "offsets: others than those after the log's", true);
     const named = body.segments.map((line) => ({ line, feed: body.feed, entry: index, roster: this.roster }));
     batch = { first: batch.first, nextPart: body.part + 1, segments: [...batch.segments, ...named] };
-    if (body.part < body.parts) {
-      this.pending.set(body.batch, batch);
-      return;
-    }
+    this.pending.set(body.batch, batch);
+    if (body.part < body.parts) return;
     this.pending.delete(body.batch);
     this.batches.set(body.batch, batch);
     for (const segment of batch.segments) this.segments.set(segment.line.segId, segment);
+    for (const { partition, end } of body.offsets) this.offsets.set(`${body.topic} ${partition}`, end);
   }
 
   #verifySegment(line, feed, known) {
     demand(!known.has(line.segId) && !this.segments.has(line.segId), "I3", "segment: a known seg_id", true);
+    known.add(line.segId);
     const was = this.rosters.some((one) => one.rules.has(line.rule));
     demand(this.roster.rules.has(line.rule), "I3", "segment: a rule that is not in force", was);
     demand(line.rows % 1_024 === 0, "I3", `segment: found ${line.rows} rows`);
@@ -250,12 +248,9 @@ export class State {
 
   /** For each segment the name of its batch, and the index of the first entry that names a segment of the batch. */
   batchesOf() {
-    const found = new Map();
-    for (const [name, batch] of this.batches) {
-      // segments stand in the order of their entries
-      for (const { line } of batch.segments) found.set(line.segId, { name, first: batch.segments[0].entry });
-    }
-    return found;
+    const place = (name, segments) => ({ name, first: segments[0].entry }); // they stand in the order of their entries
+    const named = ([name, { segments }]) => segments.map(({ line }) => [line.segId, place(name, segments)]);
+    return new Map([...this.batches].flatMap(named));
   }
 
   /** The segments that were superseded before an entry, each with the first entry that superseded it. */
@@ -285,17 +280,14 @@ export class State {
       this.openings.set(index, { intent: body, time: entry.time, roster, draw: null, drawn: 0, close: null });
       return;
     }
-    const code = body.type === "draw" ? "D1" : "C1";
+    const [isDraw, code] = body.type === "draw" ? [true, "D1"] : [false, "C1"];
     const opening = this.openings.get(body.intent);
     demand(opening && !opening.close, code, "intent: none, or a closed one, at this index", opening);
     demand(isBy(opening.intent.requester), code, "signature: none of the intent's requester");
-    if (body.type === "draw") {
-      demand(!opening.draw, code, "intent: a second draw", true);
-      this.openings.set(body.intent, { ...opening, draw: { index, body }, drawn: body.records });
-      return;
-    }
-    demand(body.records <= opening.drawn, code, `records: more than the ${opening.drawn} that were drawn`);
-    this.openings.set(body.intent, { ...opening, close: { index, body } });
+    if (isDraw) demand(!opening.draw, code, "intent: a second draw", true);
+    else demand(body.records <= opening.drawn, code, `records: more than the ${opening.drawn} that were drawn`);
+    const step = isDraw ? { draw: { index, body }, drawn: body.records } : { close: { index, body } };
+    this.openings.set(body.intent, { ...opening, ...step });
   }
 
   async #applyMark(body, signers, note) {

@@ -1,0 +1,1 @@
+"""The death certificate of a day, made and verified offline (docs/formats/certificate.md)."""
