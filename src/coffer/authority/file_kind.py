@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileKind:
-    """``said``: for people, such as "a PDF". ``ending``: of the name it is written under, without the dot."""
+    """``said``: for people, such as "a PDF". ``ending``: of its name when it is written, without the dot."""
 
     said: str
     ending: str

@@ -12,4 +12,6 @@ def read_notes(names: Sequence[str]) -> tuple[bytes, str]:
     place = Path(names[0]).name
     if len(names) == 1:
         return read_file(names[0]), place
-    return join_notes([parse_note(read_file(name), Path(name).name, has_letters=True) for name in names], place).raw, place
+    return join_notes(
+        [parse_note(read_file(name), Path(name).name, has_letters=True) for name in names], place
+    ).raw, place

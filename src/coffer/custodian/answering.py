@@ -132,7 +132,7 @@ class Answering:
         return authorization.note
 
     def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
-        """A file of an order that somebody sent, and the commitment of the authorization that it is said to be of.
+        """A file of an order, and the commitment of the authorization that its sender names.
 
         Raises:
             MalformedInput, NotProven: it is none. Whether it is one of the note is not proven yet.

@@ -53,7 +53,10 @@ def files_here(
 
 
 class OrderFiles:
-    """The files of orders in one custodian's folder. ``Requests`` alone calls it, under its lock where it writes."""
+    """The files of orders in one custodian's folder.
+
+    ``Requests`` alone calls it, under its lock where it writes.
+    """
 
     def __init__(self, path: Path, disk: Disk, name: str) -> None:
         self._path = path / ORDERS
@@ -90,6 +93,8 @@ class OrderFiles:
             NotProven: somebody changed it.
             Unavailable: it is not here.
         """
+        if not self.has(authorization.commitment, number):
+            raise Unavailable(f"custodian {self._name}: file {number} of the order was not sent")
         raw = self._sealed.read(ORDERS, _name(authorization.commitment, number), keys)
         if number_of(authorization, raw) != number:
             raise NotProven(f"custodian {self._name}: {ORDERS}: not the file that the note names")

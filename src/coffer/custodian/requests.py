@@ -213,7 +213,9 @@ class Requests:
         return files_here(authorization, lambda number: self._orders.has(commitment, number), opened)
 
     def read_order(self, authorization: Authorization, number: int, keys: CustodianKeys) -> bytes:
-        """File ``number`` of the note's order, from 1, its hash proven. Whoever shows it calls ``mark_opened``.
+        """File ``number`` of the note's order, from 1, its hash proven.
+
+        Whoever hands it out calls ``mark_opened``.
 
         Raises:
             NotProven: somebody changed it.
@@ -280,9 +282,9 @@ class Requests:
     # What ends.
 
     def remove_ended(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget the notes and marks of requests that expired or were revoked, and the files of forgotten notes.
+        """Forget the notes and marks of requests that expired or were revoked.
 
-        Once a day it forgets decided notes that are old.
+        The files of forgotten notes go with them. Once a day it forgets decided notes that are old.
         """
         for note in self.notes(keys):
             if now >= note.terms.expires or note.commitment in state.revoked:

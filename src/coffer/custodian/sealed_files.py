@@ -16,7 +16,7 @@ from coffer.errors import NotProven
 
 
 class SealedFiles:
-    """The folders of one custodian whose files are sealed by AES-256-SIV, each file to its folder and name."""
+    """Folders of one custodian whose files are sealed by AES-256-SIV, each to its folder and name."""
 
     def __init__(self, path: Path, disk: Disk, name: str) -> None:
         self._path = path

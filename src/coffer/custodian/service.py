@@ -461,7 +461,7 @@ class CustodianService:
         return self._answering.unseal_note(sealed)
 
     def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
-        """A file of an order, and the commitment of the authorization that it is said to be of.
+        """A file of an order, and the commitment of the authorization that its sender names.
 
         Raises:
             MalformedInput, NotProven: it is none.

@@ -1,4 +1,4 @@
-"""What a served custodian does for anybody, beside answering: entries, notes, files of orders, headers.
+"""What a served custodian does for anybody beside answering: entries, notes, orders, headers.
 
 Promises: strangers cannot make it sign, or look at the log, more often than a few times in some seconds.
 """

@@ -81,7 +81,7 @@ class Requests(Entry):
     def send(
         self, case: Case, number: int, to: Sequence[Recipient], *, by: PersonId, now: dt.datetime
     ) -> tuple[Case, Sent]:
-        """Hand a request, with its order's files, to custodians on other machines; sending it again is harmless."""
+        """Hand a request, with its order's files, to custodians elsewhere; sending it again is harmless."""
         request = case.request(number)
         verify_alive(request)
         authorization = authorization_of(request)

@@ -1,4 +1,4 @@
-"""Hands a request with the files of its order, sealed, to custodians on other machines, who review it there."""
+"""Hands a request with the files of its order, sealed, to custodians elsewhere, for their people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Recipient(Protocol):
         """
 
     def send_order(self, sealed: bytes) -> None:
-        """Hand over a sealed file of the order of a request that was handed over. Sending it again is harmless.
+        """Hand over a sealed file of the order, after its request. Sending it again is harmless.
 
         Raises:
             Unavailable: it could not be reached.
@@ -65,9 +65,9 @@ def files_of(authorization: Authorization, given: Sequence[tuple[str, bytes]]) -
 def send_request(
     authorization: Authorization, state: State, recipients: Sequence[Recipient], orders: Sequence[bytes] = ()
 ) -> Sent:
-    """Seal the request and the files of its order to each recipient that its roster names, and hand them over.
+    """Seal the request, with the files of its order, to each recipient that its roster names.
 
-    A custodian confirms nothing but that it took bytes. The request goes first: a file is kept only beside it.
+    Each is handed over. A custodian confirms nothing but that it took bytes. The request goes first: a file is kept only beside it.
 
     Raises:
         MalformedInput: the request is another vault's, or a file is none of its order.

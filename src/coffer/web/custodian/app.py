@@ -245,7 +245,10 @@ class _Routes:
         )
 
     async def _order(self, request: Request, digits: str, number: str) -> Response:
-        """A file of the order, to be saved. It is a stranger's: no browser may show it as a page of this site."""
+        """A file of the order, to be saved.
+
+        It is a stranger's: no browser may show it as a page of this site.
+        """
         await self._entrance.visitor(request)
 
         def read() -> Response:
