@@ -322,7 +322,7 @@ def test_the_calendar_has_a_day_for_each_destruction_and_the_same_again(made):
     timeline = retention_timeline(made.state(), dt.date(2016, 9, 5))
     raw = format_calendar(timeline, made.vault.pins.origin, DUE)
     assert format_calendar(timeline, made.vault.pins.origin, DUE) == raw
-    assert all(len(line) <= 75 for line in raw.split(b"\r\n"))
+    assert 60 < max(map(len, raw.split(b"\r\n"))) <= 75
     lines = raw.replace(b"\r\n ", b"").decode("ascii").split("\r\n")
     assert [lines[0], lines[-2], lines[-1]] == ["BEGIN:VCALENDAR", "END:VCALENDAR", ""]
     assert [line[-8:] for line in lines if line.startswith("DTSTART")] == ["20160906", "20160907", "20160908"]
