@@ -192,12 +192,15 @@ def send_request(clerk):
 
 
 def approve(clerk, *, of_two=False):
-    """Steps 3 to 5: the request that waits is read and approved. ``of_two``: the first of two who must agree."""
+    """Steps 3 to 5: the request that waits is read, its order saved, and approved. ``of_two``: the first of two who must agree."""
     page = clerk.page
     clerk.wait_for("INVENTED|Invented")
     page.click("main a[href^='/requests/']")
     page.wait_for_url("**/requests/*")
     words = page.locator("ol.words li").all_inner_texts()
+    with page.expect_download() as saving:  # saved, and never shown: the page stays
+        page.click("a[href$='/order/1']")
+    assert saving.value.suggested_filename == "order-1.xml"
     page.click("form[action$='/approve'] button")
     said = "You approved; a second person must agree" if of_two else "Your office approved this request"
     clerk.wait_for(said, reload=False)
