@@ -13,7 +13,9 @@ from typing import Literal
 
 from coffer.errors import Unavailable
 
-Extra = Literal["pictures", "pdf", "tally", "web", "pages", "postgresql", "pkcs11", "spark", "stores", "kafka"]
+Extra = Literal[
+    "pictures", "pdf", "tally", "web", "pages", "postgresql", "pkcs11", "spark", "stores", "kafka", "signatures"
+]
 
 
 @contextmanager

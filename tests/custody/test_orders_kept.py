@@ -16,6 +16,7 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import seal
 from coffer.procedures.opening.send import send_request
 from elsewhere import Elsewhere
+from signing import Identity, blank_pdf, sign_pdf
 from world import ordered
 
 PDF = b"%PDF-1.7 an order"
@@ -216,3 +217,21 @@ def test_show_proves_whether_a_file_is_of_the_order(world, tmp_path, capfd):
     assert run(["show", str(tmp_path / "r.note"), "--order", str(tmp_path / "other.png")]) == 3
     out, err = capfd.readouterr()
     assert (out, "other.png: not a file of this request's order" in err) == ("", True)
+
+
+def test_custodian_is_told_of_signatures_and_refused_nothing_for_them(world, judge, tmp_path, capfd):
+    root = Identity("Example Root")
+    signed, other = sign_pdf(blank_pdf(), Identity("Judge A. Example", root)), b"%PDF-1.7 torn"
+    authorization = request(world, signed, other, SCAN)
+    send_request(authorization, world.state(), [Postbox(world)], [signed, other, SCAN])
+    (tmp_path / "anchors").mkdir()
+    (tmp_path / "anchors/root.pem").write_bytes(root.pem)
+    assert judge("order", authorization.commitment.hex(), "--anchors", tmp_path / "anchors") == 0
+    told = capfd.readouterr().err
+    assert "order-1.pdf: signed by Common Name: Judge A. Example; it covers the whole file; an anchor leads" in told
+    assert "order-2.pdf: its signatures cannot be read" in told
+    assert "order-3.png: no signature was seen in it" in told
+    assert "revoked was not looked up" in told
+    assert judge("approve", authorization.commitment.hex(), "--yes") == 0
+    (tmp_path / "anchors/root.pem").unlink()
+    assert judge("order", authorization.commitment.hex(), "--anchors", tmp_path / "anchors") == 2

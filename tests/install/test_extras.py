@@ -24,6 +24,9 @@ PLACES = {
     "fsspec": {"objects/store.py"},
     "s3fs": {"objects/store.py"},
     "confluent_kafka": {"procedures/watch/topics/consumer.py"},
+    "pyhanko": {"signatures/look.py"},
+    "pyhanko_certvalidator": {"signatures/look.py"},
+    "signxml": {"signatures/look.py"},
 }
 """Those of ``web`` have a contract of their own in .importlinter."""
 

@@ -8,6 +8,7 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.ordered import order_file
 from coffer.cli.console import clock, print_json, read_file, say
 from coffer.cli.notes import read_notes
+from coffer.cli.signatures import anchors_option, say_signatures
 from coffer.cli.terms import letters_remarks, roster_of, say_older_rosters, show_terms, status_of
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven
@@ -22,15 +23,19 @@ from coffer.visible import counted
 @click.option(
     "--order", "orders", multiple=True, metavar="FILE", help="Also prove that this is a file of the order. Repeatable."
 )
+@anchors_option
 @click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
-def show(notes: tuple[str, ...], vault: str | None, orders: tuple[str, ...], *, as_json: bool) -> None:
+def show(
+    notes: tuple[str, ...], vault: str | None, orders: tuple[str, ...], anchors: str | None, *, as_json: bool
+) -> None:
     """Show a request as people read it.
 
     What is shown is exactly what is enforced. If copies were signed apart, give all.
     """
     authorization, now = parse_authorization(*read_notes(notes)), clock()
-    for name in orders:
-        _prove_order(authorization, name)
+    proven = [(Path(name).name, _prove_order(authorization, name)) for name in orders]
+    if anchors is not None:
+        say_signatures(proven, anchors)
     state = vault_at(vault).replay() if vault else None
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("utf-8").splitlines()[1:]]
@@ -59,10 +64,10 @@ def show(notes: tuple[str, ...], vault: str | None, orders: tuple[str, ...], *, 
         say_older_rosters(authorization, state, now)
 
 
-def _prove_order(authorization: Authorization, name: str) -> None:
-    """Say which file of the order it is; raises ``NotProven`` if it is none."""
-    place, files = Path(name).name, authorization.terms.ordered.files
-    file = order_file(read_file(name), place)
+def _prove_order(authorization: Authorization, name: str) -> bytes:
+    """The file's content. Says which file of the order it is; raises ``NotProven`` if it is none."""
+    place, files, raw = Path(name).name, authorization.terms.ordered.files, read_file(name)
+    file = order_file(raw, place)
     if file not in files:
         named = "the request names no file" if not files else f"it has {counted(file.size, 'byte')} and another hash"
         raise NotProven(
@@ -70,6 +75,7 @@ def _prove_order(authorization: Authorization, name: str) -> None:
             hint="a file that was saved again or signed since is another file",
         )
     say(f"{place} is file {files.index(file) + 1} of {len(files)} of the order")
+    return raw
 
 
 def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:

@@ -7,6 +7,7 @@ from coffer.cli.console import clock, console, say, verify_absent
 from coffer.cli.inbox import verified_request
 from coffer.cli.machine import at_work
 from coffer.cli.passphrases import passphrase_option
+from coffer.cli.signatures import anchors_option, say_signatures
 from coffer.cli.tables import Table
 from coffer.disk import Disk
 from coffer.visible import counted
@@ -16,8 +17,9 @@ from coffer.visible import counted
 @click.argument("folder", metavar="DIR")
 @click.argument("note", metavar="REQUEST")
 @click.option("-o", "--output", metavar="FOLDER", help="A new folder to write the files into, to be read there.")
+@anchors_option
 @passphrase_option
-def order(folder: str, note: str, output: str | None, passphrase_file: str | None) -> None:
+def order(folder: str, note: str, output: str | None, anchors: str | None, passphrase_file: str | None) -> None:
     """List the files of a request's order, or write them out to be read.
 
     REQUEST is the first digits of a request in the list. What a file is, its first bytes say; its hash is proven. Files that
@@ -43,6 +45,8 @@ def order(folder: str, note: str, output: str | None, passphrase_file: str | Non
         for number in written:
             machine.requests.mark_opened(request.commitment, number, clock(), service.keys)
     console().print(table)
+    if anchors is not None:
+        say_signatures(list(written.values()), anchors)
     if len(written) < len(files):
         say("what was not sent, the desk can send: coffer send VAULT NOTE --order FILE")
     if path is not None and written:
