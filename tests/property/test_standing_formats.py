@@ -61,6 +61,7 @@ all_marks = st.builds(
     readers=st.dictionaries(st.integers(1, 999_999_999), times, max_size=5).map(
         lambda each: tuple(sorted(each.items()))
     ),
+    opened=st.dictionaries(st.integers(1, 8), times, max_size=8).map(lambda each: tuple(sorted(each.items()))),
     signed=st.none() | times,
     said_no=st.none() | st.tuples(st.sampled_from(REFUSE_REASONS), times),
 )
