@@ -228,6 +228,12 @@ class TopicWork:
                 return True
             read = consumer.read(min(room, _AT_ONCE), _WAIT_S)
             self._hold(read)
+            if read.failed:
+                consumer.go_to({one: self._holding.place(one) for one in self._holding.partitions})
+                partition, code = next(iter(read.failed.items()))
+                raise Unavailable(
+                    f"[{self._topic.name}]: kafka: partition {partition}: {code}: nothing is left out of it"
+                )
             is_dry, now = not read.messages, self._timer()
             if self._out_of_range:
                 break
