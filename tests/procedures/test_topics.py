@@ -549,10 +549,11 @@ def test_what_is_damaged_on_the_way_is_trouble_and_nothing_is_left_out(watched, 
     producer = transactional(watched)
     for n in (1, 2):
         commit(watched, producer, n)
+    watched.send(1, message(3))
     for _ in range(2):
         with pytest.raises(Unavailable, match="partition 0: _BAD_MSG: nothing is left out of it"):
             watched.once()
-    assert [taken for batch in watched.taken() for taken in batch if taken[3] > 1] == []
+    assert {taken[:1] + taken[3:] for batch in watched.taken() for taken in batch} <= {(0, 1), (1, 1)}
     monkeypatch.setattr(consuming, "_CHECKS", False)
     watched.once()
-    assert watched.total() == 2
+    assert watched.total() == 3
