@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 
 import coffer.procedures.watch.run as running
+import coffer.procedures.watch.topics.consumer as consuming
 import coffer.procedures.watch.topics.work as working
 from brokering import FEED as JSON
 from brokering import QUICK, Brokers, message, record, topics_of, write_settings
@@ -518,21 +519,41 @@ def test_a_watch_without_the_extra_says_what_to_install(watched, monkeypatch, ca
     assert "switch" in capsys.readouterr().out
 
 
-def test_marks_of_transactions_are_within_what_is_taken_and_no_gap(watched):
-    producer = Producer(
-        {"bootstrap.servers": watched.brokers.address, "transactional.id": watched.topic, "log_level": 0}
-    )
+def commit(watched, producer, n):
+    producer.begin_transaction()
+    producer.produce(watched.topic, message(n), partition=0)
+    producer.commit_transaction(10)
+
+
+def transactional(watched):
+    settings = {"bootstrap.servers": watched.brokers.address, "transactional.id": watched.topic, "log_level": 0}
+    producer = Producer(settings)
     producer.init_transactions(10)
+    return producer
 
-    def commit(n):
-        producer.begin_transaction()
-        producer.produce(watched.topic, message(n), partition=0)
-        producer.commit_transaction(10)
 
-    commit(1)
-    commit(2)
+def test_marks_of_transactions_are_within_what_is_taken_and_no_gap(watched, monkeypatch):
+    monkeypatch.setattr(consuming, "_CHECKS", False)  # the mock cluster writes no checksum for its marks
+    producer = transactional(watched)
+    for n in (1, 2):
+        commit(watched, producer, n)
     watched.once()
-    commit(3)
+    commit(watched, producer, 3)
     watched.once()
     assert watched.taken() == [[(0, 0, 0, 3)], [(0, 3, 3, 5)]]  # the marks lie at 1, 3 and 5
     assert (watched.total(), watched.sums().missed) == (3, 0)
+
+
+def test_what_is_damaged_on_the_way_is_trouble_and_nothing_is_left_out(watched, monkeypatch):
+    """A mark of the mock cluster has no checksum, and so looks damaged. The client itself would go on behind it."""
+    producer = transactional(watched)
+    for n in (1, 2):
+        commit(watched, producer, n)
+    watched.send(1, message(3))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="partition 0: _BAD_MSG: nothing is left out of it"):
+            watched.once()
+    assert {taken[:1] + taken[3:] for batch in watched.taken() for taken in batch} <= {(0, 1), (1, 1)}
+    monkeypatch.setattr(consuming, "_CHECKS", False)
+    watched.once()
+    assert watched.total() == 3

@@ -21,6 +21,8 @@ ANSWER_S: Final = 10.0
 """For one question to the brokers. A turn of the watch waits no longer, because other tables wait for it."""
 _QUEUE_KB: Final = 16_384
 """What the client fetches ahead. Beyond it it stops fetching, so that a busy topic fills no memory while a batch is sealed."""
+_CHECKS: Final = True
+"""Whether checksums are verified: a damaged message must be read again, and never pass for a record or for none."""
 _LOST: Final = ("_ALL_BROKERS_DOWN", "_AUTHENTICATION", "_SSL", "_RESOLVE")
 _LOG: Final = logging.getLogger("coffer.kafka")
 _LOG.addHandler(logging.NullHandler())
@@ -42,12 +44,14 @@ class Taken:
 class Read:
     """What one look gave.
 
-    ``ended``: partitions of which there is no more now. ``out_of_range``: those whose place is none.
+    ``ended``: partitions of which there is no more now. ``out_of_range``: those whose place is none. ``failed``: those of
+    which something could not be read, and why; the client goes on behind it, so that what it gave after is left out.
     """
 
     messages: list[Taken] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
     out_of_range: set[int] = field(default_factory=set)
+    failed: dict[int, str] = field(default_factory=dict)
 
 
 class Listener(Protocol):
@@ -82,7 +86,7 @@ class TopicConsumer:
             "isolation.level": "read_committed",
             "partition.assignment.strategy": "range,roundrobin",  # eager: nothing is read while partitions move
             "enable.partition.eof": True,
-            "check.crcs": True,
+            "check.crcs": _CHECKS,
             "queued.max.messages.kbytes": _QUEUE_KB,
             "log_level": 2,
         }
@@ -177,6 +181,8 @@ class TopicConsumer:
         error, partition = message.error(), message.partition()
         if error is None:
             assert partition is not None, "a message has its place"
+            if partition in read.failed:
+                return
             offset, value = message.offset(), message.value()
             assert offset is not None, "a message has its place"
             taken = Taken(partition=partition, offset=offset, value=_bytes(value), time_ms=message.timestamp()[1])
@@ -188,6 +194,8 @@ class TopicConsumer:
             read.ended.add(partition)
         elif code == self._kafka.KafkaError._AUTO_OFFSET_RESET and partition is not None:  # noqa: SLF001 - same
             read.out_of_range.add(partition)
+        elif partition is not None and partition >= 0:
+            read.failed.setdefault(partition, error.name())
         elif not error.retriable() and code != self._kafka.KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001 - joins again
             self._trouble = error.name()
 

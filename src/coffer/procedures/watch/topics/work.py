@@ -112,6 +112,7 @@ class TopicWork:
         self._ended: set[int] = set()
         self._out_of_range: set[int] = set()
         self._has_begun = False
+        self._failed: Unavailable | None = None
 
     def work(self, *, is_last: bool, is_stopping: Callable[[], bool]) -> bool:
         """Gather for a moment, and have the batch ingested if it is due; whether there may be more at once.
@@ -129,8 +130,13 @@ class TopicWork:
         self._align(consumer)
         is_dry = self._gather(consumer, is_last=is_last, is_stopping=is_stopping)
         self._note_waiting(consumer)
-        if self._holding.count and (is_last or self._holding.is_due(self._timer()) or self._out_of_range):
+        failed, self._failed = self._failed, None
+        has_batch = self._holding.count and (is_last or self._holding.is_due(self._timer()) or self._out_of_range)
+        if has_batch:
             self._ingest(consumer)
+        if failed is not None:  # only now: one partition must not hold up the others
+            raise failed
+        if has_batch:
             return True
         return bool(self._out_of_range) or (not is_dry and not is_last)
 
@@ -228,6 +234,12 @@ class TopicWork:
                 return True
             read = consumer.read(min(room, _AT_ONCE), _WAIT_S)
             self._hold(read)
+            if read.failed:
+                consumer.go_to({one: self._holding.place(one) for one in self._holding.partitions})
+                partition, code = next(iter(read.failed.items()))
+                said = f"[{self._topic.name}]: kafka: partition {partition}: {code}: nothing is left out of it"
+                self._failed = Unavailable(said)
+                return True
             is_dry, now = not read.messages, self._timer()
             if self._out_of_range:
                 break
