@@ -57,6 +57,9 @@ class Served:
     def take_note(self, sealed):
         del sealed
 
+    def take_order(self, sealed):
+        del sealed
+
     def take_headers(self, raw):
         del raw
 

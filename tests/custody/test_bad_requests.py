@@ -48,6 +48,9 @@ class Nothing:
     def take_note(self, sealed):
         del sealed
 
+    def take_order(self, sealed):
+        del sealed
+
     def take_headers(self, raw):
         del raw
 
