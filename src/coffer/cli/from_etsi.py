@@ -3,7 +3,7 @@
 The desk may add what the message leaves open, and narrow what it asks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,10 +47,7 @@ def asked_by(
         Refused: the message asks for what is never opened, or the options for more than the message does.
     """
     if file is None:
-        given = {"--subject": subjects, "--kinds": kinds, "--max-records": max_records}
-        for name, value in given.items():
-            if value is None or value == ():
-                raise click.UsageError(f"Missing option '{name}'.", ctx=click.get_current_context())
+        verify_given({"--subject": subjects, "--kinds": kinds, "--max-records": max_records})
         assert kinds is not None, "given"
         assert max_records is not None, "given"
         periods = periods_of(times, len(subjects))
@@ -68,6 +65,13 @@ def asked_by(
         max_records=_limit(message, max_records, place),
         basis=_basis(message, basis),
     )
+
+
+def verify_given(options: Mapping[str, object]) -> None:
+    """Refuse the first option that is missing where no file says it."""
+    for name, value in options.items():
+        if value is None or value == ():
+            raise click.UsageError(f"Missing option '{name}'.", ctx=click.get_current_context())
 
 
 def periods_of(times: TypedTimes, count: int) -> list[tuple[Period, ...]]:
