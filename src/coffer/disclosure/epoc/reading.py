@@ -59,7 +59,9 @@ def parse_form(raw: bytes, place: str) -> Form:
     form_id = _matching(parts.one("formId"), _UUID, "a UUID in small letters")
     parent = parts.optional("parentFormId")
     parent_id = None if parent is None else _matching(parent, _UUID, "a UUID in small letters")
-    form = parts.one("form").strict_children(tuple(FormKind)).single()
+    around = parts.one("form")
+    around.refuse_attributes()
+    form = around.strict_children(tuple(FormKind)).single()
     kind = FormKind(form.name)
     if kind not in names.INSTRUMENTS:
         raise MalformedInput(f"{place}: {names.TITLES[kind]}, expected an order", hint="replies are made, and not read")
@@ -86,6 +88,7 @@ class _Sections:
             if section.name in self._sections:
                 raise MalformedInput(f"{section.where}: a second one, expected one")
             self._sections[section.name] = section
+        form.strict_children(tuple(self._sections))
 
     def form(self, case_id: str, form_id: str, parent_id: str | None) -> Form:
         """All of it; raises ``MalformedInput``."""
