@@ -12,7 +12,7 @@ from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
 from coffer.disclosure.epoc import hi1
 from coffer.disclosure.epoc.reading import parse_form
-from epoc_forms import CONTENT, EMERGENCY, FORM_ID, SUBSCRIBER, TRAFFIC, evidence, form1, form2, later_form
+from epoc_forms import CONTENT, EMERGENCY, FORM_ID, ISSUER, SUBSCRIBER, TRAFFIC, evidence, form1, form2, later_form
 from world import feed
 
 ORDER = ["--purpose", "test", "--max-records", "100"]
@@ -99,6 +99,13 @@ def test_what_no_request_may_be_made_of_writes_nothing(story, capfd, raw, option
     assert request(story, raw, "r.note", *options) == code
     assert message in capfd.readouterr().err
     assert not (story.path / "r.note").exists()
+
+
+def test_file_reference_that_reads_like_an_etsi_request_is_refused(story, capfd):
+    raw = form1(issuer=ISSUER.replace("12 Js 345/16", "x; ETSI request FR/LEA-9"))
+    assert request(story, raw, "r.note") == 2
+    assert "basis: reads like the reference of an ETSI request" in capfd.readouterr().err
+    assert request(story, form1(issuer=ISSUER.replace("12 Js 345/16", "x; ETSI requests, FR")), "r.note") == 0
 
 
 def test_each_identifier_may_have_its_own_person(story):

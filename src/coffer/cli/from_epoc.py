@@ -1,4 +1,4 @@
-"""What ``coffer request --from-epoc FILE`` takes from a European Production Order, and what it says of it.
+"""What ``coffer request --from-epoc FILE`` takes from a European Production Order.
 
 The form says whom, when, on whose authority and how soon. The desk adds what no form holds, and may narrow the kinds.
 """
@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from coffer.authority.authorization import parse_kinds
 from coffer.authority.ordered import IssuedIn, Issuer, Ordered, Urgency
 from coffer.cli.console import console, read_file, say
-from coffer.cli.from_etsi import Asked
+from coffer.cli.from_etsi import Asked, Given, verify_given
 from coffer.cli.periods import show_moment
 from coffer.cli.tables import Table
 from coffer.errors import MalformedInput, Refused
@@ -34,28 +34,18 @@ _SAID_BY_FORM: Final = ("subjects", "ranges", "begins", "ends", "urgency", "due"
 class EpocOrder:
     """A form, and the requests that say exactly what can be asked of it.
 
-    ``requests``: of each what it asks, and the persons of its subjects; ``ids``: the identifiers that it is about.
+    ``parts``: of each request what it asks, and the persons of its subjects; ``ids``: the identifiers that it is about.
     """
 
     form: "Form"
     judgement: "Judgement"
     authority: str
     ordered: Ordered
-    requests: tuple[Asked, ...]
-    persons: tuple[tuple[str, ...], ...]
+    parts: Sequence[tuple[Asked, tuple[str, ...]]]
     ids: tuple[tuple[str, ...], ...]
 
 
-def read_order(
-    file: str,
-    ordered: Ordered,
-    *,
-    authority: str | None,
-    basis: str | None,
-    persons: Sequence[str],
-    kinds: str | None,
-    max_records: int | None,
-) -> EpocOrder:
+def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]) -> EpocOrder:
     """The form, judged, and one request for each note that it needs; says what cannot be answered.
 
     ``ordered``: what was typed about the order, with the form among its files.
@@ -69,8 +59,7 @@ def read_order(
     from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
 
     place = Path(file).name
-    _verify_options(max_records)
-    assert max_records is not None, "given"
+    max_records = _verified_options(given)
     form = parse_form(read_file(file), place)
     if form.issuing is None:
         raise Refused(f"{place}: {TITLES[form.kind]}: it asks for no records", code="form")
@@ -84,18 +73,17 @@ def read_order(
             code="scope",
             hint=f"coffer reply {place} makes the form that says so",
         )
-    if bool(form.issuing.name) == (authority is not None):
-        missing = "names no issuing authority" if authority is None else "names the issuing authority itself"
+    if bool(form.issuing.name) == (given.authority is not None):
+        missing = "names no issuing authority" if given.authority is None else "names the issuing authority itself"
         raise MalformedInput(f"--authority: {place} {missing}", hint="name it here only where the form does not")
     notes = plan_notes(judgement.asked)
     by_id = _persons([one.id for one in judgement.asked], persons)
     return EpocOrder(
         form=form,
         judgement=judgement,
-        authority=authority or form.issuing.name,
+        authority=given.authority or form.issuing.name,
         ordered=_ordered(form, ordered),
-        requests=tuple(_asked(form, note, basis, kinds, max_records) for note in notes),
-        persons=tuple(tuple(by_id[id_] for id_ in note.ids) for note in notes),
+        parts=tuple((_asked(form, note, given, max_records), tuple(by_id[id_] for id_ in note.ids)) for note in notes),
         ids=tuple(note.ids for note in notes),
     )
 
@@ -160,14 +148,16 @@ def say_order(order: EpocOrder) -> None:
     )
 
 
-def _verify_options(max_records: int | None) -> None:
+def _verified_options(given: Given) -> int:
+    """The greatest number of records, once no option contradicts the form."""
     context = click.get_current_context()
     for name in _SAID_BY_FORM:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(one.opts[0] for one in context.command.params if one.name == name)
             raise MalformedInput(f"{option}: not beside --from-epoc, where the form says it")
-    if max_records is None:
-        raise click.UsageError("Missing option '--max-records'.", ctx=context)
+    verify_given({"--max-records": given.max_records})
+    assert given.max_records is not None, "looked at above"
+    return given.max_records
 
 
 def _persons(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
@@ -201,16 +191,24 @@ def _ordered(form: "Form", typed: Ordered) -> Ordered:
     )
 
 
-def _asked(form: "Form", note: "PlannedNote", basis: str | None, kinds: str | None, max_records: int) -> Asked:
+def _asked(form: "Form", note: "PlannedNote", given: Given, max_records: int) -> Asked:
+    from coffer.disclosure.etsi_request import find_reference  # noqa: PLC0415 - only after the form was read
+
     assert form.issuing is not None, "a Form 1"
     ids = ",".join(note.ids)
-    texts = (basis, form.issuing.file_reference, f"{form.reference} identifier {ids}")
+    texts = (given.basis, form.issuing.file_reference, f"{form.reference} identifier {ids}")
+    whole = "; ".join(text for text in texts if text)
+    if find_reference(whole) is not None:
+        raise MalformedInput(
+            "basis: reads like the reference of an ETSI request, which this order is not",
+            hint="the response would go to whom it names: ask the authority for another file reference",
+        )
     return Asked(
         subjects=note.subjects,
         periods=note.periods,
-        kinds=_kinds(note, kinds, ids),
+        kinds=_kinds(note, given.kinds, ids),
         max_records=max_records,
-        basis="; ".join(text for text in texts if text),
+        basis=whole,
     )
 
 

@@ -31,21 +31,32 @@ class Asked:
     basis: str
 
 
-def asked_by(
-    file: str | None,
-    *,
-    subjects: Sequence[str],
-    times: TypedTimes,
-    kinds: str | None,
-    max_records: int | None,
-    basis: str,
-) -> Asked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What was typed of an order and may stand in its file instead; None where it was not."""
+
+    authority: str | None
+    basis: str | None
+    kinds: str | None
+    max_records: int | None
+
+
+def verified(given: Given) -> str:
+    """The authority, once the options that no ETSI message says are there."""
+    verify_given({"--authority": given.authority, "--basis": given.basis})
+    assert given.authority is not None, "looked at above"
+    return given.authority
+
+
+def asked_by(file: str | None, given: Given, *, subjects: Sequence[str], times: TypedTimes) -> Asked:
     """The options alone, or the message with what the options add to it.
 
     Raises:
         MalformedInput: an option is missing, or contradicts the message.
         Refused: the message asks for what is never opened, or the options for more than the message does.
     """
+    kinds, max_records, basis = given.kinds, given.max_records, given.basis
+    assert basis is not None, "verified before"
     if file is None:
         verify_given({"--subject": subjects, "--kinds": kinds, "--max-records": max_records})
         assert kinds is not None, "given"

@@ -1,7 +1,8 @@
 """``coffer request``."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.console import clock, print_json, say, verify_absent
 from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
-from coffer.cli.from_etsi import asked_by, verify_given
+from coffer.cli.from_etsi import Asked, Given, asked_by, verified
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.terms import say_older_rosters, say_signers
@@ -124,48 +125,33 @@ def request(
     """
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
+    if from_epoc and from_etsi:
+        raise MalformedInput("--from-etsi: not beside --from-epoc, expected one of them")
     times = typed_times({"subjects": subjects} | typed)
     ordered = typed_order(typed, now, message=from_epoc or from_etsi)
-    epoc = None
-    if from_epoc is None:
-        verify_given({"--authority": authority, "--basis": basis})
-        assert basis is not None, "given"
-        asked = asked_by(from_etsi, subjects=subjects, times=times, kinds=kinds, max_records=max_records, basis=basis)
-        parts = [(asked, persons)]
-    elif from_etsi is not None:
-        raise MalformedInput("--from-etsi: not beside --from-epoc, expected one of them")
+    given = Given(authority=authority, basis=basis, kinds=kinds, max_records=max_records)
+    epoc = read_order(from_epoc, ordered, given, persons) if from_epoc else None
+    if epoc is None:
+        authority = verified(given)
+        parts: Sequence[tuple[Asked, Sequence[str]]]
+        parts = [(asked_by(from_etsi, given, subjects=subjects, times=times), persons)]
     else:
-        epoc = read_order(
-            from_epoc, ordered, authority=authority, basis=basis, persons=persons, kinds=kinds, max_records=max_records
-        )
-        authority, ordered = epoc.authority, epoc.ordered
-        parts = list(zip(epoc.requests, epoc.persons, strict=True))
-    assert authority is not None, "given, or the form's"
+        authority, ordered, parts = epoc.authority, epoc.ordered, epoc.parts
     path = verify_absent(output)
     opened = vault_at(vault)
-    orders = [
-        Order(
-            ordered=ordered,
-            persons=who,
-            subjects=asked.subjects,
-            periods=asked.periods,
-            kinds=asked.kinds,
-            max_records=asked.max_records,
-            authority=authority,
-            basis=asked.basis,
-            purpose=purpose,
-            is_hub=hub,
-            not_before=start,
-            expires=wire.parse_time(expires, "--expires") if expires else start + dt.timedelta(days=DEFAULT_LIFE_DAYS),
-            secret_until=wire.parse_day(secret_until, "--secret-until")
-            if secret_until
-            else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
-        )
-        for asked, who in parts
-    ]
-    state = opened.replay()
-    prepared = [prepare_request(opened, order, state, roster=roster) for order in orders]
-    authorizations = [sign_request(opened, one) for one in prepared]
+    make = partial(
+        Order,
+        ordered=ordered,
+        authority=authority,
+        purpose=purpose,
+        is_hub=hub,
+        not_before=start,
+        expires=wire.parse_time(expires, "--expires") if expires else start + dt.timedelta(days=DEFAULT_LIFE_DAYS),
+        secret_until=wire.parse_day(secret_until, "--secret-until")
+        if secret_until
+        else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
+    )
+    authorizations = _signed(opened, [_order(make, asked, who) for asked, who in parts], roster)
     written = _write(path, authorizations)
     for number, (name, authorization) in enumerate(zip(written, authorizations, strict=True)):
         about = f", identifier {','.join(epoc.ids[number])}" if epoc else ""
@@ -178,6 +164,24 @@ def request(
         print_json(_document(written, epoc))
     elif epoc is not None:
         print_shown(epoc.form)
+
+
+def _order(make: Callable[..., Order], asked: Asked, persons: Sequence[str]) -> Order:
+    return make(
+        persons=persons,
+        subjects=asked.subjects,
+        periods=asked.periods,
+        kinds=asked.kinds,
+        max_records=asked.max_records,
+        basis=asked.basis,
+    )
+
+
+def _signed(vault: Vault, orders: Sequence[Order], roster: str) -> list[Authorization]:
+    """All of them, and none is signed before every field of each was checked."""
+    state = vault.replay()
+    prepared = [prepare_request(vault, order, state, roster=roster) for order in orders]
+    return [sign_request(vault, one) for one in prepared]
 
 
 def _write(path: Path, authorizations: Sequence[Authorization]) -> list[str]:

@@ -11,7 +11,10 @@ from coffer.disclosure.epoc.names import DataCategory, Deadline, FormKind, Ident
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An authority or provider as the system addresses it: its country and the identifier that it has there."""
+    """An authority or provider as the system addresses it.
+
+    ``national_id``: the identifier that it has in its country.
+    """
 
     country: str
     national_id: str

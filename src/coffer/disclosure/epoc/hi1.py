@@ -54,7 +54,10 @@ class Correspondence:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Part:
-    """One file of an answer. ``ids``: the identifiers that it is about. ``number``: from 1, over the whole reply."""
+    """One file of an answer.
+
+    ``ids``: the identifiers that it is about. ``number``: from 1, over the whole reply.
+    """
 
     ids: tuple[str, ...]
     number: int
@@ -104,9 +107,10 @@ def format_status(
 
 
 def format_delivery(about: Correspondence, part: Part, ended: Mapping[str, str]) -> bytes:
-    """One file of an answer, with its manifest. ``ended``: statuses of tasks that end with this message, by identifier.
+    """One file of an answer, with its manifest.
 
-    An ETSI TS 102 657 message stands in it as it is, so the receiver's own client reads it on.
+    ``ended``: statuses of tasks that end with this message, by identifier. An ETSI TS 102 657
+    message stands in it as it is, so the receiver's own client reads it on.
     """
     order = about.order
     root, actions = _message(about, workflow=_OUTCOME)

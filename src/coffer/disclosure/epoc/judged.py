@@ -1,4 +1,4 @@
-"""What of an order can be asked of a vault, and what cannot be answered, with the form's own reasons. Pure.
+"""What of an order can be asked of a vault, and what cannot be answered and why. Pure.
 
 Nothing is guessed: a number without its country, a range that ends before it begins, or an identifier without times is
 said with its reason, and no request is made of it. An order to preserve is never turned into an opening.
@@ -72,7 +72,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Judgement:
-    """The whole order. An identifier can be in both: its traffic data can be asked, and its content is not held."""
+    """The whole order.
+
+    An identifier can be in both: its traffic data can be asked, and its content is not held.
+    """
 
     asked: tuple[Asked, ...]
     lacking: tuple[Lacking, ...]

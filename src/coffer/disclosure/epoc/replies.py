@@ -1,4 +1,4 @@
-"""What is replied to an order: per identifier a status, and the reasons for what is not executed. Pure.
+"""What is replied to an order: a status of each identifier, and reasons. Pure.
 
 Source: Regulation (EU) 2023/1543, article 10 and annex III; ``docs/formats/epoc.md``.
 """
@@ -26,7 +26,10 @@ DISCLOSED: Final = "Disclosed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NonExecution:
-    """Why one identifier is not executed, wholly or in part. ``reasons``: each once, in the order of the list."""
+    """Why one identifier is not executed, wholly or in part.
+
+    ``reasons``: each once, in the order of the list.
+    """
 
     id: str
     reasons: tuple[Reason, ...]
@@ -35,7 +38,10 @@ class NonExecution:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answered:
-    """One answer, as far as a reply must know it. ``is_kept``: whether anything was kept that could be asked."""
+    """One answer, as far as a reply must know it.
+
+    ``is_kept``: whether anything was kept that could be asked.
+    """
 
     subjects: tuple[str, ...]
     periods: tuple[tuple[Period, ...], ...]
@@ -50,7 +56,10 @@ def answered(terms: Terms, *, is_kept: bool) -> Answered:
 
 
 def non_executions(lacking: Sequence[Lacking]) -> tuple[NonExecution, ...]:
-    """One an identifier, in the form's order. What another system may answer is left out: people say its reason."""
+    """One an identifier, in the form's order.
+
+    What another system may answer is left out: people say its reason.
+    """
     ids = dict.fromkeys(one.id for one in lacking if not one.is_elsewhere)
     return tuple(
         NonExecution(
