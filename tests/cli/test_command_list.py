@@ -47,6 +47,7 @@ LOADED = {
     "protect": {"coffer.custodian"},
     "receipts": {"coffer.custodian"},
     "refuse": {"coffer.custodian"},
+    "reply": {"lxml"},
     "report": {"numpy", "polars", "pyarrow"},
     "retire": {"coffer.custodian"},
     "revoke": {"coffer.custodian"},

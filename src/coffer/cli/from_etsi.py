@@ -3,7 +3,7 @@
 The desk may add what the message leaves open, and narrow what it asks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,26 +31,34 @@ class Asked:
     basis: str
 
 
-def asked_by(
-    file: str | None,
-    *,
-    subjects: Sequence[str],
-    times: TypedTimes,
-    kinds: str | None,
-    max_records: int | None,
-    basis: str,
-) -> Asked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What was typed of an order and may stand in its file instead; None where it was not."""
+
+    authority: str | None
+    basis: str | None
+    kinds: str | None
+    max_records: int | None
+
+
+def verified(given: Given) -> str:
+    """The authority, once the options that no ETSI message says are there."""
+    verify_given({"--authority": given.authority, "--basis": given.basis})
+    assert given.authority is not None, "looked at above"
+    return given.authority
+
+
+def asked_by(file: str | None, given: Given, *, subjects: Sequence[str], times: TypedTimes) -> Asked:
     """The options alone, or the message with what the options add to it.
 
     Raises:
         MalformedInput: an option is missing, or contradicts the message.
         Refused: the message asks for what is never opened, or the options for more than the message does.
     """
+    kinds, max_records, basis = given.kinds, given.max_records, given.basis
+    assert basis is not None, "verified before"
     if file is None:
-        given = {"--subject": subjects, "--kinds": kinds, "--max-records": max_records}
-        for name, value in given.items():
-            if value is None or value == ():
-                raise click.UsageError(f"Missing option '{name}'.", ctx=click.get_current_context())
+        verify_given({"--subject": subjects, "--kinds": kinds, "--max-records": max_records})
         assert kinds is not None, "given"
         assert max_records is not None, "given"
         periods = periods_of(times, len(subjects))
@@ -68,6 +76,13 @@ def asked_by(
         max_records=_limit(message, max_records, place),
         basis=_basis(message, basis),
     )
+
+
+def verify_given(options: Mapping[str, object]) -> None:
+    """Refuse the first option that is missing where no file says it."""
+    for name, value in options.items():
+        if value is None or value == ():
+            raise click.UsageError(f"Missing option '{name}'.", ctx=click.get_current_context())
 
 
 def periods_of(times: TypedTimes, count: int) -> list[tuple[Period, ...]]:

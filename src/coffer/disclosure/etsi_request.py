@@ -17,11 +17,11 @@ from coffer import wire
 from coffer.authority.authorization import MAX_RECORDS, MAX_SUBJECTS
 from coffer.authority.period import Period, format_instant, parse_instant
 from coffer.disclosure import etsi_uncertain as names
+from coffer.disclosure.strict_xml import local_name as _local
+from coffer.disclosure.strict_xml import parse_xml
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
 
-MAX_REQUEST_BYTES: Final = 1 << 20
-"""1 MiB. A request for twenty numbers has about 20 KiB; a longer one is refused unread."""
 _ID: Final = re.compile(r"[A-Z]{2}")
 _PART: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 _REFERENCE: Final = re.compile(r"(?:|.*; )ETSI request ([A-Z]{2})/([^/]+)(?:/(.{1,64}))?")
@@ -86,7 +86,7 @@ def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
         MalformedInput: it is not XML, is too long, has a document type, or is not a request of this standard.
         Refused: it asks for something that is never opened or that a note cannot say (code scope).
     """
-    root = _parse_xml(raw, place)
+    root = _parse_root(raw, place)
     parts = _children(root, ("rdHeaderId", "retainedDataHeader", "retainedDataPayload"), f"{place}: message")
     if "rdHeaderId" in parts and not _OID.fullmatch(_text(_the(parts, "rdHeaderId", place), place)):
         raise MalformedInput(f"{place}: rdHeaderId: of another standard, expected 0.4.0.2.3.0 and a version")
@@ -114,25 +114,8 @@ def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:
     )
 
 
-def _parse_xml(raw: bytes, place: str) -> etree._Element:
-    if len(raw) > MAX_REQUEST_BYTES:
-        raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {MAX_REQUEST_BYTES}")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(raw, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        raise MalformedInput(f"{place}: not well-formed XML") from None
-    info = root.getroottree().docinfo
-    if info is None or info.internalDTD is not None:
-        raise MalformedInput(f"{place}: has a document type, expected none")
+def _parse_root(raw: bytes, place: str) -> etree._Element:
+    root = parse_xml(raw, place)
     if _local(root) not in _ROOTS:
         raise MalformedInput(f"{place}: not a message of ETSI TS 102 657, expected {_ROOTS[0]}")
     return root
@@ -302,11 +285,6 @@ def _the(children: dict[str, list[etree._Element]], name: str, place: str) -> et
     if len(elements) != 1:
         raise MalformedInput(f"{place}: {len(elements)} {name} elements, expected one")
     return elements[0]
-
-
-def _local(element: etree._Element) -> str:
-    """The local name; empty for a node that is no element, such as an entity reference."""
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
 
 
 def _text(element: etree._Element, place: str) -> str:

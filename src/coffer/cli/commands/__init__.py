@@ -38,6 +38,9 @@ LISTED: Final = (
     Listed("status", "Ask every custodian how a request stands, and fetch what they signed.", Who.DESK),
     Listed("open", "Open what a countersigned request allows, and write the answer with its evidence.", Who.DESK),
     Listed("disclose", "Make the forms of an answer that courts and programs read.", Who.DESK),
+    Listed(
+        "reply", "Make the replies to a European order: its status, what is not executed and why, the data.", Who.DESK
+    ),
     Listed("reveal", "Publish the lines of an authorization once its secrecy is over.", Who.DESK),
     Listed("notices", "List who is due to be told of an opening, and write the letters.", Who.DESK),
     Listed(

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import console, print_json, read_file, say, verify_absent
+from coffer.cli.answers import read_answer, states_of
+from coffer.cli.console import console, print_json, say, verify_absent
 from coffer.cli.form_options import FOLDER, form_options
 from coffer.cli.forms import parse_forms, pins_of, zip_bytes
 from coffer.cli.vaults import vault_at
-from coffer.disclosure.package import MAX_FILES, MAX_PACKAGE_BYTES
-from coffer.disclosure.verified import ANSWER_PATH, Disclosure, verify_complete, verify_disclosure
+from coffer.disclosure.verified import verify_complete, verify_disclosure
 from coffer.disk import Disk
-from coffer.errors import MalformedInput, Unavailable
-from coffer.ledger.state import State
-from coffer.vault.folder import Vault
+from coffer.errors import MalformedInput
 from coffer.visible import counted
 
 
@@ -47,11 +45,11 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
     if forms.package and vault is None:
         raise MalformedInput("--package: needs the vault whose desk signs it", hint="add --vault VAULT")
     folder = Path(answer)
-    files = _read_answer(folder)
+    files = read_answer(folder)
     opened = vault_at(vault) if vault else None
     disclosure = verify_disclosure(files, pins_of(opened) if opened else None)
     if opened is not None:
-        verify_complete(disclosure, *_states(opened, disclosure))
+        verify_complete(disclosure, *states_of(opened, disclosure))
     if forms.package:
         assert opened is not None, "it was asked for above"
         raw = zip_bytes(forms, disclosure, opened)
@@ -73,29 +71,3 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
         say(
             "the log's key was taken from the answer itself: add --vault to compare it, or let coffer-audit prove everything"
         )
-
-
-def _states(vault: Vault, disclosure: Disclosure) -> tuple[State, State]:
-    """What the vault's log said at the intent and at the close."""
-    states = []
-    for size in (disclosure.intent.index, disclosure.close.index + 1):
-        state = State.empty(origin=vault.pins.origin, genesis=vault.pins.genesis)
-        for start in range(0, size, 256):
-            state.apply_all(vault.log.entries(start, min(start + 256, size)))
-        states.append(state)
-    return states[0], states[1]
-
-
-def _read_answer(folder: Path) -> dict[str, bytes]:
-    """Every file that belongs to an answer; others in its folder are passed over."""
-    if not folder.is_dir():
-        raise MalformedInput(f"{folder.name}: no such folder", hint="give the folder that coffer open wrote")
-    try:
-        paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
-        wanted = {name: path for name, path in paths.items() if ANSWER_PATH.fullmatch(name) and path.is_file()}
-        size = sum(path.stat().st_size for path in wanted.values())
-    except OSError as error:
-        raise Unavailable(f"{folder.name}: {error.strerror}") from error
-    if len(wanted) > MAX_FILES or size > MAX_PACKAGE_BYTES:
-        raise MalformedInput(f"{folder.name}: {len(wanted)} files of {size} bytes, more than an answer has")
-    return {name: read_file(str(path)) for name, path in wanted.items()}

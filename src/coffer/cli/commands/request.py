@@ -1,21 +1,26 @@
 """``coffer request``."""
 
 import datetime as dt
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
-from coffer.cli.console import clock, say, verify_absent
-from coffer.cli.from_etsi import asked_by
+from coffer.cli.console import clock, print_json, say, verify_absent
+from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
+from coffer.cli.from_etsi import Asked, Given, asked_by, verified
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
+from coffer.errors import MalformedInput
 from coffer.procedures.opening.decide import segments_of
-from coffer.procedures.opening.request import Order, make_request
+from coffer.procedures.opening.request import Order, prepare_request, sign_request
 from coffer.vault.folder import Vault
 from coffer.visible import counted
 
@@ -36,7 +41,10 @@ Times are for the subjects named directly before them. Here each has its own:
 coffer request vault --time-zone Europe/Paris \\
     --subject tel:+33612345678 --from 2012-12-10T08:00 --to 2012-12-10T20:00 \\
     --subject tel:+33698765432 --days 2012-12-11 2012-12-11 ...
-With --from-etsi request.xml, subjects, times and kinds are taken from there.""",
+With --from-etsi request.xml, subjects, times and kinds are taken from there.
+With --from-epoc form.xml, so are authority, urgency and deadline:
+coffer request vault --from-epoc form.xml --max-records 500 \\
+    --purpose 'Theft' --person 'A. Example' -o requests""",
 )
 @click.argument("vault")
 @click.option(
@@ -59,8 +67,14 @@ With --from-etsi request.xml, subjects, times and kinds are taken from there."""
     help="An ETSI TS 102 657 request message: it says whom, from when to when, which kinds, perhaps how many; "
     "times, --kinds and --max-records can then only narrow it.",
 )
-@click.option("--authority", required=True, help="Who ordered it.")
-@click.option("--basis", required=True, help="Legal basis and case.")
+@click.option(
+    "--from-epoc",
+    metavar="FILE",
+    help="A European Production Order (Form 1): it says whom, when, on whose authority and how soon; "
+    "a request is made for each of its parts that needs one, and what cannot be answered is listed.",
+)
+@click.option("--authority", help="Who ordered it; needed without --from-epoc.")
+@click.option("--basis", help="Legal basis and case; needed without --from-epoc, which adds the form's reference.")
 @click.option("--purpose", required=True, help="What for.")
 @click.option(
     "--person",
@@ -82,15 +96,17 @@ With --from-etsi request.xml, subjects, times and kinds are taken from there."""
 @click.option(
     "--roster", default="", metavar="HASH", help="Ask the custodians of an older roster, for what was sealed under it."
 )
-@click.option("-o", "--output", required=True, help="Where to write the note.")
+@click.option("-o", "--output", required=True, help="Where to write the note; a folder, where a form needs several.")
+@click.option("--json", "as_json", is_flag=True, help="What was written, and what a form asks besides, as JSON.")
 def request(
     vault: str,
     subjects: tuple[str, ...],
     kinds: str | None,
     max_records: int | None,
     from_etsi: str | None,
-    authority: str,
-    basis: str,
+    from_epoc: str | None,
+    authority: str | None,
+    basis: str | None,
     purpose: str,
     persons: tuple[str, ...],
     not_before: str | None,
@@ -100,6 +116,7 @@ def request(
     output: str,
     *,
     hub: bool,
+    as_json: bool,
     **typed: object,
 ) -> None:
     """Turn an order into a request that custodians can read and countersign.
@@ -108,20 +125,24 @@ def request(
     """
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
+    if from_epoc and from_etsi:
+        raise MalformedInput("--from-etsi: not beside --from-epoc, expected one of them")
     times = typed_times({"subjects": subjects} | typed)
-    asked = asked_by(from_etsi, subjects=subjects, times=times, kinds=kinds, max_records=max_records, basis=basis)
-    ordered = typed_order(typed, now, message=from_etsi)
+    ordered = typed_order(typed, now, message=from_epoc or from_etsi)
+    given = Given(authority=authority, basis=basis, kinds=kinds, max_records=max_records)
+    epoc = read_order(from_epoc, ordered, given, persons) if from_epoc else None
+    if epoc is None:
+        authority = verified(given)
+        parts: Sequence[tuple[Asked, Sequence[str]]]
+        parts = [(asked_by(from_etsi, given, subjects=subjects, times=times), persons)]
+    else:
+        authority, ordered, parts = epoc.authority, epoc.ordered, epoc.parts
     path = verify_absent(output)
     opened = vault_at(vault)
-    order = Order(
+    make = partial(
+        Order,
         ordered=ordered,
-        persons=persons,
-        subjects=asked.subjects,
-        periods=asked.periods,
-        kinds=asked.kinds,
-        max_records=asked.max_records,
         authority=authority,
-        basis=asked.basis,
         purpose=purpose,
         is_hub=hub,
         not_before=start,
@@ -130,13 +151,59 @@ def request(
         if secret_until
         else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
     )
-    authorization = make_request(opened, order, roster=roster)
-    Disk().write(path, authorization.note.raw, private=True)
-    say(f"written to {path.name}; it names a person: keep it as you would keep the order")
-    for remark in letters_remarks(authorization.terms):
-        say(remark)
-    say_signers(opened, authorization)
-    _say_days(opened, authorization, now)
+    authorizations = _signed(opened, [_order(make, asked, who) for asked, who in parts], roster)
+    written = _write(path, authorizations)
+    for number, (name, authorization) in enumerate(zip(written, authorizations, strict=True)):
+        about = f", identifier {','.join(epoc.ids[number])}" if epoc else ""
+        say(f"written to {name}{about}; it names a person: keep it as you would keep the order")
+        for remark in letters_remarks(authorization.terms):
+            say(remark)
+        say_signers(opened, authorization)
+        _say_days(opened, authorization, now)
+    if epoc is not None:
+        say_order(epoc)
+    if as_json:
+        print_json(_document(written, epoc))
+    elif epoc is not None:
+        print_shown(epoc.form)
+
+
+def _order(make: Callable[..., Order], asked: Asked, persons: Sequence[str]) -> Order:
+    return make(
+        persons=persons,
+        subjects=asked.subjects,
+        periods=asked.periods,
+        kinds=asked.kinds,
+        max_records=asked.max_records,
+        basis=asked.basis,
+    )
+
+
+def _signed(vault: Vault, orders: Sequence[Order], roster: str) -> list[Authorization]:
+    """All of them, and none is signed before every field of each was checked."""
+    state = vault.replay()
+    prepared = [prepare_request(vault, order, state, roster=roster) for order in orders]
+    return [sign_request(vault, one) for one in prepared]
+
+
+def _write(path: Path, authorizations: Sequence[Authorization]) -> list[str]:
+    """Write the notes; their names: one file, or a folder of numbered ones."""
+    if len(authorizations) == 1:
+        Disk().write(path, authorizations[0].note.raw, private=True)
+        return [path.name]
+    notes = {f"request-{number:02d}.note": one.note.raw for number, one in enumerate(authorizations, 1)}
+    Disk().write_folder(path, notes)
+    return [f"{path.name}/{name}" for name in notes]
+
+
+def _document(written: Sequence[str], epoc: EpocOrder | None) -> dict[str, object]:
+    requests: list[dict[str, object]] = [{"path": name} for name in written]
+    if epoc is None:
+        return {"requests": requests}
+    for request, ids in zip(requests, epoc.ids, strict=True):
+        request["identifiers"] = list(ids)
+    shown = [{"path": path, "text": text} for path, text in shown_rows(epoc.form)]
+    return {"requests": requests, "not_answered": lacking_document(epoc.judgement.lacking), "shown": shown}
 
 
 def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:

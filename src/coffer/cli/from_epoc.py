@@ -1,0 +1,227 @@
+"""What ``coffer request --from-epoc FILE`` takes from a European Production Order.
+
+The form says whom, when, on whose authority and how soon. The desk adds what no form holds, and may narrow the kinds.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from click.core import ParameterSource
+
+from coffer.authority.authorization import parse_kinds
+from coffer.authority.ordered import IssuedIn, Issuer, Ordered, Urgency
+from coffer.cli.console import console, read_file, say
+from coffer.cli.from_etsi import Asked, Given, verify_given
+from coffer.cli.periods import show_moment
+from coffer.cli.tables import Table
+from coffer.errors import MalformedInput, Refused
+
+if TYPE_CHECKING:
+    from coffer.disclosure.epoc.form import Form
+    from coffer.disclosure.epoc.judged import Judgement, Lacking, PlannedNote
+
+TEN_DAYS: Final = dt.timedelta(days=10)
+EIGHT_HOURS: Final = dt.timedelta(hours=8)
+_SAID_BY_FORM: Final = ("subjects", "ranges", "begins", "ends", "urgency", "due", "issued_by")
+"""Options that would contradict the form, by the names of their parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EpocOrder:
+    """A form, and the requests that say exactly what can be asked of it.
+
+    ``parts``: of each request what it asks, and the persons of its subjects; ``ids``: the identifiers that it is about.
+    """
+
+    form: "Form"
+    judgement: "Judgement"
+    authority: str
+    ordered: Ordered
+    parts: Sequence[tuple[Asked, tuple[str, ...]]]
+    ids: tuple[tuple[str, ...], ...]
+
+
+def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]) -> EpocOrder:
+    """The form, judged, and one request for each note that it needs; says what cannot be answered.
+
+    ``ordered``: what was typed about the order, with the form among its files.
+
+    Raises:
+        MalformedInput: it is no such form, or an option is missing or contradicts it.
+        Refused: nothing of it can be asked of a vault, or the options ask for more than it does.
+    """
+    from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such a form needs the library of XML
+    from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - as above
+    from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
+
+    place = Path(file).name
+    max_records = _verified_options(given)
+    form = parse_form(read_file(file), place)
+    if form.issuing is None:
+        raise Refused(f"{place}: {TITLES[form.kind]}: it asks for no records", code="form")
+    judgement = judge(form)
+    say_lacking(judgement.lacking)
+    if not judgement.asked:
+        raise Refused(
+            f"{place}: nothing of it can be asked of this vault"
+            if form.kind is FormKind.PRODUCTION
+            else f"{place}: {TITLES[form.kind]}: nothing is preserved, and nothing is opened",
+            code="scope",
+            hint=f"coffer reply {place} makes the form that says so",
+        )
+    if bool(form.issuing.name) == (given.authority is not None):
+        missing = "names no issuing authority" if given.authority is None else "names the issuing authority itself"
+        raise MalformedInput(f"--authority: {place} {missing}", hint="name it here only where the form does not")
+    notes = plan_notes(judgement.asked)
+    by_id = _persons([one.id for one in judgement.asked], persons)
+    return EpocOrder(
+        form=form,
+        judgement=judgement,
+        authority=given.authority or form.issuing.name,
+        ordered=_ordered(form, ordered),
+        parts=tuple((_asked(form, note, given, max_records), tuple(by_id[id_] for id_ in note.ids)) for note in notes),
+        ids=tuple(note.ids for note in notes),
+    )
+
+
+def say_lacking(lacking: "Sequence[Lacking]") -> None:
+    """List what cannot be answered, by identifier. A line names no person."""
+    for one in lacking:
+        reason = "not here" if one.is_elsewhere else one.reason
+        say(f"identifier {one.id}, {one.what}: {reason}: {one.sentence}")
+
+
+def lacking_document(lacking: "Sequence[Lacking]") -> list[dict[str, str]]:
+    """The same as JSON."""
+    return [
+        {
+            "identifier": one.id,
+            "what": one.what,
+            "reason": "" if one.is_elsewhere else one.reason,
+            "explanation": one.sentence,
+        }
+        for one in lacking
+    ]
+
+
+def shown_rows(form: "Form") -> list[tuple[str, str]]:
+    """Every text of the form that has no effect on the requests, for people to read."""
+    rows = []
+    for one in form.identifiers:
+        for category in one.categories:
+            said = ", ".join((*category.options, *([category.other] if category.other else [])))
+            rows.append((f"identifier {one.id} {category.category}", said))
+        if one.other:
+            rows.append((f"identifier {one.id} other information", one.other))
+    return rows + [(one.path, one.text) for one in form.shown]
+
+
+def print_shown(form: "Form") -> None:
+    """The texts as a table on stdout: they are the order's, and may name people."""
+    table = Table("in the form", "says")
+    for row in shown_rows(form):
+        table.add_row(*row)
+    console().print(table)
+
+
+def say_order(order: EpocOrder) -> None:
+    """Say what a person must heed before anything is handed over."""
+    from coffer.disclosure.epoc.names import Deadline, Recipient  # noqa: PLC0415 - only after the form was read
+
+    form, due = order.form, order.ordered.due
+    assert due is not None, "every form has a deadline"
+    say(f"due {show_moment(due)}")
+    if form.deadline is Deadline.AT_THE_END or form.is_notified:
+        say(
+            "an enforcing authority was notified: hand nothing over before then, unless it says that it will not refuse"
+        )
+    if form.recipient is not Recipient.ISSUING:
+        say(f"the data go to: {form.recipient}")
+    if form.has_delay:
+        say("the person must not be told yet: the order says so, and --secret-until says until when")
+    say(
+        "the codes of traffic data are not interpreted: compare what the answer holds with them before it is handed over"
+    )
+
+
+def _verified_options(given: Given) -> int:
+    """The greatest number of records, once no option contradicts the form."""
+    context = click.get_current_context()
+    for name in _SAID_BY_FORM:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(one.opts[0] for one in context.command.params if one.name == name)
+            raise MalformedInput(f"{option}: not beside --from-epoc, where the form says it")
+    verify_given({"--max-records": given.max_records})
+    assert given.max_records is not None, "looked at above"
+    return given.max_records
+
+
+def _persons(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
+    if len(persons) not in {1, len(ids)}:
+        raise MalformedInput(
+            f"--person: {len(persons)} persons for {len(ids)} identifiers that can be asked, expected one for all or one for each",
+            hint=f"in the form's order: {', '.join(ids)}",
+        )
+    return dict(zip(ids, persons if len(persons) > 1 else [*persons] * len(ids), strict=True))
+
+
+def _ordered(form: "Form", typed: Ordered) -> Ordered:
+    from coffer.disclosure.epoc.names import IssuerType  # noqa: PLC0415 - only after the form was read
+
+    issuers = {
+        IssuerType.PROSECUTOR: Issuer.PROSECUTOR,
+        IssuerType.COURT: Issuer.COURT,
+        IssuerType.JUDGE: Issuer.COURT,
+        IssuerType.OTHER: Issuer.OTHER,
+    }
+    assert form.deadline is not None, "a Form 1"
+    assert form.issuing is not None, "a Form 1"
+    is_emergency = form.deadline.is_emergency
+    is_typed = click.get_current_context().get_parameter_source("issued_in") is ParameterSource.COMMANDLINE
+    return replace(
+        typed,
+        urgency=Urgency.EMERGENCY if is_emergency else Urgency.ORDINARY,
+        issuer=issuers[form.issuing.type],
+        issued_in=typed.issued_in if is_typed else IssuedIn.UNION,
+        due=typed.received + (EIGHT_HOURS if is_emergency else TEN_DAYS),
+    )
+
+
+def _asked(form: "Form", note: "PlannedNote", given: Given, max_records: int) -> Asked:
+    from coffer.disclosure.etsi_request import find_reference  # noqa: PLC0415 - only after the form was read
+
+    assert form.issuing is not None, "a Form 1"
+    ids = ",".join(note.ids)
+    texts = (given.basis, form.issuing.file_reference, f"{form.reference} identifier {ids}")
+    whole = "; ".join(text for text in texts if text)
+    if find_reference(whole) is not None:
+        raise MalformedInput(
+            "basis: reads like the reference of an ETSI request, which this order is not",
+            hint="the response would go to whom it names: ask the authority for another file reference",
+        )
+    return Asked(
+        subjects=note.subjects,
+        periods=note.periods,
+        kinds=_kinds(note, given.kinds, ids),
+        max_records=max_records,
+        basis=whole,
+    )
+
+
+def _kinds(note: "PlannedNote", typed: str | None, ids: str) -> str:
+    """The note's own kinds, or those of them that were typed."""
+    if typed is None:
+        return ",".join(note.kinds)
+    wanted = parse_kinds(typed, "--kinds")
+    kinds = [kind for kind in note.kinds if kind in wanted]
+    if not kinds:
+        raise Refused(
+            f"--kinds: none of {','.join(note.kinds)}, which identifier {ids} asks for",
+            code="scope",
+            hint="--kinds can only narrow what the form asks",
+        )
+    return ",".join(kinds)

@@ -1,0 +1,111 @@
+"""What a form says, as values. Pure.
+
+Source: ``docs/formats/epoc.md``.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from coffer.disclosure.epoc.names import DataCategory, Deadline, FormKind, IdentifierType, IssuerType, Recipient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An authority or provider as the system addresses it.
+
+    ``national_id``: the identifier that it has in its country.
+    """
+
+    country: str
+    national_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeRange:
+    """The first and the last moment that are asked for, both included; the last may lie before the first."""
+
+    start: dt.datetime
+    end: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AskedCategory:
+    """One category of data.
+
+    ``options``: its codes as they stand, perhaps none. ``other``: free text beside them, or empty.
+    """
+
+    category: DataCategory
+    options: tuple[str, ...]
+    other: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AskedIdentifier:
+    """One identifier, with the times and the data that are asked of it.
+
+    ``id``: its number in the form, as text. ``value``: a person's identifier, as it stands. ``other``: the form's free
+    text on the data, or empty.
+    """
+
+    id: str
+    type: IdentifierType
+    value: str
+    ranges: tuple[TimeRange, ...]
+    categories: tuple[AskedCategory, ...]
+    other: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A text of the form that has no effect here, and its path, so that a person reads it."""
+
+    path: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"<shown {self.path}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Issuing:
+    """The issuing authority. ``name`` and ``file_reference`` are empty where the form has none."""
+
+    type: IssuerType
+    name: str
+    file_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Form:
+    """A form of the Regulation.
+
+    ``case_id``: its globalCaseId. ``parent_id``: the form that it follows, or None. ``authority``: the side that issued
+    it, which replies go to. ``provider``: None where the form names none. ``identifiers``: none in Forms 5 and 6.
+    ``issuing``: None there too. ``deadline`` and ``recipient``: of a Form 1, else None. ``has_delay``: the person must
+    not be told yet. ``is_notified``: an enforcing authority was notified, and may refuse. ``shown``: everything else.
+    """
+
+    kind: FormKind
+    case_id: str
+    form_id: str
+    parent_id: str | None
+    authority: Endpoint
+    provider: Endpoint | None
+    identifiers: tuple[AskedIdentifier, ...]
+    issuing: Issuing | None
+    deadline: Deadline | None
+    recipient: Recipient | None
+    has_delay: bool
+    is_notified: bool
+    shown: tuple[Shown, ...]
+
+    @property
+    def issuing_country(self) -> str:
+        """The country that issued it, of two letters."""
+        return self.case_id.split("-")[1]
+
+    @property
+    def reference(self) -> str:
+        """How a note names it in its ``basis:`` line."""
+        return f"EPOC {self.case_id}/{self.form_id}"

@@ -1,0 +1,52 @@
+"""Form 3: what of an order is not executed, and why. Pure.
+
+A draft for a person to read and sign. Source: Regulation (EU) 2023/1543, annex III; the structure is as certain as
+``docs/formats/epoc.md`` says.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from lxml import etree
+
+from coffer.disclosure.epoc import names
+from coffer.disclosure.epoc.form import Endpoint, Form
+from coffer.disclosure.epoc.names import FormKind
+from coffer.disclosure.epoc.replies import NonExecution
+
+_NAMESPACE: Final = names.NAMESPACES[FormKind.IMPOSSIBLE]
+_PREFIXES: Final = {"eio": names.EIO, "f": _NAMESPACE}
+NOTHING_PRESERVED: Final = "nothing was preserved: records are kept for their own time only"
+
+
+def format_form3(order: Form, reasons: Sequence[NonExecution], provider: Endpoint, form_id: str) -> bytes:
+    """The form. ``form_id``: a new UUID for it."""
+    root = etree.Element("message", nsmap=_PREFIXES)
+    for name, text in (("globalCaseId", order.case_id), ("formId", form_id), ("parentFormId", order.form_id)):
+        etree.SubElement(root, name).text = text
+    form = _add(etree.SubElement(root, "form"), FormKind.IMPOSSIBLE)
+    section = _add(form, "SectionD")
+    for one in reasons:
+        item = _add(section, "NonExecutionReason")
+        _add(item, "IdentifierId", one.id)
+        codes = _add(item, "Reasons")
+        for reason in one.reasons:
+            _add(codes, "Reason", reason)
+        _add(item, "ExplanationOrOtherReason", one.sentence)
+    _add(form, "SectionE")
+    section = _add(form, "SectionG")
+    for one in reasons:
+        item = _add(section, "PreservationOfData")
+        _add(item, "IdentifierId", one.id)
+        _add(item, "Preserved", "false")
+        _add(item, "Reason", NOTHING_PRESERVED)
+    technical = etree.SubElement(_add(form, "SectionH"), f"{{{names.EIO}}}AuthorityTechnicalIdentifier")
+    etree.SubElement(technical, f"{{{names.EIO}}}Country").text = provider.country
+    etree.SubElement(technical, f"{{{names.EIO}}}NationalId").text = provider.national_id
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def _add(parent: etree._Element, name: str, text: str | None = None) -> etree._Element:
+    child = etree.SubElement(parent, f"{{{_NAMESPACE}}}{name}")
+    child.text = text
+    return child

@@ -1,0 +1,240 @@
+"""What of an order can be asked of a vault, and what cannot be answered and why. Pure.
+
+Nothing is guessed: a number without its country, a range that ends before it begins, or an identifier without times is
+said with its reason, and no request is made of it. An order to preserve is never turned into an opening.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from coffer.authority.authorization import MAX_SUBJECTS
+from coffer.authority.period import MAX_DAYS, MAX_PERIODS, Period
+from coffer.disclosure.epoc.form import AskedCategory, AskedIdentifier, Form
+from coffer.disclosure.epoc.names import DataCategory, FormKind, IdentifierType, Reason
+from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import parse_subject
+
+MAX_NOTES: Final = 40
+"""Requests that one order may need: ten years of one person, a quarter of a year each."""
+_SECOND: Final = dt.timedelta(seconds=1)
+_SCHEMES: Final = {IdentifierType.PHONE_NUMBER: "tel", IdentifierType.EMAIL: "mailto"}
+KINDS: Final = {IdentifierType.PHONE_NUMBER: ("call", "text"), IdentifierType.EMAIL: ("email",)}
+"""The kinds of record that are traffic data of an identifier."""
+_NOT_HELD: Final = dict.fromkeys(
+    (
+        IdentifierType.IPV_4,
+        IdentifierType.IPV_6,
+        IdentifierType.IP_ADDRESS_RANGE,
+        IdentifierType.IP_BLOCKS,
+        IdentifierType.MAC_ADDRESS,
+        IdentifierType.USER_ID,
+    ),
+    (Reason.DATA_NOT_HELD, "no record holds such an identifier"),
+) | {
+    IdentifierType.IMEI_NUMBER: (
+        Reason.DE_FACTO_IMPOSSIBILITY,
+        "records cannot be searched by a device: they open only for a named number or address",
+    )
+}
+_ELSEWHERE: Final = "not kept with the records: it is the customer systems' to answer"
+_NOT_PRESERVED: Final = (
+    "these records cannot be preserved beyond their retention without being opened; nothing was preserved"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """Something that was asked and that the vault does not answer.
+
+    ``id``: the identifier's number in the form. ``what``: the category of data, or ``all``. ``is_elsewhere``: another
+    system of the same operator may answer it, so only people can say the reason.
+    """
+
+    id: str
+    what: str
+    reason: Reason
+    sentence: str
+    is_elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Asked:
+    """An identifier that the vault can be asked about, for traffic data. ``periods``: ascending, apart."""
+
+    id: str
+    subject: str
+    kinds: tuple[str, ...]
+    periods: tuple[Period, ...]
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Judgement:
+    """The whole order.
+
+    An identifier can be in both: its traffic data can be asked, and its content is not held.
+    """
+
+    asked: tuple[Asked, ...]
+    lacking: tuple[Lacking, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PlannedNote:
+    """One request: the identifiers' numbers, and of each its subject and periods, in the same order."""
+
+    kinds: tuple[str, ...]
+    ids: tuple[str, ...]
+    subjects: tuple[str, ...]
+    periods: tuple[tuple[Period, ...], ...]
+
+
+def judge(form: Form) -> Judgement:
+    """Each identifier of the form, judged by itself."""
+    asked: list[Asked] = []
+    lacking: list[Lacking] = []
+    for identifier in form.identifiers:
+        outcome = _judge(identifier)
+        if isinstance(outcome, Lacking):
+            lacking.append(outcome)
+            continue
+        lacking += [
+            _lacking(identifier, one) for one in identifier.categories if one.category is not DataCategory.TRAFFIC
+        ]
+        if outcome is not None and form.kind is FormKind.PRODUCTION:
+            asked.append(outcome)
+        elif outcome is not None:
+            reason = Reason.DE_FACTO_IMPOSSIBILITY
+            lacking.append(Lacking(id=identifier.id, what=DataCategory.TRAFFIC, reason=reason, sentence=_NOT_PRESERVED))
+    return Judgement(asked=tuple(asked), lacking=tuple(lacking))
+
+
+def _judge(identifier: AskedIdentifier) -> Asked | Lacking | None:
+    """What can be asked; why nothing can; None if only other categories than traffic are named."""
+    if not identifier.categories:
+        return _nothing(identifier, Reason.INSUFFICIENT_INFORMATION, "it names no category of data")
+    if identifier.type in _NOT_HELD:
+        return _nothing(identifier, *_NOT_HELD[identifier.type])
+    traffic = next((one for one in identifier.categories if one.category is DataCategory.TRAFFIC), None)
+    if traffic is None:
+        return None
+    insufficient = Reason.INSUFFICIENT_INFORMATION
+    if not traffic.options:
+        return _nothing(identifier, insufficient, "it names no traffic data", what=DataCategory.TRAFFIC)
+    if not identifier.ranges:
+        return _nothing(identifier, insufficient, "it names no time", what=DataCategory.TRAFFIC)
+    if any(one.end < one.start for one in identifier.ranges):
+        sentence = "a range of time ends before it begins"
+        return _nothing(identifier, Reason.MANIFEST_ERRORS, sentence, what=DataCategory.TRAFFIC)
+    try:
+        subject = parse_subject(f"{_SCHEMES[identifier.type]}:{identifier.value}", "identifier").format()
+    except MalformedInput:
+        is_number = identifier.type is IdentifierType.PHONE_NUMBER
+        form = "international form, with + and its country's code" if is_number else "its plain form"
+        return _nothing(identifier, insufficient, f"it is not in {form}, so it names nobody for certain")
+    return Asked(
+        id=identifier.id,
+        subject=subject,
+        kinds=KINDS[identifier.type],
+        periods=merged([Period(first=one.start, end=one.end + _SECOND) for one in identifier.ranges]),
+        options=traffic.options,
+    )
+
+
+def _nothing(identifier: AskedIdentifier, reason: Reason, sentence: str, *, what: str = "all") -> Lacking:
+    return Lacking(id=identifier.id, what=what, reason=reason, sentence=sentence)
+
+
+def _lacking(identifier: AskedIdentifier, one: AskedCategory) -> Lacking:
+    if one.category is DataCategory.CONTENT:
+        sentence = "the content of communications is never recorded"
+        return _nothing(identifier, Reason.DATA_NOT_HELD, sentence, what=one.category)
+    return Lacking(
+        id=identifier.id, what=one.category, reason=Reason.DATA_NOT_HELD, sentence=_ELSEWHERE, is_elsewhere=True
+    )
+
+
+def merged(periods: Sequence[Period]) -> tuple[Period, ...]:
+    """The same moments, as periods that ascend and do not touch each other."""
+    apart: list[Period] = []
+    for period in sorted(periods, key=lambda one: (one.first, one.end)):
+        if apart and period.first <= apart[-1].end:
+            apart[-1] = Period(first=apart[-1].first, end=max(apart[-1].end, period.end))
+        else:
+            apart.append(period)
+    return tuple(apart)
+
+
+@dataclass(slots=True)
+class _Filling:
+    """A note while pieces are put into it."""
+
+    kinds: tuple[str, ...]
+    periods: dict[str, list[Period]] = field(default_factory=dict)
+    of: dict[str, str] = field(default_factory=dict)
+    days: set[dt.date] = field(default_factory=set)
+
+    def take(self, one: Asked, piece: Period) -> bool:
+        """Whether the piece fits, and then it is in the note.
+
+        A second identifier of the form that names the same person goes into another note: a subject stands in a note
+        once, and each answer then belongs to the identifiers that its note names.
+        """
+        count = (piece.last_day - piece.first_day).days + 1
+        days = self.days | {piece.first_day + dt.timedelta(days=n) for n in range(count)}
+        is_new = one.subject not in self.of
+        fits = (
+            self.kinds == one.kinds
+            and len(days) <= MAX_DAYS
+            and (len(self.of) < MAX_SUBJECTS if is_new else self.of[one.subject] == one.id)
+            and len(self.periods.get(one.subject, ())) < MAX_PERIODS
+        )
+        if fits:
+            self.of[one.subject], self.days = one.id, days
+            self.periods.setdefault(one.subject, []).append(piece)
+        return fits
+
+
+def plan_notes(asked: Sequence[Asked]) -> tuple[PlannedNote, ...]:
+    """The requests that say exactly this, as few as go.
+
+    Raises:
+        Refused: it would be more than ``MAX_NOTES`` (code time).
+    """
+    notes: list[_Filling] = []
+    for one in asked:
+        for piece in _pieces(one.periods):
+            if any(note.take(one, piece) for note in notes):
+                continue
+            if len(notes) == MAX_NOTES:
+                raise Refused(
+                    f"the order needs more than {MAX_NOTES} requests of {MAX_DAYS} days, expected fewer",
+                    code="time",
+                    hint="ask the authority for nearer times",
+                )
+            notes.append(_Filling(one.kinds))
+            is_taken = notes[-1].take(one, piece)
+            assert is_taken, "a piece fits into an empty note"
+    return tuple(
+        PlannedNote(
+            kinds=note.kinds,
+            ids=tuple(note.of.values()),
+            subjects=tuple(note.of),
+            periods=tuple(tuple(note.periods[subject]) for subject in note.of),
+        )
+        for note in notes
+    )
+
+
+def _pieces(periods: Sequence[Period]) -> Iterator[Period]:
+    """The periods, cut at midnights of UTC so that each piece touches as many days as a note may."""
+    for period in periods:
+        rest = period
+        while (rest.last_day - rest.first_day).days >= MAX_DAYS:
+            day = rest.first_day + dt.timedelta(days=MAX_DAYS)
+            cut = dt.datetime.combine(day, dt.time(), dt.UTC).astimezone(period.first.tzinfo)
+            yield Period(first=rest.first, end=cut)
+            rest = Period(first=cut, end=period.end)
+        yield rest
