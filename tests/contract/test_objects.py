@@ -101,7 +101,7 @@ def test_keys_are_listed_below_a_prefix(objects):
     objects.put("listed/b/2", b"x")
     objects.put("listed/a/1", b"x")
     objects.put("listed-not/1", b"x")
-    assert list(objects.keys("listed/")) == ["listed/a/1", "listed/b/2"]
+    assert sorted(objects.keys("listed/")) == ["listed/a/1", "listed/b/2"], "the port promises no order"
     assert list(objects.keys("nothing/")) == []
 
 

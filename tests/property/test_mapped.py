@@ -600,12 +600,16 @@ def test_groups_of_equal_hashes_are_told_apart(monkeypatch):
 
 def peak_mib(work):
     """What ``work`` holds at most in Arrow's and Python's memory."""
+    before = pa.default_memory_pool()
+    own = pa.proxy_memory_pool(before)  # the pool itself remembers the most of every test before this one
+    pa.set_memory_pool(own)
     tracemalloc.start()
-    before = pa.default_memory_pool().bytes_allocated()
-    work()
-    most = tracemalloc.get_traced_memory()[1] + max(0, pa.default_memory_pool().max_memory() - before)
-    tracemalloc.stop()
-    return most / 2**20
+    try:
+        work()
+        return (tracemalloc.get_traced_memory()[1] + own.max_memory()) / 2**20
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(before)
 
 
 def test_many_recipients_of_a_long_line_are_read_in_parts():
