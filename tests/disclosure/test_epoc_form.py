@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -168,9 +169,8 @@ def test_an_unknown_element_attribute_or_text_is_refused_or_shown(number):
 def test_what_is_wrong_is_named_by_its_path(before, after, message):
     text = form1().decode()
     assert before in text
-    with pytest.raises(MalformedInput) as caught:
+    with pytest.raises(MalformedInput, match=re.escape(message)) as caught:
         parse(text.replace(before, after).encode())
-    assert message in caught.value.message
     assert "33612345678" not in caught.value.message
 
 
@@ -220,4 +220,5 @@ def test_a_changed_form_is_read_or_refused(place, change):
         form = parse(FULL[:place] + change + FULL[place + len(change) :])
     except MalformedInput:
         return
-    assert all(category.category in DataCategory for one in form.identifiers for category in one.categories)
+    asked = {category.category for one in form.identifiers for category in one.categories}
+    assert asked <= set(DataCategory)
