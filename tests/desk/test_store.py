@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from making import NOW, document, later, new_case, passkey, person
 
 from coffer.desk import case as cases
-from coffer.desk.case import Did, Stage, Told
+from coffer.desk.case import Did, DocumentId, DocumentKind, Stage, Told
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.desk.people import Role
 from coffer.desk.port import Conflict, Post
@@ -477,8 +477,14 @@ def test_document_comes_back_whole(store, connect, size):
     assert connect().document(made.id, made.documents[0].id) == content
 
 
-def test_document_too_long_or_empty_is_refused(monkeypatch):
-    monkeypatch.setattr(cases, "MAX_DOCUMENT_BYTES", 10)
+@pytest.mark.parametrize(("most", "kind"), [("MAX_FILE_BYTES", "order"), ("MAX_DOCUMENT_BYTES", "answer")])
+def test_document_too_long_or_empty_is_refused(monkeypatch, most, kind):
+    def document(content):
+        return cases.new_document(
+            content, id=DocumentId("00" * 16), kind=DocumentKind(kind), name="x.pdf", by=None, now=NOW
+        )
+
+    monkeypatch.setattr(cases, most, 10)
     assert document(b"0123456789").about.size == 10
     for content in (b"", b"01234567890"):
         with pytest.raises(MalformedInput, match="expected 1 to 10"):
