@@ -18,7 +18,7 @@ FEED = '[feed]\nname = "mail"\nformat = "postfix"\nhome_country = "DE"\ntime_zon
 
 def test_what_a_year_rests_on():
     (said,) = year_remarks("mail.log", Counter({"year 2026": 4}), 2026, "postfix")
-    assert said.startswith("mail.log: its lines have no year: 2026 is the newest in which none is after the clock")
+    assert said.startswith("mail.log: its lines have no year, each got the newest that is not after the clock: 2026; ")
     (said,) = year_remarks("mail.log", Counter({"year 2025": 1, "year 2026": 4}), 0, "postfix")
     assert "2025 and 2026" in said
     assert year_remarks("mail.log", Counter({"zone": 1}), 2020, "postfix") == []

@@ -29,6 +29,11 @@ def parse_fixed(own: Table) -> FixedLayout:
     blanks = tuple(_parse_span(text, f"{own.place}: blank") for text in own.texts("blank", ()))
     if widths and max(start + size for start, size in (*places.values(), *blanks)) > max(widths):
         raise MalformedInput(f"{own.place}: width: a column ends behind the {max(widths):,} characters of a line")
+    if not widths and not blanks:
+        raise MalformedInput(
+            f"{own.place}: neither width nor blank: a line of another layout would be read at wrong places",
+            hint="width is the number of characters of a line, blank names places where each line has spaces",
+        )
     return FixedLayout(places=places, widths=widths, blanks=blanks)
 
 

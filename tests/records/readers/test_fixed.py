@@ -80,6 +80,21 @@ def test_a_file_that_begins_without_any_line_of_the_layout_is_refused():
         read((LINE[:-2] + "\n").encode())
 
 
+@pytest.mark.parametrize("more", ["width = 40\n", ""], ids=["width", "blank alone"])
+def test_a_line_end_within_a_line_joins_no_two_records(more):
+    by = feed(text=FIXED.replace("width = 40\n", more))
+    parsed = read((LINE + LINE.strip("\n") + "\r" + LINE.strip("\n") + "\r" + LINE + LINE).encode(), by=by)
+    assert (parsed.batch.num_rows, rejects(parsed)) == (2, [(2, "wrong-column-count")])
+
+
+def test_without_a_width_a_last_line_without_its_end_may_be_cut_and_is_rejected():
+    by = feed(text=FIXED.replace("width = 40\n", ""))
+    parsed = read((LINE + LINE[:18]).encode(), by=by)
+    assert (parsed.batch.num_rows, rejects(parsed)) == (1, [(2, "cut-off")])
+    whole = read((LINE + LINE[:18] + "\n").encode(), by=by)
+    assert whole.batch.num_rows + len(rejects(whole)) == 2
+
+
 def test_places_are_characters_in_every_encoding():
     line = LINE.replace("n1 ", "äöü")
     for encoding in ("utf-8", "latin-1", "cp1252"):
@@ -126,6 +141,7 @@ def test_places_that_are_not_read_are_shown_by_shape():
         ('"1-5"', '"5-1"', r"places\]: Day: expected the first and the last character"),
         ('"1-5"', '"0-5"', "counted from 1"),
         ('"1-5"', '"1:5"', "counted from 1"),
+        ('width = 40\nblank = ["6", "12-13"]\n', "", "neither width nor blank"),
         ("width = 40", "width = 39", "a column ends behind the 39 characters"),
         ("width = 40", "width = [40, true]", "width: expected characters"),
         ('a = "From"', 'a = "from"', "a: no such name among the places"),
@@ -156,14 +172,29 @@ def starts(*times, form='"%d.%m. %H:%M"', more=""):
 
 
 def test_a_date_without_a_year_is_the_newest_that_is_not_after_the_clock():
-    found, parsed = starts(
-        "09.03. 10:00", "10.03. 12:00", "10.03. 12:01", "31.12. 23:59", "29.02. 08:00", "31.02. 08:00"
-    )
-    assert found == ["2026-03-09 10:00", "2026-03-10 12:00", "2025-03-10 12:01", "2025-12-31 23:59", "2024-02-29 08:00"]
+    found, parsed = starts("09.03. 12:15", "10.03. 12:01", "31.12. 23:59", "29.02. 08:00", "31.02. 08:00")
+    assert found == ["2026-03-09 12:15", "2025-03-10 12:01", "2025-12-31 23:59", "2024-02-29 08:00"]
     assert (rejects(parsed), dict(parsed.assumed)) == (
-        [(6, "bad-time")],
-        {"year 2026": 2, "year 2025": 2, "year 2024": 1},
+        [(5, "bad-time")],
+        {"year 2026": 1, "year 2025": 2, "year 2024": 1},
     )
+
+
+def test_a_date_up_to_a_day_ahead_of_the_clock_is_of_no_certain_year_and_is_rejected():
+    """It may be of a year ago, or of a clock that is ahead. A date with its year is kept as others are."""
+    found, parsed = starts(
+        "09.03. 12:16", "10.03. 12:00", "2026-03-10 12:00", form='["%d.%m. %H:%M", "%Y-%m-%d %H:%M"]'
+    )
+    assert (found, rejects(parsed)) == (["2026-03-10 12:00"], [(1, "in-future"), (2, "in-future")])
+
+
+def test_the_zone_of_a_row_decides_what_is_ahead_of_the_clock():
+    by = parse_feed(CSV.format(form='"%d.%m. %H:%M"', more="") + "time_zone = 3\n", "feed")
+    rows = [("09.03. 17:40", "Asia/Kolkata"), ("09.03. 18:00", "Asia/Kolkata"), ("09.03. 08:00", "America/New_York")]
+    data = "".join(f"030111111,030222222,{time},{zone}\n" for time, zone in rows).encode()
+    parsed = bind_head(by, data, "file").read(data, first_line=1, window=WINDOW)
+    found = [f"{row['start']:%Y-%m-%d %H:%M}" for row in parsed.batch.to_pylist()]
+    assert (found, rejects(parsed)) == (["2026-03-09 12:10", "2026-03-09 12:00"], [(2, "in-future")])
 
 
 def test_the_newest_day_is_what_the_feed_says_and_then_nothing_is_assumed():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+from coffer.bounds import FUTURE
 from coffer.errors import MalformedInput, Unavailable
 from coffer.ledger.entries import COARSE, BatchId, CoarseCounts, IngestEntry, SegmentLine, TopicOffsets
 from coffer.ledger.retention import is_past, oldest_kept
@@ -25,8 +26,6 @@ _SEGMENT_LINE_BYTES: Final = 190
 _OFFSETS_LINE_BYTES: Final = 120
 _LINES_BYTES: Final = 64_000
 """What both kinds of lines may fill of an entry; the rest is for its other lines and its signature."""
-FUTURE: Final = dt.timedelta(days=1)
-"""Clocks of switches may be ahead, or in another zone than the feed says. More than a day ahead is certainly wrong."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,18 +124,19 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str)
     years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
     if not years:
         return []
-    is_denied = 0 < changed_year < years[0]
-    other = changed_year if is_denied else years[0] - 1
+    limit = years[-1] if form in MAPPED else years[0]  # what the setting names: the newest day, or the first line's year
+    is_denied = 0 < changed_year < limit
+    other = changed_year if is_denied else limit - 1
     if form in MAPPED:
         setting = f"a table of another year needs newest = {other}-12-31 under [{form}] in the feed"
     else:
         setting = f"a log of another year needs year = {other} under [{KNOWN[form]}] in the feed"
     if is_denied:
         return [
-            f"{name}: was last changed in {changed_year}, before the year {years[0]} that its lines were given: {setting}"
+            f"{name}: was last changed in {changed_year}, before the year {limit} that its lines were given: {setting}"
         ]
     shown = " and ".join(map(str, years))
-    return [f"{name}: its lines have no year: {shown} is the newest in which none is after the clock; {setting}"]
+    return [f"{name}: its lines have no year, each got the newest that is not after the clock: {shown}; {setting}"]
 
 
 def quoting_remarks(name: str, assumed: Counter[str]) -> list[str]:

@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from coffer.bounds import FUTURE
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import IdentityType, unpack_short_code
 from coffer.identity.numbering import locate, plans
 from coffer.identity.readings import read_digits
 from coffer.identity.scanning import scan
 from coffer.kinds import KIND_NAMES
-from coffer.procedures.ingest.decide import FUTURE, HINTS, over_bound
+from coffer.procedures.ingest.decide import HINTS, over_bound
 from coffer.procedures.ingest.read import InOrder, OpenFile, in_reading_order, open_file
 from coffer.procedures.ingest.sources import Source
 from coffer.records.draft import Parsed, Window

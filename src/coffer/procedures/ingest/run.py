@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from coffer.bounds import FUTURE
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import BatchId
 from coffer.procedures.ingest.batch import Batch, begin_batch
 from coffer.procedures.ingest.counting import Counting, Progress
 from coffer.procedures.ingest.decide import (
-    FUTURE,
     FileCount,
     Overlap,
     accepted_window,

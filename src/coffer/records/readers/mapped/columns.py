@@ -304,7 +304,7 @@ class MappedColumns:
         for is_stripped in (False, True):
             text = self._joined_text(key, is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"
-            text, assumed = self._dating.dated(text)
+            text, years = self._dating.dated(text)
             times = (
                 parse_times(text, formats, feed.time_zone, feed.fold)
                 if zones is None
@@ -312,8 +312,9 @@ class MappedColumns:
             )
             if not (times.fault == Reason.BAD_TIME).any():
                 break
-        if key == "start":
-            self.assumed.update(assumed)
+        if key == "start" and self._dating.doubtful is not None:
+            self.assumed.update(f"year {year}" for year in years.drop_nulls())
+            times = times.without(years.is_not_null() & (times.start > self._dating.doubtful), Reason.IN_FUTURE)
         return times
 
     def _zones(self) -> pl.Series | None:

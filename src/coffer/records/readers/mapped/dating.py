@@ -5,17 +5,20 @@ Rows of a table are read in any order, so that no year can be counted on from a 
 """
 
 import datetime as dt
-from collections import Counter
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from coffer.bounds import FUTURE
 from coffer.records.feed import Feed
 from coffer.records.mapping import is_yearless
 from coffer.records.readers.text.distinct import distinct
 from coffer.records.readers.text.stamps import Years
+
+_AHEAD: Final = dt.timedelta(minutes=15)
+"""How far the clock of a switch may be ahead without its dates being doubtful."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +26,14 @@ class Dating:
     """How the dates of a feed get the year they lack.
 
     ``formats``: the feed's, with a year in front where they lack one; ``bare``: those that lack one, as they are.
-    ``years``: None where none lacks one. ``is_told``: nobody said which year is the newest.
+    ``years``: None where none lacks one. ``doubtful``: a date that got its year and is later may be a year old, or of a
+    clock that is ahead; None where the feed says the newest day, so that nothing is assumed.
     """
 
     formats: tuple[str, ...]
     bare: tuple[str, ...] = ()
     years: Years | None = None
-    is_told: bool = False
+    doubtful: dt.datetime | None = None
 
     @classmethod
     def of(cls, feed: Feed, latest: dt.datetime | None) -> Self:
@@ -44,19 +48,17 @@ class Dating:
             formats=tuple(f"%Y {form}" if form in bare else form for form in formats),
             bare=bare,
             years=Years(year=None, latest=latest, zone=feed.time_zone),
-            is_told=newest is None,
+            doubtful=None if newest is not None else latest - FUTURE + _AHEAD,
         )
 
-    def dated(self, text: pl.Series) -> tuple[pl.Series, Counter[str]]:
-        """Times with their years, and for how many of them a year was assumed."""
+    def dated(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Times with their years, and the year of each that was assumed; null where none was."""
+        nothing = pl.Series([None], dtype=pl.String)
         if self.years is None:
-            return text, Counter()
+            return text, nothing.new_from_index(0, len(text))
         written, rows = distinct(text)
         dated = written
         for form in self.bare:
             dated = self.years.newest(dated, form)
-        assumed = Counter[str]()
-        if self.is_told:
-            of_rows = dated.str.head(4).zip_with(dated != written, pl.Series([None], dtype=pl.String)).gather(rows)
-            assumed.update(f"year {year}" for year in of_rows.drop_nulls())
-        return dated.gather(rows), assumed
+        is_assumed = (dated != written) & (self.doubtful is not None)
+        return dated.gather(rows), dated.str.head(4).zip_with(is_assumed, nothing).gather(rows)

@@ -10,6 +10,7 @@ Source: ``docs/formats/feed.md``.
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -44,7 +45,7 @@ class BoundFixed:
 
     def keep(self, data: bytes, first_line: int, page: Page, give: Give) -> None:
         """Tell ``page`` about whole lines; rows of the layout go to ``give``."""
-        data = data if data.endswith(b"\n") or not data else data + b"\n"
+        data = self._whole(data, first_line, page)
         at_once = _LINES_AT_ONCE if data.count(b"\n") * 8 > len(data) else max(len(data), 1)
         at = 0
         while at < len(data):
@@ -52,6 +53,15 @@ class BoundFixed:
             self._keep_lines(data[at:end], first_line, page, give)
             first_line += data.count(b"\n", at, end)
             at = end
+
+    def _whole(self, data: bytes, first_line: int, page: Page) -> bytes:
+        """The lines, each with its line end. Without a width nothing tells whether a last one without it is whole."""
+        if not data or data.endswith(b"\n"):
+            return data
+        if _layout(self.feed).widths:
+            return data + b"\n"
+        page.reject(some_rejects(np.array([first_line + data.count(b"\n")]), Reason.CUT_OFF))
+        return data[: data.rfind(b"\n") + 1]
 
     def _keep_lines(self, data: bytes, first_line: int, page: Page, give: Give) -> None:
         text = self.feed.mapping.text
@@ -95,8 +105,8 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundFixed:
 
 
 def is_of_layout(rows: pl.Series, layout: FixedLayout) -> pl.Series:
-    """Which lines have the layout's width, and spaces at its blank places."""
-    is_good = pl.repeat(value=True, n=len(rows), dtype=pl.Boolean, eager=True)
+    """Which lines have the layout's width, and spaces at its blank places; a CR within would join two lines."""
+    is_good = ~rows.str.contains("\r", literal=True)
     if layout.widths:
         is_good &= rows.str.len_chars().is_in(sorted(layout.widths))
     for start, size in layout.blanks:

@@ -42,6 +42,13 @@ class Times:
             start=self.start.gather(at), fault=self.fault.gather(at), is_ambiguous=self.is_ambiguous.gather(at)
         )
 
+    def without(self, bad: pl.Series, reason: Reason) -> Self:
+        """The same, with a fault in some rows; null in ``bad`` (Boolean) is none."""
+        bad = bad.fill_null(value=False)
+        nothing = pl.Series([None], dtype=self.start.dtype)
+        fault = self.fault.zip_with(~bad, pl.Series([int(reason)], dtype=self.fault.dtype))
+        return type(self)(start=nothing.zip_with(bad, self.start), fault=fault, is_ambiguous=self.is_ambiguous & ~bad)
+
     def columns(self) -> list[pl.Series]:
         """The three as columns of a frame of events."""
         return [
