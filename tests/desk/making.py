@@ -4,7 +4,7 @@ import datetime as dt
 import os
 
 from coffer.desk import case as cases
-from coffer.desk.case import CaseId, DocumentId, DocumentKind, OrderClass
+from coffer.desk.case import CaseClass, CaseId, DocumentId, DocumentKind
 from coffer.desk.people import Role
 from coffer.passkeys.passkey import Passkey
 
@@ -28,7 +28,7 @@ def new_case(store, by, *, number="12/0417", authority="Court of Appeal", due=No
         id=CaseId(os.urandom(16).hex()),
         number=number,
         authority=authority,
-        order_class=OrderClass.ORDINARY,
+        order_class=CaseClass.ORDINARY,
         received=NOW,
         due=due or later(hours=6),
         assigned=assigned,

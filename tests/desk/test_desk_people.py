@@ -48,7 +48,7 @@ def test_nothing_secret_is_shown_by_repr():
         id=os.urandom(16).hex(),
         number="12/0417",
         authority="Court",
-        order_class=cases.OrderClass.URGENT,
+        order_class=cases.CaseClass.URGENT,
         received=NOW,
         due=NOW,
         assigned=None,

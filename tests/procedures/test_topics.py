@@ -351,6 +351,7 @@ def test_figures_tell_how_far_the_log_is_behind(watched):
         ("enable.auto.commit=true", "line 1: a property that is not set here"),
         ("plugin.library.paths=/tmp/x", "line 1: a property that is not set here"),
         ("# as it was\n\nssl.engine.location=/tmp/x", "line 3: a property that is not set here"),
+        ("sasl.kerberos.kinit.cmd=true", "line 1: a property that is not set here"),
         ("sasl.password", "line 1: expected NAME=VALUE"),
         ("session.timeout.ms=9\nsession.timeout.ms=9", "line 2: a property that stands twice"),
         ("ssl.ca.location=x", "bootstrap.servers: missing"),

@@ -34,7 +34,7 @@ MAX_FILE_NAME: Final = 200
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-class OrderClass(StrEnum):
+class CaseClass(StrEnum):
     """How urgent an order is. The deadline itself is what the clerk reads in the order."""
 
     ORDINARY = "ordinary"
@@ -197,7 +197,7 @@ class Case:
     version: int = 0
     number: str
     authority: str
-    order_class: OrderClass
+    order_class: CaseClass
     received: dt.datetime
     due: dt.datetime | None
     assigned: PersonId | None
@@ -257,7 +257,7 @@ def make_case(
     id: CaseId,  # noqa: A002 - the field's name
     number: str,
     authority: str,
-    order_class: OrderClass,
+    order_class: CaseClass,
     received: dt.datetime,
     due: dt.datetime | None,
     assigned: PersonId | None,

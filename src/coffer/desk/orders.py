@@ -10,11 +10,11 @@ from typing import Final
 from coffer.authority.authorization import Authorization
 from coffer.authority.ordered import OrderFile, Urgency
 from coffer.authority.period import format_instant
-from coffer.desk.case import Case, DocumentId, DocumentKind, OrderClass
+from coffer.desk.case import Case, CaseClass, DocumentId, DocumentKind
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.disclosure.etsi_request import EtsiRequest, parse_etsi_request
 
-_URGENCIES: Final = {OrderClass.URGENT: Urgency.URGENT, OrderClass.EMERGENCY: Urgency.EMERGENCY}
+_URGENCIES: Final = {CaseClass.URGENT: Urgency.URGENT, CaseClass.EMERGENCY: Urgency.EMERGENCY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -35,7 +35,7 @@ def came_of(case: Case) -> Came:
         received=case.received,
         due=case.due,
         urgency=_URGENCIES.get(case.order_class, Urgency.ORDINARY),
-        is_access=case.order_class is OrderClass.SUBJECT_ACCESS,
+        is_access=case.order_class is CaseClass.SUBJECT_ACCESS,
         files=tuple(OrderFile(sha256=document.sha256, size=document.size) for document in orders),
     )
 

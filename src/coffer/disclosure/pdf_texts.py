@@ -160,7 +160,7 @@ _FRENCH: Final = {
     "purpose": "Finalité",
     "received": "Reçue le",
     "due": "Réponse due le",
-    "order_files": "Fichiers de l’ordre",
+    "order_files": "Fichiers de la réquisition",
     "person": "Personne",
     "subject": "Identité visée",
     "subjects": "Identités visées",

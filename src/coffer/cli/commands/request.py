@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -146,26 +147,29 @@ def request(
         purpose=purpose,
         is_hub=hub,
         not_before=start,
-        expires=wire.parse_time(expires, "--expires") if expires else start + dt.timedelta(days=DEFAULT_LIFE_DAYS),
-        secret_until=wire.parse_day(secret_until, "--secret-until")
-        if secret_until
-        else (start + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date(),
+        **_ends(start, expires, secret_until),
     )
     authorizations = _signed(opened, [_order(make, asked, who) for asked, who in parts], roster)
     written = _write(path, authorizations)
     for number, (name, authorization) in enumerate(zip(written, authorizations, strict=True)):
         about = f", identifier {','.join(epoc.ids[number])}" if epoc else ""
         say(f"written to {name}{about}; it names a person: keep it as you would keep the order")
-        for remark in letters_remarks(authorization.terms):
-            say(remark)
-        say_signers(opened, authorization)
-        _say_days(opened, authorization, now)
+        _say_request(opened, authorization, now)
     if epoc is not None:
         say_order(epoc)
     if as_json:
         print_json(_document(written, epoc))
     elif epoc is not None:
         print_shown(epoc.form)
+
+
+def _ends(start: dt.datetime, expires: str | None, secret_until: str | None) -> dict[str, Any]:
+    """Until when it is in force and secret, as typed or by default."""
+    life, secrecy = (start + dt.timedelta(days=days) for days in (DEFAULT_LIFE_DAYS, DEFAULT_SECRECY_DAYS))
+    return {
+        "expires": wire.parse_time(expires, "--expires") if expires else life,
+        "secret_until": wire.parse_day(secret_until, "--secret-until") if secret_until else secrecy.date(),
+    }
 
 
 def _order(make: Callable[..., Order], asked: Asked, persons: Sequence[str]) -> Order:
@@ -204,6 +208,13 @@ def _document(written: Sequence[str], epoc: EpocOrder | None) -> dict[str, objec
         request["identifiers"] = list(ids)
     shown = [{"path": path, "text": text} for path, text in shown_rows(epoc.form)]
     return {"requests": requests, "not_answered": lacking_document(epoc.judgement.lacking), "shown": shown}
+
+
+def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
+    for remark in letters_remarks(authorization.terms):
+        say(remark)
+    say_signers(vault, authorization)
+    _say_days(vault, authorization, now)
 
 
 def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:

@@ -58,7 +58,9 @@ def retire(
         now = clock()
         timeline = retention_timeline(opened.replay(), now.date(), ahead_days=ahead)
         _show_timeline(timeline, as_json=as_json)
-        if path is not None:
+        if path is not None and not timeline.days:
+            say(f"{path.name} was not written: nothing dies in {counted(ahead, 'day')}; --ahead looks further")
+        elif path is not None:
             Disk().write(path, format_calendar(timeline, opened.pins.origin, now))
             say(f"written to {path.name}: a calendar takes it in, and takes it in again later")
         return

@@ -124,7 +124,9 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str)
     years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
     if not years:
         return []
-    limit = years[-1] if form in MAPPED else years[0]  # what the setting names: the newest day, or the first line's year
+    limit = (
+        years[-1] if form in MAPPED else years[0]
+    )  # what the setting names: the newest day, or the first line's year
     is_denied = 0 < changed_year < limit
     other = changed_year if is_denied else limit - 1
     if form in MAPPED:

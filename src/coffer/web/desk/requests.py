@@ -10,10 +10,10 @@ from fastapi import Response
 from coffer.authority.typed import parse_typed
 from coffer.desk.case import (
     Case,
+    CaseClass,
     CaseId,
     DocumentId,
     DocumentKind,
-    OrderClass,
     document_event,
     make_case,
     new_document,
@@ -45,7 +45,7 @@ class _TypedCase:
 
     number: str = ""
     authority: str = ""
-    order_class: str = OrderClass.ORDINARY.value
+    order_class: str = CaseClass.ORDINARY.value
     received: str = ""
     due: str = ""
 
@@ -96,7 +96,7 @@ class RequestPages:
         typed = _TypedCase(
             number=form.text("number"),
             authority=form.text("authority"),
-            order_class=form.text("class") or OrderClass.ORDINARY.value,
+            order_class=form.text("class") or CaseClass.ORDINARY.value,
             received=form.text("received"),
             due=form.text("due"),
         )
@@ -111,7 +111,7 @@ class RequestPages:
         upload = form.file("order")
         if upload is not None and not (is_pdf(upload.raw) or looks_like_xml(upload.raw)):
             errors["order"] = _("This is neither a PDF nor XML. Choose the order itself.")
-        if typed.order_class not in {one.value for one in OrderClass}:
+        if typed.order_class not in {one.value for one in CaseClass}:
             errors["class"] = _("Say how urgent it is.")
         if errors:
             return self._show_new(visit, typed, errors)
@@ -120,7 +120,7 @@ class RequestPages:
             id=case_id,
             number=typed.number,
             authority=typed.authority,
-            order_class=OrderClass(typed.order_class),
+            order_class=CaseClass(typed.order_class),
             received=received,
             due=due,
             assigned=visit.person.id,

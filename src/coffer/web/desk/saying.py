@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from coffer.authority.lacking import Part, Share
-from coffer.desk.case import Did, DocumentKind, Event, OrderClass
+from coffer.desk.case import CaseClass, Did, DocumentKind, Event
 from coffer.desk.people import Role
 from coffer.desk.steps import CaseState, NextStep, Step
 from coffer.disclosure import pdf_texts
@@ -52,11 +52,11 @@ _HEADINGS: Final[Mapping[CaseState, str]] = {
     CaseState.CLOSED: N_("Case %(case)s is closed"),
     CaseState.SHREDDED: N_("This case was destroyed"),
 }
-CLASSES: Final[Mapping[OrderClass, str]] = {
-    OrderClass.ORDINARY: N_("Ordinary"),
-    OrderClass.URGENT: N_("Urgent"),
-    OrderClass.EMERGENCY: N_("Emergency"),
-    OrderClass.SUBJECT_ACCESS: N_("Somebody asks for their own data"),
+CLASSES: Final[Mapping[CaseClass, str]] = {
+    CaseClass.ORDINARY: N_("Ordinary"),
+    CaseClass.URGENT: N_("Urgent"),
+    CaseClass.EMERGENCY: N_("Emergency"),
+    CaseClass.SUBJECT_ACCESS: N_("Somebody asks for their own data"),
 }
 ROLES: Final[Mapping[Role, str]] = {
     Role.CLERK: N_("clerk"),

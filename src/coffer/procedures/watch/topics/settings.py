@@ -20,9 +20,12 @@ _PROPERTY: Final = re.compile(
     r"bootstrap\.servers|security\.protocol|enable\.ssl\.certificate\.verification"
     r"|client\.(?:id|rack|dns\.lookup)|group\.instance\.id|session\.timeout\.ms|heartbeat\.interval\.ms"
     r"|max\.poll\.interval\.ms|https\.ca\.location|ssl\.(?!engine)[a-z.]+"
-    r"|(?:sasl|socket|broker|reconnect|retry|fetch|metadata|topic\.metadata|connections)\.[a-z.]+"
+    r"|sasl\.(?!kerberos\.kinit)[a-z.]+|(?:socket|broker|reconnect|retry|fetch|metadata|topic\.metadata|connections)\.[a-z.]+"
 )
-"""Properties of librdkafka that an operator may set. All others Coffer sets itself, or leaves at their defaults."""
+"""Properties of librdkafka that an operator may set. All others Coffer sets itself, or leaves at their defaults.
+
+None loads a library or starts a command, as ssl.engine and sasl.kerberos.kinit would.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
