@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,11 @@ def start(target: Callable[..., None], args: tuple[Any, ...], *, name: str) -> B
     process = context.Process(target=_run, args=(target, args), daemon=True, name=name)
     process.start()
     return process
+
+
+def pipe() -> tuple[Connection, Connection]:
+    """A pipe from a child: the end that reads, and the one that the child writes to."""
+    return multiprocessing.Pipe(duplex=False)
 
 
 def _run(target: Callable[..., None], args: tuple[Any, ...]) -> None:

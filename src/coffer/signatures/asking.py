@@ -5,7 +5,6 @@ Nothing of its answer is believed before its form is proven.
 
 import resource
 from collections.abc import Sequence
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Timer
@@ -14,7 +13,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from coffer.children import environment, start
+from coffer.children import environment, pipe, start
 from coffer.errors import MalformedInput, Unavailable
 from coffer.extras import require
 from coffer.signatures.finding import Finding, format_findings, parse_findings
@@ -67,7 +66,7 @@ def findings_in(raw: bytes, anchors: Sequence[bytes]) -> tuple[Finding, ...] | N
     """
     require("signatures", "pyhanko")
     require("signatures", "signxml")
-    ours, theirs = Pipe(duplex=False)
+    ours, theirs = pipe()
     with environment():
         process = start(_look, (theirs, raw, tuple(anchors)), name="signatures")
     theirs.close()
