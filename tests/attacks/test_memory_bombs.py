@@ -140,7 +140,7 @@ def test_lines_of_one_letter_are_counted_and_take_no_gigabytes(written):
 def test_lines_of_one_letter_in_columns_of_fixed_width_take_no_gigabytes(written):
     places = "\n".join(f'c{n} = "{n + 1}-{n + 9}"' for n in range(12))
     columns = 'a = "c0"\nb = "c1"\nstart = ["c2", "c3"]\nend = ["c4", "c5"]\nforwarded = "c6"\n'
-    fixed = '[fixed]\ndate_format = "%Y-%m-%d %H:%M:%S"\n[fixed.places]\n'
+    fixed = '[fixed]\nblank = ["40"]\ndate_format = "%Y-%m-%d %H:%M:%S"\n[fixed.places]\n'
     feed = FEED.replace('"csv"', '"fixed"').split("[csv]")[0] + f"{fixed}{places}\n[columns]\n{columns}"
     found = read(written("letters.txt.gz", gzip.compress(b"a\n" * (2 << 20), 9)), feed)
     assert (found["kept"], found["rejected"]) == (0, {"bad-time": 2 << 20})

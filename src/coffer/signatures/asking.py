@@ -3,6 +3,7 @@
 Nothing of its answer is believed before its form is proven.
 """
 
+import logging
 import resource
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -89,6 +90,7 @@ def _look(to: Connection, raw: bytes, anchors: tuple[bytes, ...]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    logging.disable()  # the libraries would write what a stranger's file says
     from coffer.signatures.look import look  # noqa: PLC0415 - the libraries belong into this process alone
 
     try:

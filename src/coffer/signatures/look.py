@@ -7,7 +7,6 @@ read; a signature counts as intact or trusted only where the library says so in 
 import asyncio
 import base64
 import io
-import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -45,7 +44,6 @@ def look(raw: bytes, anchors: Sequence[bytes]) -> list[Finding]:
     Raises:
         Exception: whatever a library raises for a file that it cannot read.
     """
-    logging.disable()  # the libraries would write what a stranger's file says
     match kind_of(raw).ending:
         case "pdf":
             return list(_in_pdf(raw, anchors))

@@ -55,7 +55,10 @@ class BoundFixed:
             at = end
 
     def _whole(self, data: bytes, first_line: int, page: Page) -> bytes:
-        """The lines, each with its line end. Without a width nothing tells whether a last one without it is whole."""
+        """The lines, each with its line end.
+
+        A last one without it is kept only where a width tells whether it is whole.
+        """
         if not data or data.endswith(b"\n"):
             return data
         if _layout(self.feed).widths:
@@ -105,7 +108,7 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundFixed:
 
 
 def is_of_layout(rows: pl.Series, layout: FixedLayout) -> pl.Series:
-    """Which lines have the layout's width, and spaces at its blank places; a CR within would join two lines."""
+    """Which lines have the layout's width, spaces at its blank places, and no CR within."""
     is_good = ~rows.str.contains("\r", literal=True)
     if layout.widths:
         is_good &= rows.str.len_chars().is_in(sorted(layout.widths))
