@@ -1,6 +1,7 @@
 """The times of an order as people type them: whose they are, on whose clock, and what a note then says."""
 
 import datetime as dt
+import io
 import json
 from zoneinfo import ZoneInfo
 
@@ -198,3 +199,25 @@ def test_settled_keeps_the_moment():
     moment = dt.datetime(2016, 10, 30, 2, 30, tzinfo=PARIS, fold=1)
     assert settled(moment).isoformat() == "2016-10-30T02:30:00+01:00"
     assert settled(moment).timestamp() == moment.timestamp()
+
+
+def test_deadline_that_is_a_day_is_over_with_that_day_of_the_order_s_zone(asking, world, capfd):
+    asking("--subject", ONE, *DAYS, *ZONE, "--received", "2016-09-01T09:00", "--due", "2016-09-10")
+    assert run(["show", "r.note", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["due"] == "2016-09-10T23:59:59+02:00"
+    assert "--received: not a moment" in asking("--subject", ONE, *DAYS, *ZONE, "--received", "2016-09-01")
+
+
+def test_request_of_two_periods_says_both(world, monkeypatch, capfd):
+    monkeypatch.chdir(world.path)
+    assert run(["request", "vault", "--subject", ONE, *DAYS, *MORE, "--time-zone", "UTC", *REST]) == 0
+    said = capfd.readouterr().err
+    assert "subject 1: 2016-09-01 to 2016-09-01 (whole UTC days: 1); 2016-09-02 to" in said
+
+
+def test_question_that_nobody_can_answer_names_the_option(asking, world, monkeypatch, capfd):
+    asking("--subject", ONE, *DAYS)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
+    assert run(["countersign", "vault", "r.note", "--as", "judge"]) == 2
+    assert "no answer: this is no terminal\ncoffer: hint: --yes " in capfd.readouterr().err

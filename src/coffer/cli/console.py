@@ -173,6 +173,26 @@ def read_file(name: str) -> bytes:
         raise Unavailable(f"{path.name}: {error.strerror}") from error
 
 
+def confirm(question: str) -> None:
+    """Ask, and stop unless the answer is yes.
+
+    Raises:
+        Abort: no, or the question was broken off.
+        MalformedInput: nobody is there to answer; the hint names the option that says yes.
+    """
+    try:
+        if click.confirm(question, err=True):
+            return
+    except click.Abort:
+        if not sys.stdin.isatty():
+            raise MalformedInput(
+                f"{question}: no answer: this is no terminal",
+                hint="--yes says yes beforehand: whoever writes it has read what is asked",
+            ) from None
+        raise
+    raise click.Abort
+
+
 def verify_absent(name: str) -> Path:
     """An output's path where nothing lies yet, in a folder that is there."""
     path = Path(name)

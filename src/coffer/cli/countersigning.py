@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-import click
-
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import clock, read_file, say
+from coffer.cli.console import clock, confirm, read_file, say
 from coffer.cli.custodians import at_work
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.presence import say_news
@@ -32,7 +30,7 @@ def countersign_request(vault: str, note: str, name: str, passphrases: Passphras
         show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, clock()))
     say_protected(folder, keys, authorization)
     if is_asking:
-        click.confirm(f"approve this as {name}?", abort=True, err=True)
+        confirm(f"approve this as {name}?")
     with opened.alone():
         service = at_work(opened, folder, keys, opener)
         service.verify_ready()

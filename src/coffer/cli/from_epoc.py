@@ -137,7 +137,8 @@ def say_order(order: EpocOrder) -> None:
     say(f"due {show_moment(due)}")
     if form.deadline is Deadline.AT_THE_END or form.is_notified:
         say(
-            "an enforcing authority was notified: hand nothing over before then, unless it says that it will not refuse"
+            f"an enforcing authority was notified: hand nothing over before {show_moment(due)}, "
+            "unless it says that it will not refuse"
         )
     if form.recipient is not Recipient.ISSUING:
         say(f"the data go to: {form.recipient}")

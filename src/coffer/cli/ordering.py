@@ -1,6 +1,7 @@
 """What is typed about the order behind a request: files, issuer, receipt, deadline."""
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from coffer.cli.console import read_file
 from coffer.errors import MalformedInput
 
 _ISSUERS: Final = tuple(issuer.value for issuer in Issuer if issuer is not Issuer.PERSON)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OPTIONS: Final = (
     click.option(
         "--order",
@@ -30,7 +32,9 @@ _OPTIONS: Final = (
         metavar="TIME",
         help="When the order came, like 2016-09-01T08:00, in --time-zone; now if not given.",
     ),
-    click.option("--due", metavar="TIME", help="Until when it is to be answered, if it says so."),
+    click.option(
+        "--due", metavar="TIME", help="Until when it is to be answered, if it says so; a day alone is until its end."
+    ),
     click.option(
         "--issued-by", type=click.Choice(_ISSUERS), default="other", show_default=True, help="What kind of authority."
     ),
@@ -67,9 +71,14 @@ def typed_order(options: dict[str, Any], now: dt.datetime, *, message: str | Non
         issuer=Issuer(options["issued_by"]),
         issued_in=IssuedIn(options["issued_in"]),
         received=_moment(options["received"], zone, "--received") or now,
-        due=_moment(options["due"], zone, "--due"),
+        due=_moment(_until(options["due"]), zone, "--due"),
         files=tuple(order_file(read_file(name), Path(name).name) for name in names),
     )
+
+
+def _until(typed: str | None) -> str | None:
+    """A deadline that is a day is over with that day."""
+    return f"{typed}T23:59:59" if typed and _DAY.fullmatch(typed) else typed
 
 
 def _moment(typed: str | None, zone: dt.tzinfo | None, place: str) -> dt.datetime | None:

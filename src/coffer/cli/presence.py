@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import click
-
-from coffer.cli.console import console, say
+from coffer.cli.console import confirm, console, say
 from coffer.custodian.service import CustodianService
 from coffer.custody.presence import News, describe_absence
 from coffer.disk import Disk
@@ -38,6 +36,6 @@ def sign_absence_as(
     state = state or service.peek()
     console().print(describe_absence(raw, state, path.name))
     if is_asking:
-        click.confirm(f"sign this as {service.name}?", abort=True, err=True)
+        confirm(f"sign this as {service.name}?")
     Disk().write(path, service.sign_absence(raw, path.name, state=state).raw)
     say(f"signed by {service.name}")

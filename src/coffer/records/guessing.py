@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -22,6 +22,8 @@ ENOUGH: Final = 0.8
 """The share of a column's values that must fit its field; some are always withheld or malformed."""
 _ENOUGH_IF_NAMED: Final = 0.5
 _DATES: Final = ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %b %Y")
+_YEARLESS: Final = ("%d/%m", "%m/%d", "%d.%m.", "%d.%m", "%d-%m", "%m-%d", "%d %b", "%b %d")
+"""Only where a clock stands in another column: a price looks like a date, too."""
 _CLOCKS: Final = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%H%M%S")
 _STAMPS: Final = (
     *(f"{date} {clock}" for date in _DATES for clock in _CLOCKS),
@@ -49,6 +51,17 @@ ANSWERED: Final = {
     "delivered": True, "r\u00e9pondu": True, "\u00e9chec": False, "occup\u00e9": False, "manqu\u00e9": False,
 }  # fmt: skip
 
+_STATIONS: Final = (  # of the telephones of one site
+    "ext",
+    "extn",
+    "extension",
+    "station",
+    "poste",
+    "nebenstelle",
+    "nst",
+    "interno",
+    "anexo",
+)
 _TALK: Final = ("billsec", "billableseconds", "talktime", "talkduration", "conversationtime")
 """Names of durations that count from the answer on; others may count the ringing."""
 _DIRECTIONS: Final = {
@@ -101,6 +114,17 @@ class Taken:
         shapes = Counter(mask(value.strip()) for value in self.left.pop(column) if value.strip())
         samples = tuple(shape for shape, _ in shapes.most_common(3))
         self.guesses.append(Guess(field=field, column=str(column), reason=reason, samples=samples))
+
+
+def take_station(taken: Taken) -> Column | None:
+    """A column that is called a station and holds numbers of the site: then the one taken for ``a`` is the other party."""
+    for name, values in taken.left.items():
+        share = share_of(values, lambda value: re.fullmatch("[0-9]{2,5}", value) is not None)
+        if _plain(name) in _STATIONS and share >= ENOUGH:
+            taken.guesses = [replace(one, field="b") if one.field == "a" else one for one in taken.guesses]
+            taken.give("a", name, f"by its name: {share:.0%} are stations of the site")
+            return name
+    return None
 
 
 def take_duration(taken: Taken) -> Column | None:
@@ -162,7 +186,7 @@ def take_start(taken: Taken) -> tuple[Column | list[Column] | None, str]:
 def _take_date_and_clock(taken: Taken) -> tuple[Column | list[Column] | None, str]:
     """Two columns, one of dates and one of times of day."""
     found: list[tuple[Column, str]] = []
-    for forms in (_DATES, _CLOCKS):
+    for forms in ((*_DATES, *_YEARLESS), _CLOCKS):
         shares = [
             (share_of(values, lambda value, f=form: _is_time(value, f)), name, form)  # type: ignore[misc]
             for name, values in taken.left.items()
@@ -218,6 +242,8 @@ def _is_time(text: str, form: str) -> bool:
         return False
     if "%f" in form:
         text = re.sub(r"(\.[0-9]{6})[0-9]{1,3}", r"\1", text)  # seven digits, as Exchange writes
+    if form in _YEARLESS:
+        text, form = f"2000 {text}", f"%Y {form}"  # a year that has 29 February
     try:
         found = dt.datetime.strptime(text, form)  # noqa: DTZ007 - only whether it fits
     except ValueError:

@@ -15,6 +15,7 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import home_plan
+from coffer.records.fixed_guess import guess_fixed
 from coffer.records.guessing import (
     ADDRESS,
     ANSWERED,
@@ -29,6 +30,7 @@ from coffer.records.guessing import (
     share_of,
     take_duration,
     take_start,
+    take_station,
     unclear_duration,
 )
 from coffer.records.mapping import Column
@@ -76,7 +78,7 @@ def propose_preset(preset: Preset, reason: str, *, country: str, zone: str) -> P
 
 
 def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: str = "") -> Proposal:
-    """The feed of a file of CSV or JSON lines that begins with ``head``.
+    """The feed of a file of CSV, JSON lines or fixed width that begins with ``head``.
 
     Raises:
         MalformedInput: not text, or without two columns of numbers or addresses and one of times; the message says what stands in the way.
@@ -89,13 +91,31 @@ def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: st
     keyed = _json_rows(lines)
     if keyed is not None:
         return _compose("jsonl", [*written, "date_format"], keyed, place, country=country, zone=zone, kind=kind)
+    try:
+        form, own, columns = "csv", *_delimited(numbered, place, written)
+    except MalformedInput:
+        fixed = guess_fixed(numbered)
+        if fixed is None:
+            raise
+        form, columns = "fixed", fixed.columns
+        own = [*fixed.settings, *written, "date_format", "[fixed.places]", *fixed.places]
+    return _compose(form, own, columns, place, country=country, zone=zone, kind=kind)
+
+
+def _delimited(
+    numbered: Sequence[tuple[int, str]], place: str, written: Sequence[str]
+) -> tuple[list[str], dict[Column, list[str]]]:
+    """What ``[csv]`` says of a table with a delimiter, and the values of its columns."""
+    lines = [line for _, line in numbered]
     quote = "'" if _is_in_apostrophes(lines) else '"'
     delimiter, rows, first = _table(lines, place, quote)
     names, above = _header(rows)
     body = rows[above:]
     total = next((row[0].strip() for row in body if _TOTAL.fullmatch(row[0].strip())), None)
     body = [row for row in body if row[0].strip() != total]
-    columns = {(names[i] if names else i): [row[i] for row in body] for i in range(len(names) or len(rows[0]))}
+    columns: dict[Column, list[str]] = {
+        (names[i] if names else i): [row[i] for row in body] for i in range(len(names) or len(rows[0]))
+    }
     own = [f"header = {'true' if names else 'false'}", f"delimiter = {json.dumps(delimiter)}", *written, "date_format"]
     titles = numbered[first][0] - 1
     if titles and not names:
@@ -104,7 +124,7 @@ def propose_mapped(head: bytes, place: str, *, country: str, zone: str, kind: st
         own.append(f"comment = {json.dumps(total)}")
     if quote != '"':
         own.append(f"quote = {json.dumps(quote)}")
-    return _compose("csv", own, columns, place, country=country, zone=zone, kind=kind)
+    return own, columns
 
 
 def _encoding(head: bytes) -> str:
@@ -210,6 +230,10 @@ def _compose(
     start, date_format = take_start(taken)
     a = taken.take("a", is_party)
     b = taken.take("b", is_party)
+    station = take_station(taken) if a is not None and b is None else None
+    if station is not None:
+        a, b = station, a
+        taken.notes.append("local_identities: stations of the site are found by this feed's own names for them")
     if start is None or a is None or b is None:
         missing = [name for name, found in (("a", a), ("b", b), ("start", start)) if found is None]
         raise MalformedInput(
@@ -218,7 +242,7 @@ def _compose(
         )
     _note_rounded({"a": a, "b": b}, columns, taken)
     direction = direction_of(a, columns)
-    if direction is not None and len(set(columns[a])) > len(set(columns[b])):
+    if direction is not None and station is None and len(set(columns[a])) > len(set(columns[b])):
         a, b = b, a  # the own number stands in most rows
     forwarded = taken.take("forwarded", is_party, only_named=True)
     duration = take_duration(taken)
@@ -236,6 +260,7 @@ def _compose(
     if style is not None:
         lines.append(f'number_style = "{style.style}"')
         taken.notes.append(f"number_style: {style.style} is a guess: {style.reason}")
+    lines += [] if station is None else ["local_identities = true"]
     lines += ["keep = []", f'kind = "{kind}"', f"[{form}]"]
     lines += [f"date_format = {json.dumps(date_format)}" if line == "date_format" else line for line in own]
     split = _split_of(columns[b]) if kind == "email" else None

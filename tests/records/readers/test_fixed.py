@@ -274,3 +274,18 @@ def test_a_side_has_one_value():
     text = SIDED.format(direction=WAY).replace("[csv]\nheader = true", "[jsonl]").replace('"Reached"', '"$.to[*]"')
     with pytest.raises(MalformedInput, match=r"b: in: with \[\*\], expected a column of one value"):
         parse_feed(text, "feed")
+
+
+def test_newest_day_that_is_still_to_come_bounds_nothing():
+    ahead = feed("newest = 2026-12-31")
+    line = LINE.replace("03/02 10:00", "03/09 12:16")
+    now = Window(earliest=WINDOW.earliest, latest=LATEST)
+    with_it = bind_feed(ahead, line.encode(), "file").read(line.encode(), first_line=1, window=now)
+    without = bind_feed(feed(), line.encode(), "file").read(line.encode(), first_line=1, window=now)
+    assert rejects(with_it) == rejects(without) == [(1, "in-future")]
+
+
+def test_29_february_tells_of_which_year_the_others_probably_are():
+    (said,) = year_remarks("a.txt", Counter({"year 2024": 1, "year 2026": 9}), 0, "fixed")
+    assert said.startswith("a.txt: its lines have no year; 2024 had a 29 February")
+    assert "newest = 2024-12-31 under [fixed]" in said

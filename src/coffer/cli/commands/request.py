@@ -221,7 +221,7 @@ def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> N
     """Say what the request cannot reach, while the desk can still ask for something else."""
     terms, state = authorization.terms, vault.replay()
     reached = segments_of(authorization, state, before=state.size, now=now)
-    if opens_part_of_a_day(terms) or has_own_periods(terms):
+    if opens_part_of_a_day(terms) or has_own_periods(terms) or any(len(periods) > 1 for periods in terms.periods):
         for number, periods in enumerate(terms.periods, 1):
             say(f"subject {number}: {'; '.join(show_period(period) for period in periods)}")
         say(f"opens whole UTC days, {show_days(terms.all_days)}; records outside these times are dropped")

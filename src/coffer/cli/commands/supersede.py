@@ -5,7 +5,7 @@ import sys
 import click
 
 from coffer import wire
-from coffer.cli.console import console, print_json, say
+from coffer.cli.console import confirm, console, print_json, say
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Refused
@@ -37,7 +37,7 @@ def supersede(vault: str, batch: str, *, yes: bool, as_json: bool) -> None:
             raise MalformedInput(
                 "supersede: not confirmed", hint="nothing was changed; say --yes where nobody can be asked"
             )
-        click.confirm("supersede this batch", abort=True, err=True)
+        confirm("supersede this batch")
     entry = supersede_batch(opened, content.batch)
     if as_json:
         print_json(_document(content) | {"entry": entry})

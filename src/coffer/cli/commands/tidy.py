@@ -4,7 +4,7 @@ import datetime as dt
 
 import click
 
-from coffer.cli.console import clock, console, print_json, say
+from coffer.cli.console import clock, confirm, console, print_json, say
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.errors import Unavailable
@@ -44,7 +44,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
     for folder in old:
         say(f"{folder.path.name}: {_files(folder)}")
     if old and not yes:
-        click.confirm("remove this for good?", abort=True, err=True)
+        confirm("remove this for good?")
     with opened.writing() as state:
         there = opened.aside.folders()
         unwanted = [folder for folder in there if folder.path in {one.path for one in old}]

@@ -124,11 +124,10 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str)
     years = sorted(int(word.removeprefix("year ")) for word in assumed if word.startswith("year "))
     if not years:
         return []
-    limit = (
-        years[-1] if form in MAPPED else years[0]
-    )  # what the setting names: the newest day, or the first line's year
+    limit = years[-1] if form in MAPPED else years[0]  # as the setting: the newest day, or the first line's year
     is_denied = 0 < changed_year < limit
-    other = changed_year if is_denied else limit - 1
+    is_leap = form in MAPPED and years[0] < limit - 1  # only 29 February goes back further than a year
+    other = years[0] if is_leap else changed_year if is_denied else limit - 1
     if form in MAPPED:
         setting = f"a table of another year needs newest = {other}-12-31 under [{form}] in the feed"
     else:
@@ -137,6 +136,8 @@ def year_remarks(name: str, assumed: Counter[str], changed_year: int, form: str)
         return [
             f"{name}: was last changed in {changed_year}, before the year {limit} that its lines were given: {setting}"
         ]
+    if is_leap:
+        return [f"{name}: its lines have no year; {years[0]} had a 29 February, so all are probably of it: {setting}"]
     shown = " and ".join(map(str, years))
     return [f"{name}: its lines have no year, each got the newest that is not after the clock: {shown}; {setting}"]
 

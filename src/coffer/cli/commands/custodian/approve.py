@@ -6,7 +6,7 @@ import click
 
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import signers_of
-from coffer.cli.console import clock, say, verify_absent
+from coffer.cli.console import clock, confirm, say, verify_absent
 from coffer.cli.inbox import say_order, verified_request
 from coffer.cli.machine import at_work, yes_option
 from coffer.cli.passphrases import passphrase_option
@@ -37,7 +37,7 @@ def approve(folder: str, note: str, output: str | None, passphrase_file: str | N
     say_protected(machine.folder, service.keys, request)
     say_order(machine, service, request, folder)
     if not yes:
-        click.confirm(f"approve this as {machine.config.name}?", abort=True, err=True)
+        confirm(f"approve this as {machine.config.name}?")
     signed = service.countersign(request.note.raw, "request")
     machine.requests.keep_signed(signed, service.keys, clock(), os.urandom)
     if path is not None:

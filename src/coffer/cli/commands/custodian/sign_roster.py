@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import console, read_file, say
+from coffer.cli.console import confirm, console, read_file, say
 from coffer.cli.machine import at_work, yes_option
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.presence import sign_absence_as
@@ -46,7 +46,7 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
         for line in describe(state.roster, roster):
             console().print(line)
     if not yes:
-        click.confirm(f"sign this as {name}?", abort=True, err=True)
+        confirm(f"sign this as {name}?")
     if signed.raw == raw:
         say(f"{name} had signed it before")
         return

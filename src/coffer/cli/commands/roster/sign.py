@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import console, read_file, say
+from coffer.cli.console import confirm, console, read_file, say
 from coffer.cli.custodians import unlock
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.vaults import vault_at
@@ -38,7 +38,7 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
     for line in describe(opened.replay().roster, parse_roster(parse_note(raw, place).text, place)):
         console().print(line)
     if not yes:
-        click.confirm(f"sign this as {name}?", abort=True, err=True)
+        confirm(f"sign this as {name}?")
     passphrases = Passphrases(passphrase_file)
     passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.alone():
@@ -53,7 +53,7 @@ def _sign_absence(opened: Vault, note: str, name: str, passphrases: Passphrases,
     raw = read_file(note)
     say(describe_absence(raw, opened.replay(), Path(note).name))
     if is_asking:
-        click.confirm(f"sign this as {name}?", abort=True, err=True)
+        confirm(f"sign this as {name}?")
     passphrases.opener(opened.custodian(name))
     with opened.alone():
         service = unlock(opened, passphrases, [name])[0]

@@ -27,7 +27,7 @@ class Dating:
 
     ``formats``: the feed's, with a year in front where they lack one; ``bare``: those that lack one, as they are.
     ``years``: None where none lacks one. ``doubtful``: a date that got its year and is later may be a year old, or of a
-    clock that is ahead; None where the feed says the newest day, so that nothing is assumed.
+    clock that is ahead; None where the feed says a newest day that is over, so that nothing is assumed.
     """
 
     formats: tuple[str, ...]
@@ -42,13 +42,16 @@ class Dating:
         bare = tuple(form for form in formats if is_yearless(form))
         if not bare or latest is None:
             return cls(formats=formats)
+        doubtful: dt.datetime | None = latest - FUTURE + _AHEAD
         if newest is not None:
-            latest = min(latest, dt.datetime.combine(newest, dt.time.max, ZoneInfo(feed.time_zone)))
+            end = dt.datetime.combine(newest, dt.time.max, ZoneInfo(feed.time_zone))
+            if end < latest - FUTURE + _AHEAD:
+                doubtful, latest = None, end
         return cls(
             formats=tuple(f"%Y {form}" if form in bare else form for form in formats),
             bare=bare,
             years=Years(year=None, latest=latest, zone=feed.time_zone),
-            doubtful=None if newest is not None else latest - FUTURE + _AHEAD,
+            doubtful=doubtful,
         )
 
     def dated(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:

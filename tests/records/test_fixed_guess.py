@@ -1,0 +1,82 @@
+"""A table of fixed width that no feed describes: its columns are found, and what a sample cannot show costs a row."""
+
+import datetime as dt
+import random
+
+import pytest
+
+from coffer.errors import MalformedInput
+from coffer.procedures.ingest.feed_check import check_files
+from coffer.records.feed import parse_feed
+from coffer.records.fixed_guess import guess_fixed
+from coffer.records.proposing import propose_mapped
+
+NOW = dt.datetime(2026, 12, 5, tzinfo=dt.UTC)
+TITLES = "DAY   CLOCK  EXT  WAY NUMBER         DURATION CO"
+
+
+def lines(count=40, seed=3):
+    dice = random.Random(seed)
+    for _ in range(count):
+        way, number = dice.choice(["IN ", "OUT"]), dice.choice(["0612345678", "00491711234567"])
+        day, clock = f"{dice.randint(13, 28):02}/11", f"{dice.randint(0, 23):02}:{dice.randint(0, 59):02}"
+        talk = f"{dice.randint(0, 9)}:{dice.randint(0, 59):02}:{dice.randint(0, 59):02}"
+        yield f"{day} {clock}  {dice.randint(100, 199)}  {way} {number:<15}{talk}  {dice.randint(1, 12):>2}"
+
+
+def proposed(text):
+    return propose_mapped(text.encode(), "list.txt", country="FR", zone="Europe/Paris")
+
+
+def read(tmp_path, text, feed):
+    (tmp_path / "list.txt").write_text(text)
+    (report,) = check_files([str(tmp_path / "list.txt")], parse_feed(feed, "feed"), NOW)
+    return report
+
+
+def test_columns_are_found_and_named_by_the_line_above(tmp_path):
+    text = "\n".join([TITLES, *lines(), ""])
+    proposal = proposed(text)
+    assert {(one.field, one.column) for one in proposal.guesses} == {
+        ("start", "DAY"), ("start", "CLOCK"), ("a", "EXT"), ("b", "NUMBER"), ("duration_s", "DURATION"),
+    }  # fmt: skip
+    assert 'date_format = "%d/%m %H:%M"' in proposal.text
+    assert 'direction = { column = "WAY", values = { "IN" = "in", "OUT" = "out" } }' in proposal.text
+    report = read(tmp_path, text, proposal.text)
+    assert (report.kept, dict(report.rejected), list(report.unmapped)) == (40, {}, ["CO"])
+
+
+def test_longer_value_than_the_sample_had_costs_its_row_and_is_not_cut(tmp_path):
+    text = "\n".join([TITLES, *lines(), ""])
+    feed = proposed(text).text
+    (line,) = lines(1)
+    longer = line.replace(line[23:38], "+99" + "8" * 12, 1)
+    assert len(longer) == len(line)
+    report = read(tmp_path, text + longer + "\n", feed)
+    assert (report.kept, dict(report.rejected)) == (40, {"wrong-column-count": 1})
+
+
+def test_columns_without_titles_are_named_by_their_places():
+    guess = guess_fixed(list(enumerate(lines(), 1)))
+    assert list(guess.columns)[:3] == ["at 1-5", "at 7-11", "at 14-16"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one line\n",
+        "a b c 1\na b c 2\n",
+        "".join(f"{'x' * n} 1 2 3\n" for n in range(40)),
+        "".join(f"{n:02}\t1\t2 3\n" for n in range(40)),
+        "".join(f"{n:09}\n" for n in range(40)),
+    ],
+)
+def test_other_texts_have_no_layout(text):
+    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line]
+    assert guess_fixed(numbered) is None
+
+
+def test_table_without_parties_names_what_was_found():
+    text = "".join(f"{n % 28 + 1:02}/11 10:{n:02} word {n:04}\n" for n in range(40))
+    with pytest.raises(MalformedInput, match="no column for a and b found among 4 columns"):
+        proposed(text)
