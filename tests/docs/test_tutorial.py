@@ -24,7 +24,7 @@ def test_the_tutorial_shows_what_the_commands_say():
 @pytest.mark.skipif(kernels.lines is None, reason="no kernels here, of which a hint on the page speaks")
 def test_the_page_about_feeds_shows_what_the_commands_say():
     (page,) = (path.read_text("utf-8") for path in PAGES if path != PAGE)
-    assert page.count("\n$ coffer") == 3
+    assert page.count("\n$ coffer") == 4
     assert same(told(page)) == same(page)
 
 
