@@ -22,6 +22,7 @@ _CLASSES: Final = {
     OrderClass.PRODUCE: "for records",
     OrderClass.EXTEND: "again, as an extension of an earlier order",
     OrderClass.ACCESS: "for the person's own data",
+    OrderClass.PRESERVE: "to be kept and not read",
 }
 _ISSUERS: Final = {
     Issuer.COURT: "a court or judge",
