@@ -52,6 +52,13 @@ def signers_of(authorization: Requested, roster: Roster) -> tuple[str, ...]:
     return tuple(c.name for c in roster.custodians if authorization.note.is_signed_by(c.auth))
 
 
+def all_signed(requested: Requested, roster: Roster) -> list[bool]:
+    """For each subject line, whether every custodian of its rule signed (the heightened approval)."""
+    signed = set(signers_of(requested, roster))
+    rules = [subject_rule(subject, roster) for subject in requested.terms.subjects]
+    return [{*rule.members, *rule.indispensable} <= signed for rule in rules]
+
+
 def verify_requested(authorization: Requested, roster: Roster) -> None:
     """Prove that a requester of the roster signed this text, and that it names its subjects' rules.
 

@@ -22,7 +22,7 @@ from coffer.authority.authorization import (
     verify_secrecy,
 )
 from coffer.authority.ordered import OrderClass
-from coffer.errors import MalformedInput
+from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import Commitment
 from coffer.notes.note import Note, parse_note
 
@@ -33,7 +33,8 @@ FORMAT: Final = "coffer.hold/v1"
 class HoldTerms(Named):
     """What a hold says.
 
-    ``extends``: the commitment of the hold that this one prolongs; None for a first one. It names the same subjects, periods and kinds.
+    ``extends``: the commitment of the hold that this one prolongs, whose subjects, periods and kinds it names; None for
+    a first one.
     """
 
     until: dt.datetime
@@ -102,6 +103,17 @@ def parse_hold(raw: bytes, place: str) -> Hold:
 def parse_requested_note(raw: bytes, place: str) -> Requested:
     """A hold or an authorization, as its first line says; raises ``MalformedInput``."""
     return parse_hold(raw, place) if is_hold(raw) else parse_authorization(raw, place)
+
+
+def verify_opens(requested: Requested, place: str) -> Authorization:
+    """The request, if it is an authorization.
+
+    Raises:
+        Refused: it is a hold, of which nothing can be opened.
+    """
+    if isinstance(requested, Hold):
+        raise Refused(f"{place}: a hold, expected an authorization", code="form", hint="a hold opens nothing")
+    return requested
 
 
 def is_hold(raw: bytes) -> bool:

@@ -92,8 +92,13 @@ class LoggedHold:
         joined = [term.until for term in self.terms if self._is_satisfied(term, roster)]
         return max(joined, default=self.terms[0].until)
 
+    def may_be_joined(self, now: dt.datetime) -> bool:
+        """Whether custodians may still say that they keep, for the hold or the last note that extends it."""
+        last = self.terms[-1]
+        return self.released is None and now < min(last.time + TO_SATISFY, last.until)
+
     def is_kept_by(self, name: str, roster: Roster, now: dt.datetime) -> bool:
-        """Whether this custodian may still have its values: it joined a term that has not ended, and may yet hold.
+        """Whether this custodian may still have its values: it joined a term that has not ended.
 
         A custodian that did not join an extension keeps no longer than what it did join.
         """
@@ -111,7 +116,10 @@ class LoggedHold:
         return next((term for term in self.terms if term.note == note), None)
 
     def _is_satisfied(self, term: Term, roster: Roster) -> bool:
-        """Whether custodians that satisfy every rule of the hold keep for this term. Rule H2 lets in none too late."""
+        """Whether custodians that satisfy every rule of the hold keep for this term.
+
+        Rule H2 lets in none too late.
+        """
         mask = mask_of(term.holders, roster.names)
         return all(roster.rules[name].is_satisfied_by(mask) for name in self.entry.rules)
 
@@ -131,7 +139,10 @@ def verify_hold(
 
 
 def verify_held(hold: LoggedHold, roster: Roster, time: dt.datetime, entry: HeldEntry) -> LoggedHold:
-    """Rule H2, but for the signature; the hold with what this custodian keeps. ``roster``: the one that the hold names."""
+    """Rule H2, but for the signature; the hold with what this custodian keeps.
+
+    ``roster``: the one that the hold names.
+    """
     _verify_standing(hold, "H2")
     term = hold.term(entry.note)
     rules = [roster.rules[name] for name in hold.entry.rules]
