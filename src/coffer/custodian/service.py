@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from coffer.authority.countersign import signers_of
-from coffer.authority.hold import Requested, parse_hold, parse_requested_note
+from coffer.authority.hold import Requested, is_hold, parse_hold, parse_requested_note
 from coffer.custodian.approvals import Approved, Withdrawn, must_agree
 from coffer.custodian.cosigning import Cosigning
 from coffer.custodian.evident import Uptime
@@ -241,7 +241,12 @@ class CustodianService:
         return self._entry(refusal_of(authorization, reason, state, self.name, auth.verify_key, place), auth)
 
     def revocation_entry(self, raw: bytes, place: str) -> bytes:
-        """The signed ``revoke`` entry for an authorization; from then on nobody answers to it."""
+        """The signed ``revoke`` entry for an authorization; from then on nobody answers to it.
+
+        Of a hold it is the ``release`` that ends it.
+        """
+        if is_hold(raw):
+            return self.release_entry(raw, place)
         authorization, state = self.verify_request(raw, place)
         auth = self.keys.auth
         return self._entry(revocation_of(authorization, state, self.name, auth.verify_key, place), auth)

@@ -41,6 +41,23 @@ class HoldKeeper(Protocol):
         ...
 
 
+def sought_of(hold: Hold) -> Sought:
+    """What a hold asks for, as it would be typed."""
+    terms = hold.terms
+    return Sought(
+        ordered=terms.ordered,
+        subjects=[subject.format() for subject in terms.subjects],
+        persons=terms.persons,
+        periods=terms.periods,
+        kinds=",".join(terms.kinds),
+        authority=terms.authority,
+        basis=terms.basis,
+        purpose=terms.purpose,
+        is_hub=terms.is_hub,
+        secret_until=terms.secret_until,
+    )
+
+
 def make_hold(vault: Vault, sought: Sought, *, until: dt.datetime) -> Hold:
     """A signed hold, logged: from now on custodians may keep for it.
 
