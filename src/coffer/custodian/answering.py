@@ -155,7 +155,7 @@ class Answering:
             epoch_key=self._ring.epoch_key,
             is_protected=self._folder.protected(self._ring.keys).has,
             now=self._clock(),
-            held=lambda segment: self._holding.held(segment, self._following.state),
+            held=self._holding.held,
         )
 
     def _unseal(self, sealed: bytes) -> tuple[bytes, int]:

@@ -167,7 +167,7 @@ class Holding:
 
     def _held(self, kept: _Kept, segment: Segment, state: State) -> Held | None:
         sids = _sids(kept, segment)
-        if not sids:
+        if not sids or kept.hold.terms.roster not in state.rosters:
             return None
         clauses, seg_id = segment.clauses_held(self._folder.name), segment.line.seg_id
         if clauses and not self._folder.holds.has_values(kept.hold.commitment, seg_id):

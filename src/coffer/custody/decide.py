@@ -55,7 +55,7 @@ class Decider:
     is_protected: Callable[[bytes], bool]
     now: dt.datetime
     open_bundle: OpenBundle = open_effective
-    held: Callable[[Segment], Sequence[Held]] = lambda _segment: ()
+    held: Callable[[Segment, State], Sequence[Held]] = lambda _segment, _state: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +267,7 @@ def _verify_segment(
     is_past = is_segment_past(segment, max(decider.now, state.newest).date())
     held = None
     if is_past or (clauses and (decider.name, day) in state.destroyed):
-        kept = decider.held(segment)
+        kept = decider.held(segment, state)
         held = tuple(o for o in kept if is_answerable(o, decider.approvals, state, decider.name, decider.now))
         if not held:
             raise _Stop(Code.TIME)
