@@ -70,7 +70,7 @@ def died(world, days=30) -> None:
     world.now += dt.timedelta(days=days)
     retire(world)
     state = world.state()
-    assert all(state.is_dead(segment) for segment in state.segments.values())
+    assert [segment for segment in state.segments.values() if not state.is_dead(segment)] == []
 
 
 def opened(world, *holds, note=None, by=ALL, custodians=None, **changes):

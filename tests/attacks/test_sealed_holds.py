@@ -1,4 +1,7 @@
-"""Holds: nobody gets more than before, and nothing lasts longer than its rule said (docs/threats.md, "Sealed holds")."""
+"""Holds: nobody gets more than before, and nothing lasts longer than its rule said.
+
+The argument is in docs/threats.md, "Sealed holds".
+"""
 
 import datetime as dt
 import os
@@ -16,7 +19,7 @@ from coffer.ledger.entries import ExtendEntry, HeldEntry
 from coffer.ledger.holds import MOST_A_DAY, HoldStatus
 from coffer.notes.note import sign_note
 from coffer.procedures.holding import keep_hold, make_hold, release_hold
-from holds import NONE, begun, died, extended, founded, held, in_force, kept, opened, retire, sought, with_terms
+from holds import ALL, NONE, begun, died, extended, founded, held, in_force, kept, opened, retire, sought, with_terms
 
 SUBJECT, OTHER = "tel:+33612345678", "tel:+33698765432"
 
@@ -76,7 +79,8 @@ def test_hold_after_the_keys_died_holds_nothing(world):
     early = held(world)
     died(world)
     late = begun(world)
-    assert all("nothing is left to keep" in said for said in kept(world, late).values())
+    said = "hold: nothing is left to keep: no segment of these days whose key {} still has"
+    assert kept(world, late) == {name: said.format(name) for name in ALL}
     assert rows_of(opened(world, early)) != []
 
 

@@ -1,4 +1,4 @@
-"""Holds over keys that die: what custodians keep, what opens a month later, and how it ends (docs/formats/hold.md)."""
+"""Holds over keys that die: what custodians keep, what opens a month later, and how it ends."""
 
 import datetime as dt
 import shutil

@@ -193,7 +193,7 @@ class CustodianFolder:
         without: Collection[dt.date] = (),
         holds_without: Collection[Commitment] = (),
     ) -> CustodianKeys:
-        """Wrap every epoch key under a fresh wrapping key, except those of days ``without``, and so the keys of holds.
+        """Wrap every epoch key and key of a hold under a fresh wrapping key, except those ``without``.
 
         The old wrapping key is forgotten, so that backups of the epoch folder, and the files of those days, are worthless. If a token wraps the key
         file, a fresh key on the token does so from now on, and the old one is destroyed: backups of the key file are worthless too, even with the

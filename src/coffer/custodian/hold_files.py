@@ -1,6 +1,7 @@
-"""What a custodian keeps of holds on its disk: the notes, the values of each segment, the key that all of it dies with.
+"""What a custodian keeps of holds on its disk: notes, values of each segment, the key it dies with.
 
-Promises: values are sealed under the hold's own key, and worthless once that is destroyed. Source: ``docs/formats/hold.md``.
+Promises: values are sealed under the hold's own key, and worthless once that is destroyed. Source:
+``docs/formats/hold.md``.
 """
 
 from collections.abc import Collection

@@ -53,8 +53,8 @@ class Holding:
 
         Raises:
             MalformedInput, NotProven: it is no hold of this vault's desk.
-            Refused: not approved here, not as the log says, too late, without the signatures that a protected subject or
-                a hub needs, or nothing is left to keep.
+            Refused: not approved here, not as the log says, too late, without the signatures that a protected subject
+                or a hub needs, or nothing is left to keep.
             Unavailable: this custodian keeps for too many holds.
         """
         hold, name = parse_hold(raw, place), self._folder.name
@@ -84,7 +84,7 @@ class Holding:
         return [held for kept in self._all() if (held := self._held(kept, segment, state)) is not None]
 
     def ended(self, state: State, now: dt.datetime) -> list[Commitment]:
-        """The holds that are kept here and must be destroyed by ``now``: released, lapsed, over, or not joined here.
+        """The holds that are kept here and must be destroyed by ``now``: ended, or not joined here.
 
         A hold that this custodian's log does not know is left alone: it keeps only what it read there.
         """
@@ -100,7 +100,10 @@ class Holding:
         self._known.pop(commitment, None)
 
     def _may_keep(self, logged: LoggedHold, state: State, now: dt.datetime) -> bool:
-        """By its own ``held`` entry, or while it may still log one: an extension it must have been asked to keep."""
+        """By its own ``held`` entry, or while it may still log one.
+
+        An extension counts only if it was asked to keep for it.
+        """
         if logged.is_kept_by(self._folder.name, state.rosters[logged.entry.roster], now):
             return True
         first, last = logged.terms[0], logged.terms[-1]
@@ -140,7 +143,7 @@ class Holding:
     def _keepable(
         self, kept: _Kept, headers: Iterable[bytes], state: State, now: dt.datetime
     ) -> Iterator[tuple[Segment, Header]]:
-        """The segments that the hold covers, of which this custodian holds a clause, not kept yet, and not over."""
+        """The covered segments of which this custodian holds a clause, not kept yet and not over."""
         name, today = self._folder.name, max(now, state.newest).date()
         for raw in headers:
             try:

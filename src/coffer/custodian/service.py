@@ -420,7 +420,7 @@ class CustodianService:
             return entries
 
     def held_entries(self, raw: bytes, headers: Iterable[bytes], entropy: Entropy, place: str) -> list[bytes]:
-        """Keep for a hold that is approved here; the signed ``held`` entry, if the log does not say as much already.
+        """Keep for a hold that is approved here; the signed ``held`` entry, unless the log has it.
 
         ``headers``: header files of the segments that it covers.
 

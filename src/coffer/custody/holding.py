@@ -77,7 +77,8 @@ def verify_keepable(
 
     Raises:
         NotProven: its requester did not sign it, or it names other rules than those of its subjects.
-        Refused: another vault's or roster's, not in the log as it says, released, too late, or it extends something else.
+        Refused: another vault's or roster's, not in the log as it says, released, too late, or it extends something
+            else.
     """
     terms, roster = hold.terms, state.rosters.get(hold.terms.roster)
     member = None if roster is None else roster.custodian(name)
@@ -113,9 +114,9 @@ def _verify_extends(hold: Hold, first: Hold | None, logged: LoggedHold, place: s
 
 
 def compute_values(keys: Mapping[int, Secret], subjects: Sequence[tuple[int, bytes]], kind: int, ranks: int) -> bytes:
-    """Step 6 of keeping: the values of one segment. ``keys``: by clause. ``subjects``: line and sid, ascending.
+    """Step 6 of keeping: the values of one segment.
 
-    One subject at a time: a hub has megabytes.
+    ``keys``: by clause. ``subjects``: line and sid, ascending. One subject at a time: a hub has megabytes.
     """
     parts = []
     for line, sid in subjects:
@@ -197,7 +198,10 @@ class HeldValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Part:
-    """One run of ranks of a request: one cell, one clause. ``key``: None where it is answered from ``held``."""
+    """One run of ranks of a request: one cell, one clause.
+
+    ``key``: None where it is answered from ``held``.
+    """
 
     cell: Cell
     clause: int

@@ -91,7 +91,7 @@ def make_hold(vault: Vault, sought: Sought, *, until: dt.datetime) -> Hold:
 
 
 def extend_hold(vault: Vault, first: Hold, sought: Sought, *, until: dt.datetime) -> Hold:
-    """A signed note that makes a hold last longer, logged; custodians must approve it as they did the first.
+    """A signed note that makes a hold last longer, logged; custodians must approve it too.
 
     ``sought``: the order that asks for it. Whom and what it is about is taken from the first note.
 

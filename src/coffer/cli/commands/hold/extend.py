@@ -35,8 +35,8 @@ def extend(
 ) -> None:
     """Ask that a hold last longer; custodians approve that as they did the hold.
 
-    It names the same subjects, times and kinds as the first note. Until enough custodians approve it within 72 hours, the
-    hold ends when it did.
+    It names the same subjects, times and kinds as the first note. Until enough custodians approve it within 72 hours,
+    the hold ends when it did.
     """
     now, first = clock().replace(microsecond=0), parse_hold(read_file(note), Path(note).name)
     ends = wire.parse_time(until, "--until") if until else first.terms.until + dt.timedelta(days=30)
