@@ -36,9 +36,9 @@ def sought(world, **changes) -> Sought:
     return Sought(**fields | {"ordered": ordered(world.now, order_class=OrderClass.PRESERVE)})
 
 
-def begun(world, *, days=60, **changes) -> Hold:
+def begun(world, *, until_days=60, **changes) -> Hold:
     """A hold in the log that nobody keeps for yet."""
-    return make_hold(world.vault, sought(world, **changes), until=world.now + dt.timedelta(days=days))
+    return make_hold(world.vault, sought(world, **changes), until=world.now + dt.timedelta(days=until_days))
 
 
 def kept(world, hold, *names) -> dict[str, str]:

@@ -93,7 +93,7 @@ def test_custodian_whose_people_did_not_approve_keeps_nothing(world):
 
 
 def test_extension_that_nobody_approves_ends_with_the_hold(world):
-    hold = held(world, days=60)
+    hold = held(world, until_days=60)
     world.now += dt.timedelta(days=59)
     retire(world)
     extended(world, hold, days=60)
@@ -105,7 +105,7 @@ def test_extension_that_nobody_approves_ends_with_the_hold(world):
 
 
 def test_extension_by_the_rule_is_its_twin(world):
-    hold = held(world, days=60)
+    hold = held(world, until_days=60)
     world.now += dt.timedelta(days=59)
     retire(world)
     kept(world, extended(world, hold, days=60))
@@ -192,7 +192,7 @@ def test_refused_hold_is_answered_no_more_by_that_custodian(world):
 
 
 def test_hold_is_answered_until_its_last_second_by_the_later_of_clock_and_log(world):
-    held(world, days=33)
+    held(world, until_days=33)
     died(world)
     note = world.authorize(not_before=world.now, expires=world.now + dt.timedelta(days=30))
     desk = Desk(world, note)
