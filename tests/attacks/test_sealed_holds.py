@@ -265,8 +265,9 @@ def test_ranks_beyond_those_that_were_kept_are_refused(world):
 
 
 def test_who_hides_the_log_makes_a_hold_neither_lapse_nor_last(world, monkeypatch):
-    held(world, "judge", "dpo")
-    service = world.custodian("judge")  # what it knows is from before dpo kept
+    hold, service = begun(world), world.custodian("judge")
+    keep_hold(world.vault, service.countersign(hold.note.raw, "hold").raw, [service])
+    kept(world, hold, "dpo")  # which judge never hears of
 
     def hidden():
         raise Unavailable("log: hidden")
