@@ -37,12 +37,13 @@ def guess_fixed(numbered: Sequence[tuple[int, str]]) -> FixedGuess | None:
     body = [line for number, line in rows if number >= first > 0]
     if len(body) < 2 or any("\t" in line for line in body):
         return None
-    spans = list(_filled(body, width))
-    blanks = [span for span in _runs([all(line[at] == " " for line in body) for at in range(width)]) if span]
+    above = [line for number, line in numbered if number < first]
+    titles = above[-1] if above else ""
+    spans = _under_titles(list(_runs([any(line[at] != " " for line in body) for at in range(width)])), titles)
+    blanks = list(_runs([all(not start <= at < end for start, end in spans) for at in range(width)]))
     if len(spans) < 3 or not blanks:
         return None
-    above = [line for number, line in numbered if number < first]
-    names = _names(above[-1] if above else "", spans)
+    names = _names(titles, spans)
     return FixedGuess(
         columns={name: [line[a:b].strip() for line in body] for name, (a, b) in zip(names, spans, strict=True)},
         settings=(
@@ -56,16 +57,24 @@ def guess_fixed(numbered: Sequence[tuple[int, str]]) -> FixedGuess | None:
     )
 
 
-def _filled(body: Sequence[str], width: int) -> Iterator[tuple[int, int]]:
-    return _runs([any(line[at] != " " for line in body) for at in range(width)])
-
-
 def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """From where to where something holds."""
     for is_so, run in groupby(range(len(marks)), key=marks.__getitem__):
         if is_so:
             places = list(run)
             yield places[0], places[-1] + 1
+
+
+def _under_titles(spans: Sequence[tuple[int, int]], titles: str) -> list[tuple[int, int]]:
+    """Runs that a single space parts, as in 01:00 PM, are one column if they have one title."""
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        is_beside = bool(merged) and bool(titles) and start - merged[-1][1] == 1
+        if is_beside and (titles[start - 1 : start].strip() or not titles[start:end].strip()):
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _span(start: int, end: int) -> str:

@@ -158,6 +158,7 @@ class FeedMapping:
     column that holds a value counts. ``splits``: by field the text between several values in a cell; ``cuts``: by field
     the part of each value that counts. ``sided``: fields of two columns, of which the direction says the one that
     counts: of calls that went out the first. ``newest``: no date without a year is later; None: the clock says.
+    ``time_zone``: that of times without an offset; empty for the feed's.
     """
 
     kind: KindRule
@@ -173,6 +174,7 @@ class FeedMapping:
     firsts: frozenset[str] = frozenset()
     sided: frozenset[str] = frozenset()
     newest: dt.date | None = None
+    time_zone: str = ""
     join: JoinRule | None = None
     text: TextLayout = field(default_factory=TextLayout)
     fixed: FixedLayout | None = None

@@ -28,7 +28,7 @@ from coffer.records.mapping import (
 )
 from coffer.records.parties import PARTIES
 from coffer.records.settings import MAPPED
-from coffer.records.time_tables import parse_date_formats, parse_duration_formats, parse_newest
+from coffer.records.time_tables import parse_date_formats, parse_duration_formats, parse_newest, parse_zone
 from coffer.toml import Table
 
 FIELDS: Final = (
@@ -79,6 +79,7 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
         firsts=firsts,
         sided=sided,
         newest=parse_newest(own, date_formats),
+        time_zone=parse_zone(own, ""),
         join=_parse_join(top, names),
         text=text,
         fixed=fixed,

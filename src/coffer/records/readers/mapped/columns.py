@@ -297,25 +297,30 @@ class MappedColumns:
             bad = fault == reason
             self.marks.mark(bad if among is None else bad & among, Reason(reason), key)
 
-    def _parsed_times(self, key: str) -> Times:
-        feed, formats = self._feed, self._dating.formats
+    def _parsed_times(self, key: str, near: pl.Series | None = None) -> Times:
+        """Times of a field. ``near``: when the rows began, whose years dates without one take."""
         zones = self._zones()
         # Spaces around a time are rare, and looking for them is as slow as reading it: done only if some are no times.
         for is_stripped in (False, True):
             text = self._joined_text(key, is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"
-            text, years = self._dating.dated(text)
-            times = (
-                parse_times(text, formats, feed.time_zone, feed.fold)
-                if zones is None
-                else parse_zoned_times(text, formats, zones, feed.fold)
-            )
+            if near is not None and self._dating.bare:
+                times = self._dating.dated_near(text, near, lambda dated: self._read_times(dated, zones))
+            else:
+                text, years = self._dating.dated(text, zones)
+                times = self._read_times(text, zones)
             if not (times.fault == Reason.BAD_TIME).any():
                 break
         if key == "start" and self._dating.doubtful is not None:
             self.assumed.update(f"year {year}" for year in years.drop_nulls())
             times = times.without(years.is_not_null() & (times.start > self._dating.doubtful), Reason.IN_FUTURE)
         return times
+
+    def _read_times(self, text: pl.Series, zones: pl.Series | None) -> Times:
+        feed, formats = self._feed, self._dating.formats
+        if zones is None:
+            return parse_times(text, formats, feed.time_zone, feed.fold)
+        return parse_zoned_times(text, formats, zones, feed.fold)
 
     def _zones(self) -> pl.Series | None:
         rule = self._mapping.zone
@@ -338,13 +343,13 @@ class MappedColumns:
     def _duration_of_span(self, start: pl.Series) -> pa.Array:
         """End minus answer where the file says when it was answered, else end minus start."""
         is_ended = ~self._is_empty("end")
-        ends = self._parsed_times("end")
+        ends = self._parsed_times("end", start)
         self._mark_times(ends, "end", is_ended)
         begins = start
         is_silent = np.zeros(self._rows, np.bool_)
         if "answer" in self._columns:
             is_silent = self._is_empty("answer")
-            answers = self._parsed_times("answer")
+            answers = self._parsed_times("answer", start)
             self._mark_times(answers, "answer", ~is_silent)
             begins = answers.start
             # A stamp of 1970 says that there was none; a clock alone, behind the date of the start, that midnight passed.

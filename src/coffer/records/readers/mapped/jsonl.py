@@ -5,6 +5,7 @@ with ``$`` is a path into nested values; only its end is looked at. Source: RFC 
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,9 +73,18 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
         raise MalformedInput(f"{place}: line 1: not a JSON object", hint="is this a file of JSON lines?")
     if not any(steps[0] in found for key in ("a", "b", "start") for steps in bound.paths.get(key, ())):
         raise MalformedInput(
-            f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys"
+            f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys",
+            hint=_inner(found),
         )
     return bound
+
+
+def _inner(document: dict[str, Any]) -> str:
+    """What to do with an object that holds the records in a list."""
+    lists = [key for key, value in document.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if len(lists) != 1 or not re.fullmatch("[A-Za-z_]{1,32}", lists[0]):  # a key may be somebody's number
+        return "is the feed meant for this file? coffer feed check FILE proposes another"
+    return f"the records stand within {lists[0]}: write them as lines, for example with jq -c '.{lists[0]}[]'"
 
 
 def bind_names(feed: Feed, place: str) -> BoundJson:
