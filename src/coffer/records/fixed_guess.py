@@ -17,7 +17,10 @@ from coffer.records.unmapped import is_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedGuess:
-    """A layout. ``columns``: values by name; ``settings``: lines of ``[fixed]``; ``places``: the table below."""
+    """A layout, as a feed says it.
+
+    ``columns``: values by name. ``settings``: lines of ``[fixed]``. ``places``: lines of the table below it.
+    """
 
     columns: dict[Column, list[str]]
     settings: tuple[str, ...]
