@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -23,11 +24,14 @@ from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.keeping import Give, keep_mapped
 from coffer.records.readers.mapped.tidying import decoded
-from coffer.records.readers.text.lines import EMPTY, whole_lines
+from coffer.records.readers.text.lines import BOM, EMPTY, whole_lines
 from coffer.records.rejects import Reason, some_rejects
 
 _OBJECT: Final = r"^\s*\{"
 _EVERY: Final = -1
+_LOOKED_AT: Final = 500
+_ENOUGH_OBJECTS: Final = 10
+"""Programs leave out keys that have no value; that ten records lack one that each should have is no chance."""
 _ODD: Final = "\0"
 """Stands for a list or object where one value is expected: no number, time, name or cut takes it."""
 Steps = tuple[str | int, ...]
@@ -76,7 +80,42 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
             f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys",
             hint=_inner(found),
         )
+    verify_keys(bound, decoded(head, feed.mapping.text.encoding), place)
     return bound
+
+
+def verify_keys(bound: BoundJson, lines: bytes, place: str) -> None:
+    """Refuse lines of which many are looked at and none has the key of a party or the time.
+
+    Raises:
+        MalformedInput: the field, and the word that the feed has for it.
+    """
+    seen, absent = absent_fields(bound, lines)
+    lacking = [key for key in ("a", "b", "start") if key in absent]
+    is_each_whole = bound.feed.mapping.join is None and not bound.feed.mapping.rows  # else some rows hold less
+    if seen >= _ENOUGH_OBJECTS and lacking and is_each_whole:
+        key = lacking[0]
+        words = " or ".join(map(str, bound.feed.columns[key]))
+        raise MalformedInput(
+            f"{place}: {key}: none of the first {seen:,} objects has {words}",
+            hint="is it spelt as in the file? Without it no record could be found by that party",
+        )
+
+
+def absent_fields(bound: BoundJson, lines: bytes) -> tuple[int, tuple[str, ...]]:
+    """How many objects stand among the first lines, and the fields of which none of them has a key."""
+    seen: set[str] = set()
+    count = 0
+    for line in islice(lines.removeprefix(BOM).splitlines(), _LOOKED_AT):
+        try:
+            one = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # also a last line that ends with what was looked at
+        if isinstance(one, dict):
+            count += 1
+            seen |= {str(key) for key in one}
+    fields = bound.paths.items()
+    return count, tuple(key for key, paths in fields if not any(str(steps[0]) in seen for steps in paths))
 
 
 def _inner(document: dict[str, Any]) -> str:
