@@ -120,8 +120,8 @@ def test_key_that_no_line_has_is_remarked():
 
 def test_places_that_cut_a_value_are_remarked():
     text = HEAD + (
-        '[fixed]\nwidth = 38\ndate_format = "%m/%d %H:%M"\n[fixed.places]\nD = "1-5"\nT = "7-{end}"\nA = "13-24"\n'
-        'B = "26-38"\n[columns]\na = "A"\nb = "B"\nstart = ["D", "T"]\n'
+        '[fixed]\nwidth = 37\ndate_format = "%m/%d %H:%M"\n[fixed.places]\nD = "1-5"\nT = "7-{end}"\nA = "13-23"\n'
+        'B = "25-35"\n[columns]\na = "A"\nb = "B"\nstart = ["D", "T"]\n'
     )
     line = f"03/02 10:45 {A} {B}  \n".encode()
     assert layout_remarks(line, parse_feed(text.format(end=11), "feed")) == ()
