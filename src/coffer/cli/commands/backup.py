@@ -26,7 +26,10 @@ def backup(vault: str, target: str, *, as_json: bool) -> None:
 
     if "://" in target:
         raise MalformedInput("FOLDER: an address, expected a folder", hint="into a store: coffer replicate VAULT s3://...")
-    done = back_up(vault_at(vault), Path(target))
+    opened = vault_at(vault)
+    if opened.stored is not None:
+        say(f"segments and tallies stay in their store: coffer replicate {vault} FOLDER copies them")
+    done = back_up(opened, Path(target))
     for name in done.unknown:
         say(f"{visible_cell(name)}: not a file of a vault, and not copied")
     copied = done.replicated
