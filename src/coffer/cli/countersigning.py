@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from coffer.authority.authorization import parse_authorization
+from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, confirm, read_file, say
 from coffer.cli.custodians import at_work
 from coffer.cli.passphrases import Passphrases
@@ -27,7 +28,8 @@ def countersign_request(vault: str, note: str, name: str, passphrases: Passphras
     news = news_of(state, name, folder.acknowledged(keys))
     say_news(news, name, f"coffer roster acknowledge {vault} --as {name}")
     if is_asking:
-        show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, clock()))
+        marks = list(marks_of(authorization.terms, folder.authorities(keys), name))
+        show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, clock()), marks)
     say_protected(folder, keys, authorization)
     if is_asking:
         confirm(f"approve this as {name}?")

@@ -18,9 +18,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coffer import wire
+from coffer.authority.known import Authorities
 from coffer.custodian.approvals import Approvals, Decision, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
 from coffer.custodian.keys import CustodianKeys
+from coffer.custodian.known import format_known, parse_known
 from coffer.custodian.people import Event
 from coffer.custodian.people_file import History, format_event, parse_people
 from coffer.custodian.requests import Requests
@@ -350,6 +352,26 @@ class CustodianFolder:
     def write_protected(self, protected: ProtectedList) -> None:
         """Keep the list, durably."""
         self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
+
+    def authorities(self, keys: CustodianKeys) -> Authorities | None:
+        """The authorities that its people know; None without a list, and then nobody is verified.
+
+        Raises:
+            NotProven: the list is not as the custodian wrote it; then nothing is answered.
+        """
+        raw = self._read_if_there("authorities")
+        place = f"custodian {self.name}: list of authorities"
+        return parse_known(raw, keys.authorities, context=self._context(), place=place) if raw else None
+
+    def write_authorities(self, raw: bytes, keys: CustodianKeys) -> None:
+        """Keep a list of authorities, durably; raises ``MalformedInput`` if it is none."""
+        self._disk.write(
+            self.path / "authorities", format_known(raw, keys.authorities, context=self._context()), private=True
+        )
+
+    def remove_authorities(self) -> None:
+        """Forget the list: nobody is verified any more."""
+        self._disk.remove(self.path / "authorities")
 
     def acknowledged(self, keys: CustodianKeys) -> int | None:
         """The newest roster entry that its people acknowledged.

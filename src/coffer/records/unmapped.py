@@ -60,7 +60,10 @@ def unmapped_columns(data: bytes, feed: Feed) -> Shapes:
 
 
 def layout_remarks(data: bytes, feed: Feed) -> tuple[str, ...]:
-    """What the feed may have wrong of a file that begins with ``data``: keys that no line has, places that cut values."""
+    """What the feed may have wrong of a file that begins with ``data``.
+
+    Of JSON lines keys that no line has, of fixed width places that may cut values.
+    """
     if feed.format == "jsonl":
         absent = absent_fields(bind_names(feed, "file"), decoded(data, feed.mapping.text.encoding))[1]
         return tuple(f"{field}: no line has the key that the feed names for it" for field in absent)

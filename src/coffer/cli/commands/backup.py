@@ -25,7 +25,9 @@ def backup(vault: str, target: str, *, as_json: bool) -> None:
     from coffer.procedures.backup import back_up  # noqa: PLC0415 - loads the libraries of arrays
 
     if "://" in target:
-        raise MalformedInput("FOLDER: an address, expected a folder", hint="into a store: coffer replicate VAULT s3://...")
+        raise MalformedInput(
+            "FOLDER: an address, expected a folder", hint="into a store: coffer replicate VAULT s3://..."
+        )
     opened = vault_at(vault)
     if opened.stored is not None:
         say(f"segments and tallies stay in their store: coffer replicate {vault} FOLDER copies them")

@@ -10,6 +10,7 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
+from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, print_json, say, verify_absent
 from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
 from coffer.cli.from_etsi import Asked, Given, asked_by, verified
@@ -23,6 +24,7 @@ from coffer.errors import MalformedInput
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.request import Order, prepare_request, sign_request
 from coffer.vault.folder import Vault
+from coffer.vault.known import desk_authorities
 from coffer.visible import counted
 
 DEFAULT_LIFE_DAYS = 30
@@ -211,7 +213,7 @@ def _document(written: Sequence[str], epoc: EpocOrder | None) -> dict[str, objec
 
 
 def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
-    for remark in letters_remarks(authorization.terms):
+    for remark in (*letters_remarks(authorization.terms), *marks_of(authorization.terms, desk_authorities(vault))):
         say(remark)
     say_signers(vault, authorization)
     _say_days(vault, authorization, now)

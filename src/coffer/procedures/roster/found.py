@@ -126,7 +126,9 @@ def found_vault(
 
 
 def _prove_writable(objects: Objects, entropy: Entropy) -> None:
-    """Put an object and delete it, so that a bucket that is not there stops the founding and not the first ingest.
+    """Put an object and delete it again.
+
+    So a bucket that is not there stops the founding, and not the first ingest.
 
     Raises:
         Unavailable: the store does not take it.
