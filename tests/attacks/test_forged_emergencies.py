@@ -79,7 +79,7 @@ def test_desks_list_counts_for_no_custodian(world):
 @pytest.mark.parametrize("name", ["Court ", "COURT", "C\u043eurt"])
 def test_name_that_only_looks_alike_is_another_authority(world, name):
     take(world, LIST.format(name="Court") + VERIFIED, *ALL)
-    with pytest.raises((Refused, MalformedInput), match="scope|outer spaces|authority"):
+    with pytest.raises((Refused, MalformedInput), match=r"scope|outer spaces|authority"):
         world.open(emergency(world, "judge", "dpo", authority=name))
 
 

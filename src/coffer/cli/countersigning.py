@@ -5,8 +5,9 @@ from pathlib import Path
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.authorities import marks_of
-from coffer.cli.console import clock, confirm, read_file, say
+from coffer.cli.console import clock, confirm, say
 from coffer.cli.custodians import at_work
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.presence import say_news
 from coffer.cli.protected import say_protected
@@ -19,7 +20,7 @@ from coffer.disk import Disk
 def countersign_request(vault: str, note: str, name: str, passphrases: Passphrases, *, is_asking: bool) -> None:
     """Approve a request as a custodian of this vault's folder, and add its signature to the note."""
     opened = vault_at(vault)
-    raw, place = read_file(note), Path(note).name
+    raw, place = read_note(note), Path(note).name
     authorization = parse_authorization(raw, place)
     folder = opened.custodian(name)
     opener = passphrases.opener(folder)

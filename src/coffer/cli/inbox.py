@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.cli.console import read_file, say
+from coffer.cli.console import say
+from coffer.cli.notes import read_note
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import CustodianService
 from coffer.errors import MalformedInput
@@ -25,7 +26,7 @@ def chosen_request(machine: Machine, service: CustodianService, note: str) -> Au
     A word of digits alone is never a file: a file of that name may lie here.
     """
     if not _DIGITS.fullmatch(note):
-        return parse_authorization(read_file(note), Path(note).name)
+        return parse_authorization(read_note(note), Path(note).name)
     here = {one.commitment: one for one in (*machine.requests.decided(service.keys), *machine.notes(service.keys))}
     matching = [one for commitment, one in here.items() if commitment.hex().startswith(note.lower())]
     if len(note) < NAME_DIGITS or len(matching) != 1:

@@ -308,4 +308,6 @@ def test_emergency_of_an_unverified_authority_says_that_everyone_must_sign():
 def test_list_that_names_another_kind_says_so():
     terms = make_terms()
     known = parse_authorities((LIST.format(name=COURT) + CALLED).replace("court", "police").encode(), "list")
-    assert "The list has it as another kind of authority than the request." in mark_authority(terms, known, EN).sentences
+    assert (
+        "The list has it as another kind of authority than the request." in mark_authority(terms, known, EN).sentences
+    )
