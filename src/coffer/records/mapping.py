@@ -19,6 +19,8 @@ from coffer.errors import MalformedInput
 DEFAULT_DURATIONS: Final = ("s", "h:m:s")
 CALLED: Final = ("answered", "first", "forwarded")
 TALK: Final = ("answered", "sum", "longest")
+DEFAULT_DAYS: Final = 5
+"""How long rows of one event lie apart at most: mail is tried again for four to five days (RFC 5321, 4.5.4.1)."""
 
 Column = int | str
 """A position from 0, or a name; of JSON lines and Parquet also a path that begins with ``$.``."""
@@ -95,12 +97,15 @@ class RowRule:
 class JoinRule:
     """Rows with the same value in the columns ``key`` are one event.
 
-    ``by_recipient``: only if b is the same too. ``called`` and ``duration``: which leg says them, a word of ``CALLED``
-    and of ``TALK``.
+    ``by_recipient`` and ``by_sender``: only if b, and a, is the same person too. ``within_days``: a row that begins so
+    long after the first of its event begins another. ``called`` and ``duration``: which leg says them, a word of
+    ``CALLED`` and of ``TALK``.
     """
 
     key: tuple[Column, ...]
     by_recipient: bool = False
+    by_sender: bool = False
+    within_days: int = DEFAULT_DAYS
     called: str = "answered"
     duration: str = "answered"
 

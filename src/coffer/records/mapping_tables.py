@@ -11,6 +11,7 @@ from coffer.kinds import KINDS
 from coffer.records.fixed_tables import parse_fixed
 from coffer.records.mapping import (
     CALLED,
+    DEFAULT_DAYS,
     EPOCHS,
     TALK,
     AnsweredRule,
@@ -42,6 +43,7 @@ ENCODINGS: Final = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1
 QUOTES: Final = ('"', "'", "`", "")
 _MAX_COLUMN: Final = 1000
 _MAX_SKIPPED: Final = 10_000
+_MAX_DAYS: Final = 366
 
 
 def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
@@ -105,6 +107,8 @@ def _verify_sense(mapping: FeedMapping, place: str) -> None:
         raise MalformedInput(f"{place}: direction: without a, expected the own number as a and the other as b")
     if mapping.sided and (mapping.direction is None or mapping.sided != {"a", "b"}):
         raise MalformedInput(f"{place}: in and out: expected both for a and for b, with a direction")
+    if mapping.join is not None and mapping.join.by_sender and "a" not in given:
+        raise MalformedInput(f"{place}: a: missing, expected the sender by whom [join] tells rows apart")
     if mapping.zone is not None and any(form in EPOCHS or "%z" in form for form in mapping.date_formats):
         raise MalformedInput(
             f"{place}: time_zone: with a date_format that says the offset itself, expected one of them"
@@ -348,6 +352,13 @@ def _parse_row(item: object, place: str, names: _Names, *, is_drop: bool) -> Row
     return RowRule(column=column, values=frozenset(values), is_drop=is_drop)
 
 
+def _parse_days(table: Table) -> int:
+    days: int = table.get("within_days", int, DEFAULT_DAYS)
+    if not 1 <= days <= _MAX_DAYS:
+        raise MalformedInput(f"{table.place}: within_days: expected 1 to {_MAX_DAYS}")
+    return days
+
+
 def _parse_join(top: Table, names: _Names) -> JoinRule | None:
     if "join" not in top.values:
         return None
@@ -356,6 +367,8 @@ def _parse_join(top: Table, names: _Names) -> JoinRule | None:
     rule = JoinRule(
         key=_parse_list(key if isinstance(key, list) else [key], f"{table.place}: key", names),
         by_recipient=table.boolean("by_recipient", default=False),
+        by_sender=table.boolean("by_sender", default=False),
+        within_days=_parse_days(table),
         called=table.choice("called", CALLED, default="answered"),
         duration=table.choice("duration", TALK, default="answered"),
     )

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.identity import cells
-from coffer.records.draft import UNREADABLE, Bools, Draft, Marks, PartyDraft
+from coffer.records.draft import Bools, Draft, Marks, PartyDraft
 from coffer.records.feed import Feed
 from coffer.records.mapping import row_field
 from coffer.records.readers.mapped.cells import as_list, as_text, by_word, cut_cells, first_filled, nth_value
@@ -36,8 +36,6 @@ LEFT_OUT: Final = "row-left-out"
 """The word for rows that ``[rows]`` of a feed leaves out."""
 _NO_TIME: Final = r"^[0:. TZ-]*$"
 """A time that says that there was none: empty, 0, 0000-00-00 00:00:00."""
-_BETWEEN: Final = "\x1f"
-"""Stands between the parts of a join key, so that ab and c are not a and bc."""
 
 
 MAX_SPREAD_BYTES: Final = 1 << 25
@@ -171,20 +169,9 @@ class MappedColumns:
             marks=self.marks,
         )
 
-    def join_keys(self) -> pl.Series:
-        """The values by which rows are joined, as text; empty where a row stands alone.
-
-        A key that cannot be read in full might be another's too.
-        """
-        parts = [as_text(column).str.strip_chars(" ") for column in self._columns["join"]]
-        key = parts[0]
-        if self._mapping.join is not None and self._mapping.join.by_recipient:
-            b = self._columns["b"]
-            parts.append(as_text(b[0] if len(b) == 1 else first_filled(b)).str.to_lowercase())
-        for part in parts[1:]:
-            key = key + _BETWEEN + part
-        is_none = key.str.contains(r"^[0.\x1f]*$") | key.str.contains(UNREADABLE, literal=True)
-        return key.zip_with(~is_none, pl.Series([""], dtype=pl.String).new_from_index(0, len(key)))
+    def join_columns(self) -> list[pl.Series]:
+        """The columns by which rows are joined, as text without spaces around it."""
+        return [as_text(column).str.strip_chars(" ") for column in self._columns["join"]]
 
     # -- which rows ------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from coffer.records.mapping import parse_path
 from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.keeping import Give, keep_mapped
+from coffer.records.readers.mapped.keys import ODD
 from coffer.records.readers.mapped.tidying import decoded
 from coffer.records.readers.text.lines import BOM, EMPTY, whole_lines
 from coffer.records.rejects import Reason, some_rejects
@@ -32,8 +33,6 @@ _EVERY: Final = -1
 _LOOKED_AT: Final = 500
 _ENOUGH_OBJECTS: Final = 10
 """Programs leave out keys that have no value; that ten records lack one that each should have is no chance."""
-_ODD: Final = "\0"
-"""Stands for a list or object where one value is expected: no number, time, name or cut takes it."""
 Steps = tuple[str | int, ...]
 
 
@@ -269,11 +268,11 @@ def _items(found: object) -> list[Any]:
 
 
 def _written(value: object) -> str | None:
-    """A single value as text. An empty list or object is empty; another one is ``_ODD``."""
+    """A single value as text. An empty list or object is empty; another one is ``ODD``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        return _ODD if value else None
+        return ODD if value else None
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else None
 
 
