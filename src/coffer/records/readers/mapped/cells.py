@@ -41,12 +41,20 @@ def first_filled(columns: tuple[pa.BinaryArray, ...]) -> pa.BinaryArray:
 def cut_cells(column: pa.BinaryArray, cut: Cut) -> pa.BinaryArray:
     """The part of each value that counts."""
     text = as_text(column)
-    if cut.after:
+    if cut.after and cut.is_last:
+        text = text.str.split(cut.after).list.last()
+    elif cut.after:
         pieces = text.str.splitn(cut.after, 2).struct
         text = pieces.field("field_1").fill_null(pieces.field("field_0"))
     if cut.before:
         text = text.str.splitn(cut.before, 2).struct.field("field_0")
     return text.to_arrow().cast(pa.binary())
+
+
+def are_unlike(column: pa.BinaryArray, pattern: str) -> npt.NDArray[np.bool_]:
+    """Which values, without spaces around them, hold something and do not match the pattern as a whole."""
+    found: npt.NDArray[np.bool_] = (~as_text(column).str.contains(f"^ *(?:{pattern})? *$")).to_numpy()
+    return found
 
 
 def as_list(columns: tuple[pa.Array, ...], split: str | None) -> pa.ListArray | None:

@@ -22,7 +22,15 @@ from coffer.identity import cells
 from coffer.records.draft import Bools, Draft, Marks, PartyDraft
 from coffer.records.feed import Feed
 from coffer.records.mapping import row_field
-from coffer.records.readers.mapped.cells import as_list, as_text, by_word, cut_cells, first_filled, nth_value
+from coffer.records.readers.mapped.cells import (
+    are_unlike,
+    as_list,
+    as_text,
+    by_word,
+    cut_cells,
+    first_filled,
+    nth_value,
+)
 from coffer.records.readers.mapped.dating import Dating
 from coffer.records.readers.text.durations import parse_durations
 from coffer.records.readers.text.times import Times, parse_times, parse_zoned_times
@@ -153,12 +161,14 @@ class MappedColumns:
             for name, key in (("a", "a"), ("b", "b"), ("f", "forwarded"))
             if key in self._columns
         }
-        if self._mapping.direction is not None:
-            is_in = self._incoming()
+        is_in = self._incoming() if self._mapping.direction is not None else None
+        if is_in is not None:
             self.marks.mark(is_in < 0, Reason.UNKNOWN_DIRECTION, "direction")
-            if not self._mapping.sided:
-                a, b = parties["a"], parties["b"]
-                parties |= {"a": _chosen(is_in > 0, b, a), "b": _chosen(is_in > 0, a, b)}
+        for key, pattern in self._mapping.patterns.items():
+            self.marks.mark(are_unlike(parties[key].written, pattern), Reason.NOT_A_NUMBER, key)
+        if is_in is not None and not self._mapping.sided:
+            a, b = parties["a"], parties["b"]
+            parties |= {"a": _chosen(is_in > 0, b, a), "b": _chosen(is_in > 0, a, b)}
         return Draft(
             offsets=numbers if self._at is None else numbers[self._at],
             kinds=kinds,
