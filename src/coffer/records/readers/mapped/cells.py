@@ -11,9 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from coffer.records.draft import Bools, PartyDraft
 from coffer.records.mapping import Cut
 
 I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
 
 
 def as_text(column: pa.BinaryArray) -> pl.Series:
@@ -91,3 +93,20 @@ def nth_value(column: pa.ListArray, at: I64, nth: I64) -> pa.BinaryArray:
     values = column.values.take(pa.array(np.where(is_there, place, 0), mask=~is_there))
     text = pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.binary())
     return text.fill_null(b"")
+
+
+def chosen_party(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraft:
+    """Of each row one of two parties, with its cell, IMEI and IMSI."""
+
+    def numbers(one: U64 | None, other: U64 | None) -> U64 | None:
+        if one is None and other is None:
+            return None
+        zeros = np.zeros(len(is_first), np.uint64)
+        return np.where(is_first, zeros if one is None else one, zeros if other is None else other)
+
+    return PartyDraft(
+        written=pc.if_else(pa.array(is_first), first.written, second.written),
+        cell=numbers(first.cell, second.cell),
+        imei=numbers(first.imei, second.imei),
+        imsi=numbers(first.imsi, second.imsi),
+    )

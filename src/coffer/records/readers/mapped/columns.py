@@ -27,6 +27,7 @@ from coffer.records.readers.mapped.cells import (
     as_list,
     as_text,
     by_word,
+    chosen_party,
     cut_cells,
     first_filled,
     nth_value,
@@ -168,7 +169,7 @@ class MappedColumns:
             self.marks.mark(are_unlike(parties[key].written, pattern), Reason.NOT_A_NUMBER, key)
         if is_in is not None and not self._mapping.sided:
             a, b = parties["a"], parties["b"]
-            parties |= {"a": _chosen(is_in > 0, b, a), "b": _chosen(is_in > 0, a, b)}
+            parties |= {"a": chosen_party(is_in > 0, b, a), "b": chosen_party(is_in > 0, a, b)}
         return Draft(
             offsets=numbers if self._at is None else numbers[self._at],
             kinds=kinds,
@@ -391,18 +392,3 @@ class MappedColumns:
         values, bad = parse(columns[0])
         self.marks.mark(bad, reason, key)
         return values
-
-
-def _chosen(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraft:
-    def numbers(one: U64 | None, other: U64 | None) -> U64 | None:
-        if one is None and other is None:
-            return None
-        zeros = np.zeros(len(is_first), np.uint64)
-        return np.where(is_first, zeros if one is None else one, zeros if other is None else other)
-
-    return PartyDraft(
-        written=pc.if_else(pa.array(is_first), first.written, second.written),
-        cell=numbers(first.cell, second.cell),
-        imei=numbers(first.imei, second.imei),
-        imsi=numbers(first.imsi, second.imsi),
-    )
