@@ -150,6 +150,19 @@ class CustodianFolder:
             version=wire.digest(raw),
         )
 
+    def change_passphrase(self, old: Opener, new: Secret, entropy: Entropy) -> None:
+        """Seal the key file under another passphrase; the old file is overwritten.
+
+        Raises:
+            Refused: the old one is wrong, or a token wraps the keys, whose own tools change its PIN (code ``form``).
+        """
+        keys = self.unlock(old)
+        if self._token() is not None:
+            raise Refused(
+                f"custodian {self.name}: a token wraps the keys", code="form", hint="change its PIN by its own tools"
+            )
+        self._disk.replace(self.path / "keys", self._format(keys, new, None, entropy))
+
     def has_epoch_key(self, day: dt.date) -> bool:
         """Whether a key of that day is there."""
         return self._disk.is_file(self._epoch_path(day))

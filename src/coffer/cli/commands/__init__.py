@@ -53,6 +53,7 @@ LISTED: Final = (
     Listed("protect", "Keep a custodian's list of people whose records need every signature.", Who.CUSTODIAN),
     Listed("custodian", "Be a custodian on a machine of your own.", Who.CUSTODIAN),
     Listed("unlock", "Keep keys unlocked for a while, so that commands need no passphrase.", Who.CUSTODIAN),
+    Listed("passwd", "Change the passphrase of a key file.", Who.CUSTODIAN),
     Listed("lock", "Lock every key that coffer unlock keeps.", Who.CUSTODIAN),
     Listed("witness", "Watch logs from outside, and cosign what continues their one history.", Who.WITNESS),
     Listed("show", "Show a request as people read it.", Who.ANYONE),

@@ -13,6 +13,7 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
+from coffer.notes.keyfile import verify_passphrase
 from coffer.notes.note import parse_note
 from coffer.objects.address import parse_address
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
@@ -115,7 +116,9 @@ def init(
         raise MalformedInput(
             "--checkpoints: without --objects", hint="machines that write one log read each other's segments in a store"
         )
-    passphrases = Passphrases(passphrase_file)
+    passphrases, of_operator = Passphrases(passphrase_file), operator_passphrase()
+    if of_operator is not None:
+        verify_passphrase(of_operator, "the operator")
     made = found_vault(
         Path(vault),
         Disk(),
@@ -131,7 +134,7 @@ def init(
         quorum=quorum,
         receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
-        operator_passphrase=operator_passphrase(),
+        operator_passphrase=of_operator,
         outside=Network(),
         objects=None if objects is None else parse_address(objects, "--objects"),
         checkpoints=None if checkpoints is None else parse_checkpoint_address(checkpoints, "--checkpoints"),

@@ -47,7 +47,7 @@ def init(
     wrapping = Token(module=token_module, label=token, key=token_key) if token and token_module else None
     config = MachineConfig(name=name, listen=listen)
     building = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    passphrase = Passphrases(passphrase_file).get(name, is_new=True)
+    passphrase = Passphrases(passphrase_file).get(name, is_new=token is None)  # a PIN is the token's
     try:
         machine = Machine(building, disk, config, cost=costs.COSTS.passphrase)
         keys = CustodianKeys.generate(machine.folder.name, os.urandom)
