@@ -47,8 +47,9 @@ class SegmentCore:
 
     It has no slots, because derived values are computed once and kept.
 
-    ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes, of which the first 16 are the name of its ingest. ``home``: the feed's home country, under which its rows keep dialled digits;
-    empty in segments of canon 1, which have none. ``version``: 1 or 2, which differ in batches and manifest.
+    ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes, of which the first 16 are the name of its ingest.
+    ``home``: the feed's home country, under which its rows keep dialled digits; empty in segments of canon 1, which
+    have none. ``version``: 1 or 2, which differ in batches and manifest.
     """
 
     day: dt.date
