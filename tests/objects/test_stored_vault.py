@@ -137,7 +137,7 @@ def test_a_note_of_logged_objects_costs_none_of_them_when_the_next_ingest_fails(
     before = listed(world, "segments/")
     assert len(before) == 6
     with monkeypatch.context() as patch:
-        patch.setattr("coffer.vault.stored.Stored.sweep", lambda *_: None)
+        patch.setattr("coffer.vault.stored.Stored.sweep", lambda *_, **_options: None)
         with pytest.raises(AssertionError, match="swept"):
             world.reopen().ingest(MORE, name="b.csv")
     bucket.fail("PUT", ".manifest", Fault.ERROR, times=99)

@@ -105,7 +105,13 @@ class Vault:
         self.stored = stored_of(self.objects, path=path, disk=disk, aside=self.aside, say=outside.say)
         self.machines = machines_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
         self.leftovers = Leftovers(
-            path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside, stored=self.stored
+            path=path,
+            disk=disk,
+            log=self.log,
+            segments=self.segments,
+            aside=self.aside,
+            stored=self.stored,
+            has_turn=self.machines is not None,
         )
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 Promises: an object is removed only by a name that was written down: in the note of what an ingest put, in the notes of
 its tasks, or in the log, of a segment that is dead or a tally that was superseded. Of what tasks noted, only segments
-that the log does not know are removed. No list of the store is looked at. A store that does not answer stops no command
+of their own ingest that the log does not know are removed. No list of the store is looked at. A store that does not answer stops no command
 that does not need it: what is left undone, the next command that writes does.
 
 Implements ``docs/formats/vault.md``, "Object stores".
@@ -22,14 +22,15 @@ from coffer.errors import NotProven, Unavailable
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
-from coffer.objects.puts import PUTS, Noted, Puts, parse_puts
-from coffer.segments.store import SUFFIXES, id_of, is_key, key_of
+from coffer.objects.puts import PUTS, Noted, Puts, Tasks, parse_puts
+from coffer.segments.store import SUFFIXES, id_of, key_of, keys_proven
 from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.aside import UNLOGGED, Aside, PutAside
 
 if TYPE_CHECKING:
     from coffer.objects.store import StoreObjects
+    from coffer.objects.tasks import TaskPuts
 
 REMOVED: Final = "removed"
 COPIED: Final = "copied"
@@ -64,17 +65,18 @@ class Stored:
     aside: Aside
     say: Callable[[str], None]
 
-    def sweep(self, state: State, now: dt.datetime) -> None:
+    def sweep(self, state: State, now: dt.datetime, *, is_newest: bool = False) -> None:
         """Remove what an ingest put and the log does not know. The caller holds the ingest's lock too.
 
         If the ingest was about to be logged, the log here may be an older copy: then only the note is put aside.
+        ``is_newest``: it is none, because State was read in the turn of several machines.
         """
         puts = self._puts
         noted = puts.read()
         if not noted.keys and not noted.tasks:
             return
         unlogged = _unknown(noted.keys, state)
-        if unlogged and noted.is_logging:
+        if unlogged and noted.is_logging and not is_newest:
             self.aside.put([puts.path], UNLOGGED, now)
             return
         if unlogged or noted.tasks:
@@ -96,7 +98,7 @@ class Stored:
         from coffer.objects.tasks import close_tasks, forget_tasks  # noqa: PLC0415 - with the store's library
 
         by_tasks = [close_tasks(self.objects, one) for one in noted.tasks]
-        theirs = [key for one in by_tasks for key in one.keys if is_key(key)]
+        theirs = [key for tasks, puts in zip(noted.tasks, by_tasks, strict=True) for key in _proven(tasks, puts)]
         unlogged = _unknown([*noted.keys, *theirs], state)
         if keep_at is not None:
             raw = Noted(keys=tuple(unlogged), is_logging=False, tasks=noted.tasks).format()
@@ -126,8 +128,11 @@ class Stored:
         from coffer.objects.tasks import read_tasks  # noqa: PLC0415 - with the store's library
 
         noted = self._puts.read()
-        theirs = (read_tasks(self.objects, one).all_keys(one) for one in noted.tasks)
-        return frozenset(noted.keys).union(*theirs)
+        keys = set(noted.keys)
+        for tasks in noted.tasks:
+            puts = read_tasks(self.objects, tasks)
+            keys |= {*puts.own_keys(tasks), *_proven(tasks, puts)}
+        return frozenset(keys)
 
     @property
     def _puts(self) -> Puts:
@@ -196,6 +201,11 @@ def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Ca
 
     assert isinstance(objects, StoreObjects), "what is no folder is a store"
     return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say)
+
+
+def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
+    """The keys of what tasks may have put: of segments that bear the name of their ingest."""
+    return [key for proof in puts.proofs for key in keys_proven(proof, bytes.fromhex(tasks.name))]
 
 
 def _swept_at(name: str) -> dt.datetime | None:

@@ -78,6 +78,7 @@ class TopicConsumer:
         self._trouble = ""
         self._is_joined = False
         self._is_broken = False
+        self._was_cut_off = False
         own = {
             "group.id": topic.group,
             "enable.auto.commit": False,
@@ -107,12 +108,21 @@ class TopicConsumer:
         """Whether its listener failed to say where to begin: it reads nothing more, and is to be made anew."""
         return self._is_broken
 
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether a broker was lost since ``cluster`` was asked.
+
+        Those that answer now may be another cluster's.
+        """
+        return self._was_cut_off
+
     def cluster(self) -> str:
-        """What the cluster calls itself, which has the topic.
+        """What the cluster calls itself now, which has the topic.
 
         Raises:
             Unavailable: no broker answers, or there is no such topic.
         """
+        self._was_cut_off = False  # first: a broker that is lost meanwhile counts
         with self._answering("the brokers"):
             metadata = self._consumer.list_topics(self._topic.topic, timeout=ANSWER_S)
         topic = metadata.topics.get(self._topic.topic)
@@ -194,13 +204,19 @@ class TopicConsumer:
             read.ended.add(partition)
         elif code == self._kafka.KafkaError._AUTO_OFFSET_RESET and partition is not None:  # noqa: SLF001 - same
             read.out_of_range.add(partition)
+        elif code == self._kafka.KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001 - same
+            pass  # of no partition: the group took them all, and the client joins again
         elif partition is not None and partition >= 0:
             read.failed.setdefault(partition, error.name())
-        elif not error.retriable() and code != self._kafka.KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001 - joins again
+        elif not error.retriable():
             self._trouble = error.name()
 
     def _note_lost(self, error: "KafkaError") -> None:
-        """Remember that no broker can be reached. That one is gone the client mends itself."""
+        """Remember that a broker was lost, and that none can be reached.
+
+        That one is gone the client mends itself.
+        """
+        self._was_cut_off = True
         if error.fatal() or error.name() in _LOST:
             self._trouble = error.name()
 
