@@ -58,7 +58,9 @@ _MIN_DIFFERENT: Final = 5
 
 
 def verify_passphrase(passphrase: Secret, name: str) -> None:
-    """Refuse a new passphrase that a thief of the key file could find by trying; nothing more is promised of others.
+    """Refuse a new passphrase that a thief of the key file could find by trying.
+
+    Nothing more is promised of others.
 
     Raises:
         MalformedInput: it is short, or of a few characters over and over.

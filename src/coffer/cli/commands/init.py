@@ -8,6 +8,7 @@ import click
 from coffer.cli.console import console, operator_passphrase, read_file, say
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.vaults import Network
+from coffer.custody.check_words import words_of
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
@@ -144,6 +145,9 @@ def init(
     out.print(f"origin   {made.pins.origin}")
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
+    out.print(f"words    {words_of(made.pins.format())}", soft_wrap=True)
+    for name in key_files:
+        out.print(f"words of {Path(name).name}: {words_of(read_file(name))}", soft_wrap=True)
     if checkpoints is not None:
         say(
             "each further machine is given copies of vault.toml, objects.toml, checkpoints.toml, policy.toml, "
@@ -158,7 +162,7 @@ def init(
         return
     for line in describe_majorities(made.replay().roster):
         say(line)
-    say("give the last three lines to every custodian and auditor: they pin them")
+    say(f"give {vault}/vault.toml to every custodian and auditor: they pin it, and hear the words from you")
     if quorum:
         say(
             f"give the log key to the witnesses, put their addresses into {vault}/policy.toml, then: coffer witness gather {vault}"

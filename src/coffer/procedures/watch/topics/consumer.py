@@ -271,7 +271,10 @@ class TopicConsumer:
 
 
 def _refused(properties: Mapping[str, str], said: str) -> str:
-    """Which property the client does not take, as far as its words tell; they may hold the value and are not shown."""
+    """Which property the client does not take, as far as its words tell.
+
+    They may hold the value, and are not shown.
+    """
     named = next((name for name in properties if name in said), "")
     if not named and "sasl" in said.lower():
         named = next((name for name in ("sasl.mechanism", "sasl.mechanisms") if name in properties), "")
