@@ -106,7 +106,8 @@ class Holding:
     def begin_behind(self, partition: int, start: int) -> Range:
         """Read a partition of which nothing is held from ``start``; the gap.
 
-        What was before it is deleted."""
+        What was before it is deleted.
+        """
         after = self._held[partition].after
         self._held[partition] = _Held(after, start, start)
         return Range(partition=partition, after=after, start=start, end=start)
