@@ -104,7 +104,10 @@ class Holding:
         self._settle_since()
 
     def begin_behind(self, partition: int, start: int) -> Range:
-        """Read a partition of which nothing is held from ``start``, because what was before it is deleted; the gap."""
+        """Read a partition of which nothing is held from ``start``; the gap.
+
+        What was before it is deleted.
+        """
         after = self._held[partition].after
         self._held[partition] = _Held(after, start, start)
         return Range(partition=partition, after=after, start=start, end=start)
