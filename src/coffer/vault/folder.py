@@ -166,7 +166,7 @@ class Vault:
             if self.machines is not None:
                 self.machines.sequencer.publish_cosigned()
             else:
-                self.stored.copy_log(self.log.checkpoint(), self.pins.log_key)
+                self.stored.copy_log(self.log, self.pins.log_key)
 
     def replay(self) -> State:
         """The State of the log up to its checkpoint, proven.

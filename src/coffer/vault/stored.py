@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from coffer.disk import Disk
-from coffer.errors import NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
 from coffer.objects.puts import PUTS, Noted, Puts, Tasks, parse_puts
 from coffer.segments.store import SUFFIXES, id_of, key_of, keys_proven
 from coffer.translog import tiling
-from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.checkpoint import EMPTY, TreeHead, verify_checkpoint
+from coffer.translog.store.files import FileLog
 from coffer.vault.aside import UNLOGGED, Aside, PutAside
 
 if TYPE_CHECKING:
@@ -165,32 +166,39 @@ class Stored:
         path = self.path / REMOVED
         return set(self.disk.read(path).decode("ascii").split()) if self.disk.is_file(path) else set()
 
-    def copy_log(self, checkpoint: bytes, log_key: VerifyKey) -> None:
-        """Copy the tiles of new entries, then the checkpoint, if it changed since the last copy."""
+    def copy_log(self, log: FileLog, log_key: VerifyKey) -> None:
+        """Copy the tiles of new entries, then the checkpoint, if it changed since the last copy.
+
+        What the store has is asked, since this folder may be an older copy and know nothing of a later one.
+
+        Raises:
+            NotProven: the store has a longer log, or another history. It may be the only one that is left.
+        """
+        checkpoint = log.checkpoint()
         path = self.path / COPIED
         before = self.disk.read(path) if self.disk.is_file(path) else b""
         if before == checkpoint:
             return
-        old, new = (
-            verify_checkpoint(raw, log_key, "log/checkpoint").head.size if raw else 0 for raw in (before, checkpoint)
-        )
-        if new < old:  # the copy may be the only one that is left of the newer log
-            raise NotProven(f"log: {new} entries, its copy in the store has {old}")
-        names = list(tiling.tiles_between(old, new))
+        key, new = LOG + tiling.CHECKPOINT, verify_checkpoint(checkpoint, log_key, "log/checkpoint").head.size
+        kept = kept_head(self.objects, log_key, "its copy in the store")
+        log.verify_continues(kept, new, "its copy in the store")
+        names = list(tiling.tiles_between(kept.size, new))
         for _ in self.objects.map(
             lambda name: self.objects.put(LOG + name, self.disk.read(self.path / LOG / name)), names
         ):
             pass  # an error is raised here
-        self.objects.replace(LOG + tiling.CHECKPOINT, checkpoint)
+        self.objects.replace(key, checkpoint)
         self.disk.write(path, checkpoint)
 
     @contextmanager
     def later(self, what: str) -> Iterator[None]:
-        """Say what a store prevents, and go on: the next command that writes does it."""
+        """Say what a store prevents, and go on: the next command that writes does it, or says it again."""
         try:
             yield
-        except (Unavailable, NotProven) as error:
+        except Unavailable as error:
             self.say(f"{what}: left for the next command that writes: {error.message}")
+        except (NotProven, MalformedInput) as error:
+            self.say(f"{what}: refused: {error.message}{f'; {error.hint}' if error.hint else ''}")
 
 
 def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Callable[[str], None]) -> "Stored | None":
@@ -206,6 +214,17 @@ def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Ca
 def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
     """The keys of what tasks may have put: of segments that bear the name of their ingest."""
     return [key for proof in puts.proofs for key in keys_proven(proof, bytes.fromhex(tasks.name))]
+
+
+def kept_head(objects: Objects, log_key: VerifyKey, name: str) -> TreeHead:
+    """The tree of a log's copy in a place of objects; an empty one before the first, or where its checkpoint is empty.
+
+    Raises:
+        MalformedInput, NotProven: its checkpoint is damaged, or another log's.
+    """
+    key = f"{LOG}{tiling.CHECKPOINT}"
+    raw = objects.read(key) if objects.is_there(key) else b""
+    return verify_checkpoint(raw, log_key, f"checkpoint of {name}").head if raw else EMPTY
 
 
 def _swept_at(name: str) -> dt.datetime | None:
