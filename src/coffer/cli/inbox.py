@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.hold import verify_opens
 from coffer.cli.console import say
 from coffer.cli.notes import read_note
 from coffer.custodian.machine.folder import Machine
@@ -17,7 +18,8 @@ _DIGITS = re.compile("[0-9A-Fa-f]+")
 
 def verified_request(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, State]:
     """A request that this vault's desk signed, and what the log says."""
-    return service.verify_request(chosen_request(machine, service, note).note.raw, Path(note).name)
+    requested, state = service.verify_request(chosen_request(machine, service, note).note.raw, Path(note).name)
+    return verify_opens(requested, Path(note).name), state
 
 
 def chosen_request(machine: Machine, service: CustodianService, note: str) -> Authorization:
