@@ -76,7 +76,10 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class SegmentProof:
-    """What the objects of a segment must be, as far as it is known: nothing is, without its header or its manifest."""
+    """What the objects of a segment must be, as far as it is known.
+
+    Nothing is known without its header or its manifest.
+    """
 
     segment: Segment
     header: Header | None = None

@@ -230,7 +230,9 @@ def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
 
 
 def kept_head(objects: Objects, log_key: VerifyKey, name: str) -> TreeHead:
-    """The tree of a log's copy in a place of objects; an empty one before the first, or where its checkpoint is empty.
+    """The tree of a log's copy in a place of objects.
+
+    It is empty before the first entry, or where the checkpoint is empty.
 
     Raises:
         MalformedInput, NotProven: its checkpoint is damaged, or another log's.
