@@ -1,5 +1,6 @@
 """A backup and its drill: lose the vault, restore it, audit it, open a request. And what no backup may hold."""
 
+import datetime as dt
 import json
 import shutil
 import sqlite3
@@ -158,17 +159,22 @@ def test_a_backup_is_of_one_vault_and_no_vault(tmp_path):
         back_up(one.vault, one.vault.path / "copy")
 
 
-def test_a_damaged_copy_is_named(tmp_path, capsys):
+def test_a_damaged_copy_is_mended_and_a_damaged_vault_is_named(tmp_path, capsys):
     world = World.make(tmp_path)
     world.epoch("2016-09-01", "2016-09-03")
     world.ingest(LINES)
     back_up(world.vault, tmp_path / "backup")
     rows = next(iter((tmp_path / "backup").glob("segments/*/*.rows")))
     rows.write_bytes(rows.read_bytes()[:-1] + b"\x00")
+    assert run(["backup", str(world.vault.path), str(tmp_path / "backup"), "--json"]) == 0
+    capsys.readouterr()
+    (world.vault.path / rows.relative_to(tmp_path / "backup")).write_bytes(b"damaged")
+    rows.unlink()
+    world.now += dt.timedelta(hours=1)
     assert run(["backup", str(world.vault.path), str(tmp_path / "backup"), "--json"]) == 3
     printed = capsys.readouterr().out
-    assert [one["fault"] for one in json.loads(printed)["faults"]] == ["not the one in the log"]
-    assert when(world) == int(world.now.timestamp()), "of the backup that held"
+    assert [one["fault"] for one in json.loads(printed)["faults"]] == ["missing"]
+    assert when(world) == int((world.now - dt.timedelta(hours=1)).timestamp()), "of the backup that held"
 
 
 def test_the_desks_database_is_copied_whole_while_a_desk_writes(tmp_path):

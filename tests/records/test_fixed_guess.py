@@ -80,3 +80,32 @@ def test_table_without_parties_names_what_was_found():
     text = "".join(f"{n % 28 + 1:02}/11 10:{n:02} word {n:04}\n" for n in range(40))
     with pytest.raises(MalformedInput, match="no column for a and b found among 4 columns"):
         proposed(text)
+
+
+HALVES = """DAY   CLOCK    EXT  NUMBER        SECONDS
+02/11 01:00 PM 117  030 1226355   0:01:02
+13/11 02:00 AM 104  030 1226356   0:00:10
+14/11 11:00 PM 117  030 1226357   0:05:15
+"""
+
+
+def test_halves_under_one_title_are_one_column(tmp_path):
+    report = read(tmp_path, HALVES, proposed(HALVES).text)
+    assert (report.kept, list(report.unmapped)) == (3, [])
+    assert report.first.isoformat()[:16] == "2026-11-02T12:00"
+
+
+def test_offset_and_noon_beside_a_time_are_read_with_it():
+    text = "Time,Off,From,To\n2026-11-02 10:00:00,+0200,0357377172,+4930111111\n2026-11-02 11:00:00,+0200,0357377173,+4930111112\n"
+    assert 'start = ["Time", "Off"]' in proposed(text).text
+    text = "Date,Time,Half,From,To\n" + "".join(
+        f"{n}/11/2026,{n - 10:02}:05,PM,0357377172,0357377173\n" for n in (13, 14)
+    )
+    feed = proposed(text).text
+    assert 'start = ["Date", "Time", "Half"]' in feed
+    assert 'date_format = "%d/%m/%Y %I:%M %p"' in feed
+
+
+def test_first_part_of_a_number_that_is_not_read_is_told():
+    text = "Time,CC,From,To\n2026-11-02 10:00:00,+33,357377172,+4930111111\n2026-11-02 11:00:00,+33,357377173,+4930111112\n"
+    assert any("column CC is not read, and looks like the first part" in note for note in proposed(text).notes)

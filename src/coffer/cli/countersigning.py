@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 from coffer.authority.hold import Hold, parse_requested_note
-from coffer.cli.console import clock, confirm, read_file, say
+from coffer.cli.authorities import marks_of
+from coffer.cli.console import clock, confirm, say
 from coffer.cli.custodians import at_work
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.presence import say_news
 from coffer.cli.protected import say_protected
@@ -19,7 +21,7 @@ from coffer.procedures.holding import keep_hold
 def countersign_request(vault: str, note: str, name: str, passphrases: Passphrases, *, is_asking: bool) -> None:
     """Approve a request as a custodian of this vault's folder, and add its signature to the note."""
     opened = vault_at(vault)
-    raw, place = read_file(note), Path(note).name
+    raw, place = read_note(note), Path(note).name
     authorization = parse_requested_note(raw, place)
     folder = opened.custodian(name)
     opener = passphrases.opener(folder)
@@ -28,7 +30,8 @@ def countersign_request(vault: str, note: str, name: str, passphrases: Passphras
     news = news_of(state, name, folder.acknowledged(keys))
     say_news(news, name, f"coffer roster acknowledge {vault} --as {name}")
     if is_asking:
-        show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, clock()))
+        marks = list(marks_of(authorization.terms, folder.authorities(keys), name))
+        show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, clock()), marks)
     say_protected(folder, keys, authorization)
     if is_asking:
         confirm(f"approve this as {name}?")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.hold import Requested, parse_requested_note, verify_opens
-from coffer.cli.console import read_file, say
+from coffer.cli.console import say
+from coffer.cli.notes import read_note
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import CustodianService
 from coffer.errors import MalformedInput
@@ -29,7 +30,7 @@ def verified_note(machine: Machine, service: CustodianService, note: str) -> tup
 def chosen_note(machine: Machine, service: CustodianService, note: str) -> Requested:
     """A hold that was sent here, by its first digits, or one from a file; else as ``chosen_request``."""
     if not _DIGITS.fullmatch(note):
-        return parse_requested_note(read_file(note), Path(note).name)
+        return parse_requested_note(read_note(note), Path(note).name)
     holds = [one for one in machine.folder.holds.waiting(service.keys) if one.commitment.hex().startswith(note.lower())]
     return holds[0] if len(note) >= NAME_DIGITS and len(holds) == 1 else chosen_request(machine, service, note)
 
@@ -40,7 +41,7 @@ def chosen_request(machine: Machine, service: CustodianService, note: str) -> Au
     A word of digits alone is never a file: a file of that name may lie here.
     """
     if not _DIGITS.fullmatch(note):
-        return parse_authorization(read_file(note), Path(note).name)
+        return parse_authorization(read_note(note), Path(note).name)
     here = {one.commitment: one for one in (*machine.requests.decided(service.keys), *machine.notes(service.keys))}
     matching = [one for commitment, one in here.items() if commitment.hex().startswith(note.lower())]
     if len(note) < NAME_DIGITS or len(matching) != 1:

@@ -87,14 +87,20 @@ def rule_of(subject: Identifier, authorization: Requested, roster: Roster) -> st
     return f"{rule.name}: {rule.expression}"
 
 
-def show_terms(authorization: Requested, roster: Roster | None, status: Sequence[str] = ()) -> None:
+def show_terms(
+    authorization: Requested, roster: Roster | None, status: Sequence[str] = (), marks: Sequence[str] = ()
+) -> None:
     """Print every line that is enforced, as a table on stdout.
 
-    ``roster``: the one that the request names. ``status``: from ``status_of``.
+    ``roster``: the one that the request names. ``status``: from ``status_of``. ``marks``: what the reader's own list
+    says of the authority.
     """
     terms = authorization.terms
     table = Table()
-    for key in ("authority", "basis", "purpose"):
+    table.add_row("authority", terms.authority)
+    for mark in marks:
+        table.add_row("  known", mark)
+    for key in ("basis", "purpose"):
         table.add_row(key, getattr(terms, key))
     for key, said in ordered_rows(terms.ordered):
         table.add_row(key, said)

@@ -168,6 +168,7 @@ class Answering:
             approvals=self._folder.approvals(self._ring.keys),
             epoch_key=self._ring.epoch_key,
             is_protected=self._folder.protected(self._ring.keys).has,
+            authorities=self._folder.authorities(self._ring.keys),
             now=self._clock(),
             held=self._holding.held,
         )

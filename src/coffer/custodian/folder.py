@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from coffer import wire
+from coffer.authority.known import Authorities
 from coffer.custodian.approvals import Approvals, Decision, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
 from coffer.custodian.hold_files import HoldFiles
 from coffer.custodian.keys import CustodianKeys
+from coffer.custodian.known import format_known, parse_known
 from coffer.custodian.people import Event
 from coffer.custodian.people_file import History, format_event, parse_people
 from coffer.custodian.requests import Requests
@@ -146,6 +148,19 @@ class CustodianFolder:
             retiring=parts.get("retiring"),
             version=wire.digest(raw),
         )
+
+    def change_passphrase(self, old: Opener, new: Secret, entropy: Entropy) -> None:
+        """Seal the key file under another passphrase; the old file is overwritten.
+
+        Raises:
+            Refused: the old one is wrong, or a token wraps the keys, whose own tools change its PIN (code ``form``).
+        """
+        keys = self.unlock(old)
+        if self._token() is not None:
+            raise Refused(
+                f"custodian {self.name}: a token wraps the keys", code="form", hint="change its PIN by its own tools"
+            )
+        self._disk.replace(self.path / "keys", self._format(keys, new, None, entropy))
 
     def has_epoch_key(self, day: dt.date) -> bool:
         """Whether a key of that day is there."""
@@ -348,6 +363,26 @@ class CustodianFolder:
     def write_protected(self, protected: ProtectedList) -> None:
         """Keep the list, durably."""
         self._disk.write(self.path / "protected", format_protected(protected, context=self._context()), private=True)
+
+    def authorities(self, keys: CustodianKeys) -> Authorities | None:
+        """The authorities that its people know; None without a list, and then nobody is verified.
+
+        Raises:
+            NotProven: the list is not as the custodian wrote it; then nothing is answered.
+        """
+        raw = self._read_if_there("authorities")
+        place = f"custodian {self.name}: list of authorities"
+        return parse_known(raw, keys.authorities, context=self._context(), place=place) if raw else None
+
+    def write_authorities(self, raw: bytes, keys: CustodianKeys) -> None:
+        """Keep a list of authorities, durably; raises ``MalformedInput`` if it is none."""
+        self._disk.write(
+            self.path / "authorities", format_known(raw, keys.authorities, context=self._context()), private=True
+        )
+
+    def remove_authorities(self) -> None:
+        """Forget the list: nobody is verified any more."""
+        self._disk.remove(self.path / "authorities")
 
     def acknowledged(self, keys: CustodianKeys) -> int | None:
         """The newest roster entry that its people acknowledged.

@@ -272,7 +272,7 @@ class CustodianService:
         self.sync()
 
     def verify_own(self) -> None:
-        """Prove that approvals, protected list and today's key are its own, and its clock is not behind.
+        """Prove that approvals, its lists and today's key are its own, and its clock is not behind.
 
         Raises:
             NotProven, MalformedInput: they are not, and it would refuse everything; what to look at.
@@ -280,6 +280,7 @@ class CustodianService:
         with self._lock:
             self._folder.approvals(self.keys)
             self._folder.protected(self.keys)
+            self._folder.authorities(self.keys)
             self._ring.epoch_key(self._clock().date())
             verify_clock(self.state, self._clock())
 

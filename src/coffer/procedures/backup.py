@@ -20,7 +20,7 @@ from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.objects.folder import FolderObjects
 from coffer.procedures.fsck import Examined, Expected, expected_of
-from coffer.procedures.replicate import Replicated, replicate, verify_not_older
+from coffer.procedures.replicate import Replicated, replicate, verify_continues
 from coffer.serving.figures import Figure, gauge, sample
 from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
@@ -29,6 +29,7 @@ from coffer.vault.stored import LOG
 
 FILES: Final = (
     "policy.toml",
+    "authorities.toml",
     "custodians.toml",
     "notify.toml",
     "watch.toml",
@@ -88,7 +89,7 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
 
     Raises:
         MalformedInput: the folder is a vault in use, or lies in this one.
-        NotProven: it is another vault's backup, or holds a longer log than the vault; or the vault's log does not hold.
+        NotProven: it is another vault's backup, or holds a longer log than the vault or another history; or the vault's log does not hold.
         Unavailable: a file cannot be read or written, or went away meanwhile: run it again.
     """
     _verify_place(vault.path, folder)
@@ -96,7 +97,7 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
     vault.disk.make_folder(folder, private=True)
     target.put(CONFIG, vault.disk.read(vault.path / CONFIG))
     expected, checkpoint = _settled(vault)
-    verify_not_older(target, checkpoint, vault.pins.log_key, "the backup")
+    verify_continues(target, vault.log, checkpoint, vault.pins.log_key, "the backup")
     files = _copy_files(vault.disk, vault.path, folder)
     is_whole = vault.stored is None  # else the store keeps segments and tallies, and coffer replicate copies those
     copy = partial(replicate, vault.objects) if is_whole else _copy_log
@@ -152,7 +153,7 @@ def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> R
         target.put(f"{LOG}{name}", expected.tile(name))
     target.replace(f"{LOG}{tiling.CHECKPOINT}", checkpoint)
     looked = Examined(segments=0, tallies=0, tiles=len(expected.tiles), is_deep=True, faults=())
-    return Replicated(copied=0, size_bytes=0, kept=0, deleted=0, examined=looked)
+    return Replicated(copied=0, size_bytes=0, kept=0, deleted=0, unproven=(), examined=looked)
 
 
 def _copy_files(disk: Disk, vault: Path, folder: Path) -> int:

@@ -6,7 +6,6 @@ Source: ``docs/formats/feed.md``.
 """
 
 import re
-import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,6 +20,7 @@ from coffer.records.mapping import NO_MAPPING, Column, FeedMapping
 from coffer.records.mapping_tables import parse_mapping
 from coffer.records.presets import Preset, with_preset
 from coffer.records.settings import KNOWN, MAPPED, SETTINGS, Settings
+from coffer.records.time_tables import parse_zone, verify_zone_marks
 from coffer.toml import Table, parse_toml
 
 FOLDS: Final = ("reject", "first", "second")
@@ -31,7 +31,7 @@ class Feed:
     """A parsed feed file.
 
     ``format``: empty if it is to be found by content. ``preset``: the one whose mapping it has; empty for none.
-    ``habits``: how numbers are written. ``mapping``: of csv, jsonl and parquet; ``NO_MAPPING`` of all others.
+    ``habits``: how numbers are written. ``time_zone``: of times without an offset. ``mapping``: of csv, jsonl and parquet; ``NO_MAPPING`` of all others.
     ``settings``: the table of the format's name, None if there is none. ``max_rejects_percent``: of a file's new records
     at most so many may be rejected, else an ingest stops; 100: no bound.
     """
@@ -55,7 +55,8 @@ class Feed:
 
     def by_preset(self, preset: Preset) -> "Feed":
         """This feed for a file that was found to be of a preset."""
-        return replace(self, format=preset.format, preset=preset.name, mapping=preset.mapping)
+        zone = preset.mapping.time_zone or self.time_zone
+        return replace(self, format=preset.format, preset=preset.name, mapping=preset.mapping, time_zone=zone)
 
     @property
     def columns(self) -> Mapping[str, tuple[Column, ...]]:
@@ -85,19 +86,22 @@ def parse_feed(text: str, place: str) -> Feed:
     name = feed.text("name")
     _verify_name(name, feed.place)
     form = _parse_format(feed, top)
+    own_zone = parse_zone(feed)
+    mapping = parse_mapping(feed, top, form) if form in MAPPED else NO_MAPPING
     parsed = Feed(
         name=name,
         format=form,
         preset=preset,
         settings=None if form in MAPPED else _parse_settings(top, form),
         habits=_parse_habits(feed),
-        time_zone=_parse_zone(feed.text("time_zone"), feed.place),
+        time_zone=mapping.time_zone or own_zone,
         keep=_parse_keep(feed),
         local_identities=feed.boolean("local_identities", default=False),
         fold=feed.choice("fold", FOLDS, default="reject"),
         max_rejects_percent=_parse_max_rejects(feed),
-        mapping=parse_mapping(feed, top, form) if form in MAPPED else NO_MAPPING,
+        mapping=mapping,
     )
+    verify_zone_marks(mapping.date_formats, parsed.time_zone, f"{place}: {form}")
     feed.end()
     top.end(also=_tables_of(form))
     return parsed
@@ -140,12 +144,6 @@ def _verify_name(name: str, place: str) -> None:
     allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-")
     if not 1 <= len(name) <= 16 or set(name) - allowed or name[0] == "-":
         raise MalformedInput(f"{place}: name: expected 1 to 16 of a-z, 0-9 and -")
-
-
-def _parse_zone(text: str, place: str) -> str:
-    if text not in zoneinfo.available_timezones():
-        raise MalformedInput(f"{place}: time_zone: unknown", hint="use an IANA name, like Europe/Paris or UTC")
-    return text
 
 
 def _parse_habits(feed: Table) -> Habits:

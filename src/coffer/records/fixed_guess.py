@@ -17,7 +17,10 @@ from coffer.records.unmapped import is_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedGuess:
-    """``columns``: the values by name. ``settings``: lines of ``[fixed]``; ``places``: the table below it."""
+    """A layout, as a feed says it.
+
+    ``columns``: values by name. ``settings``: lines of ``[fixed]``. ``places``: lines of the table below it.
+    """
 
     columns: dict[Column, list[str]]
     settings: tuple[str, ...]
@@ -25,11 +28,11 @@ class FixedGuess:
 
 
 def guess_fixed(numbered: Sequence[tuple[int, str]]) -> FixedGuess | None:
-    """The layout of lines, each with its number; None if they are not of one width, or without three columns.
+    """The layout of lines, each with its number; None if they have none.
 
-    A few lines of another width may stand among them, as titles and a sum do.
+    They have one width, three columns and blanks between them. A few lines of another width may stand among them, as titles and a sum do.
     """
-    width, count = Counter(len(line) for _, line in numbered).most_common(1)[0]
+    width, count = next(iter(Counter(len(line) for _, line in numbered).most_common(1)), (0, 0))
     if count < 3 or count * 10 < min(len(numbered) - 8, len(numbered) * 9 // 10) * 10:
         return None
     rows = [(number, line) for number, line in numbered if len(line) == width]
@@ -37,12 +40,13 @@ def guess_fixed(numbered: Sequence[tuple[int, str]]) -> FixedGuess | None:
     body = [line for number, line in rows if number >= first > 0]
     if len(body) < 2 or any("\t" in line for line in body):
         return None
-    spans = list(_filled(body, width))
-    blanks = [span for span in _runs([all(line[at] == " " for line in body) for at in range(width)]) if span]
+    above = [line for number, line in numbered if number < first]
+    titles = above[-1] if above else ""
+    spans = _under_titles(list(_runs([any(line[at] != " " for line in body) for at in range(width)])), titles)
+    blanks = list(_runs([all(not start <= at < end for start, end in spans) for at in range(width)]))
     if len(spans) < 3 or not blanks:
         return None
-    above = [line for number, line in numbered if number < first]
-    names = _names(above[-1] if above else "", spans)
+    names = _names(titles, spans)
     return FixedGuess(
         columns={name: [line[a:b].strip() for line in body] for name, (a, b) in zip(names, spans, strict=True)},
         settings=(
@@ -56,16 +60,24 @@ def guess_fixed(numbered: Sequence[tuple[int, str]]) -> FixedGuess | None:
     )
 
 
-def _filled(body: Sequence[str], width: int) -> Iterator[tuple[int, int]]:
-    return _runs([any(line[at] != " " for line in body) for at in range(width)])
-
-
 def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """From where to where something holds."""
     for is_so, run in groupby(range(len(marks)), key=marks.__getitem__):
         if is_so:
             places = list(run)
             yield places[0], places[-1] + 1
+
+
+def _under_titles(spans: Sequence[tuple[int, int]], titles: str) -> list[tuple[int, int]]:
+    """Runs that a single space parts, as in 01:00 PM, are one column if they have one title."""
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        is_beside = bool(merged) and bool(titles) and start - merged[-1][1] == 1
+        if is_beside and (titles[start - 1 : start].strip() or not titles[start:end].strip()):
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _span(start: int, end: int) -> str:

@@ -24,7 +24,7 @@ _ENOUGH_IF_NAMED: Final = 0.5
 _DATES: Final = ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %b %Y")
 _YEARLESS: Final = ("%d/%m", "%m/%d", "%d.%m.", "%d.%m", "%d-%m", "%m-%d", "%d %b", "%b %d")
 """Only where a clock stands in another column: a price looks like a date, too."""
-_CLOCKS: Final = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%H%M%S")
+_CLOCKS: Final = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H%M%S")
 _STAMPS: Final = (
     *(f"{date} {clock}" for date in _DATES for clock in _CLOCKS),
     *(f"%Y-%m-%d{sep}%H:%M:%S{tail}" for sep in "T " for tail in ("", "%z", ".%f", ".%f%z")),
@@ -116,8 +116,41 @@ class Taken:
         self.guesses.append(Guess(field=field, column=str(column), reason=reason, samples=samples))
 
 
+def with_halves(taken: Taken, start: Column | list[Column], form: str) -> tuple[Column | list[Column], str]:
+    """The columns of times and their format, with the columns beside them that say noon or an offset.
+
+    Without them a time would be read twelve hours or a zone off.
+    """
+    columns = start if isinstance(start, list) else [start]
+    for code, pattern in (("%p", r"(?i)[ap]\.?m\.?"), ("%z", r"[+-][0-9]{2}:?[0-9]{2}|Z")):
+        for name, values in list(taken.left.items()):
+            if code not in form and share_of(values, lambda v, p=pattern: re.fullmatch(p, v) is not None) == 1.0:  # type: ignore[misc]
+                taken.give("start", name, f"by its values: {code} of the time beside it")
+                columns, form = [*columns, name], f"{form} {code}".replace("%H", "%I" if code == "%p" else "%H")
+                break
+    return (columns if len(columns) > 1 else columns[0]), form
+
+
+def halves_of(parties: Sequence[Column], taken: Taken) -> list[str]:
+    """Remarks on columns that are not read and may hold a part of a number."""
+    notes = []
+    for name, values in taken.left.items():
+        if (
+            share_of(values, lambda value: re.fullmatch(r"(?:\+|00)[0-9]{1,4}|0[0-9]{1,5}", value) is not None)
+            >= ENOUGH
+        ):
+            notes.append(
+                f"column {name} is not read, and looks like the first part of a number: without it the rest in "
+                f"{' or '.join(map(str, parties))} is another number"
+            )
+    return notes
+
+
 def take_station(taken: Taken) -> Column | None:
-    """A column that is called a station and holds numbers of the site: then the one taken for ``a`` is the other party."""
+    """A column that is called a station and holds numbers of the site; None if there is none.
+
+    Then the column that was taken for ``a`` is the other party.
+    """
     for name, values in taken.left.items():
         share = share_of(values, lambda value: re.fullmatch("[0-9]{2,5}", value) is not None)
         if _plain(name) in _STATIONS and share >= ENOUGH:

@@ -23,6 +23,7 @@ from coffer.records.guessing import (
     Guess,
     Taken,
     direction_of,
+    halves_of,
     is_answered,
     is_duration,
     is_party,
@@ -32,6 +33,7 @@ from coffer.records.guessing import (
     take_start,
     take_station,
     unclear_duration,
+    with_halves,
 )
 from coffer.records.mapping import Column
 from coffer.records.number_style import guess_style
@@ -240,6 +242,7 @@ def _compose(
             f"{place}: no column for {' and '.join(missing)} found among {len(columns)} columns",
             hint=_obstacle(columns),
         )
+    start, date_format = with_halves(taken, start, date_format)
     _note_rounded({"a": a, "b": b}, columns, taken)
     direction = direction_of(a, columns)
     if direction is not None and station is None and len(set(columns[a])) > len(set(columns[b])):
@@ -248,6 +251,7 @@ def _compose(
     duration = take_duration(taken)
     unclear = unclear_duration(taken) if duration is None else None
     answered = taken.take("answered", is_answered, only_named=True)
+    taken.notes += halves_of((a, b), taken)
     kind = kind or _kind([*columns[a], *columns[b]], duration, unclear, taken)
     style = guess_style([*columns[a], *columns[b]], home_plan(country, "home_country")) if kind != "email" else None
     lines = [

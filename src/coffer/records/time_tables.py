@@ -4,12 +4,15 @@ Source: ``docs/formats/feed.md``.
 """
 
 import datetime as dt
+import re
 from typing import Final
 
 from coffer.errors import MalformedInput
-from coffer.records.mapping import DEFAULT_DURATIONS, EPOCHS, is_yearless
+from coffer.records.mapping import DEFAULT_DURATIONS, EPOCHS, is_yearless, zone_names
 from coffer.toml import Table
 
+_UTC_MARK: Final = re.compile(r"(?:(?<!%)Z|UTC|GMT)$")
+_MOMENTS: Final = (dt.datetime(2004, 2, 29, 4, 5, 6), dt.datetime(2023, 11, 12, 17, 54, 45))  # noqa: DTZ001 - in UTC
 DURATIONS: Final = ("s", "ms", "h:m:s", "m:s", "h:m")
 
 
@@ -29,7 +32,60 @@ def parse_date_formats(own: Table, default: str | None) -> tuple[str, ...]:
             )
     if not formats:
         raise MalformedInput(f"{own.place}: date_format: expected at least one")
+    if not all(text in EPOCHS or _says_moments(text) for text in formats):
+        raise MalformedInput(
+            f"{own.place}: date_format: expected codes that say day, month, hour and minute",
+            hint='a clock of 12 hours needs %p; a date and a clock in two columns are named together: start = ["Day", "Clock"]',
+        )
     return formats
+
+
+def _says_moments(form: str) -> bool:
+    """Whether a time that is written in this format can be read again, to the minute.
+
+    So a part that is missing, or that the engine does not read, is found before a file is.
+    """
+    import polars as pl  # noqa: PLC0415 - most commands read no feed
+
+    from coffer.records.readers.text.times import as_of_engine, parse_times  # noqa: PLC0415 - as above
+
+    whole = f"%Y {form}" if is_yearless(form) else form
+    if whole != form and "%z" in form:
+        return False  # a year is found on one clock
+    moments = pl.Series(_MOMENTS).dt.replace_time_zone("UTC")
+    try:
+        written = moments.dt.strftime(as_of_engine(whole))
+        read = parse_times(written, (whole,), "UTC", "first").start
+    except (pl.exceptions.PolarsError, ValueError):
+        return False
+    return bool((read.dt.truncate("1m") == moments.dt.truncate("1m")).fill_null(value=False).all())
+
+
+def parse_zone(table: Table, default: str | None = None) -> str:
+    """The zone of times without an offset: an IANA name, or the default.
+
+    Raises:
+        MalformedInput: it is missing and has no default, or no such zone is known.
+    """
+    if default is not None and "time_zone" not in table.values:
+        return default
+    zone = table.text("time_zone")
+    if zone not in zone_names():
+        raise MalformedInput(f"{table.place}: time_zone: unknown", hint="use an IANA name, like Europe/Paris or UTC")
+    return zone
+
+
+def verify_zone_marks(formats: tuple[str, ...], zone: str, place: str) -> None:
+    """Refuse formats that write UTC as text, where times without an offset are of another zone.
+
+    Raises:
+        MalformedInput: such a time would be read on another clock than it says.
+    """
+    if zone != "UTC" and any(_UTC_MARK.search(text) for text in formats):
+        raise MalformedInput(
+            f"{place}: date_format: ends with UTC as text, and time_zone is {zone}",
+            hint='write time_zone = "UTC" beside it, or %z where Z stands',
+        )
 
 
 def parse_newest(own: Table, formats: tuple[str, ...]) -> dt.date | None:

@@ -109,7 +109,13 @@ class Vault:
         )
         self.machines = machines_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
         self.leftovers = Leftovers(
-            path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside, stored=self.stored
+            path=path,
+            disk=disk,
+            log=self.log,
+            segments=self.segments,
+            aside=self.aside,
+            stored=self.stored,
+            has_turn=self.machines is not None,
         )
 
     @contextmanager
@@ -166,7 +172,7 @@ class Vault:
             if self.machines is not None:
                 self.machines.sequencer.publish_cosigned()
             else:
-                self.stored.copy_log(self.log.checkpoint(), self.pins.log_key)
+                self.stored.copy_log(self.log, self.pins.log_key)
 
     def replay(self) -> State:
         """The State of the log up to its checkpoint, proven.
@@ -452,14 +458,20 @@ class Vault:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
         given = self._operator_passphrase
         assert not isinstance(given, StretchedKey), "what opens one key file seals no other"
-        raw = format_keys(
-            secrets,
-            given,
-            context=self._context(),
-            entropy=self.outside.entropy,
-            cost=self.outside.costs.passphrase,
-        )
-        self.disk.write(self.path / "operator" / "keys", raw, private=True)
+        self.disk.write(self.path / "operator" / "keys", self._format_keys(secrets, given), private=True)
+
+    def _format_keys(self, secrets: Mapping[str, Secret], passphrase: Secret | None) -> bytes:
+        entropy, cost = self.outside.entropy, self.outside.costs.passphrase
+        return format_keys(secrets, passphrase, context=self._context(), entropy=entropy, cost=cost)
+
+    def change_passphrase(self, new: Secret) -> None:
+        """Seal the operator's keys under this passphrase; the old file is overwritten.
+
+        Raises:
+            Refused: the old one, with which the vault was opened, is wrong (code ``form``).
+        """
+        secrets = {name: self._secret(name) for name in OPERATOR_KEYS}
+        self.disk.replace(self.path / "operator" / "keys", self._format_keys(secrets, new))
 
     def knows(self, commitment: Commitment, state: State) -> bool:
         """Whether an authorization was requested here, or used in this log."""

@@ -131,8 +131,8 @@ def test_rows_of_fixed_width_are_joined():
 
 
 def test_places_that_are_not_read_are_shown_by_shape():
-    by = feed(text=FIXED.replace('"%m/%d %H:%M"', '"%m/%d"').replace('["Day", "Clock"]', '"Day"'))
-    assert unmapped_columns(LINE.encode(), by) == {"Clock": ("99:99",), "Note": ("a9",)}
+    by = feed(text=FIXED.replace('Note = "38-40"', 'Sort = "13-14"\nNote = "38-40"'))
+    assert unmapped_columns(LINE.encode(), by) == {"Sort": ("9",), "Note": ("a9",)}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_places_that_are_not_read_are_shown_by_shape():
         ('comment = "#"', 'delimiter = ","', "delimiter: unknown key"),
         ('comment = "#"', 'newest = "2026-01-31"', "newest: expected a day without quotes"),
         ('comment = "#"', "newest = 2026-01-31T10:00:00", "newest: expected a day without quotes"),
-        ('"%m/%d %H:%M"', '"%Y/%d %H:%M"\nnewest = 2026-01-31', "newest: with a year in each date_format"),
+        ('"%m/%d %H:%M"', '"%Y/%m/%d %H:%M"\nnewest = 2026-01-31', "newest: with a year in each date_format"),
     ],
 )
 def test_tables_that_cannot_be_meant_are_refused(old, new, message):
@@ -220,10 +220,10 @@ def test_of_several_formats_only_those_without_a_year_get_one():
     assert dict(parsed.assumed) == {"year 2026": 2}
 
 
-@pytest.mark.parametrize("form", ["%y%m%d", "%D %T", "%F", "%-y-%m", "epoch", "epoch-ms"])
+@pytest.mark.parametrize("form", ["%y%m%d %R", "%D %T", "%F %R", "%-y-%m-%d %H:%M", "epoch", "epoch-ms"])
 def test_formats_with_a_year_get_none(form):
     by = parse_feed(CSV.format(form=f'"{form}"', more=""), "feed")
-    assert Dating.of(by, LATEST).years is None
+    assert Dating.of(by, LATEST).latest is None
 
 
 # -- parties by the direction ----------------------------------------------------------------------------------------------
@@ -289,3 +289,23 @@ def test_29_february_tells_of_which_year_the_others_probably_are():
     (said,) = year_remarks("a.txt", Counter({"year 2024": 1, "year 2026": 9}), 0, "fixed")
     assert said.startswith("a.txt: its lines have no year; 2024 had a 29 February")
     assert "newest = 2024-12-31 under [fixed]" in said
+
+
+def test_last_line_that_has_a_smaller_width_than_others_may_be_cut_off():
+    by = feed(text=FIXED.replace("width = 40", "width = [37, 40]"))
+    short, whole = LINE[:37], LINE.rstrip("\n")
+    assert rejects(read((LINE + short).encode(), by)) == [(2, "cut-off")]
+    assert rejects(read((LINE + short + "\n").encode(), by)) == rejects(read((LINE + whole).encode(), by)) == []
+
+
+def test_titles_before_the_rows_are_counted_with_empty_lines_and_comments():
+    by = feed("skip_lines = 2")
+    text = f"Title\n\n# note\n{LINE}bad\n".encode()
+    assert bind_feed(by, text, "file").skip_lines == 2
+    assert bind_feed(feed(), b"# only\n# notes\n", "file")
+
+
+@pytest.mark.parametrize("raw", [LINE.replace("\n", "\r\r\n"), "\0" + LINE])
+def test_odd_characters_in_each_line_are_named(raw):
+    with pytest.raises(MalformedInput, match="a CR or NUL within each line"):
+        bind_feed(feed(), raw.encode(), "file")

@@ -37,14 +37,20 @@ class DeadRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remaining:
-    """A hold that may keep values of the day, of persons whom its note names; which days it names is not public."""
+    """A hold that may keep values of the day, of persons whom its note names.
+
+    Which days it names is not public.
+    """
 
     entry: int
     until: datetime
 
 
 def derive_remaining(state: State, destroyed: datetime, now: datetime) -> tuple[Remaining, ...]:
-    """Give the holds that were logged before the day's last key was destroyed, and that have not ended by `now`."""
+    """Give the holds that have not ended by `now`.
+
+    Those that were logged after the day's last key was destroyed are left out.
+    """
     return tuple(
         Remaining(entry=index, until=hold.until)
         for index, hold in state.holds.all.items()

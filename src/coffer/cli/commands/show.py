@@ -7,12 +7,14 @@ import click
 from coffer.authority.authorization import Authorization
 from coffer.authority.hold import Requested, parse_requested_note
 from coffer.authority.ordered import order_file
+from coffer.cli.authorities import marks_of, read_authorities
 from coffer.cli.console import clock, print_json, read_file, say
 from coffer.cli.notes import read_notes
 from coffer.cli.signatures import anchors_option, say_signatures
 from coffer.cli.terms import letters_remarks, roster_of, say_older_rosters, show_terms, status_of
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven
+from coffer.vault.known import desk_authorities
 from coffer.visible import counted
 
 
@@ -24,10 +26,19 @@ from coffer.visible import counted
 @click.option(
     "--order", "orders", multiple=True, metavar="FILE", help="Also prove that this is a file of the order. Repeatable."
 )
+@click.option(
+    "--authorities", metavar="FILE", help="Say what this list says of the authority; else the vault's own list does."
+)
 @anchors_option
 @click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
 def show(
-    notes: tuple[str, ...], vault: str | None, orders: tuple[str, ...], anchors: str | None, *, as_json: bool
+    notes: tuple[str, ...],
+    vault: str | None,
+    orders: tuple[str, ...],
+    authorities: str | None,
+    anchors: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Show a request as people read it.
 
@@ -37,7 +48,10 @@ def show(
     proven = [(Path(name).name, _prove_order(authorization, name)) for name in orders]
     if anchors is not None:
         say_signatures(proven, anchors)
-    state = vault_at(vault).replay() if vault else None
+    opened = vault_at(vault) if vault else None
+    state = opened.replay() if opened else None
+    known = read_authorities(authorities) if authorities else desk_authorities(opened) if opened else None
+    marks = list(marks_of(authorization.terms, known)) if authorities or opened else []
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("utf-8").splitlines()[1:]]
         document: dict[str, object] = {
@@ -56,11 +70,12 @@ def show(
                 ]
             if key != "salt":
                 document[key] = value
+        document["marks"] = marks
         document["letters"] = letters_remarks(authorization.terms)
         document["status"] = status_of(authorization, state, now)
         print_json(document)
         return
-    show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now))
+    show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now), marks)
     if state is not None and isinstance(authorization, Authorization):
         say_older_rosters(authorization, state, now)
 

@@ -9,7 +9,8 @@ import click
 from coffer import wire
 from coffer.authority.hold import parse_hold
 from coffer.authority.ordered import OrderClass
-from coffer.cli.console import clock, read_file, say, verify_absent
+from coffer.cli.console import clock, say, verify_absent
+from coffer.cli.notes import read_note
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
@@ -38,7 +39,7 @@ def extend(
     It names the same subjects, times and kinds as the first note. Until enough custodians approve it within 72 hours,
     the hold ends when it did.
     """
-    now, first = clock().replace(microsecond=0), parse_hold(read_file(note), Path(note).name)
+    now, first = clock().replace(microsecond=0), parse_hold(read_note(note), Path(note).name)
     ends = wire.parse_time(until, "--until") if until else first.terms.until + dt.timedelta(days=30)
     path, opened = verify_absent(output), vault_at(vault)
     sought = replace(

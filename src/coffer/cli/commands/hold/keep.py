@@ -2,8 +2,9 @@
 
 import click
 
-from coffer.cli.console import read_file, say
+from coffer.cli.console import say
 from coffer.cli.custodians import remote_custodians, unlock
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.patience import deadline_option
 from coffer.cli.vaults import vault_at
@@ -25,5 +26,5 @@ def keep(vault: str, note: str, passphrase_file: str | None, deadline_s: float) 
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
         distant = [DistantKeeper(remote, opened.replay()) for remote in remotes]
-        for name, trouble in keep_hold(opened, read_file(note), [*services, *distant]).items():
+        for name, trouble in keep_hold(opened, read_note(note), [*services, *distant]).items():
             say(f"{name}: {trouble or 'keeps'}")

@@ -2,7 +2,8 @@
 
 import click
 
-from coffer.cli.console import read_file, say
+from coffer.cli.console import say
+from coffer.cli.notes import read_note
 from coffer.cli.vaults import vault_at
 from coffer.procedures.holding import release_hold
 
@@ -16,5 +17,5 @@ def release(vault: str, note: str) -> None:
     The desk does it here; a custodian does it with coffer revoke. Files and values go with the next coffer retire, and
     nobody answers from it any more.
     """
-    ended = release_hold(vault_at(vault), read_file(note))
+    ended = release_hold(vault_at(vault), read_note(note))
     say(f"the hold of entry {ended.index} is released")

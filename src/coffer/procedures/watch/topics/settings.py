@@ -19,12 +19,13 @@ _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PROPERTY: Final = re.compile(
     r"bootstrap\.servers|security\.protocol|enable\.ssl\.certificate\.verification"
     r"|client\.(?:id|rack|dns\.lookup)|group\.instance\.id|session\.timeout\.ms|heartbeat\.interval\.ms"
-    r"|max\.poll\.interval\.ms|https\.ca\.location|ssl\.(?!engine)[a-z.]+"
-    r"|sasl\.(?!kerberos\.kinit)[a-z.]+|(?:socket|broker|reconnect|retry|fetch|metadata|topic\.metadata|connections)\.[a-z.]+"
+    r"|max\.poll\.interval\.ms|https\.ca\.location"
+    r"|ssl\.(?:ca|certificate|key|keystore|crl|cipher|curves|sigalgs|endpoint)\.[a-z.]+"
+    r"|sasl\.(?:mechanisms?|username|password|oauthbearer\.[a-z.]+)|(?:socket|broker|reconnect|retry|fetch|metadata|topic\.metadata|connections)\.[a-z.]+"
 )
 """Properties of librdkafka that an operator may set. All others Coffer sets itself, or leaves at their defaults.
 
-None loads a library or starts a command, as ssl.engine and sasl.kerberos.kinit would.
+None loads a library or starts a command, as ssl.engine, ssl.providers and sasl.kerberos would.
 """
 
 
@@ -114,7 +115,7 @@ def parse_properties(text: str, place: str) -> Mapping[str, str]:
         if not _PROPERTY.fullmatch(name):
             raise MalformedInput(
                 f"{where}: a property that is not set here",
-                hint="properties say how brokers are reached, such as bootstrap.servers, sasl. and ssl.",
+                hint="properties say how brokers are reached, such as bootstrap.servers, sasl. and ssl.; where to begin the log says",
             )
         if name in values:
             raise MalformedInput(f"{where}: a property that stands twice")

@@ -44,6 +44,8 @@ from coffer.records.rejects import Reason, Rejects, some_rejects
 
 I64 = npt.NDArray[np.int64]
 MAX_COLUMNS: Final = 1000
+_DIGITS_OF_A_MOMENT: Final = 4
+"""A month, a day and a clock have more; the name of a column has not."""
 _MAX_TITLES: Final = 200
 """Lines among which the header is looked for: reports have a few lines of titles."""
 MAX_WRONG_ROWS: Final = 1_000
@@ -108,7 +110,7 @@ def bind_feed(feed: Feed, first_line: bytes, place: str, *, line: int = 1) -> Bo
         if text.encoding != "utf-8" or is_utf8(first_line):
             raise
         raise MalformedInput(error.message, hint=f"the line is not UTF-8: {ENCODING_HINT}") from None
-    width = max(len(names), 1 + max(at for found in positions.values() for at in found))
+    width = text.width or max(len(names), 1 + max(at for found in positions.values() for at in found))
     return BoundCsv(feed=feed, columns=width, positions=positions, skip_lines=line if text.has_header else line - 1)
 
 
@@ -127,6 +129,11 @@ def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
         found = next((one for one in numbered if _is_header(one.text, names, text)), None)
     elif text.has_header:
         found = next(iter(numbered), None)
+        if found is not None and _is_record(found.text, feed):
+            raise MalformedInput(
+                f"{place}: line {found.first}: looks like a record, expected the names of columns",
+                hint="header = false, if the file has none: its first record would be lost",
+            )
     else:
         comments = tuple(comment.encode() for comment in text.comments)
         filled = (
@@ -142,6 +149,15 @@ def bind_head(feed: Feed, head: bytes, place: str) -> BoundCsv:
             numbered, key=likeness, default=HeadRow(first=text.skip_lines + 1, last=text.skip_lines + 1, text=b"")
         )
     return replace(bind_feed(feed, found.text, place, line=found.first), skip_lines=found.last)
+
+
+def _is_record(line: bytes, feed: Feed) -> bool:
+    """Whether a moment stands where the feed has its positions for ``start``."""
+    cells = dict(
+        enumerate(next(rows_of([decoded(line, feed.mapping.text.encoding).decode("utf-8")], feed.mapping.text), []))
+    )
+    start = "".join(cells.get(at, "") for at in feed.columns["start"] if isinstance(at, int))
+    return sum(map(str.isdigit, start)) >= _DIGITS_OF_A_MOMENT
 
 
 def header_line(head: bytes, names: frozenset[str], text: TextLayout) -> int:
@@ -177,7 +193,7 @@ def rows_of(lines: list[str], text: TextLayout, *, is_strict: bool = True) -> It
 
 def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
     if isinstance(column, int):
-        if column < len(names):
+        if column < (feed.mapping.text.width or len(names)):
             return column
         if feed.mapping.text.is_ragged and not feed.mapping.text.has_header:
             return column

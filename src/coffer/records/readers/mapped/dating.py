@@ -5,6 +5,7 @@ Rows of a table are read in any order, so that no year can be counted on from a 
 """
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 from zoneinfo import ZoneInfo
@@ -13,9 +14,10 @@ import polars as pl
 
 from coffer.bounds import FUTURE
 from coffer.records.feed import Feed
-from coffer.records.mapping import is_yearless
+from coffer.records.mapping import is_yearless, offset_minutes, zone_names
 from coffer.records.readers.text.distinct import distinct
 from coffer.records.readers.text.stamps import Years
+from coffer.records.readers.text.times import Times
 
 _AHEAD: Final = dt.timedelta(minutes=15)
 """How far the clock of a switch may be ahead without its dates being doubtful."""
@@ -26,13 +28,15 @@ class Dating:
     """How the dates of a feed get the year they lack.
 
     ``formats``: the feed's, with a year in front where they lack one; ``bare``: those that lack one, as they are.
-    ``years``: None where none lacks one. ``doubtful``: a date that got its year and is later may be a year old, or of a
+    ``zone``: of times without an offset. ``latest``: no date
+    gets a later year; None where none lacks one. ``doubtful``: a date that got its year and is later may be a year old, or of a
     clock that is ahead; None where the feed says a newest day that is over, so that nothing is assumed.
     """
 
     formats: tuple[str, ...]
     bare: tuple[str, ...] = ()
-    years: Years | None = None
+    zone: str = "UTC"
+    latest: dt.datetime | None = None
     doubtful: dt.datetime | None = None
 
     @classmethod
@@ -50,18 +54,51 @@ class Dating:
         return cls(
             formats=tuple(f"%Y {form}" if form in bare else form for form in formats),
             bare=bare,
-            years=Years(year=None, latest=latest, zone=feed.time_zone),
+            zone=feed.time_zone,
+            latest=latest,
             doubtful=doubtful,
         )
 
-    def dated(self, text: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Times with their years, and the year of each that was assumed; null where none was."""
+    def dated(self, text: pl.Series, zones: pl.Series | None) -> tuple[pl.Series, pl.Series]:
+        """Times with their years, and the year of each that was assumed; null where none was.
+
+        ``zones``: of each row, as ``parse_zoned_times`` takes them; None where all are of the feed's.
+        """
         nothing = pl.Series([None], dtype=pl.String)
-        if self.years is None:
+        if self.latest is None:
             return text, nothing.new_from_index(0, len(text))
+        if zones is None:
+            dated = self._newest(text, self.latest, self.zone)
+        else:
+            dated = text
+            for zone in zones.unique().drop_nulls().to_list():
+                minutes = offset_minutes(zone)
+                if minutes is None and zone not in zone_names():
+                    continue  # such a row has no time
+                latest = self.latest + dt.timedelta(minutes=minutes or 0)
+                of_zone = self._newest(text, latest, zone if minutes is None else "UTC")
+                dated = of_zone.zip_with((zones == zone).fill_null(value=False), dated)
+        is_assumed = (dated != text) & (self.doubtful is not None)
+        return dated, dated.str.head(4).zip_with(is_assumed, nothing)
+
+    def _newest(self, text: pl.Series, latest: dt.datetime, zone: str) -> pl.Series:
         written, rows = distinct(text)
-        dated = written
+        years = Years(year=None, latest=latest, zone=zone)
         for form in self.bare:
-            dated = self.years.newest(dated, form)
-        is_assumed = (dated != written) & (self.doubtful is not None)
-        return dated.gather(rows), dated.str.head(4).zip_with(is_assumed, nothing).gather(rows)
+            written = years.newest(written, form)
+        return written.gather(rows)
+
+    def dated_near(self, text: pl.Series, start: pl.Series, read: Callable[[pl.Series], Times]) -> Times:
+        """Other times of rows that began at ``start``: each of the year in which it is nearest to that.
+
+        ``read``: reads times that have their years.
+        """
+        best = read(text)
+        distance: pl.Series | None = None
+        for step in (-1, 0, 1):
+            times = read((start.dt.year() + step).cast(pl.String) + " " + text)
+            apart = (times.start - start).abs().fill_null(dt.timedelta.max)
+            is_nearer = times.start.is_not_null() & (True if distance is None else apart < distance)
+            best = times.over(best, is_nearer)
+            distance = apart if distance is None else apart.zip_with(is_nearer, distance)
+        return best

@@ -57,11 +57,12 @@ class BoundFixed:
     def _whole(self, data: bytes, first_line: int, page: Page) -> bytes:
         """The lines, each with its line end.
 
-        A last one without it is kept only where a width tells whether it is whole.
+        A last one without it is kept only where the only width, or the largest, tells that it is whole.
         """
         if not data or data.endswith(b"\n"):
             return data
-        if _layout(self.feed).widths:
+        tail = decoded(data[data.rfind(b"\n") + 1 :], self.feed.mapping.text.encoding).decode("utf-8", "replace")
+        if len(tail.rstrip("\r")) == max(_layout(self.feed).widths, default=0):
             return data + b"\n"
         page.reject(some_rejects(np.array([first_line + data.count(b"\n")]), Reason.CUT_OFF))
         return data[: data.rfind(b"\n") + 1]
@@ -94,9 +95,14 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundFixed:
     layout, text = _layout(feed), feed.mapping.text
     head = head.removeprefix(BOM)
     whole = decoded(head[: head.rfind(b"\n") + 1] or head + b"\n", text.encoding)
-    rows = whole_lines(whole, 1).text.slice(text.skip_lines)
+    lines = whole_lines(whole, 1)
+    rows = lines.text.filter(pl.Series(lines.numbers > text.skip_lines))
+    for comment in text.comments:
+        rows = rows.filter(~rows.str.starts_with(comment))
     if not head or (len(rows) and not is_of_layout(rows, layout).any()):
         widths = ", ".join(f"{width:,}" for width in sorted(rows.str.len_chars().unique())[:3]) or "0"
+        if b"\0" in head or rows.str.contains("\r", literal=True).any():
+            raise MalformedInput(f"{place}: a CR or NUL within each line at its beginning, expected neither")
         wanted = " or ".join(f"{width:,}" for width in sorted(layout.widths)) or "spaces at its blank places"
         raise MalformedInput(
             f"{place}: no line of the layout at its beginning: {widths} characters, expected {wanted}",

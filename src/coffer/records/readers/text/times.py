@@ -42,6 +42,14 @@ class Times:
             start=self.start.gather(at), fault=self.fault.gather(at), is_ambiguous=self.is_ambiguous.gather(at)
         )
 
+    def over(self, other: Self, is_own: pl.Series) -> Self:
+        """These in the rows of ``is_own`` (Boolean), those of ``other`` in all others."""
+        return type(self)(
+            start=self.start.zip_with(is_own, other.start),
+            fault=self.fault.cast(pl.UInt8).zip_with(is_own, other.fault.cast(pl.UInt8)),
+            is_ambiguous=self.is_ambiguous.zip_with(is_own, other.is_ambiguous),
+        )
+
     def without(self, bad: pl.Series, reason: Reason) -> Self:
         """The same, with a fault in some rows; null in ``bad`` (Boolean) is none."""
         bad = bad.fill_null(value=False)
