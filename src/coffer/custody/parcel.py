@@ -1,4 +1,4 @@
-"""A hold on its way to a custodian elsewhere: its note, with header files of segments that it covers. Pure.
+"""A hold on its way to a custodian elsewhere: its note, and header files that it covers. Pure.
 
 Implements ``docs/formats/custodian.md``, "HTTP".
 """
