@@ -6,7 +6,9 @@ import shutil
 import pytest
 
 from coffer.ledger.holds import HoldStatus
-from coffer.procedures.holding import keep_hold
+from coffer.procedures.backup import back_up
+from coffer.procedures.fsck import examine, expected_of
+from coffer.procedures.holding import keep_hold, release_hold
 from holds import ALL, begun, died, extended, founded, held, in_force, kept, opened, retire
 
 ROWS = [
@@ -130,3 +132,18 @@ def test_a_hub_and_a_protected_subject_need_every_signature(world):
         raw = world.custodian(name).countersign(raw, "hold").raw
     assert keep_hold(world.vault, raw, world.custodians()) == dict.fromkeys(ALL, "")
     assert in_force(world) == 1
+
+
+def test_what_is_held_is_examined_and_copied_and_gone_with_the_hold(world, tmp_path):
+    hold = held(world)
+    died(world)
+    expected = expected_of(world.vault)
+    assert len(expected.living) == len(world.state().segments) == 2
+    assert examine(world.vault.objects, expected, is_deep=True).faults == ()
+    copied = back_up(world.vault, tmp_path / "backup")
+    assert (copied.unknown, copied.replicated.examined.segments) == ((), 2)
+    assert (tmp_path / "backup" / "holds" / hold.commitment.hex()).is_file()
+    release_hold(world.vault, hold.note.raw)
+    retire(world)
+    assert expected_of(world.vault).living == []
+    assert examine(world.vault.objects, expected_of(world.vault), is_deep=True).faults == ()

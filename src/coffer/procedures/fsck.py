@@ -121,8 +121,9 @@ class Expected:
 
     @property
     def living(self) -> list[Segment]:
-        """The segments that must be there."""
-        return [segment for segment in self.state.segments.values() if not self.state.is_dead(segment)]
+        """The segments that must be there, those that stay for a hold included."""
+        segments = self.state.segments.values()
+        return [one for one in segments if not self.state.is_dead(one) or one.line.seg_id in self.held]
 
     @property
     def tallies(self) -> list[Batch]:
@@ -232,7 +233,7 @@ def dead_keys(objects: Objects, expected: Expected) -> list[str]:
 def _unnamed(objects: Objects, expected: Expected) -> Iterator[Found]:
     """What a list shows and the log does not want."""
     listed = [key for prefix in (SEGMENTS, TALLY, TASKS) for key in objects.keys(prefix) if TEMPORARY not in key]
-    segments = {segment.line.seg_id.hex() for segment in expected.living} | {one.hex() for one in expected.held}
+    segments = {segment.line.seg_id.hex() for segment in expected.living}
     dead = {seg_id.hex() for seg_id in expected.state.segments} - segments
     tallies = {key for batch in expected.tallies for key in tally_keys(batch.batch)}
     withdrawn = {key for batch in expected.state.withdrawn for key in tally_keys(batch)}
@@ -257,7 +258,9 @@ def expected_of(vault: Vault) -> Expected:
         return vault.disk.read(vault.path / LOG / name)
 
     dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
-    tiles, held = tuple(tiling.tiles_between(0, head.size)), frozenset(dead - vault.removable(state))
+    tiles, kept = tuple(tiling.tiles_between(0, head.size)), dead - vault.removable(state)
+    keys = {seg_id: key_of(state.segments[seg_id].line.day, seg_id) for seg_id in kept}
+    held = frozenset(one for one in kept if vault.objects.size(f"{keys[one]}.header") is not None)  # not dead before it
     return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held)
 
 
