@@ -217,7 +217,7 @@ def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
 
 
 def kept_head(objects: Objects, log_key: VerifyKey, name: str) -> TreeHead:
-    """The tree of a log's copy in a place of objects; an empty one before the first, or where its checkpoint is empty.
+    """The tree of a log's copy in a place of objects; an empty one without a checkpoint, or with an empty one.
 
     Raises:
         MalformedInput, NotProven: its checkpoint is damaged, or another log's.
