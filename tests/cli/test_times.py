@@ -221,3 +221,32 @@ def test_question_that_nobody_can_answer_names_the_option(asking, world, monkeyp
     monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
     assert run(["countersign", "vault", "r.note", "--as", "judge"]) == 2
     assert "no answer: this is no terminal\ncoffer: hint: --yes " in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "signed"),
+    [
+        ("06 12 34 56 78", ("--home", "FR"), ONE),
+        ("+33 (0)6 12 34 56 78", (), ONE),
+        ("+33 6 12 34 56 78", (), ONE),
+        ("0612345678", (), "error"),
+        ("36 500", ("--home", "FR"), "short:FR/36500"),
+        ("Ann@Example.ORG", (), "mailto:ann@example.org"),
+        ("06 12 34 56 7", ("--home", "FR"), "error"),
+        ("06 12 34 56 78", ("--home", "France"), "error"),
+    ],
+)
+def test_subject_as_people_write_it_is_shown_in_the_spelling_that_is_signed(
+    world, monkeypatch, capfd, typed, words, signed
+):
+    monkeypatch.chdir(world.path)
+    code = run(["request", "vault", "--subject", typed, *words, *DAYS, *REST])
+    said = capfd.readouterr()
+    if signed == "error":
+        assert code == 2
+        assert "--subject 1: " in said.err
+        assert "".join(filter(str.isdigit, typed)) not in said.err
+        return
+    assert said.out == f"subject 1 is signed as {signed}\n"
+    assert run(["show", "r.note", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["subjects"][0]["subject"] == signed

@@ -257,3 +257,16 @@ def test_init_takes_a_prefix_once_and_an_address_without_credentials(bucket, tmp
     assert not (tmp_path / "two").exists()
     assert run(["init", str(tmp_path / "two"), *words, "s3://KEY:SECRET@bucket/x"]) == 2
     assert "SECRET" not in capsys.readouterr().err
+    assert run(["init", str(tmp_path / "two"), *words, "s3://no-such-bucket-here/x"]) == 5
+    assert "the store says: " in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
+
+
+def test_backup_into_an_address_is_refused_with_the_command_for_it(world, capsys):
+    assert run(["backup", str(world.vault.path), "s3://bucket/x"]) == 2
+    assert "coffer replicate VAULT s3://" in capsys.readouterr().err
+
+
+def test_master_alone_does_not_seal_here(world, capsys):
+    assert run(["ingest", str(world.vault.path), "x.csv", "--feed", "f.toml", "--master", "local[2]"]) == 2
+    assert "--master: without --engine spark" in capsys.readouterr().err

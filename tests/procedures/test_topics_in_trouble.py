@@ -241,3 +241,45 @@ def test_a_consumer_that_was_slow_is_no_trouble_of_a_partition(watched):
     consumer._take(Slow(), read)
     assert (read.failed, consumer._trouble) == ({}, "")
     consumer.close()
+
+
+def test_brokers_that_are_gone_stay_trouble_until_they_answer(world, monkeypatch):
+    """The client says once that a broker is lost, or not at all: only an answer makes it well again."""
+    monkeypatch.setattr("coffer.procedures.watch.topics.consumer.ANSWER_S", 0.3)
+    with Brokers.serve() as brokers:
+        brokers.topic("cdr", 1)
+        brokers.send("cdr", 0, *messages(1, 2))
+        watched = Topic(world, brokers, "cdr", "batch_seconds = 1\nbatch_messages = 2")
+        with Going(watched, group="one") as going:
+            going.until(watched.taken, "the first two")
+            brokers.stop()
+            going.until(lambda: kinds(watched).count("trouble") >= 3, "trouble, more than once")
+            assert "well" not in kinds(watched)
+            assert any(
+                "no broker can be reached" in said or "no answer" in said or "no connection" in said
+                for _, said in watched.told
+            )
+            brokers.go_on()
+            going.until(lambda: "well" in kinds(watched), "well again")
+            brokers.send("cdr", 0, *messages(3, 4))
+            going.until(lambda: watched.total() == 4, "the next two")
+    assert kinds(watched).count("well") == 1
+
+
+def kinds(watched):
+    return [kind for kind, _ in watched.told]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("security.protocol=SASL_SSL\nsasl.mechanism=SCRAM", "kafka: sasl.mechanism: refused by the client"),
+        ("security.protocol=SASL_SSL", "kafka: sasl.mechanism: missing"),
+        ("security.protocol=SSL\nssl.ca.location=/nowhere/at/all.pem", "kafka: ssl.ca.location: no such file"),
+    ],
+)
+def test_property_that_the_client_refuses_is_named_without_its_value(watched, lines, said):
+    watched.kafka.write_text(watched.kafka.read_text() + f"{lines}\n")
+    with pytest.raises(MalformedInput, match=said) as caught:
+        watched.once()
+    assert "/nowhere" not in str(caught.value)

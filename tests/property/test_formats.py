@@ -15,7 +15,7 @@ import reference as ref
 from coffer import wire
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.authority.countersign import rules_of, verify_requested
-from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, OrderFile, Urgency
+from coffer.authority.ordered import OPENING_CLASSES, IssuedIn, Issuer, OrderClass, Ordered, OrderFile, Urgency
 from coffer.authority.period import Period
 from coffer.custody import exchange
 from coffer.errors import MalformedInput, NotProven
@@ -183,7 +183,7 @@ def orders(draw):
     received = draw(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2900, 1, 1))).replace(
         microsecond=0, tzinfo=offset
     )
-    order_class = draw(st.sampled_from(OrderClass))
+    order_class = draw(st.sampled_from(OPENING_CLASSES))
     issuers = [issuer for issuer in Issuer if (issuer is Issuer.PERSON) == (order_class is OrderClass.ACCESS)]
     files = draw(st.lists(hashes, max_size=8, unique=True))
     return Ordered(

@@ -324,7 +324,7 @@ def test_digits_are_read_alike_in_each_country(home, style):
 
 
 @pytest.mark.parametrize(
-    "form", ["%Y-%j %H:%M", "%A %Y-%m-%d %H:%M:%S", "%Y-%m-%d %I:%M", "%Y-%m-%d %H:%M:%S %H", "%z %F %T"]
+    "form", ["%Y-%j %H:%M", "%A %Y-%m-%d %H:%M:%S", "%Y-%m-%d %l:%M %P", "%Y-%m-%d %H:%M:%S %H", "%z %F %T"]
 )
 def test_format_that_has_no_instructions_is_read_the_slow_way_which_is_told(form):
     feed = parse_feed(text_of(BASE | {"formats": [form]}), "feed.toml")

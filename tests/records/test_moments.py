@@ -130,9 +130,9 @@ def test_document_that_holds_its_records_in_a_list_says_how_to_write_lines():
         + '[jsonl]\ndate_format = "epoch"\n[columns]\na = "a"\nb = "b"\nstart = "s"\n',
         "feed",
     )
-    with pytest.raises(MalformedInput) as caught:
+    with pytest.raises(MalformedInput, match="none of the keys") as caught:
         bind_feed(by, b'{"type":"MTA","data":[{"a":"1"}]}\n', "file")
     assert "jq -c '.data[]'" in caught.value.hint
-    with pytest.raises(MalformedInput) as caught:
+    with pytest.raises(MalformedInput, match="none of the keys") as caught:
         bind_feed(by, b'{"+4930111111":[{"a":"1"}]}\n', "file")
     assert "4930" not in caught.value.hint

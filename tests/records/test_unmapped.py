@@ -5,10 +5,13 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from coffer.cli.main import run
+from coffer.errors import MalformedInput
 from coffer.records.feed import parse_feed
-from coffer.records.unmapped import unmapped_columns
+from coffer.records.readers.mapped.jsonl import bind_feed
+from coffer.records.unmapped import layout_remarks, unmapped_columns
 
 HEAD = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n'
 CSV = HEAD + '[csv]\nheader = {header}\ndate_format = "epoch"\n[columns]\na = {a}\nb = {b}\nstart = {t}\n'
@@ -92,3 +95,35 @@ def test_a_column_of_minutes_and_seconds_that_calls_do_without_is_pointed_at(tmp
     assert "no duration" not in said("1772445600,2:05"), "the twin: it is read"
     feed.write_text(NAMED.replace('"call"', '"text"'))
     assert "no duration" not in said("1772445600,2:05"), "the twin: no call"
+
+
+JSONL = HEAD + '[jsonl]\ndate_format = "epoch"\n[columns]\na = "{a}"\nb = "b"\nstart = "t"\nduration_s = "{d}"\n'
+
+
+def json_lines(count):
+    return "".join(json.dumps({"from": A, "b": B, "t": 1772445600 + n, "s": 1}) + "\n" for n in range(count)).encode()
+
+
+def test_key_of_a_party_that_no_line_has_is_refused_where_many_are_looked_at():
+    wrong = parse_feed(JSONL.format(a="form", d="s"), "feed")
+    with pytest.raises(MalformedInput, match="file: a: none of the first 10 objects has form"):
+        bind_feed(wrong, json_lines(10), "file")
+    assert bind_feed(wrong, json_lines(9), "file")  # they may all be withheld
+    assert bind_feed(parse_feed(JSONL.format(a="from", d="s"), "feed"), json_lines(10), "file")
+
+
+def test_key_that_no_line_has_is_remarked():
+    feed = parse_feed(JSONL.format(a="from", d="secs"), "feed")
+    assert layout_remarks(json_lines(3), feed) == ("duration_s: no line has the key that the feed names for it",)
+    assert layout_remarks(json_lines(3), parse_feed(JSONL.format(a="from", d="s"), "feed")) == ()
+
+
+def test_places_that_cut_a_value_are_remarked():
+    text = HEAD + (
+        '[fixed]\nwidth = 37\ndate_format = "%m/%d %H:%M"\n[fixed.places]\nD = "1-5"\nT = "7-{end}"\nA = "13-23"\n'
+        'B = "25-35"\n[columns]\na = "A"\nb = "B"\nstart = ["D", "T"]\n'
+    )
+    line = f"03/02 10:45 {A} {B}  \n".encode()
+    assert layout_remarks(line, parse_feed(text.format(end=11), "feed")) == ()
+    (said,) = layout_remarks(line, parse_feed(text.format(end=10), "feed"))
+    assert said.startswith("T: a character stands right behind its places")

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.cli.console import read_file, say
+from coffer.authority.hold import verify_opens
+from coffer.cli.console import say
+from coffer.cli.notes import read_note
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import CustodianService
 from coffer.errors import MalformedInput
@@ -16,7 +18,8 @@ _DIGITS = re.compile("[0-9A-Fa-f]+")
 
 def verified_request(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, State]:
     """A request that this vault's desk signed, and what the log says."""
-    return service.verify_request(chosen_request(machine, service, note).note.raw, Path(note).name)
+    requested, state = service.verify_request(chosen_request(machine, service, note).note.raw, Path(note).name)
+    return verify_opens(requested, Path(note).name), state
 
 
 def chosen_request(machine: Machine, service: CustodianService, note: str) -> Authorization:
@@ -25,7 +28,7 @@ def chosen_request(machine: Machine, service: CustodianService, note: str) -> Au
     A word of digits alone is never a file: a file of that name may lie here.
     """
     if not _DIGITS.fullmatch(note):
-        return parse_authorization(read_file(note), Path(note).name)
+        return parse_authorization(read_note(note), Path(note).name)
     here = {one.commitment: one for one in (*machine.requests.decided(service.keys), *machine.notes(service.keys))}
     matching = [one for commitment, one in here.items() if commitment.hex().startswith(note.lower())]
     if len(note) < NAME_DIGITS or len(matching) != 1:

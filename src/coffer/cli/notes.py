@@ -1,17 +1,32 @@
-"""Signed texts as files: copies that were signed apart are one."""
+"""Signed texts as files.
+
+One that a mail program changed is put back, and copies that were signed apart are one.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from coffer.cli.console import read_file
+from coffer.cli.console import read_file, say
+from coffer.notes.mailed import unmailed
 from coffer.notes.note import join_notes, parse_note
+
+
+def read_note(name: str) -> bytes:
+    """A signed text, with the line ends that it was signed with.
+
+    Says so if a mail program had changed them.
+    """
+    raw = read_file(name)
+    note = unmailed(raw)
+    if note != raw:
+        say(f"{Path(name).name}: its line ends were changed on the way, and are put back; the signatures decide")
+    return note
 
 
 def read_notes(names: Sequence[str]) -> tuple[bytes, str]:
     """Copies of one signed text, each perhaps signed by others, as one note; and what to call it."""
     place = Path(names[0]).name
     if len(names) == 1:
-        return read_file(names[0]), place
-    return join_notes(
-        [parse_note(read_file(name), Path(name).name, has_letters=True) for name in names], place
-    ).raw, place
+        return read_note(names[0]), place
+    notes = [parse_note(read_note(name), Path(name).name, has_letters=True) for name in names]
+    return join_notes(notes, place).raw, place

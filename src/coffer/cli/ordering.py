@@ -56,8 +56,12 @@ def order_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def typed_order(options: dict[str, Any], now: dt.datetime, *, message: str | None = None) -> Ordered:
+def typed_order(
+    options: dict[str, Any], now: dt.datetime, *, message: str | None = None, order_class: OrderClass | None = None
+) -> Ordered:
     """What was typed. ``message``: the order as an ETSI message, which is one of its files too.
+
+    ``order_class``: where the command says it, and not ``--extension``.
 
     Raises:
         MalformedInput: a time is none, or a file is empty or too large.
@@ -66,7 +70,7 @@ def typed_order(options: dict[str, Any], now: dt.datetime, *, message: str | Non
     zones = options.get("zones", ())
     zone = parse_zone(zones[0], "--time-zone") if len(set(zones)) == 1 else None
     return Ordered(
-        order_class=OrderClass.EXTEND if options["extension"] else OrderClass.PRODUCE,
+        order_class=order_class or (OrderClass.EXTEND if options["extension"] else OrderClass.PRODUCE),
         urgency=Urgency(options["urgency"]),
         issuer=Issuer(options["issued_by"]),
         issued_in=IssuedIn(options["issued_in"]),

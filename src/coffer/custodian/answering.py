@@ -16,6 +16,7 @@ from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
+from coffer.custodian.holding import Holding
 from coffer.custodian.keyring import KeyRing
 from coffer.custody.decide import Decider, Decision, Decline, Grant, Reject, decide
 from coffer.custody.exchange import (
@@ -49,12 +50,18 @@ class Answering:
     """
 
     def __init__(
-        self, folder: CustodianFolder, ring: KeyRing, following: Follower, clock: Callable[[], dt.datetime]
+        self,
+        folder: CustodianFolder,
+        ring: KeyRing,
+        following: Follower,
+        clock: Callable[[], dt.datetime],
+        holding: Holding,
     ) -> None:
         self._folder = folder
         self._ring = ring
         self._following = following
         self._clock = clock
+        self._holding = holding
 
     def begin(self) -> bool:
         """Read the log for the first time, if nothing is known of it. Whether something is known now."""
@@ -147,7 +154,9 @@ class Answering:
             approvals=self._folder.approvals(self._ring.keys),
             epoch_key=self._ring.epoch_key,
             is_protected=self._folder.protected(self._ring.keys).has,
+            authorities=self._folder.authorities(self._ring.keys),
             now=self._clock(),
+            held=self._holding.held,
         )
 
     def _unseal(self, sealed: bytes) -> tuple[bytes, int]:

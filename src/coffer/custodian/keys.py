@@ -41,6 +41,11 @@ class CustodianKeys:
         return self._derived("protected-key", "protected key")
 
     @property
+    def authorities(self) -> Secret:
+        """What authenticates the list of authorities that its people know."""
+        return self._derived("authorities-key", "authorities key")
+
+    @property
     def acknowledging(self) -> Secret:
         """What authenticates up to which entry its people read of the roster."""
         return self._derived("acknowledged-key", "own key")

@@ -1,4 +1,4 @@
-"""When a custodian's epoch keys die: which days are due, and their destruction.
+"""When a custodian's epoch keys and holds die: which are due, and their destruction.
 
 Steps 1 to 3 of ``docs/procedures/retention.md``.
 
@@ -13,6 +13,7 @@ from coffer import wire
 from coffer.custodian.evident import Uptime, advance, confirmed, is_worth_keeping
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
+from coffer.custodian.holding import Holding
 from coffer.custodian.keyring import KeyRing
 from coffer.entropy import Entropy
 from coffer.errors import Refused
@@ -31,9 +32,15 @@ class KeyLifetime:
     """
 
     def __init__(
-        self, folder: CustodianFolder, ring: KeyRing, following: Follower, uptime: Callable[[], Uptime]
+        self,
+        folder: CustodianFolder,
+        ring: KeyRing,
+        following: Follower,
+        uptime: Callable[[], Uptime],
+        holding: Holding,
     ) -> None:
         self.held_back = 0
+        self._holding = holding
         self._folder = folder
         self._ring = ring
         self._following = following
@@ -63,10 +70,14 @@ class KeyLifetime:
         reached = self.look_at_time(now, is_confirmed=may_catch_up)
         due, strays = self._due(state, min(now, reached).date())
         self.held_back = len(by_clock) - len(due)
-        if due:
-            self._ring.rotate(passphrase(), entropy, without=due)
+        ended = self._holding.ended(state, min(now, reached))
+        if due or ended:
+            self._ring.rotate(passphrase(), entropy, without=due, holds_without=ended)
         for day in due:
             self._ring.destroy_epoch_key(day)
+        for commitment in ended:
+            self._holding.destroy(commitment)
+            self._folder.note_outcome(f"{wire.format_time(now)} destroyed a hold {commitment.hex()[:16]}")
         for day in strays:
             self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
 

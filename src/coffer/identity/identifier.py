@@ -32,6 +32,8 @@ _SENDER: Final = re.compile(r"(?=.*[A-Za-z])[\x21-\x7e](?:[\x20-\x7e]{0,13}[\x21
 _OPAQUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,61}[\x21-\x7e])?")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _SMALL: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+SUBJECT_SCHEME: Final = re.compile(r"(tel|mailto|short|sender|opaque|dialled):")
+"""How a subject line begins; what begins otherwise was typed as people write it (``typed``)."""
 _SCHEMED: Final = re.compile(r"(?:smtp|mailto|sips?|rfc822|x400|x500)[:;]", re.IGNORECASE)
 """What proxy addresses and URIs begin with; no mailbox of anybody has such a name."""
 _LOCAL: Final = re.compile(r"[^\s@]{1,64}")

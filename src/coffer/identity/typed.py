@@ -10,10 +10,9 @@ from typing import Final
 import phonenumbers
 
 from coffer.errors import MalformedInput
-from coffer.identity.identifier import Identifier, parse_email, parse_subject
+from coffer.identity.identifier import SUBJECT_SCHEME, Identifier, parse_email, parse_subject
 from coffer.identity.numbering import is_country
 
-_SCHEME: Final = re.compile(r"(tel|mailto|short|sender|opaque|dialled):")
 _BETWEEN: Final = re.compile(r"[ \u00a0\u202f\t./()-]")
 _DIGITS: Final = re.compile(r"\+?[0-9]{1,20}")
 _SHORT: Final = range(3, 7)
@@ -35,7 +34,7 @@ def parse_typed_subject(text: str, home: str | None, place: str) -> Identifier:
     typed = text.strip()
     if len(typed) > MAX_TYPED:
         raise MalformedInput(f"{place}: {len(typed)} characters, expected at most {MAX_TYPED}")
-    if _SCHEME.match(typed):
+    if SUBJECT_SCHEME.match(typed):
         return parse_subject(typed, place)
     if "@" in typed:
         return parse_subject(f"mailto:{parse_email(typed, place)}", place)

@@ -122,7 +122,10 @@ def parse_note(raw: bytes, place: str, *, may_be_cosigned: bool = False, has_let
         raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {limit}")
     text, separator, tail = raw.rpartition(b"\n\n")
     if not separator:
-        raise MalformedInput(f"{place}: no empty line between text and signatures")
+        raise MalformedInput(
+            f"{place}: no empty line between text and signatures",
+            hint="a mail program may have changed it: ask for it once more, as an attached file",
+        )
     text += b"\n"
     if may_be_cosigned:
         _verify_foreign_text(text, place)

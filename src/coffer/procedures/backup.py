@@ -29,6 +29,7 @@ from coffer.vault.stored import LOG
 
 FILES: Final = (
     "policy.toml",
+    "authorities.toml",
     "custodians.toml",
     "notify.toml",
     "watch.toml",

@@ -15,6 +15,7 @@ from typing import Final
 from coffer.custody.logged import parse_logged_header
 from coffer.disk import TEMPORARY
 from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import SegmentId
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.state import State
 from coffer.objects.port import Objects
@@ -75,7 +76,10 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class SegmentProof:
-    """What the objects of a segment must be, as far as its header and manifest are known."""
+    """What the objects of a segment must be, as far as it is known.
+
+    Nothing is known without its header or its manifest.
+    """
 
     segment: Segment
     header: Header | None = None
@@ -106,12 +110,14 @@ class Expected:
     """What a place should hold, by the proven log.
 
     ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``under_way``: keys that an ingest noted.
+    ``held``: dead segments that stay for a hold.
     """
 
     state: State
     tiles: tuple[str, ...]
     tile: Callable[[str], bytes]
     under_way: frozenset[str] = frozenset()
+    held: frozenset[SegmentId] = frozenset()
 
     @property
     def living(self) -> list[Segment]:
@@ -226,7 +232,7 @@ def dead_keys(objects: Objects, expected: Expected) -> list[str]:
 def _unnamed(objects: Objects, expected: Expected) -> Iterator[Found]:
     """What a list shows and the log does not want."""
     listed = [key for prefix in (SEGMENTS, TALLY, TASKS) for key in objects.keys(prefix) if TEMPORARY not in key]
-    segments = {segment.line.seg_id.hex() for segment in expected.living}
+    segments = {segment.line.seg_id.hex() for segment in expected.living} | {one.hex() for one in expected.held}
     dead = {seg_id.hex() for seg_id in expected.state.segments} - segments
     tallies = {key for batch in expected.tallies for key in tally_keys(batch.batch)}
     withdrawn = {key for batch in expected.state.withdrawn for key in tally_keys(batch)}
@@ -250,7 +256,9 @@ def expected_of(vault: Vault) -> Expected:
     def tile(name: str) -> bytes:
         return vault.disk.read(vault.path / LOG / name)
 
-    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=tile, under_way=noted)
+    dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
+    tiles, held = tuple(tiling.tiles_between(0, head.size)), frozenset(dead - vault.removable(state))
+    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held)
 
 
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:

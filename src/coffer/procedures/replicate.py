@@ -52,7 +52,10 @@ class Replicated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Brought:
-    """What became of objects that belong together: sizes of those copied, and what is wrong with the copy."""
+    """What became of a few objects that belong together.
+
+    ``sizes``: of those copied. ``faults``: what is wrong with the copy.
+    """
 
     objects: int
     sizes: tuple[int, ...] = ()

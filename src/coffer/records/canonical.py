@@ -97,8 +97,7 @@ def _party(name: str, draft: Draft, feed: Feed) -> dict[str, pa.Array]:
 
 
 def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Identities:
-    rules = IdentityRules(habits=feed.habits, local_identities=feed.local_identities)
-    found = parse_identities(_without_brackets(party.written, draft.kinds), draft.kinds, rules)
+    found = read_identities(party.written, draft.kinds, feed)
     for fault, reason in _FAULTS.items():
         draft.marks.mark(found.fault == fault, reason, _FIELDS[name])
     if _FIELDS[name] in OPTIONAL and found.fault.any():
@@ -106,6 +105,12 @@ def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Ident
     if name == "b":
         draft.marks.mark((found.type == 0) & (found.fault == 0), Reason.NO_B_NUMBER, "b")
     return found
+
+
+def read_identities(written: pa.BinaryArray, kinds: npt.NDArray[np.uint8], feed: Feed) -> Identities:
+    """The identities that a feed's source writes so, each by the kind of its record; shape (n,)."""
+    rules = IdentityRules(habits=feed.habits, local_identities=feed.local_identities)
+    return parse_identities(_without_brackets(written, kinds), kinds, rules)
 
 
 def _without_brackets(written: pa.BinaryArray, kinds: npt.NDArray[np.uint8]) -> pa.BinaryArray:

@@ -17,7 +17,10 @@ from coffer.records.unmapped import is_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedGuess:
-    """``columns``: the values by name. ``settings``: lines of ``[fixed]``; ``places``: the table below it."""
+    """A layout, as a feed says it.
+
+    ``columns``: values by name. ``settings``: lines of ``[fixed]``. ``places``: lines of the table below it.
+    """
 
     columns: dict[Column, list[str]]
     settings: tuple[str, ...]
@@ -25,11 +28,11 @@ class FixedGuess:
 
 
 def guess_fixed(numbered: Sequence[tuple[int, str]]) -> FixedGuess | None:
-    """The layout of lines, each with its number; None if they are not of one width, or without three columns.
+    """The layout of lines, each with its number; None if they have none.
 
-    A few lines of another width may stand among them, as titles and a sum do.
+    They have one width, three columns and blanks between them. A few lines of another width may stand among them, as titles and a sum do.
     """
-    width, count = Counter(len(line) for _, line in numbered).most_common(1)[0]
+    width, count = next(iter(Counter(len(line) for _, line in numbered).most_common(1)), (0, 0))
     if count < 3 or count * 10 < min(len(numbered) - 8, len(numbered) * 9 // 10) * 10:
         return None
     rows = [(number, line) for number, line in numbered if len(line) == width]

@@ -147,7 +147,10 @@ def halves_of(parties: Sequence[Column], taken: Taken) -> list[str]:
 
 
 def take_station(taken: Taken) -> Column | None:
-    """A column that is called a station and holds numbers of the site: then the one taken for ``a`` is the other party."""
+    """A column that is called a station and holds numbers of the site; None if there is none.
+
+    Then the column that was taken for ``a`` is the other party.
+    """
     for name, values in taken.left.items():
         share = share_of(values, lambda value: re.fullmatch("[0-9]{2,5}", value) is not None)
         if _plain(name) in _STATIONS and share >= ENOUGH:

@@ -19,6 +19,8 @@ from coffer.errors import MalformedInput
 DEFAULT_DURATIONS: Final = ("s", "h:m:s")
 CALLED: Final = ("answered", "first", "forwarded")
 TALK: Final = ("answered", "sum", "longest")
+DEFAULT_DAYS: Final = 5
+"""How long rows of one event lie apart at most: mail is tried again for four to five days (RFC 5321, 4.5.4.1)."""
 
 Column = int | str
 """A position from 0, or a name; of JSON lines and Parquet also a path that begins with ``$.``."""
@@ -95,12 +97,15 @@ class RowRule:
 class JoinRule:
     """Rows with the same value in the columns ``key`` are one event.
 
-    ``by_recipient``: only if b is the same too. ``called`` and ``duration``: which leg says them, a word of ``CALLED``
-    and of ``TALK``.
+    ``by_recipient`` and ``by_sender``: only if b, and a, is the same person too. ``within_days``: a row that begins so
+    long after the first of its event begins another. ``called`` and ``duration``: which leg says them, a word of
+    ``CALLED`` and of ``TALK``.
     """
 
     key: tuple[Column, ...]
     by_recipient: bool = False
+    by_sender: bool = False
+    within_days: int = DEFAULT_DAYS
     called: str = "answered"
     duration: str = "answered"
 
@@ -109,11 +114,12 @@ class JoinRule:
 class Cut:
     """The part of a value that counts: behind the first ``after``, then before the first ``before``.
 
-    Either may be empty, and a value that does not hold it stays as it is.
+    Either may be empty, and a value that does not hold it stays as it is. ``is_last``: behind the last ``after``.
     """
 
     after: str = ""
     before: str = ""
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +127,8 @@ class TextLayout:
     """How the lines of a text file are cut into rows and columns.
 
     ``skip_lines``: lines before the header, or before the first row. ``comments``: a line that begins with one of them
-    is no row. ``quote``: empty for none. ``is_ragged``: rows may end early, or go on behind the last column.
+    is no row. ``quote``: empty for none. ``is_ragged``: rows may end early, or go on behind the last column. ``width``:
+    how many columns a row has; 0 for as many as the header or the first row.
     """
 
     encoding: str = "utf-8"
@@ -131,6 +138,7 @@ class TextLayout:
     comments: tuple[str, ...] = ()
     quote: str = '"'
     is_ragged: bool = False
+    width: int = 0
 
 
 Span = tuple[int, int]
@@ -156,9 +164,10 @@ class FeedMapping:
 
     ``columns``: by field one column or more. Several are joined by a space, but of the fields in ``firsts`` the first
     column that holds a value counts. ``splits``: by field the text between several values in a cell; ``cuts``: by field
-    the part of each value that counts. ``sided``: fields of two columns, of which the direction says the one that
-    counts: of calls that went out the first. ``newest``: no date without a year is later; None: the clock says.
-    ``time_zone``: that of times without an offset; empty for the feed's.
+    the part of each value that counts; ``patterns``: by field what a whole value matches, or is no number. ``sided``:
+    fields of two columns, of which the direction says the one that counts: of calls that went out the first.
+    ``newest``: no date without a year is later; None: the clock says. ``time_zone``: that of times without an offset;
+    empty for the feed's.
     """
 
     kind: KindRule
@@ -171,6 +180,7 @@ class FeedMapping:
     rows: tuple[RowRule, ...] = ()
     splits: Mapping[str, str] = field(default_factory=dict)
     cuts: Mapping[str, Cut] = field(default_factory=dict)
+    patterns: Mapping[str, str] = field(default_factory=dict)
     firsts: frozenset[str] = frozenset()
     sided: frozenset[str] = frozenset()
     newest: dt.date | None = None
@@ -213,6 +223,7 @@ class FeedMapping:
             "[join]": self.join is not None,
             "split": bool(self.splits),
             "after or before": bool(self.cuts),
+            "matches": bool(self.patterns),
             "a list of columns": bool(self.firsts or self.sided)
             or (self.answered is not None and len(self.answered.columns) > 1),
             "end": "end" in self.columns,

@@ -11,11 +11,11 @@ from coffer.kinds import KINDS
 from coffer.records.fixed_tables import parse_fixed
 from coffer.records.mapping import (
     CALLED,
+    DEFAULT_DAYS,
     EPOCHS,
     TALK,
     AnsweredRule,
     Column,
-    Cut,
     DirectionRule,
     FeedMapping,
     JoinRule,
@@ -26,6 +26,7 @@ from coffer.records.mapping import (
     is_zone,
     parse_path,
 )
+from coffer.records.part_tables import PartTables
 from coffer.records.parties import PARTIES
 from coffer.records.settings import MAPPED
 from coffer.records.time_tables import parse_date_formats, parse_duration_formats, parse_newest, parse_zone
@@ -42,6 +43,7 @@ ENCODINGS: Final = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1
 QUOTES: Final = ('"', "'", "`", "")
 _MAX_COLUMN: Final = 1000
 _MAX_SKIPPED: Final = 10_000
+_MAX_DAYS: Final = 366
 
 
 def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
@@ -60,10 +62,9 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
         has_paths=form in ("jsonl", "parquet"),
         known=frozenset(fixed.places) if fixed is not None else None,
     )
-    splits: dict[str, str] = {}
-    cuts: dict[str, Cut] = {}
-    found, firsts, sided = _parse_fields(columns, names, splits, cuts)
-    answered = _parse_answered(columns, names, splits, cuts)
+    parts = PartTables()
+    found, firsts, sided = _parse_fields(columns, names, parts)
+    answered = _parse_answered(columns, names, parts)
     date_formats = parse_date_formats(own, default="epoch" if form == "parquet" else None)
     mapping = FeedMapping(
         kind=_parse_kind(feed, names),
@@ -74,8 +75,9 @@ def parse_mapping(feed: Table, top: Table, form: str) -> FeedMapping:
         direction=_parse_direction(columns, names),
         zone=_parse_zone(columns, names),
         rows=_parse_rows(top, names),
-        splits=splits,
-        cuts=cuts,
+        splits=parts.splits,
+        cuts=parts.cuts,
+        patterns=parts.patterns,
         firsts=firsts,
         sided=sided,
         newest=parse_newest(own, date_formats),
@@ -105,6 +107,8 @@ def _verify_sense(mapping: FeedMapping, place: str) -> None:
         raise MalformedInput(f"{place}: direction: without a, expected the own number as a and the other as b")
     if mapping.sided and (mapping.direction is None or mapping.sided != {"a", "b"}):
         raise MalformedInput(f"{place}: in and out: expected both for a and for b, with a direction")
+    if mapping.join is not None and mapping.join.by_sender and "a" not in given:
+        raise MalformedInput(f"{place}: a: missing, expected the sender by whom [join] tells rows apart")
     if mapping.zone is not None and any(form in EPOCHS or "%z" in form for form in mapping.date_formats):
         raise MalformedInput(
             f"{place}: time_zone: with a date_format that says the offset itself, expected one of them"
@@ -160,7 +164,17 @@ def _parse_text(own: Table, form: str) -> TextLayout:
         comments=_parse_comments(own),
         quote=quote,
         is_ragged=own.boolean("ragged", default=False),
+        width=_parse_width(own),
     )
+
+
+def _parse_width(own: Table) -> int:
+    width: int = own.get("width", int, 0)
+    if "width" in own.values and not 2 <= width <= _MAX_COLUMN:
+        raise MalformedInput(f"{own.place}: width: expected 2 to {_MAX_COLUMN:,} columns")
+    if width and (own.boolean("header") or own.boolean("ragged", default=False)):
+        raise MalformedInput(f"{own.place}: width: with header or ragged, expected one of them")
+    return width
 
 
 def _parse_skipped(own: Table) -> int:
@@ -178,11 +192,11 @@ def _parse_comments(own: Table) -> tuple[str, ...]:
 
 
 def _parse_fields(
-    columns: Table, names: _Names, splits: dict[str, str], cuts: dict[str, Cut]
+    columns: Table, names: _Names, parts: PartTables
 ) -> tuple[dict[str, tuple[Column, ...]], frozenset[str], frozenset[str]]:
     """By field its columns.
 
-    Also which fields take the first column that holds a value, and which take one by the direction. Adds to ``splits`` and ``cuts``.
+    Also which fields take the first column that holds a value, and which take one by the direction. Adds to ``parts``.
     """
     found: dict[str, tuple[Column, ...]] = {}
     firsts, sided = set[str](), set[str]()
@@ -193,7 +207,7 @@ def _parse_fields(
         if isinstance(value, dict):
             table = Table(value, place)
             if key in _NUMBERS:
-                _parse_parts(key, table, splits, cuts)
+                parts.parse(key, table)
             if key in _NUMBERS and "first" in value:
                 firsts.add(key)
                 found[key] = _parse_list(table.get("first", list), f"{place}: first", names)
@@ -219,26 +233,10 @@ def _parse_side(table: Table, side: str, names: _Names) -> Column:
     return column
 
 
-def _parse_parts(key: str, table: Table, splits: dict[str, str], cuts: dict[str, Cut]) -> None:
-    """What of a cell is a value: ``split``, ``after`` and ``before``."""
-    if key in ("b", "answered") and "split" in table.values:
-        splits[key] = _parse_mark(table, "split")
-    if table.values.keys() & {"after", "before"}:
-        after, before = (_parse_mark(table, name) if name in table.values else "" for name in ("after", "before"))
-        cuts[key] = Cut(after=after, before=before)
-
-
 def _parse_list(value: list[object], place: str, names: _Names) -> tuple[Column, ...]:
     if not value:
         raise MalformedInput(f"{place}: expected at least one column")
     return tuple(names.parse(item, place) for item in value)
-
-
-def _parse_mark(table: Table, key: str) -> str:
-    text = table.text(key)
-    if not text or len(text) > 32 or not text.isprintable():
-        raise MalformedInput(f'{table.place}: {key}: expected a text in the cells, like ";"')
-    return text
 
 
 def _parse_kind(feed: Table, names: _Names) -> KindRule:
@@ -270,7 +268,7 @@ def _parse_values(table: Table) -> dict[str, object]:
     return values
 
 
-def _parse_answered(columns: Table, names: _Names, splits: dict[str, str], cuts: dict[str, Cut]) -> AnsweredRule | None:
+def _parse_answered(columns: Table, names: _Names, parts: PartTables) -> AnsweredRule | None:
     if "answered" not in columns.values:
         return None
     value, place = columns.get("answered", (int, str, dict)), f"{columns.place}: answered"
@@ -278,7 +276,7 @@ def _parse_answered(columns: Table, names: _Names, splits: dict[str, str], cuts:
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         return AnsweredRule(columns=(names.parse(value, place),), values=words)
     table = Table(value, place)
-    _parse_parts("answered", table, splits, cuts)
+    parts.parse("answered", table)
     is_switch = isinstance(value.get("others"), bool)
     others: bool | str = table.boolean("others") if is_switch else table.text("others", "reject")
     if "first" in value:
@@ -348,6 +346,13 @@ def _parse_row(item: object, place: str, names: _Names, *, is_drop: bool) -> Row
     return RowRule(column=column, values=frozenset(values), is_drop=is_drop)
 
 
+def _parse_days(table: Table) -> int:
+    days: int = table.get("within_days", int, DEFAULT_DAYS)
+    if not 1 <= days <= _MAX_DAYS:
+        raise MalformedInput(f"{table.place}: within_days: expected 1 to {_MAX_DAYS}")
+    return days
+
+
 def _parse_join(top: Table, names: _Names) -> JoinRule | None:
     if "join" not in top.values:
         return None
@@ -356,6 +361,8 @@ def _parse_join(top: Table, names: _Names) -> JoinRule | None:
     rule = JoinRule(
         key=_parse_list(key if isinstance(key, list) else [key], f"{table.place}: key", names),
         by_recipient=table.boolean("by_recipient", default=False),
+        by_sender=table.boolean("by_sender", default=False),
+        within_days=_parse_days(table),
         called=table.choice("called", CALLED, default="answered"),
         duration=table.choice("duration", TALK, default="answered"),
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,6 +20,7 @@ from coffer.records.guessing import mask
 from coffer.records.mapping import Column, FixedLayout
 from coffer.records.readers.mapped.csv import bind_head, rows_of
 from coffer.records.readers.mapped.fixed import is_of_layout
+from coffer.records.readers.mapped.jsonl import absent_fields, bind_names
 from coffer.records.readers.mapped.tidying import decoded
 from coffer.records.readers.mapped.typed import is_single, text_of
 from coffer.records.readers.text.lines import BOM, whole_lines
@@ -57,6 +59,28 @@ def unmapped_columns(data: bytes, feed: Feed) -> Shapes:
     )
 
 
+def layout_remarks(data: bytes, feed: Feed) -> tuple[str, ...]:
+    """What the feed may have wrong of a file that begins with ``data``.
+
+    Of JSON lines keys that no line has, of fixed width places that may cut values.
+    """
+    if feed.format == "jsonl":
+        absent = absent_fields(bind_names(feed, "file"), decoded(data, feed.mapping.text.encoding))[1]
+        return tuple(f"{field}: no line has the key that the feed names for it" for field in absent)
+    if feed.mapping.fixed is None or feed.preset:
+        return ()
+    return tuple(_cut_places(_fixed_rows(data, feed, feed.mapping.fixed), feed.mapping.fixed, feed.mapping.wanted))
+
+
+def _cut_places(rows: list[str], layout: FixedLayout, wanted: Mapping[str, tuple[Column, ...]]) -> Iterator[str]:
+    covered = {at for start, size in layout.places.values() for at in range(start, start + size)}
+    for name in dict.fromkeys(str(column) for columns in wanted.values() for column in columns):
+        start, size = layout.places[name]
+        for side, at in (("before", start - 1), ("behind", start + size)):
+            if at >= 0 and at not in covered and any(row[at : at + 1].strip() for row in rows):
+                yield f"{name}: a character stands right {side} its places, in no other column: is a part cut off?"
+
+
 def is_name(text: str) -> bool:
     """Whether this is plainly a column's name and not a value: words without long numbers."""
     is_short = len(text) < 65 and text.isprintable()
@@ -83,12 +107,17 @@ def _of_csv(data: bytes, feed: Feed) -> Shapes:
 
 
 def _of_fixed(data: bytes, feed: Feed, layout: FixedLayout, used: set[Column]) -> Shapes:
-    text = feed.mapping.text
-    whole = decoded(data.removeprefix(BOM)[: data.rfind(b"\n") + 1] or data, text.encoding)
-    lines = whole_lines(whole, 1).text.slice(text.skip_lines)
-    rows = lines.filter(is_of_layout(lines, layout)).head(_ROWS).to_list()
+    rows = _fixed_rows(data, feed, layout)
     unread = [(name, span) for name, span in layout.places.items() if name not in used]
     return _shapes((name, row[start : start + size]) for name, (start, size) in unread for row in rows)
+
+
+def _fixed_rows(data: bytes, feed: Feed, layout: FixedLayout) -> list[str]:
+    text = feed.mapping.text
+    whole = decoded(data.removeprefix(BOM)[: data.rfind(b"\n") + 1] or data, text.encoding)
+    lines = whole_lines(whole, 1)
+    rows = lines.text.filter(pl.Series(lines.numbers > text.skip_lines))
+    return rows.filter(is_of_layout(rows, layout)).head(_ROWS).to_list()
 
 
 def _rows(lines: list[str], feed: Feed) -> Iterator[list[str]]:

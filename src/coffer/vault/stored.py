@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import SegmentId
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
@@ -65,6 +66,7 @@ class Stored:
     objects: "StoreObjects"
     aside: Aside
     say: Callable[[str], None]
+    removable: Callable[[State], set[SegmentId]]
 
     def sweep(self, state: State, now: dt.datetime, *, is_newest: bool = False) -> None:
         """Remove what an ingest put and the log does not know. The caller holds the ingest's lock too.
@@ -152,7 +154,7 @@ class Stored:
         What was removed is remembered by name, so that it is not asked for again.
         """
         removed = self._removed()
-        dead = {seg_id.hex(): one.line.day for seg_id, one in state.segments.items() if state.is_dead(one)}
+        dead = {seg_id.hex(): state.segments[seg_id].line.day for seg_id in self.removable(state)}
         segments = [name for name in dead if name not in removed]
         tallies = [batch for batch in state.withdrawn if batch.hex() not in removed]
         keys = [f"{key_of(dead[name], bytes.fromhex(name))}{suffix}" for name in segments for suffix in SUFFIXES]
@@ -201,14 +203,25 @@ class Stored:
             self.say(f"{what}: refused: {error.message}{f'; {error.hint}' if error.hint else ''}")
 
 
-def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Callable[[str], None]) -> "Stored | None":
-    """The vault's side of its store; None if its objects are in its folder."""
+def stored_of(
+    objects: Objects,
+    *,
+    path: Path,
+    disk: Disk,
+    aside: Aside,
+    say: Callable[[str], None],
+    removable: Callable[[State], set[SegmentId]],
+) -> "Stored | None":
+    """The vault's side of its store; None if its objects are in its folder.
+
+    ``removable``: the dead segments that no hold needs.
+    """
     if objects.is_folder:
         return None
     from coffer.objects.store import StoreObjects  # noqa: PLC0415 - only vaults with a store load it
 
     assert isinstance(objects, StoreObjects), "what is no folder is a store"
-    return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say)
+    return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say, removable=removable)
 
 
 def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
@@ -217,7 +230,9 @@ def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
 
 
 def kept_head(objects: Objects, log_key: VerifyKey, name: str) -> TreeHead:
-    """The tree of a log's copy in a place of objects; an empty one without a checkpoint, or with an empty one.
+    """The tree of a log's copy in a place of objects.
+
+    It is empty before the first entry, or where the checkpoint is empty.
 
     Raises:
         MalformedInput, NotProven: its checkpoint is damaged, or another log's.

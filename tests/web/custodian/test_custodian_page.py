@@ -141,6 +141,29 @@ def test_protected_person_is_named_by_line_and_what_that_means(world):
     assert "on your protected list" in text_of(client.get("/"))
 
 
+def test_authority_that_was_not_called_back_is_marked_in_the_list_and_on_the_request(world):
+    page = Page.make(world)
+    note = page.bench.request()
+    client = page.signed_in(1)
+    assert "The authority has not been called back here." in text_of(client.get("/"))
+    assert "There is no list of authorities here. Call it back" in text_of(client.get(page.path(note)))
+    terms = parse_authorization(note, "note").terms
+    folder, keys = page.bench.machine.folder, page.bench.service.keys
+    text = f"""format = "coffer.authorities/v1"
+[[authority]]
+name = "{terms.authority}"
+kind = "{terms.ordered.issuer}"
+country = "FR"
+channel = "letter"
+call_back = "tel:+33123456789"
+verified_by = "C. Lerk"
+verified_on = 2016-08-01
+"""
+    folder.write_authorities(text.encode(), keys)
+    assert "called back" not in text_of(client.get("/"))
+    assert "On the list here: called back by C. Lerk on 1 August 2016." in text_of(client.get(page.path(note)))
+
+
 def test_person_goes_away_with_a_warning_when_too_few_are_left(world):
     page = Page.make(world)
     client = page.signed_in(1)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from coffer.authority.authorization import Terms, format_terms
+from coffer.authority.known import parse_authorities
 from coffer.authority.ordered import IssuedIn, OrderFile, Urgency
 from coffer.authority.period import Period, whole_days
 from coffer.identity.identifier import parse_subject
@@ -15,6 +16,7 @@ from coffer.notes.keys import Secret, SigningKey
 from coffer.web.ground.asked import differences, read_terms, show_offset, show_period
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.signers import Member, read_rule
+from coffer.web.ground.standing import mark_authority
 from coffer.web.ground.wording import Wording
 from world import World, ordered
 
@@ -263,3 +265,49 @@ def test_two_rules_are_named(roster):
         "Rule FR: And oversight, always",
         "Rule base: 2 of judge, dpo, regulator",
     ]
+
+
+LIST = """format = "coffer.authorities/v1"
+[[authority]]
+name = "{name}"
+kind = "court"
+country = "FR"
+channel = "letter"
+call_back = "tel:+33123456789"
+"""
+CALLED = 'verified_by = "C. Lerk"\nverified_on = 2013-01-02\n'
+COURT = "Court of Appeal, investigating section"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_doubtful", "said"),
+    [
+        (None, True, "There is no list of authorities here."),
+        (LIST.format(name="Another"), True, "Not on the list here."),
+        (LIST.format(name=COURT), True, "On the list here, but nobody has called it back."),
+        (LIST.format(name=COURT) + CALLED, False, "On the list here: called back by C. Lerk on 2 January 2013."),
+    ],
+)
+def test_request_says_how_its_authority_stands_on_the_reader_s_list(text, is_doubtful, said):
+    known = None if text is None else parse_authorities(text.encode(), "list")
+    terms = make_terms()
+    asked = read_terms(terms, EN, marked=mark_authority(terms, known, EN, custodian="judge"))
+    assert asked.is_doubtful is is_doubtful
+    assert any(note.startswith(said) for note in asked.facts[0].notes), asked.facts[0].notes
+    assert "emergency" not in " ".join(asked.facts[0].notes)
+
+
+def test_emergency_of_an_unverified_authority_says_that_everyone_must_sign():
+    terms = make_terms(ordered=ordered(dt.datetime(2013, 1, 9, tzinfo=PARIS), urgency=Urgency.EMERGENCY))
+    notes = read_terms(terms, EN, marked=mark_authority(terms, None, EN, custodian="judge")).facts[0].notes
+    assert "An emergency: judge answers only if every custodian of the rule signs." in notes
+    known = parse_authorities((LIST.format(name=COURT) + CALLED).encode(), "list")
+    assert "emergency" not in " ".join(mark_authority(terms, known, EN, custodian="judge").sentences)
+
+
+def test_list_that_names_another_kind_says_so():
+    terms = make_terms()
+    known = parse_authorities((LIST.format(name=COURT) + CALLED).replace("court", "police").encode(), "list")
+    assert (
+        "The list has it as another kind of authority than the request." in mark_authority(terms, known, EN).sentences
+    )

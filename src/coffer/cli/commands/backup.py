@@ -7,6 +7,7 @@ import click
 from coffer.cli.console import console, print_json, say
 from coffer.cli.examined import examined_document, print_examined, verify_faultless
 from coffer.cli.vaults import vault_at
+from coffer.errors import MalformedInput
 from coffer.visible import counted, visible_cell
 
 
@@ -23,7 +24,14 @@ def backup(vault: str, target: str, *, as_json: bool) -> None:
     """
     from coffer.procedures.backup import back_up  # noqa: PLC0415 - loads the libraries of arrays
 
-    done = back_up(vault_at(vault), Path(target))
+    if "://" in target:
+        raise MalformedInput(
+            "FOLDER: an address, expected a folder", hint="into a store: coffer replicate VAULT s3://..."
+        )
+    opened = vault_at(vault)
+    if opened.stored is not None:
+        say(f"segments and tallies stay in their store: coffer replicate {vault} FOLDER copies them")
+    done = back_up(opened, Path(target))
     for name in done.unknown:
         say(f"{visible_cell(name)}: not a file of a vault, and not copied")
     copied = done.replicated

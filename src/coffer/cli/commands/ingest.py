@@ -91,6 +91,8 @@ def ingest(
     """
     if files.count("-") > 1:
         raise MalformedInput("-: standard input can be read only once")
+    if master and engine != "spark":
+        raise MalformedInput("--master: without --engine spark this machine would seal", hint="add --engine spark")
     parsed = parse_feed(_text(feed), Path(feed).name)
     opened = vault_at(vault)
     files = _without_empty(tuple(expand(files)))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
-from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import clock, read_file, say
+from coffer.authority.authorization import Authorization
+from coffer.authority.hold import parse_requested_note
+from coffer.cli.console import clock, say
 from coffer.cli.custodians import unlock
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import REFUSE_REASONS
@@ -31,8 +33,9 @@ def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str |
     passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
-        raw, place = read_file(note), Path(note).name
+        raw, place = read_note(note), Path(note).name
         index = opened.append([service.refusal_entry(raw, reason, place)], state)[0]
-        requests, request = opened.custodian(name).requests, parse_authorization(raw, place)
-        requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
+        requests, request = opened.custodian(name).requests, parse_requested_note(raw, place)
+        if isinstance(request, Authorization):
+            requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
     say(f"refused by {name}, logged as entry {index}")

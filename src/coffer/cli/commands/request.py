@@ -10,7 +10,8 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
-from coffer.cli.console import clock, print_json, say, verify_absent
+from coffer.cli.authorities import marks_of
+from coffer.cli.console import clock, console, print_json, say, verify_absent
 from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
 from coffer.cli.from_etsi import Asked, Given, asked_by, verified
 from coffer.cli.ordering import order_options, typed_order
@@ -20,9 +21,11 @@ from coffer.cli.vaults import vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
+from coffer.identity.identifier import SUBJECT_SCHEME
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.request import Order, prepare_request, sign_request
 from coffer.vault.folder import Vault
+from coffer.vault.known import desk_authorities
 from coffer.visible import counted
 
 DEFAULT_LIFE_DAYS = 30
@@ -57,6 +60,11 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
 )
 @time_options
 @click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")
+@click.option(
+    "--home",
+    metavar="CC",
+    help="Country of a subject that is typed as people write numbers, such as '06 12 34 56 78'; + needs none.",
+)
 @click.option(
     "--max-records",
     type=int,
@@ -102,6 +110,7 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
 def request(
     vault: str,
     subjects: tuple[str, ...],
+    home: str | None,
     kinds: str | None,
     max_records: int | None,
     from_etsi: str | None,
@@ -126,6 +135,7 @@ def request(
     """
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
+    subjects = _canonical(subjects, home)
     if from_epoc and from_etsi:
         raise MalformedInput("--from-etsi: not beside --from-epoc, expected one of them")
     times = typed_times({"subjects": subjects} | typed)
@@ -161,6 +171,21 @@ def request(
         print_json(_document(written, epoc))
     elif epoc is not None:
         print_shown(epoc.form)
+
+
+def _canonical(typed: Sequence[str], home: str | None) -> tuple[str, ...]:
+    """Subjects in the one spelling that is signed; those that were typed otherwise are shown on stdout."""
+    written = []
+    for number, text in enumerate(typed, 1):
+        if SUBJECT_SCHEME.match(text):
+            written.append(text)  # it is parsed where all are
+            continue
+        from coffer.identity.typed import parse_typed_subject  # noqa: PLC0415 - few are typed so, and it reads every country's numbers
+
+        subject = parse_typed_subject(text, home, f"--subject {number}").format()
+        console().print(f"subject {number} is signed as {subject}")
+        written.append(subject)
+    return tuple(written)
 
 
 def _ends(start: dt.datetime, expires: str | None, secret_until: str | None) -> dict[str, Any]:
@@ -211,7 +236,7 @@ def _document(written: Sequence[str], epoc: EpocOrder | None) -> dict[str, objec
 
 
 def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
-    for remark in letters_remarks(authorization.terms):
+    for remark in (*letters_remarks(authorization.terms), *marks_of(authorization.terms, desk_authorities(vault))):
         say(remark)
     say_signers(vault, authorization)
     _say_days(vault, authorization, now)

@@ -6,7 +6,8 @@ import click
 
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
-from coffer.cli.console import clock, read_file, say
+from coffer.cli.console import clock, say
+from coffer.cli.notes import read_note
 from coffer.cli.vaults import vault_at
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
 from coffer.vault.folder import DESK
@@ -30,7 +31,7 @@ def reveal(vault: str, note: str, hide: str) -> None:
     """
     hidden = parse_hidden(hide, "--hide")
     opened = vault_at(vault)
-    authorization = parse_authorization(read_file(note), Path(note).name)
+    authorization = parse_authorization(read_note(note), Path(note).name)
     with opened.writing() as state:
         verify_may_reveal(authorization, hidden, state, clock())
         verify_requested(authorization, state.rosters[authorization.terms.roster])

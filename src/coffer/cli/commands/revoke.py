@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import clock, read_file, say
+from coffer.cli.console import clock, say
 from coffer.cli.custodians import unlock
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.vaults import vault_at
 
@@ -22,6 +23,6 @@ def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> Non
     passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
-        index = opened.append([service.revocation_entry(read_file(note), Path(note).name)], state)[0]
+        index = opened.append([service.revocation_entry(read_note(note), Path(note).name)], state)[0]
         opened.desk.remove_ended_seal_keys(state, clock())
     say(f"revoked by {name}, logged as entry {index}")

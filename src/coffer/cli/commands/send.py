@@ -7,6 +7,7 @@ import click
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import console, read_file, say
 from coffer.cli.custodians import remote_custodians
+from coffer.cli.notes import read_note
 from coffer.cli.patience import deadline_option
 from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Unavailable
@@ -30,7 +31,7 @@ def send(vault: str, note: str, orders: tuple[str, ...], deadline_s: float) -> N
     Their people review it there. Sending it again, with more files, is harmless.
     """
     opened = vault_at(vault)
-    authorization = parse_authorization(read_file(note), Path(note).name)
+    authorization = parse_authorization(read_note(note), Path(note).name)
     given = [(Path(name).name, read_file(name)) for name in orders]
     sent_files = files_of(authorization, given)
     state = opened.replay()

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import click
 
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.authorization import Authorization
+from coffer.authority.hold import Requested, parse_requested_note
 from coffer.authority.ordered import order_file
+from coffer.cli.authorities import marks_of, read_authorities
 from coffer.cli.console import clock, print_json, read_file, say
 from coffer.cli.notes import read_notes
 from coffer.cli.signatures import anchors_option, say_signatures
 from coffer.cli.terms import letters_remarks, roster_of, say_older_rosters, show_terms, status_of
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven
+from coffer.vault.known import desk_authorities
 from coffer.visible import counted
 
 
@@ -23,20 +26,32 @@ from coffer.visible import counted
 @click.option(
     "--order", "orders", multiple=True, metavar="FILE", help="Also prove that this is a file of the order. Repeatable."
 )
+@click.option(
+    "--authorities", metavar="FILE", help="Say what this list says of the authority; else the vault's own list does."
+)
 @anchors_option
 @click.option("--json", "as_json", is_flag=True, help="The terms as JSON.")
 def show(
-    notes: tuple[str, ...], vault: str | None, orders: tuple[str, ...], anchors: str | None, *, as_json: bool
+    notes: tuple[str, ...],
+    vault: str | None,
+    orders: tuple[str, ...],
+    authorities: str | None,
+    anchors: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Show a request as people read it.
 
     What is shown is exactly what is enforced. If copies were signed apart, give all.
     """
-    authorization, now = parse_authorization(*read_notes(notes)), clock()
+    authorization, now = parse_requested_note(*read_notes(notes)), clock()
     proven = [(Path(name).name, _prove_order(authorization, name)) for name in orders]
     if anchors is not None:
         say_signatures(proven, anchors)
-    state = vault_at(vault).replay() if vault else None
+    opened = vault_at(vault) if vault else None
+    state = opened.replay() if opened else None
+    known = read_authorities(authorities) if authorities else desk_authorities(opened) if opened else None
+    marks = list(marks_of(authorization.terms, known)) if authorities or opened else []
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("utf-8").splitlines()[1:]]
         document: dict[str, object] = {
@@ -55,16 +70,17 @@ def show(
                 ]
             if key != "salt":
                 document[key] = value
+        document["marks"] = marks
         document["letters"] = letters_remarks(authorization.terms)
         document["status"] = status_of(authorization, state, now)
         print_json(document)
         return
-    show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now))
-    if state is not None:
+    show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now), marks)
+    if state is not None and isinstance(authorization, Authorization):
         say_older_rosters(authorization, state, now)
 
 
-def _prove_order(authorization: Authorization, name: str) -> bytes:
+def _prove_order(authorization: Requested, name: str) -> bytes:
     """The file's content. Says which file of the order it is; raises ``NotProven`` if it is none."""
     place, files, raw = Path(name).name, authorization.terms.ordered.files, read_file(name)
     file = order_file(raw, place)
@@ -78,7 +94,7 @@ def _prove_order(authorization: Authorization, name: str) -> bytes:
     return raw
 
 
-def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:
+def _subjects_document(authorization: Requested) -> list[dict[str, object]]:
     terms = authorization.terms
     return [
         {

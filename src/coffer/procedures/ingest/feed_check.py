@@ -35,7 +35,7 @@ from coffer.records.readers.naming import hint_for
 from coffer.records.readers.text.arrays import lines_of_head
 from coffer.records.readers.text.head import text_of_head
 from coffer.records.settings import MAPPED
-from coffer.records.unmapped import unmapped_columns
+from coffer.records.unmapped import layout_remarks, unmapped_columns
 
 _SAMPLED: Final = 2_000
 """Records of a file whose shapes are examined: enough to see every way in which a source writes numbers."""
@@ -64,7 +64,8 @@ class FileReport:
     a. ``durations``: likewise. ``dialled``: records with a party that is kept as the digits dialled. ``sampled``:
     records that were examined closely. ``unmapped``: of a table the columns that the feed does not name, with the shapes
     of their values. ``several``: those among them with a party that could be more than one number.
-    ``changed_year``: when the file was last changed; 0: not known.
+    ``remarks``: what
+    the feed may have wrong of the layout. ``changed_year``: when the file was last changed; 0: not known.
     """
 
     name: str
@@ -89,6 +90,7 @@ class FileReport:
     several: int = 0
     sampled: int = 0
     unmapped: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     changed_year: int = 0
 
     @property
@@ -274,6 +276,7 @@ def _report(one: OpenFile, reason: str) -> FileReport:
         title=form.title,
         reason=why,
         unmapped=_unmapped(one),
+        remarks=layout_remarks(one.source.head(HEAD_BYTES), one.feed),
         changed_year=one.source.changed_year(),
     )
 

@@ -17,9 +17,11 @@ from coffer.procedures.ingest.read import OpenFile
 from coffer.procedures.ingest.remember import Known
 from coffer.procedures.ingest.sources import STDIN, Run, Source
 from coffer.records.feed import Feed
-from coffer.records.readers.formats import NAMED, Detected, format_named
+from coffer.records.readers.formats import HEAD_BYTES, NAMED, Detected, format_named
 from coffer.records.readers.mapped.csv import bind_head
-from coffer.records.readers.mapped.jsonl import bind_names
+from coffer.records.readers.mapped.jsonl import bind_names, verify_keys
+from coffer.records.readers.mapped.tidying import decoded
+from coffer.records.readers.port import BoundFeed
 from coffer.records.readers.text.quoting import Quoting
 
 READABLE: Final = ("csv", "jsonl")
@@ -86,9 +88,13 @@ def open_messages(messages: Messages, feed: Feed) -> OpenFile:
     verify_readable(feed, messages.header, messages.name)
     head = f"{messages.header}\n".encode() if messages.header else b""
     source = _HeldSource(messages.name, head + messages.lines)
-    bound = bind_head(feed, head, messages.name) if head else bind_names(feed, messages.name)
     if head:
+        bound: BoundFeed = bind_head(feed, head, messages.name)
         source.quoting, source.unquoted_lines = Quoting.of(feed.mapping.text), bound.skip_lines
+    else:
+        bound = bind_names(feed, messages.name)
+        if messages.is_first:  # later ones were read by this feed before
+            verify_keys(bound, decoded(messages.lines[:HEAD_BYTES], feed.mapping.text.encoding), messages.name)
     detected = Detected(format=format_named(feed.format), reason=NAMED)
     return OpenFile(source=source, detected=detected, feed=feed, bound=bound, skip_lines=bound.skip_lines)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from coffer.custodian.keys import CustodianKeys
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
+from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.numbering import VERSION
 from coffer.ledger.roster import format_roster, parse_roster
@@ -15,6 +16,7 @@ from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
 from coffer.objects.address import OBJECTS, StoreAddress
+from coffer.objects.port import Objects
 from coffer.sequencer.address import CHECKPOINTS, CheckpointAddress
 from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Vault
 from coffer.vault.outside import Outside
@@ -102,6 +104,8 @@ def found_vault(
         vault = Vault(building, disk, pins, outside, operator_passphrase=operator_passphrase)
         if objects is not None and vault.objects.is_there(f"{LOG}checkpoint"):
             raise MalformedInput(f"{objects}: holds another vault", hint="choose a new prefix: none is overwritten")
+        if objects is not None:
+            _prove_writable(vault.objects, entropy)
         if vault.machines is not None and not vault.machines.sequencer.begin():
             raise MalformedInput(f"{CHECKPOINTS}: have a log of this origin", hint="an origin is one log's for good")
         _write_keys(vault, keys, passphrases, operator)
@@ -119,6 +123,19 @@ def found_vault(
         shutil.rmtree(building, ignore_errors=True)
         raise
     return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
+
+
+def _prove_writable(objects: Objects, entropy: Entropy) -> None:
+    """Put an object and delete it again.
+
+    So a bucket that is not there stops the founding, and not the first ingest.
+
+    Raises:
+        Unavailable: the store does not take it.
+    """
+    key = f"{LOG}probe"
+    objects.put(key, entropy(16))
+    objects.delete([key])
 
 
 def complete_vault(

@@ -23,6 +23,7 @@ from coffer.web.custodian.office import Office, here_within, names_of, steadily
 from coffer.web.custodian.views import Days, DecidedRow, Earlier, Review, Row, Stage
 from coffer.web.ground.asked import differences, read_terms
 from coffer.web.ground.signers import Member, read_rule
+from coffer.web.ground.standing import mark_authority
 from coffer.web.ground.wording import Wording
 
 DECIDED_WITHIN: Final = dt.timedelta(days=30)
@@ -49,7 +50,7 @@ def queue(office: Office, waiting: Sequence[Authorization], page: int, you: int,
     notes = page_of(waiting, page)
     kept = [*waiting, *office.machine.requests.decided(keys)]
     approvals, people = office.machine.folder.decided(keys), office.clerks.people()
-    rows = []
+    known, rows = office.machine.folder.authorities(keys), []
     for note in notes:
         marks = _marks(office, note.commitment)
         agreed = approvals.agreed_by(note.commitment)
@@ -57,7 +58,7 @@ def queue(office: Office, waiting: Sequence[Authorization], page: int, you: int,
         rows.append(
             Row(
                 digits=digits_of(note.commitment),
-                asked=read_terms(note.terms, words),
+                asked=read_terms(note.terms, words, marked=mark_authority(note.terms, known, words)),
                 authority=note.terms.authority,
                 due=due,
                 seconds_left=int((due - now).total_seconds()),
@@ -132,7 +133,8 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
     marks, agreed = _marks(office, note.commitment), approvals.agreed_by(note.commitment)
     waiting = office.machine.requests.notes(keys)
     kept = [*waiting, *office.machine.requests.decided(keys)]
-    asked = read_terms(note.terms, words)
+    known = office.machine.folder.authorities(keys)
+    asked = read_terms(note.terms, words, marked=mark_authority(note.terms, known, words, custodian=office.name))
     is_refused, reason = _refusal(office, note, marks, approvals)
     stage = _stage(office, note, approvals, people, you, is_refused=is_refused)
     earlier = _earlier(office, note, kept, approvals, words)

@@ -26,6 +26,7 @@ from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.desk.watching import members_of, words_shown
 from coffer.web.ground.asked import read_terms
 from coffer.web.ground.signers import Part, read_rule
+from coffer.web.ground.standing import mark_authority
 from coffer.web.ground.wording import Wording
 
 _LOCAL: Final = "%Y-%m-%dT%H:%M"
@@ -149,7 +150,9 @@ class CasePages:
         signers = office.signers(authorization)
         known = members_of(authorization, seen, signers, office.state(), words, here=office.vault.custodian_names())
         return {
-            "asked": read_terms(authorization.terms, words),
+            "asked": read_terms(
+                authorization.terms, words, marked=mark_authority(authorization.terms, office.authorities(), words)
+            ),
             "exact": authorization.note.text.decode("utf-8"),
             "parts": [
                 _settled(part, signers, words)

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.known import Authorities
 from coffer.authority.lacking import Part, parts_for
 from coffer.desk import case as cases
 from coffer.desk.case import Case, CaseId, Did, Document, DocumentId, Edit, NewEvent, Request
@@ -45,6 +46,7 @@ from coffer.procedures.opening.run import Stage
 from coffer.procedures.opening.send import Recipient
 from coffer.procedures.opening.standings import ask_standings, roster_of, shown_words, with_countersignatures
 from coffer.vault.folder import DESK, Vault
+from coffer.vault.known import desk_authorities
 from coffer.web.desk.door import Act, Proven
 from coffer.web.desk.steps_shown import Progress
 from coffer.web.desk.visit import Visit, mark_of
@@ -156,6 +158,10 @@ class Office:
     def authorization(request: Request) -> Authorization:
         """The request that its note holds."""
         return authorization_of(request)
+
+    def authorities(self) -> Authorities | None:
+        """The desk's list of authorities; None where there is none."""
+        return desk_authorities(self.vault)
 
     def roster_of(self, authorization: Authorization) -> Roster:
         """The roster that a request names."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from coffer.authority.authorization import Terms, format_terms
 from coffer.authority.countersign import subject_rule
+from coffer.authority.known import Authorities
 from coffer.authority.ordered import OrderClass
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.desk.found import Review
@@ -22,6 +23,7 @@ from coffer.procedures.opening.request import Drawn, terms_of
 from coffer.web.desk.findings import FIELDS
 from coffer.web.desk.typed import span_of, subjects_text
 from coffer.web.ground.asked import Asked, read_terms
+from coffer.web.ground.standing import mark_authority
 from coffer.web.ground.wording import Wording
 
 _HIDDEN: Final = ("id: ", "salt: ", "seal: ")
@@ -38,8 +40,10 @@ class Preview:
     asked: Asked
 
 
-def preview(review: Review, requester: VerifyKey, state: State, words: Wording, now: dt.datetime) -> Preview | None:
-    """The request as it would be signed now; None while something stops it."""
+def preview(
+    review: Review, requester: VerifyKey, state: State, words: Wording, now: dt.datetime, known: Authorities | None
+) -> Preview | None:
+    """The request as it would be signed now; None while something stops it. ``known``: the desk's list."""
     order = review.order
     if order is None:
         return None
@@ -50,7 +54,7 @@ def preview(review: Review, requester: VerifyKey, state: State, words: Wording, 
     except CofferError:
         return None  # what the note itself refuses is said when it is made
     shown = "\n".join(line for line in text.splitlines() if not line.startswith(_HIDDEN))
-    return Preview(exact=shown, asked=read_terms(terms, words))
+    return Preview(exact=shown, asked=read_terms(terms, words, marked=mark_authority(terms, known, words)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,7 +203,7 @@ class RequestPages:
         state = office.state()
         review = review_draft(draft, came_of(case), state, visit.now)
         told = tell(review, words, is_new=is_new)
-        shown = preview(review, office.requester, state, words, visit.now)
+        shown = preview(review, office.requester, state, words, visit.now, office.authorities())
         parts, why = needed(review, state.roster, words, is_hub=draft.is_hub)
         defaults = {"saved": False, "conflict": None, "filled": None, "refused": None}
         zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())

@@ -7,7 +7,7 @@ put into words from the fields: kinds, days, counts, times.
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from coffer import wire
@@ -17,6 +17,7 @@ from coffer.identity.identifier import Identifier, IdentityType
 from coffer.identity.shown import grouped_number, is_mobile
 from coffer.ledger.rules import BASE
 from coffer.web.ground.ordered import Fact, free_fact, ordered_facts, show_offset
+from coffer.web.ground.standing import Marked
 from coffer.web.ground.wording import N_, Wording
 
 MAX_SHORT_NAME: Final = 60
@@ -73,19 +74,22 @@ _TYPES: Final = {
 class Asked:
     """A request in words.
 
-    ``sentence``: the heading. ``lede``: what stands below it. ``short``: its line in a list.
+    ``sentence``: the heading. ``lede``: what stands below it. ``short``: its line in a list. ``is_doubtful``: nobody of
+    the reader's office called the authority back.
     """
 
     sentence: str
     lede: tuple[str, ...]
     short: str
     facts: tuple[Fact, ...]
+    is_doubtful: bool = False
 
 
-def read_terms(terms: Terms, words: Wording, *, short_authority: str = "") -> Asked:
+def read_terms(terms: Terms, words: Wording, *, short_authority: str = "", marked: Marked | None = None) -> Asked:
     """A request in words.
 
-    ``short_authority``: what the reader's own office calls the authority, if it knows it.
+    ``short_authority``: what the reader's own office calls the authority, if it knows it. ``marked``: what its list
+    says of it.
     """
     _ = words.gettext
     values = {
@@ -99,7 +103,8 @@ def read_terms(terms: Terms, words: Wording, *, short_authority: str = "") -> As
         sentence=_(_SENTENCES[terms.kinds]) % (values | {"authority": authority}),
         lede=tuple(_lede(terms, words)),
         short=_(_SHORT[terms.kinds]) % values,
-        facts=tuple(_facts(terms, words)),
+        facts=tuple(_facts(terms, words, marked)),
+        is_doubtful=marked is not None and marked.is_doubtful,
     )
 
 
@@ -181,10 +186,11 @@ def _time_counted(terms: Terms, words: Wording) -> str:
     return pattern % {"num": words.number(count)}
 
 
-def _facts(terms: Terms, words: Wording) -> list[Fact]:
+def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[Fact]:
     _ = words.gettext
+    authority = free_fact("authority", _("Authority"), terms.authority, words)
     return [
-        free_fact("authority", _("Authority"), terms.authority, words),
+        replace(authority, notes=(*authority.notes, *(marked.sentences if marked is not None else ()))),
         free_fact("basis", _("Legal basis"), terms.basis, words),
         free_fact("purpose", _("Purpose"), terms.purpose, words),
         *ordered_facts(terms.ordered, words),

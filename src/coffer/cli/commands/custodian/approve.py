@@ -6,6 +6,7 @@ import click
 
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import signers_of
+from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, confirm, say, verify_absent
 from coffer.cli.inbox import say_order, verified_request
 from coffer.cli.machine import at_work, yes_option
@@ -33,7 +34,9 @@ def approve(folder: str, note: str, output: str | None, passphrase_file: str | N
     service.verify_at_terminal(request.commitment)  # before somebody reads it all; it is judged again when it is signed
     roster = state.rosters[request.terms.roster]
     if not yes:
-        show_terms(request, roster, status_of(request, state, clock()))
+        known = machine.folder.authorities(service.keys)
+        marks = list(marks_of(request.terms, known, machine.config.name))
+        show_terms(request, roster, status_of(request, state, clock()), marks)
     say_protected(machine.folder, service.keys, request)
     say_order(machine, service, request, folder)
     if not yes:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.cli.console import clock, console, read_file, say, verify_absent
+from coffer.cli.console import clock, console, say, verify_absent
 from coffer.cli.machine import at_work
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import passphrase_option
 from coffer.custody.waiting import MAX_AHEAD_DAYS
 from coffer.disk import Disk
@@ -47,7 +48,7 @@ def epoch(
         say(f"past their retention, so that no key is made: {len(wanted) - len(kept)} of these days")
     if note is not None and output is not None:
         path, place = verify_absent(output), Path(note).name
-        roster = parse_roster(parse_note(read_file(note), place).text, place).hash
+        roster = parse_roster(parse_note(read_note(note), place).text, place).hash
         entries = service.epoch_key_entries(kept, os.urandom, roster=roster)
         Disk().write(path, format_bundle(entries))
         console().print(

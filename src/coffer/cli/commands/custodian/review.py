@@ -6,6 +6,7 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
+from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, console, say
 from coffer.cli.inbox import say_order, verified_request
 from coffer.cli.machine import at_work
@@ -41,7 +42,9 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     if note is not None:
         request, state = verified_request(machine, service, note)
         _note_reading(machine, service, request)
-        show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()))
+        known = machine.folder.authorities(service.keys)
+        said = tuple(marks_of(request.terms, known, machine.config.name))
+        show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()), said)
         say_protected(machine.folder, service.keys, request)
         say_order(machine, service, request, folder)
         return

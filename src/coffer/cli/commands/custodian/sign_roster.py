@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import confirm, console, read_file, say
+from coffer.cli.console import confirm, console, say
 from coffer.cli.machine import at_work, yes_option
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.presence import sign_absence_as
 from coffer.custodian.machine.folder import Machine
@@ -30,7 +31,7 @@ def sign_roster(folder: str, note: str, passphrase_file: str | None, *, yes: boo
     that another custodian is gone (coffer roster absence).
     """
     machine, place = Machine.open(Path(folder), Disk()), Path(note).name
-    raw, name = read_file(note), machine.config.name
+    raw, name = read_note(note), machine.config.name
     if is_absence(raw):
         sign_absence_as(at_work(folder, passphrase_file)[1], raw, Path(note), is_asking=not yes)
         return

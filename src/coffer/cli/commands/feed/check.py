@@ -88,6 +88,7 @@ def _hints(reports: list[FileReport], proposal: Proposal | None, *, slow: str) -
     for report in reports:
         yield from year_remarks(report.name, report.assumed, report.changed_year, report.format)
         yield from quoting_remarks(report.name, report.assumed)
+        yield from (f"{report.name}: {remark}" for remark in report.remarks)
         unnamed = report.rejected["bad-answered"]
         if proposal is None and 0 < unnamed <= report.kept:
             yield (
@@ -159,6 +160,7 @@ def _document(report: FileReport) -> dict[str, object]:
         "dialled": report.dialled,
         "several_readings": report.several,
         "durations": dict(report.durations.most_common(_SHAPES_SHOWN)),
+        "remarks": list(report.remarks),
         "unmapped": {name: list(shapes) for name, shapes in report.unmapped.items()},
         "shapes": {party: dict(shapes.most_common(_SHAPES_SHOWN)) for party, shapes in report.shapes.items()},
     }

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import confirm, console, read_file, say
+from coffer.cli.console import confirm, console, say
 from coffer.cli.custodians import unlock
+from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.cli.vaults import vault_at
 from coffer.custody.presence import describe_absence, is_absence
@@ -30,7 +31,7 @@ from coffer.vault.folder import Vault
 @passphrase_option
 def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: bool) -> None:
     """Show exactly what would change, and sign it."""
-    opened, raw, place = vault_at(vault), read_file(note), Path(note).name
+    opened, raw, place = vault_at(vault), read_note(note), Path(note).name
     opened.custodian(name)
     if is_absence(raw):
         _sign_absence(opened, note, name, Passphrases(passphrase_file), is_asking=not yes)
@@ -50,7 +51,7 @@ def sign(vault: str, note: str, name: str, passphrase_file: str | None, *, yes: 
 
 def _sign_absence(opened: Vault, note: str, name: str, passphrases: Passphrases, *, is_asking: bool) -> None:
     """``coffer roster sign`` for what says that a custodian is gone."""
-    raw = read_file(note)
+    raw = read_note(note)
     say(describe_absence(raw, opened.replay(), Path(note).name))
     if is_asking:
         confirm(f"sign this as {name}?")

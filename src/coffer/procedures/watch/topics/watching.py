@@ -1,4 +1,7 @@
-"""A watched topic as its settings name it, with what they refer to: the feed file and the file of properties."""
+"""A watched topic as its settings name it.
+
+With it is what they refer to: the feed file and the file of properties.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

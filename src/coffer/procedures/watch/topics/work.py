@@ -33,6 +33,8 @@ TURN_S: Final = 1.0
 """A turn gathers no longer, so that other tables have theirs."""
 JOIN_S: Final = 60.0
 """How long a run that ends waits for its partitions: others must finish their batches before they give any away."""
+_ASKED_EVERY_S: Final = 60.0
+"""A client that lost its only broker may say nothing of it: without a question now and then silence looks well."""
 _WAIT_S: Final = 0.2
 _AT_ONCE: Final = 1_000
 """Messages of one look: enough that the client's own cost is small, and few enough to notice soon that it is to stop."""
@@ -64,6 +66,7 @@ class TopicWork:
         self._holding = Holding(topic.settings)
         self._consumer: TopicConsumer | None = None
         self._cluster = ""
+        self._asked_at = 0.0
         self._ended: set[int] = set()
         self._out_of_range: set[int] = set()
         self._adrift = Adrift()
@@ -140,8 +143,8 @@ class TopicWork:
             self._consumer = TopicConsumer(self._topic.settings, self._topic.properties, self)
             self._cluster, self._is_elsewhere = "", False
         if not self._cluster:
-            self._cluster = self._consumer.cluster()
-        elif self._consumer.was_cut_off:
+            self._cluster, self._asked_at = self._consumer.cluster(), self._timer()
+        elif self._consumer.was_cut_off or self._timer() - self._asked_at >= _ASKED_EVERY_S:
             self._verify_cluster(self._consumer)
         return self._consumer
 
@@ -154,7 +157,9 @@ class TopicWork:
         Raises:
             Unavailable: they are another cluster's. The next look reads from these, as another topic.
         """
-        if consumer.cluster() == self._cluster:
+        is_same = consumer.cluster() == self._cluster
+        self._asked_at = self._timer()
+        if is_same:
             return
         self._holding.leave(self._holding.partitions)
         self._adrift, self._is_elsewhere = Adrift(), True

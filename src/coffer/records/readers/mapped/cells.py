@@ -11,9 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from coffer.records.draft import Bools, PartyDraft
 from coffer.records.mapping import Cut
 
 I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
 
 
 def as_text(column: pa.BinaryArray) -> pl.Series:
@@ -41,12 +43,20 @@ def first_filled(columns: tuple[pa.BinaryArray, ...]) -> pa.BinaryArray:
 def cut_cells(column: pa.BinaryArray, cut: Cut) -> pa.BinaryArray:
     """The part of each value that counts."""
     text = as_text(column)
-    if cut.after:
+    if cut.after and cut.is_last:
+        text = text.str.split(cut.after).list.last()
+    elif cut.after:
         pieces = text.str.splitn(cut.after, 2).struct
         text = pieces.field("field_1").fill_null(pieces.field("field_0"))
     if cut.before:
         text = text.str.splitn(cut.before, 2).struct.field("field_0")
     return text.to_arrow().cast(pa.binary())
+
+
+def are_unlike(column: pa.BinaryArray, pattern: str) -> npt.NDArray[np.bool_]:
+    """Which values, without spaces around them, hold something and do not match the pattern as a whole."""
+    found: npt.NDArray[np.bool_] = (~as_text(column).str.contains(f"^ *(?:{pattern})? *$")).to_numpy()
+    return found
 
 
 def as_list(columns: tuple[pa.Array, ...], split: str | None) -> pa.ListArray | None:
@@ -83,3 +93,20 @@ def nth_value(column: pa.ListArray, at: I64, nth: I64) -> pa.BinaryArray:
     values = column.values.take(pa.array(np.where(is_there, place, 0), mask=~is_there))
     text = pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.binary())
     return text.fill_null(b"")
+
+
+def chosen_party(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraft:
+    """Of each row one of two parties, with its cell, IMEI and IMSI."""
+
+    def numbers(one: U64 | None, other: U64 | None) -> U64 | None:
+        if one is None and other is None:
+            return None
+        zeros = np.zeros(len(is_first), np.uint64)
+        return np.where(is_first, zeros if one is None else one, zeros if other is None else other)
+
+    return PartyDraft(
+        written=pc.if_else(pa.array(is_first), first.written, second.written),
+        cell=numbers(first.cell, second.cell),
+        imei=numbers(first.imei, second.imei),
+        imsi=numbers(first.imsi, second.imsi),
+    )

@@ -19,10 +19,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.identity import cells
-from coffer.records.draft import UNREADABLE, Bools, Draft, Marks, PartyDraft
+from coffer.records.draft import Bools, Draft, Marks, PartyDraft
 from coffer.records.feed import Feed
 from coffer.records.mapping import row_field
-from coffer.records.readers.mapped.cells import as_list, as_text, by_word, cut_cells, first_filled, nth_value
+from coffer.records.readers.mapped.cells import (
+    are_unlike,
+    as_list,
+    as_text,
+    by_word,
+    chosen_party,
+    cut_cells,
+    first_filled,
+    nth_value,
+)
 from coffer.records.readers.mapped.dating import Dating
 from coffer.records.readers.text.durations import parse_durations
 from coffer.records.readers.text.times import Times, parse_times, parse_zoned_times
@@ -36,8 +45,6 @@ LEFT_OUT: Final = "row-left-out"
 """The word for rows that ``[rows]`` of a feed leaves out."""
 _NO_TIME: Final = r"^[0:. TZ-]*$"
 """A time that says that there was none: empty, 0, 0000-00-00 00:00:00."""
-_BETWEEN: Final = "\x1f"
-"""Stands between the parts of a join key, so that ab and c are not a and bc."""
 
 
 MAX_SPREAD_BYTES: Final = 1 << 25
@@ -155,12 +162,14 @@ class MappedColumns:
             for name, key in (("a", "a"), ("b", "b"), ("f", "forwarded"))
             if key in self._columns
         }
-        if self._mapping.direction is not None:
-            is_in = self._incoming()
+        is_in = self._incoming() if self._mapping.direction is not None else None
+        if is_in is not None:
             self.marks.mark(is_in < 0, Reason.UNKNOWN_DIRECTION, "direction")
-            if not self._mapping.sided:
-                a, b = parties["a"], parties["b"]
-                parties |= {"a": _chosen(is_in > 0, b, a), "b": _chosen(is_in > 0, a, b)}
+        for key, pattern in self._mapping.patterns.items():
+            self.marks.mark(are_unlike(parties[key].written, pattern), Reason.NOT_A_NUMBER, key)
+        if is_in is not None and not self._mapping.sided:
+            a, b = parties["a"], parties["b"]
+            parties |= {"a": chosen_party(is_in > 0, b, a), "b": chosen_party(is_in > 0, a, b)}
         return Draft(
             offsets=numbers if self._at is None else numbers[self._at],
             kinds=kinds,
@@ -171,20 +180,9 @@ class MappedColumns:
             marks=self.marks,
         )
 
-    def join_keys(self) -> pl.Series:
-        """The values by which rows are joined, as text; empty where a row stands alone.
-
-        A key that cannot be read in full might be another's too.
-        """
-        parts = [as_text(column).str.strip_chars(" ") for column in self._columns["join"]]
-        key = parts[0]
-        if self._mapping.join is not None and self._mapping.join.by_recipient:
-            b = self._columns["b"]
-            parts.append(as_text(b[0] if len(b) == 1 else first_filled(b)).str.to_lowercase())
-        for part in parts[1:]:
-            key = key + _BETWEEN + part
-        is_none = key.str.contains(r"^[0.\x1f]*$") | key.str.contains(UNREADABLE, literal=True)
-        return key.zip_with(~is_none, pl.Series([""], dtype=pl.String).new_from_index(0, len(key)))
+    def join_columns(self) -> list[pl.Series]:
+        """The columns by which rows are joined, as text without spaces around it."""
+        return [as_text(column).str.strip_chars(" ") for column in self._columns["join"]]
 
     # -- which rows ------------------------------------------------------------------------------------------------------
 
@@ -394,18 +392,3 @@ class MappedColumns:
         values, bad = parse(columns[0])
         self.marks.mark(bad, reason, key)
         return values
-
-
-def _chosen(is_first: Bools, first: PartyDraft, second: PartyDraft) -> PartyDraft:
-    def numbers(one: U64 | None, other: U64 | None) -> U64 | None:
-        if one is None and other is None:
-            return None
-        zeros = np.zeros(len(is_first), np.uint64)
-        return np.where(is_first, zeros if one is None else one, zeros if other is None else other)
-
-    return PartyDraft(
-        written=pc.if_else(pa.array(is_first), first.written, second.written),
-        cell=numbers(first.cell, second.cell),
-        imei=numbers(first.imei, second.imei),
-        imsi=numbers(first.imsi, second.imsi),
-    )

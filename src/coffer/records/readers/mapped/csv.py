@@ -110,7 +110,7 @@ def bind_feed(feed: Feed, first_line: bytes, place: str, *, line: int = 1) -> Bo
         if text.encoding != "utf-8" or is_utf8(first_line):
             raise
         raise MalformedInput(error.message, hint=f"the line is not UTF-8: {ENCODING_HINT}") from None
-    width = max(len(names), 1 + max(at for found in positions.values() for at in found))
+    width = text.width or max(len(names), 1 + max(at for found in positions.values() for at in found))
     return BoundCsv(feed=feed, columns=width, positions=positions, skip_lines=line if text.has_header else line - 1)
 
 
@@ -193,7 +193,7 @@ def rows_of(lines: list[str], text: TextLayout, *, is_strict: bool = True) -> It
 
 def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
     if isinstance(column, int):
-        if column < len(names):
+        if column < (feed.mapping.text.width or len(names)):
             return column
         if feed.mapping.text.is_ragged and not feed.mapping.text.has_header:
             return column

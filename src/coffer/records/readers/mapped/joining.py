@@ -16,19 +16,21 @@ import polars as pl
 
 from coffer.records.draft import Bools, Draft, Window
 from coffer.records.feed import Feed
-from coffer.records.mapping import FeedMapping, JoinRule
+from coffer.records.mapping import JoinRule
 from coffer.records.parties import PARTIES
 from coffer.records.readers.account import OWN, Account
 from coffer.records.readers.mapped.columns import MappedColumns
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.fixed import BoundFixed
 from coffer.records.readers.mapped.jsonl import BoundJson
+from coffer.records.readers.mapped.keys import join_keys
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.lines import BOM
 from coffer.records.readers.text.quoting import Quoting, RowEnds
 from coffer.records.readers.waiting import Waiting
 
 I64 = npt.NDArray[np.int64]
+_DAY_S: Final = 86_400
 _HEAD_BYTES: Final = 65_536
 """A feed is bound to the beginning of a file, which therefore waits until so much of it is there."""
 
@@ -36,9 +38,12 @@ _HEAD_BYTES: Final = 65_536
 class Legs:
     """Rows that wait for others of their event."""
 
-    def __init__(self, mapping: FeedMapping, account: Account, *, max_open: int = MAX_OPEN) -> None:
+    def __init__(self, feed: Feed, account: Account, *, max_open: int = MAX_OPEN) -> None:
+        mapping = feed.mapping
         assert mapping.join is not None, "made for a feed that joins rows"
+        self._feed = feed
         self._account = account
+        self._rule = mapping.join
         self._has_answered = mapping.answered is not None or "answer" in mapping.columns
         join = partial(events_of, rule=mapping.join, has_answered=self._has_answered)
         self._waiting = Waiting(account, join, max_open)
@@ -50,7 +55,8 @@ class Legs:
         self._account.assume_counts(file, columns.assumed)
         self._account.reject(file, draft.marks.rejects(draft.offsets))
         self._account.empty(file, draft.marks.flaws(draft.offsets))
-        rows = _frame(file, draft, columns.is_ambiguous, columns.join_keys())
+        keys = join_keys(columns.join_columns(), draft, self._feed, self._rule)
+        rows = _frame(file, draft, columns.is_ambiguous, keys)
         self._waiting.add(rows.filter(pl.Series(draft.marks.reason == 0)) if draft.marks.reason.any() else rows)
 
     def finish(self) -> None:
@@ -90,7 +96,7 @@ def _frame(file: int, draft: Draft, is_ambiguous: npt.NDArray[np.bool_], keys: p
 
 def events_of(legs: pl.DataFrame, *, rule: JoinRule, has_answered: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events (columns of ``account.EVENTS``) and merged rows."""
-    groups = _Groups.of(legs)
+    groups = _Groups.of(legs, rule.within_days * _DAY_S)
     if len(groups.begins) == len(legs):  # most files have one row for most calls
         return legs.drop("key"), legs.select("file", what=pl.lit("leg")).clear()
     legs = legs[groups.order]
@@ -140,14 +146,16 @@ class _Groups:
     sizes: I64
 
     @classmethod
-    def of(cls, legs: pl.DataFrame) -> "_Groups":
-        """The groups of rows with one ``key``."""
+    def of(cls, legs: pl.DataFrame, within_s: int) -> "_Groups":
+        """The groups of rows with one ``key`` that begin within so many seconds of the first of them."""
         codes = legs["key"].hash().to_numpy()
         found = cls._by(codes, legs)
         keys = legs["key"].gather(found.order)
         firsts = keys.gather(np.repeat(found.begins, found.sizes))
         # Two keys with one hash are told apart the slow way.
-        return found if (keys == firsts).all() else cls._by(legs["key"].rank("dense").to_numpy(), legs)
+        if not (keys == firsts).all():
+            found = cls._by(legs["key"].rank("dense").to_numpy(), legs)
+        return found.within(legs["start"].dt.epoch("s").to_numpy()[found.order], within_s)
 
     @classmethod
     def _by(cls, codes: npt.NDArray[Any], legs: pl.DataFrame) -> "_Groups":
@@ -156,6 +164,26 @@ class _Groups:
         codes = codes[order]
         begins = np.flatnonzero(np.concatenate((np.ones(1, np.bool_), codes[1:] != codes[:-1]))[: len(codes)])
         return cls(order=order, begins=begins, sizes=np.diff(begins, append=len(codes)))
+
+    def within(self, start_s: I64, within_s: int) -> "_Groups":
+        """The same, but a row that begins too long after the first of its event begins another.
+
+        ``start_s``: in this order.
+        """
+        ends = self.begins + self.sizes
+        if not (start_s[ends - 1] - start_s[self.begins] > within_s).any():
+            return self
+        # One rising number for each row, in which the next event lies out of reach of this one.
+        span = int(np.ptp(start_s)) + within_s + 1
+        reach = np.repeat(np.arange(len(ends)), self.sizes) * span + (start_s - start_s.min())
+        begins, all_begins = self.begins, [self.begins]
+        while len(begins):
+            following = np.searchsorted(reach, reach[begins] + within_s, side="right")
+            is_there = following < ends
+            begins, ends = following[is_there], ends[is_there]
+            all_begins.append(begins)
+        begins = np.sort(np.concatenate(all_begins))
+        return _Groups(order=self.order, begins=begins, sizes=np.diff(begins, append=len(start_s)))
 
     def first_of(self, is_wanted: Bools) -> I64:
         """Of each event the first wanted row, as a place in the order; -1 for none."""
@@ -186,7 +214,7 @@ class JoinedReader:
         self._feed = feed
         self._account = Account(feed, window)
         self._bind = bind
-        self._legs = Legs(feed.mapping, self._account, max_open=max_open)
+        self._legs = Legs(feed, self._account, max_open=max_open)
         self._quoting = Quoting.of(feed.mapping.text) if feed.format == "csv" else None
         self._begin()
 

@@ -1,13 +1,17 @@
 """JSON lines to records, column-wise: one object a line, the feed names its keys. Pure.
 
-A chunk is any run of whole lines, as with CSV. Values are text, numbers, true and false; a missing key and null are empty. A name that begins
-with ``$`` is a path into nested values; only its end is looked at. Source: RFC 8259, RFC 9535 for paths, ``docs/formats/feed.md``.
+A chunk is any run of whole lines, as with CSV. Values are text, numbers, true and false; a missing key and null are
+empty. A name that begins with ``$`` is a path into nested values; only its end is looked at. Lines are read all at
+once, and one by one where that fails: both ways give the same. Source: RFC 8259, RFC 9535 for paths,
+``docs/formats/feed.md``.
 """
 
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -22,14 +26,18 @@ from coffer.records.mapping import parse_path
 from coffer.records.readers.account import Page
 from coffer.records.readers.mapped.columns import mapped_parts
 from coffer.records.readers.mapped.keeping import Give, keep_mapped
+from coffer.records.readers.mapped.keys import ODD
 from coffer.records.readers.mapped.tidying import decoded
-from coffer.records.readers.text.lines import EMPTY, whole_lines
+from coffer.records.readers.text.lines import BOM, EMPTY, whole_lines
 from coffer.records.rejects import Reason, some_rejects
 
 _OBJECT: Final = r"^\s*\{"
 _EVERY: Final = -1
-_ODD: Final = "\0"
-"""Stands for a list or object where one value is expected: no number, time, name or cut takes it."""
+_LOOKED_AT: Final = 500
+_ENOUGH_OBJECTS: Final = 10
+"""Programs leave out keys that have no value; that ten records lack one that each should have is no chance."""
+_EXACT: Final = Context(prec=1_200)
+"""More digits than any double has."""
 Steps = tuple[str | int, ...]
 
 
@@ -76,7 +84,42 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundJson:
             f"{place}: line 1: none of the keys that [columns] names for a, b and start among {len(found)} keys",
             hint=_inner(found),
         )
+    verify_keys(bound, decoded(head, feed.mapping.text.encoding), place)
     return bound
+
+
+def verify_keys(bound: BoundJson, lines: bytes, place: str) -> None:
+    """Refuse lines of which many are looked at and none has the key of a party or the time.
+
+    Raises:
+        MalformedInput: the field, and the word that the feed has for it.
+    """
+    seen, absent = absent_fields(bound, lines)
+    lacking = [key for key in ("a", "b", "start") if key in absent]
+    is_each_whole = bound.feed.mapping.join is None and not bound.feed.mapping.rows  # else some rows hold less
+    if seen >= _ENOUGH_OBJECTS and lacking and is_each_whole:
+        key = lacking[0]
+        words = " or ".join(map(str, bound.feed.columns[key]))
+        raise MalformedInput(
+            f"{place}: {key}: none of the first {seen:,} objects has {words}",
+            hint="is it spelt as in the file? Without it no record could be found by that party",
+        )
+
+
+def absent_fields(bound: BoundJson, lines: bytes) -> tuple[int, tuple[str, ...]]:
+    """How many objects stand among the first lines, and the fields of which none of them has a key."""
+    seen: set[str] = set()
+    count = 0
+    for line in islice(lines.removeprefix(BOM).splitlines(), _LOOKED_AT):
+        try:
+            one = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # also a last line that ends with what was looked at
+        if isinstance(one, dict):
+            count += 1
+            seen |= {str(key) for key in one}
+    fields = bound.paths.items()
+    return count, tuple(key for key, paths in fields if not any(str(steps[0]) in seen for steps in paths))
 
 
 def _inner(document: dict[str, Any]) -> str:
@@ -205,9 +248,27 @@ def _expression(steps: Steps) -> pl.Expr:
 
 def _object(line: str) -> object:
     try:
-        return json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+        return json.loads(line, parse_int=_integer, parse_float=_fraction, parse_constant=str)
     except (ValueError, RecursionError):
         return {}
+
+
+def _integer(text: str) -> str:
+    """A number without fraction and exponent, as Polars writes it, however many digits it has."""
+    return "0" if text == "-0" else text
+
+
+def _fraction(text: str) -> str:
+    """A number with a fraction or an exponent, as Polars writes it: by its value, in the fewest digits.
+
+    Where two texts of so few digits are equally near to the value, it is the one away from zero.
+    """
+    value = float(text)
+    shortest = Decimal(repr(value))
+    step = Decimal(1).scaleb(int(shortest.as_tuple().exponent))
+    if _EXACT.multiply(2, _EXACT.subtract(Decimal(value).copy_abs(), shortest.copy_abs())) == step:
+        shortest = _EXACT.add(shortest, step.copy_sign(shortest))
+    return format(shortest, "f").removesuffix(".0")
 
 
 def _value(found: Any, steps: Steps) -> str | list[str | None] | None:  # noqa: ANN401 - any JSON value
@@ -230,11 +291,11 @@ def _items(found: object) -> list[Any]:
 
 
 def _written(value: object) -> str | None:
-    """A single value as text. An empty list or object is empty; another one is ``_ODD``."""
+    """A single value as text. An empty list or object is empty; another one is ``ODD``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        return _ODD if value else None
+        return ODD if value else None
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else None
 
 

@@ -51,7 +51,7 @@ class ParquetReader:
         self._feed = feed
         self._account = Account(feed, window)
         self._latest = window.latest
-        self._legs = Legs(feed.mapping, self._account) if feed.mapping.join is not None else None
+        self._legs = Legs(feed, self._account) if feed.mapping.join is not None else None
         self._wanted = feed.mapping.wanted
         self._pieces: list[bytes] = []
         self._size = 0
