@@ -13,13 +13,14 @@ from forging import DAYS, Desk, log_entries
 from coffer.authority.hold import format_hold_terms, parse_hold
 from coffer.custody.decide import Decline, Grant
 from coffer.custody.exchange import Cell, Code
-from coffer.errors import Refused
+from coffer.errors import Refused, Unavailable
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.entries import ExtendEntry, HeldEntry
 from coffer.ledger.holds import MOST_A_DAY, HoldStatus
 from coffer.notes.note import sign_note
 from coffer.procedures.holding import keep_hold, make_hold, release_hold
 from holds import ALL, NONE, begun, died, extended, founded, held, in_force, kept, opened, retire, sought, with_terms
+from world import NOW, PASSPHRASE
 
 SUBJECT, OTHER = "tel:+33612345678", "tel:+33698765432"
 
@@ -261,3 +262,20 @@ def test_ranks_beyond_those_that_were_kept_are_refused(world):
     assert isinstance(desk.decide(desk.labels(intent, desk.cell(first=kept_ranks - 64))), Grant)
     beyond = desk.labels(intent, desk.cell(first=kept_ranks))
     assert desk.decide(beyond) == Decline(step=11, code=Code.BUDGET)
+
+
+def test_who_hides_the_log_makes_a_hold_neither_lapse_nor_last(world, monkeypatch):
+    hold, service = begun(world), world.custodian("judge")
+    keep_hold(world.vault, service.countersign(hold.note.raw, "hold").raw, [service])
+    kept(world, hold, "dpo")  # which judge never hears of
+
+    def hidden():
+        raise Unavailable("log: hidden")
+
+    monkeypatch.setattr(service, "sync", hidden)
+    folder = world.vault.path / "custodians" / "judge" / "holds"
+    for days, left in ((4, 1), (59, 1), (60, 0)):
+        now = NOW + dt.timedelta(days=days)
+        world.now = now
+        service.destroy_due(now, lambda: PASSPHRASE, os.urandom)
+        assert len(list(folder.iterdir())) == left

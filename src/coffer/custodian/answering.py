@@ -14,6 +14,7 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
+from coffer.authority.hold import Hold, parse_hold
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.holding import Holding
@@ -32,6 +33,7 @@ from coffer.custody.exchange import (
     request_info,
     response_message,
 )
+from coffer.custody.parcel import hold_info, parse_parcel
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
@@ -137,6 +139,18 @@ class Answering:
         authorization = parse_authorization(raw, "note")
         verify_requested(authorization, roster)
         return authorization.note
+
+    def unseal_hold(self, sealed: bytes) -> tuple[Hold, tuple[bytes, ...]]:
+        """A hold that the desk sent, with header files of segments that it covers.
+
+        Raises:
+            MalformedInput, NotProven: it is none, or not of this vault's desk.
+        """
+        raw, roster, _ = self.opened(sealed, hold_info, "hold")
+        note, headers = parse_parcel(raw)
+        hold = parse_hold(note, "hold")
+        verify_requested(hold, roster)
+        return hold, headers
 
     def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
         """A file of an order, and the commitment of the authorization that its sender names.

@@ -4,7 +4,9 @@ Promises: values are sealed under the hold's own key, and worthless once that is
 ``docs/formats/hold.md``.
 """
 
+import datetime as dt
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,7 @@ from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import Secret
 
 HOLDS: Final = "holds"
+WAITING: Final = "holds-waiting"
 MOST_KEPT: Final = 1_024
 """Holds that one custodian keeps at once: 32 of each day of a month. More are refused until some have ended."""
 _NOTE: Final = "note"
@@ -41,6 +44,29 @@ class HoldFiles:
         self._name = name
         self._context = context
         self._sealed = SealedFiles(path, disk, name)
+
+    def wait(self, hold: Hold, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Keep a note until people decide on it; those that are over go.
+
+        Raises:
+            Unavailable: too many wait.
+        """
+        for waiting in self.waiting(keys):
+            if now >= waiting.terms.until:
+                self._disk.remove(self._path / WAITING / waiting.commitment.hex())
+        if self._disk.is_file(self._path / WAITING / hold.commitment.hex()):
+            return
+        if len(self._sealed.files(WAITING)) >= MOST_KEPT:
+            raise Unavailable(f"custodian {self._name}: {MOST_KEPT} holds wait to be reviewed")
+        self._sealed.write(WAITING, hold.commitment.hex(), hold.note.raw, keys)
+
+    def waiting(self, keys: CustodianKeys) -> list[Hold]:
+        """The notes that wait for people, or were decided on, those that end first at the head."""
+        notes = []
+        for path in self._sealed.files(WAITING):
+            with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or gone just now
+                notes.append(parse_hold(self._sealed.read(WAITING, path.name, keys), WAITING))
+        return sorted(notes, key=lambda hold: (hold.terms.until, hold.commitment))
 
     def commitments(self) -> list[Commitment]:
         """Of the holds of which a folder lies here, in order."""

@@ -83,15 +83,16 @@ class Holding:
         """What is kept of a segment, hold by hold; ``custody.decide`` asks whether it may be answered."""
         return [held for kept in self._all() if (held := self._held(kept, segment, state)) is not None]
 
-    def ended(self, state: State, now: dt.datetime) -> list[Commitment]:
+    def ended(self, state: State, now: dt.datetime, *, known: dt.datetime) -> list[Commitment]:
         """The holds that are kept here and must be destroyed by ``now``: ended, or not joined here.
 
-        A hold that this custodian's log does not know is left alone: it keeps only what it read there.
+        A hold that this custodian's log does not know is left alone: it keeps only what it read there. ``known``: up to
+        when ``state`` tells what others did.
         """
         return [
             commitment
             for commitment in self._folder.holds.commitments()
-            if (logged := state.hold_of(commitment)) is not None and not self._may_keep(logged, state, now)
+            if (logged := state.hold_of(commitment)) is not None and not self._may_keep(logged, state, now, known)
         ]
 
     def destroy(self, commitment: Commitment) -> None:
@@ -99,16 +100,18 @@ class Holding:
         self._folder.holds.destroy(commitment)
         self._known.pop(commitment, None)
 
-    def _may_keep(self, logged: LoggedHold, state: State, now: dt.datetime) -> bool:
-        """By its own ``held`` entry, or while it may still log one.
+    def _may_keep(self, logged: LoggedHold, state: State, now: dt.datetime, known: dt.datetime) -> bool:
+        """By its own ``held`` entries, or while it may still log one.
 
-        An extension counts only if it was asked to keep for it.
+        An extension counts only if it was asked to keep for it. Whatever the log hides, its own ends count.
         """
-        if logged.is_kept_by(self._folder.name, state.rosters[logged.entry.roster], now):
-            return True
-        first, last = logged.terms[0], logged.terms[-1]
-        is_asked = last is first or self._folder.holds.has_extension(first.note, last.note)
-        return is_asked and logged.may_be_joined(now)
+        name, first = self._folder.name, logged.terms[0]
+        own = [one for one in logged.terms if one is first or self._folder.holds.has_extension(first.note, one.note)]
+        if now >= max(term.until for term in own):
+            return False
+        is_asked = logged.terms[-1] in own
+        roster = state.rosters[logged.entry.roster]
+        return logged.is_kept_by(name, roster, known) or (is_asked and logged.may_be_joined(known))
 
     def _verify_heightened(self, hold: Hold, state: State, place: str) -> None:
         """Step 4. Every subject is looked up, whatever the outcome."""

@@ -70,16 +70,28 @@ class KeyLifetime:
         reached = self.look_at_time(now, is_confirmed=may_catch_up)
         due, strays = self._due(state, min(now, reached).date())
         self.held_back = len(by_clock) - len(due)
-        ended = self._holding.ended(state, min(now, reached))
-        if due or ended:
-            self._ring.rotate(passphrase(), entropy, without=due, holds_without=ended)
+        if due:
+            self._ring.rotate(passphrase(), entropy, without=due)
         for day in due:
             self._ring.destroy_epoch_key(day)
+        for day in strays:
+            self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
+
+    def destroy_holds(
+        self, state: State, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, is_current: bool
+    ) -> None:
+        """Destroy what is kept for holds that ended, as keys are destroyed.
+
+        ``is_current``: ``state`` was read from the log just now. Else the log may say by now that others keep too, so
+        that a hold counts as lapsed only by the time that the log shows; its own end counts by the clock.
+        """
+        reached = min(now, self.look_at_time(now))
+        ended = self._holding.ended(state, reached, known=reached if is_current else min(reached, state.newest))
+        if ended:
+            self._ring.rotate(passphrase(), entropy, holds_without=ended)
         for commitment in ended:
             self._holding.destroy(commitment)
             self._folder.note_outcome(f"{wire.format_time(now)} destroyed a hold {commitment.hex()[:16]}")
-        for day in strays:
-            self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
 
     def look_at_time(self, now: dt.datetime, *, is_confirmed: bool = False) -> dt.datetime:
         """The latest instant that has evidently come; what is known of it is kept.

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from coffer.authority.countersign import signers_of
-from coffer.authority.hold import Requested, is_hold, parse_hold, parse_requested_note
+from coffer.authority.hold import Hold, Requested, is_hold, parse_hold, parse_requested_note
 from coffer.custodian.approvals import Approved, Withdrawn, must_agree
 from coffer.custodian.cosigning import Cosigning
 from coffer.custodian.evident import Uptime
@@ -34,7 +34,7 @@ from coffer.custody.review import (
 from coffer.custody.signing import sign_absence, sign_roster
 from coffer.custody.waiting import needs_auth, verify_own_entry
 from coffer.entropy import Entropy
-from coffer.errors import NotProven, Refused, Unavailable
+from coffer.errors import CofferError, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
@@ -316,7 +316,7 @@ class CustodianService:
     def destroy_due(
         self, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, may_catch_up: bool = False
     ) -> None:
-        """Forget the key of every day whose retention is over at ``now``.
+        """Forget the key of every day whose retention is over at ``now``, and of every hold that ended.
 
         Idempotent. The keys that stay are wrapped anew first, so that the files of the others are worthless before they are overwritten. Two more kinds of
         key file are destroyed: those of days that the log calls destroyed (put back from a backup), and those of past days that were never published.
@@ -329,6 +329,13 @@ class CustodianService:
         """
         with self._lock:
             self._lifetime.destroy_due(self._last_known(), now, passphrase, entropy, may_catch_up=may_catch_up)
+            if self._folder.holds.commitments():
+                is_current = True
+                try:  # only now: a log that is served slowly must not delay the destruction of keys
+                    self.sync()
+                except CofferError:
+                    is_current = False
+                self._lifetime.destroy_holds(self.state, now, passphrase, entropy, is_current=is_current)
 
     @property
     def held_back(self) -> int:
@@ -489,6 +496,14 @@ class CustodianService:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
         """
         return self._answering.unseal_note(sealed)
+
+    def unseal_hold(self, sealed: bytes) -> tuple[Hold, tuple[bytes, ...]]:
+        """A hold that the desk sent, with header files of segments that it covers.
+
+        Raises:
+            MalformedInput, NotProven: it is none, or not of this vault's desk.
+        """
+        return self._answering.unseal_hold(sealed)
 
     def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
         """A file of an order, and the commitment of the authorization that its sender names.

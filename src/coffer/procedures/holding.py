@@ -6,20 +6,22 @@ The note, what is kept and when it is answered are in ``docs/formats/hold.md``.
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from coffer.authority.authorization import verify_secrecy
 from coffer.authority.hold import Hold, HoldTerms, format_hold_terms, parse_hold
 from coffer.custody.holding import Coverage
+from coffer.custody.parcel import hold_info, parcels
 from coffer.custody.review import release_of
+from coffer.custody.waiting import own_entries, waiting_body
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
-from coffer.ledger.entries import ExtendEntry, HoldEntry, ReleaseEntry
+from coffer.ledger.entries import ExtendEntry, HeldEntry, HoldEntry, ReleaseEntry
 from coffer.ledger.holds import HoldStatus, LoggedHold
 from coffer.ledger.retention import is_segment_past
 from coffer.ledger.state import State, verify_clock
-from coffer.notes.keys import Secret
+from coffer.notes.keys import Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.opening.request import Sought, asked_of
 from coffer.vault.folder import DESK, Vault
@@ -39,6 +41,63 @@ class HoldKeeper(Protocol):
     def held_entries(self, raw: bytes, headers: Iterator[bytes], entropy: Entropy, place: str) -> list[bytes]:
         """The signed ``held`` entry of what it keeps; none if the log says as much already."""
         ...
+
+
+class Distant(Protocol):
+    """A custodian on another machine, as far as it takes holds."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        ...
+
+    def send_hold(self, sealed: bytes) -> None:
+        """Hand over a sealed parcel; raises ``Unavailable``."""
+        ...
+
+    def entries(self) -> bytes:
+        """The signed entries that wait there, as a bundle; raises ``Unavailable``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DistantKeeper:
+    """A ``HoldKeeper`` on another machine: it is sent the note with the headers, and asked for what it signed."""
+
+    distant: Distant
+    state: State
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        return self.distant.name
+
+    def held_entries(self, raw: bytes, headers: Iterator[bytes], entropy: Entropy, place: str) -> list[bytes]:
+        """The signed ``held`` entry of what it keeps; none if the log says as much already.
+
+        Raises:
+            Refused: it is not in the hold's roster, or keeps nothing, perhaps because its people did not approve yet.
+            Unavailable: it cannot be reached.
+        """
+        del entropy
+        hold = parse_hold(raw, place)
+        roster = self.state.rosters.get(hold.terms.roster)
+        member = None if roster is None else roster.custodian(self.name)
+        if roster is None or member is None:
+            raise Refused(f"{place}: of a roster without {self.name}", code="scope")
+        for parcel in parcels(raw, headers):
+            self.distant.send_hold(seal(parcel, member.req, info=hold_info(roster.hash, member.index)))
+        entries = [raw for raw in own_entries(self.distant.entries(), self.name) if _is_held(raw, hold)]
+        logged = self.state.hold_of(hold.commitment)
+        term = None if logged is None else logged.term(hold.commitment)
+        if not entries and (term is None or self.name not in term.holders):
+            raise Refused(f"{place}: {self.name} was sent it, and keeps nothing so far", code="scope")
+        return entries
+
+
+def _is_held(raw: bytes, hold: Hold) -> bool:
+    body = waiting_body(raw, _PLACE)
+    return isinstance(body, HeldEntry) and body.note == hold.commitment
 
 
 def sought_of(hold: Hold) -> Sought:
@@ -139,8 +198,7 @@ def keep_hold(vault: Vault, raw: bytes, keepers: Sequence[HoldKeeper]) -> dict[s
             except CofferError as error:
                 said[keeper.name] = error.message
                 continue
-            if entries:
-                vault.append(entries, state)
+            vault.append_counting(entries, state)
             said[keeper.name] = ""
     return said
 

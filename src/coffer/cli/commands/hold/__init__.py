@@ -10,7 +10,7 @@ from coffer.cli.groups import LazyGroup, Listed
     package=__name__,
     listed=(
         Listed("make", "Turn an order to preserve into a hold, and log it: custodians may keep from then on."),
-        Listed("keep", "Let the custodians of this vault's folder keep for a hold that they approved."),
+        Listed("keep", "Let custodians keep for a hold that they approved."),
         Listed("extend", "Ask that a hold last longer; custodians approve that as they did the hold."),
         Listed("release", "End a hold: what custodians kept for it is destroyed."),
         Listed("list", "List the holds of the log: how each stands, until when, and who keeps."),
@@ -24,5 +24,5 @@ def hold() -> None:
     """Preserve somebody's records beyond their retention, and read nothing.
 
     Custodians that approve a hold keep what they would answer for these subjects, days and kinds, and their keys die on
-    time for everybody else. An ordinary request opens it later. Custodians on machines of their own cannot keep yet.
+    time for everybody else. An ordinary request opens it later.
     """
