@@ -62,7 +62,10 @@ class Distant(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DistantKeeper:
-    """A ``HoldKeeper`` on another machine: it is sent the note with the headers, and asked for what it signed."""
+    """A ``HoldKeeper`` on another machine.
+
+    It is sent the note with the headers, and asked for what it signed.
+    """
 
     distant: Distant
     state: State
