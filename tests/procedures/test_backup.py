@@ -1,6 +1,5 @@
 """A backup and its drill: lose the vault, restore it, audit it, open a request. And what no backup may hold."""
 
-import datetime as dt
 import json
 import shutil
 import sqlite3
@@ -12,7 +11,7 @@ import pytest
 from coffer.cli.main import run
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.procedures import backup
-from coffer.procedures.backup import DATABASE, FILES, LEFT_OUT, PROVEN, back_up, backup_figures
+from coffer.procedures.backup import BACKED_UP, DATABASE, FILES, LEFT_OUT, PROVEN, back_up, backup_figures
 from coffer.procedures.supersede import supersede
 from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere
@@ -170,11 +169,12 @@ def test_a_damaged_copy_is_mended_and_a_damaged_vault_is_named(tmp_path, capsys)
     capsys.readouterr()
     (world.vault.path / rows.relative_to(tmp_path / "backup")).write_bytes(b"damaged")
     rows.unlink()
-    world.now += dt.timedelta(hours=1)
+    (world.vault.path / BACKED_UP).write_text("2016-09-05T13:00:00Z\n")
+    held = when(world)
     assert run(["backup", str(world.vault.path), str(tmp_path / "backup"), "--json"]) == 3
     printed = capsys.readouterr().out
     assert [one["fault"] for one in json.loads(printed)["faults"]] == ["missing"]
-    assert when(world) == int((world.now - dt.timedelta(hours=1)).timestamp()), "of the backup that held"
+    assert when(world) == held, "of the backup that held"
 
 
 def test_the_desks_database_is_copied_whole_while_a_desk_writes(tmp_path):

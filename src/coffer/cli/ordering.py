@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from coffer import wire
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, Urgency, order_file
 from coffer.authority.period import settled
 from coffer.authority.typed import parse_typed, parse_zone
@@ -83,6 +84,15 @@ def typed_order(
 def _until(typed: str | None) -> str | None:
     """A deadline that is a day is over with that day."""
     return f"{typed}T23:59:59" if typed and _DAY.fullmatch(typed) else typed
+
+
+def typed_end(typed: str, place: str) -> dt.datetime:
+    """An end in UTC, to the second: a moment, or a day, which is over with its last second.
+
+    Raises:
+        MalformedInput: it is neither.
+    """
+    return wire.parse_time(f"{_until(typed)}Z" if _DAY.fullmatch(typed) else typed, place)
 
 
 def _moment(typed: str | None, zone: dt.tzinfo | None, place: str) -> dt.datetime | None:

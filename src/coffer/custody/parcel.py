@@ -1,4 +1,6 @@
-"""A hold on its way to a custodian elsewhere: its note, and header files that it covers. Pure.
+"""A hold on its way to a custodian elsewhere. Pure.
+
+It is the note, with header files of segments that it covers.
 
 Implements ``docs/formats/custodian.md``, "HTTP".
 """

@@ -281,7 +281,7 @@ def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
             hint="is the address right? Nothing is known of a place without it: restore it from the vault or a copy",
         )
     head = verify_checkpoint(checkpoint, pins.log_key, f"{LOG}{tiling.CHECKPOINT}").head
-    log.follow(shared.entries(0, head), checkpoint)
+    log.follow(shared.entries(0, head, lambda entries: log.grown(entries) == head), checkpoint)
     replica = Replica.empty(log_key=pins.log_key, genesis=pins.genesis)
     state = replica.after(replica.prepare(checkpoint, log.entries)).state
     _ = state.roster  # there is none if genesis is another one

@@ -11,7 +11,7 @@ from coffer.authority.hold import parse_hold
 from coffer.authority.ordered import OrderClass
 from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.notes import read_note
-from coffer.cli.ordering import order_options, typed_order
+from coffer.cli.ordering import order_options, typed_end, typed_order
 from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
 from coffer.procedures.holding import extend_hold, sought_of
@@ -25,7 +25,7 @@ coffer hold extend vault hold.note --until 2013-04-01T00:00:00Z \\
 )
 @click.argument("vault")
 @click.argument("note")
-@click.option("--until", help="Until when it is kept (YYYY-MM-DDThh:mm:ssZ); 30 days more if not given.")
+@click.option("--until", help="Until when it is kept, a day or YYYY-MM-DDThh:mm:ssZ; 30 days more if not given.")
 @click.option("--authority", help="Who asks for it; as in the hold if not given.")
 @click.option("--basis", help="Legal basis and case; as in the hold if not given.")
 @order_options
@@ -40,7 +40,7 @@ def extend(
     the hold ends when it did.
     """
     now, first = clock().replace(microsecond=0), parse_hold(read_note(note), Path(note).name)
-    ends = wire.parse_time(until, "--until") if until else first.terms.until + dt.timedelta(days=30)
+    ends = typed_end(until, "--until") if until else first.terms.until + dt.timedelta(days=30)
     path, opened = verify_absent(output), vault_at(vault)
     sought = replace(
         sought_of(first),

@@ -18,4 +18,5 @@ def release(vault: str, note: str) -> None:
     nobody answers from it any more.
     """
     ended = release_hold(vault_at(vault), read_note(note))
-    say(f"the hold of entry {ended.index} is released")
+    say(f"the hold of entry {ended.index} is released: nobody answers from it")
+    say("what was kept for it is destroyed by the next coffer retire, and coffer custodian destroy elsewhere")
