@@ -160,7 +160,7 @@ def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> R
 
 
 def _copy_files(disk: Disk, vault: Path, folder: Path) -> int:
-    """The files beside log and segments, of the desk and of holds; what the vault no longer has is removed."""
+    """The files beside log and segments, of desk and holds; what the vault no longer has is removed."""
     wanted = [name for name in FILES if disk.is_file(vault / name)]
     wanted += [f"{part}/{name}" for part in WHOLE for name in disk.names(vault / part) if TEMPORARY not in name]
     for name in wanted:
