@@ -96,9 +96,9 @@ class Dating:
         return parse_times(dated, self.formats, "UTC", "first").start
 
     def dated_near(self, text: pl.Series, start: pl.Series) -> pl.Series:
-        """Other times of rows, each with the year in which it is nearest to ``start``, as the row's clock showed that.
+        """Other times of rows, each with the year in which it is nearest to ``start``.
 
-        What is not within half a year of it in any stays as written.
+        ``start``: as the row's clock showed it. What is not within half a year of it in any stays as written.
         """
         best, distance = text, pl.repeat(_HALF_A_YEAR, len(text), dtype=pl.Duration("us"), eager=True)
         for step in (-1, 0, 1):
