@@ -29,6 +29,9 @@ _OPTIONS: Final = (
         "--time-zone", default="UTC", show_default=True, help="Of local times in the PDF, for example Europe/Paris."
     ),
     click.option(
+        "--letterhead", metavar="FILE", help="Name and addresses on the PDF; else letterhead.toml of the vault."
+    ),
+    click.option(
         "--etsi-country", help="countryCode of the ETSI response, for example FR; else that of the request or subject."
     ),
     click.option(
@@ -40,7 +43,7 @@ _OPTIONS: Final = (
     click.option("--etsi-provider", help="cSPID; else the vault's origin."),
 )
 _DEFAULTS: Final = dict.fromkeys(
-    ("formats", "package", "etsi_country", "etsi_organisation", "etsi_request_number", "etsi_provider")
+    ("formats", "package", "letterhead", "etsi_country", "etsi_organisation", "etsi_request_number", "etsi_provider")
 ) | {"language": "en", "time_zone": "UTC"}
 
 

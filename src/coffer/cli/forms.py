@@ -1,7 +1,7 @@
 """Which forms of an answer to make, and where to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from coffer.authority.authorization import Terms
 from coffer.authority.typed import parse_zone
 from coffer.cli.console import clock, verify_absent
+from coffer.cli.letterheads import chosen_letterhead, read_letterhead
 from coffer.disclosure.etsi import EtsiHeader, default_header
 from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
 from coffer.disclosure.package import format_package
@@ -34,6 +35,19 @@ class Forms:
     def header_of(self, terms: Terms) -> EtsiHeader:
         """Of ETSI responses; raises ``MalformedInput`` where nothing says a country."""
         return default_header(terms, self.header)
+
+    def headed(self, vault: Vault | None) -> "Forms":
+        """The same with the vault's letterhead, where no other was given.
+
+        Whoever opens asks this before.
+
+        Raises:
+            MalformedInput: the vault's ``letterhead.toml`` is not in its form.
+        """
+        if "pdf" not in self.formats:
+            return self
+        letterhead = chosen_letterhead(self.style.letterhead, vault)
+        return replace(self, style=replace(self.style, letterhead=letterhead))
 
     def render(self, disclosure: Disclosure, vault: Vault | None) -> dict[str, bytes]:
         """The forms by path.
@@ -65,7 +79,11 @@ def parse_forms(options: Mapping[str, Any]) -> Forms:
     names |= {"request_number": "etsi_request_number", "csp": "etsi_provider"}
     header = {name: options[option] for name, option in names.items() if options[option] is not None}
     EtsiHeader(**({"country": "FR", "organisation": "x", "request_number": "x", "csp": "x"} | header))
-    style = PdfStyle(language=options["language"], zone=parse_zone(options["time_zone"], "--time-zone"))
+    style = PdfStyle(
+        language=options["language"],
+        zone=parse_zone(options["time_zone"], "--time-zone"),
+        letterhead=read_letterhead(options["letterhead"]),
+    )
     return Forms(formats=formats, package=package, style=style, header=header)
 
 

@@ -46,6 +46,7 @@ def open_answer(
     """Open what the copies of a request allow, write the answer at ``path`` and show it."""
     opened = vault_at(vault)
     raw, _ = read_notes(notes)
+    forms = forms.headed(opened) if forms is not None else None
     if forms is not None and "etsi" in forms.formats:
         forms.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)

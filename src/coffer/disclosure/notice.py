@@ -15,9 +15,10 @@ from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
 from coffer.authority.period import Period
+from coffer.disclosure.letterhead import Letterhead
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.disclosure.order_times import periods_text
-from coffer.disclosure.pdf import show_identity
+from coffer.disclosure.pdf import letterhead_document, show_identity
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
 from coffer.disclosure.typesetting import typeset
 from coffer.ledger.entries import SALT_LINE, Commitment
@@ -163,16 +164,21 @@ def _shown_lines(notice: Notice) -> list[list[int | str | None]]:
     return shown
 
 
-def format_letter(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> bytes:
+def format_letter(
+    notice: Notice, *, language: str, complaints: str | None, now: dt.datetime, letterhead: Letterhead | None = None
+) -> bytes:
     """The letter as PDF. Equal inputs give equal bytes; nothing of the notice ever becomes markup."""
-    document = letter_document(notice, language=language, complaints=complaints, now=now)
+    document = letter_document(notice, language=language, complaints=complaints, now=now, letterhead=letterhead)
     return typeset("notice.typ", document, now=now)
 
 
-def letter_document(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> dict[str, object]:
+def letter_document(
+    notice: Notice, *, language: str, complaints: str | None, now: dt.datetime, letterhead: Letterhead | None = None
+) -> dict[str, object]:
     """The letter's content for the template, as finished strings."""
     words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
     terms = notice.authorization.terms
+    supervisor = letterhead.supervisor if letterhead else None
     suffix = "" if notice.records else "_none"
     opened = [opening.time.strftime(f"{day} %H:%M UTC") for opening in notice.openings]
     return {
@@ -197,7 +203,9 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
             [words["entries"], ", ".join(str(index) for index in entry_indexes(notice))],
             [common["commitment"], notice.authorization.commitment.hex()],
         ],
+        "letterhead": letterhead_document(letterhead),
         "complaints": complaints or words["complaints"],
+        "supervisor": "" if supervisor is None else words["supervisor"].format(party=", ".join(supervisor.lines)),
     }
 
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from coffer import wire
 from coffer.authority.authorization import Terms
 from coffer.disclosure.answer import SupersededBatch, count_alone, days_opened
+from coffer.disclosure.letterhead import Letterhead
 from coffer.disclosure.order_times import (
     all_periods,
     days_text,
@@ -45,10 +46,14 @@ _CUT: Final = re.compile(r"~[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PdfStyle:
-    """How the PDF is set. ``language``: en or fr. ``zone``: the IANA zone of the local times."""
+    """How the PDF is set.
+
+    ``language``: one of ``LANGUAGES``. ``zone``: the IANA zone of the local times. ``letterhead``: None without one.
+    """
 
     language: str
     zone: ZoneInfo
+    letterhead: Letterhead | None = None
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
@@ -84,6 +89,7 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
     return {
         "language": style.language,
         "text": words,
+        "letterhead": letterhead_document(style.letterhead),
         "confidential": words["confidential"].format(day=terms.secret_until.strftime(day)),
         "made": _instant(now, dt.UTC, style),
         "origin": terms.origin,
@@ -121,6 +127,14 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         "log": _log(disclosure, style),
         "proof": _proof(disclosure, words),
     }
+
+
+def letterhead_document(letterhead: Letterhead | None) -> dict[str, object] | None:
+    """The provider's name, address and contact for a template."""
+    if letterhead is None:
+        return None
+    provider = letterhead.provider
+    return {"name": provider.name, "address": list(provider.address), "contact": list(provider.contact)}
 
 
 def _order(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:

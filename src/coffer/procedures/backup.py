@@ -34,6 +34,7 @@ FILES: Final = (
     "notify.toml",
     "watch.toml",
     "objects.toml",
+    "letterhead.toml",
     "checkpoints.toml",
     "no-index.txt",
     "roster.note",

@@ -50,6 +50,7 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
     disclosure = verify_disclosure(files, pins_of(opened) if opened else None)
     if opened is not None:
         verify_complete(disclosure, *states_of(opened, disclosure))
+    forms = forms.headed(opened)
     if forms.package:
         assert opened is not None, "it was asked for above"
         raw = zip_bytes(forms, disclosure, opened)

@@ -6,6 +6,7 @@ import click
 
 from coffer import wire
 from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.letterheads import chosen_letterhead, read_letterhead
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.notice import Notice, format_letter
@@ -26,20 +27,27 @@ coffer notices vault --write letters/ --language fr"""
 @click.option("--write", "folder", help="Make this folder, with a letter and its proof for each person who is due.")
 @click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of the letters.")
 @click.option("--complaints", metavar="TEXT", help="Where to complain, in your own words; else a general sentence.")
+@click.option(
+    "--letterhead", "head", metavar="FILE", help="Your name and addresses; else letterhead.toml of the vault."
+)
 @click.option("--json", "as_json", is_flag=True, help="The list as JSON.")
-def notices(vault: str, folder: str | None, language: str, complaints: str | None, *, as_json: bool) -> None:
+def notices(
+    vault: str, folder: str | None, language: str, complaints: str | None, head: str | None, *, as_json: bool
+) -> None:
     """List who is due to be told of an opening, and write the letters.
 
     Only what this vault's desk opened is known here. With --write the persons count as told: send the letters.
     """
     opened, now = vault_at(vault), clock()
     path = verify_absent(folder.rstrip("/")) if folder else None
+    given = read_letterhead(head)
     if path is None:
         _list(notices_of(opened, opened.replay()), now, as_json=as_json)
         return
     with opened.alone():
         state = opened.replay()
         due = [notice for notice in notices_of(opened, state) if notice.is_due(now)]
+        letterhead = chosen_letterhead(given, opened) if due else None
         files: dict[str, bytes] = {}
         letters = 0
         for notice in due:
@@ -47,7 +55,9 @@ def notices(vault: str, folder: str | None, language: str, complaints: str | Non
             letters += len(each)
             for number, own in enumerate(each, 1):
                 name = notice.authorization.commitment.hex()[:NAME_DIGITS] + (f"/{number}" if len(each) > 1 else "")
-                files[f"{name}/letter.pdf"] = format_letter(own, language=language, complaints=complaints, now=now)
+                files[f"{name}/letter.pdf"] = format_letter(
+                    own, language=language, complaints=complaints, now=now, letterhead=letterhead
+                )
                 files |= {f"{name}/proof/{inner}": raw for inner, raw in proof_of(opened, state, own).items()}
         if files:
             Disk().write_folder(path, files)

@@ -26,6 +26,7 @@ from coffer.disclosure.verified import Disclosure, PinnedLog, verify_disclosure
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
+from coffer.procedures.letterhead import letterhead_of
 from coffer.procedures.notices import notices_of, openings_for, proof_of
 from coffer.vault.folder import DESK
 
@@ -58,7 +59,9 @@ class Handover(Entry):
         about = case.document(document)
         pins = PinnedLog(log_key=self.vault.pins.log_key, genesis=self.vault.pins.genesis)
         disclosure = verify_disclosure(self.answer(case, document), pins)
-        chosen = replace(rendering(disclosure), openings=openings_for(self.vault, disclosure.authorization, now))
+        asked = rendering(disclosure)
+        style = replace(asked.style, letterhead=letterhead_of(self.vault))
+        chosen = replace(asked, style=style, openings=openings_for(self.vault, disclosure.authorization, now))
         rendered = render(disclosure, chosen, now=now)
         raw = format_package(disclosure, rendered, self.vault.operator_key(DESK))
         made = self.new_document(raw, kind=DocumentKind.PACKAGE, name=name, by=by, now=now, request=about.request)
@@ -93,9 +96,10 @@ class Handover(Entry):
             if notice is None or not notice.is_due(now):
                 raise Refused("letter: none is due for this request", code="time")
             documents: list[NewDocument] = []
+            head = letterhead_of(self.vault)
             each = notice.for_each_person()
             for place, own in enumerate(each, 1):
-                letter = format_letter(own, language=language, complaints=complaints, now=now)
+                letter = format_letter(own, language=language, complaints=complaints, now=now, letterhead=head)
                 proof = zip_files(dict(sorted(proof_of(self.vault, state, own).items())))
                 mark = f"-{place}" if len(each) > 1 else ""
                 documents += [
