@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from coffer.authority.authorization import Terms
 from coffer.authority.typed import parse_zone
@@ -60,7 +59,7 @@ class Forms:
         return render(disclosure, rendering, now=clock())
 
 
-NO_FORMS: Final = Forms(formats=(), package=None, style=PdfStyle(language="en", zone=ZoneInfo("UTC")), header={})
+NO_FORMS: Final = Forms(formats=(), package=None, style=PdfStyle(language="en"), header={})
 """What a subject access has without any option: its openings alone."""
 
 
@@ -81,7 +80,7 @@ def parse_forms(options: Mapping[str, Any]) -> Forms:
     EtsiHeader(**({"country": "FR", "organisation": "x", "request_number": "x", "csp": "x"} | header))
     style = PdfStyle(
         language=options["language"],
-        zone=parse_zone(options["time_zone"], "--time-zone"),
+        zone=None if options["time_zone"] is None else parse_zone(options["time_zone"], "--time-zone"),
         letterhead=read_letterhead(options["letterhead"]),
     )
     return Forms(formats=formats, package=package, style=style, header=header)

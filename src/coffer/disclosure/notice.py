@@ -16,9 +16,10 @@ from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
 from coffer.authority.period import Period
 from coffer.disclosure.letterhead import Letterhead
+from coffer.disclosure.naming import show_identity
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
-from coffer.disclosure.order_times import periods_text
-from coffer.disclosure.pdf import letterhead_document, show_identity
+from coffer.disclosure.order_times import local_of, moment_twice, periods_text, periods_twice
+from coffer.disclosure.pdf import letterhead_document
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
 from coffer.disclosure.typesetting import typeset
 from coffer.ledger.entries import SALT_LINE, Commitment
@@ -180,7 +181,7 @@ def letter_document(
     terms = notice.authorization.terms
     supervisor = letterhead.supervisor if letterhead else None
     suffix = "" if notice.records else "_none"
-    opened = [opening.time.strftime(f"{day} %H:%M UTC") for opening in notice.openings]
+    opened = [moment_twice(local_of(o.time, None, terms), language, joint="  ") for o in notice.openings]
     return {
         "language": language,
         "text": words,
@@ -216,12 +217,12 @@ def _concerned(notice: Notice, language: str) -> list[list[str]]:
     if len({tuple(period.format() for period in periods) for _, periods in own}) == 1:
         return [
             [words["concerned"], "\n".join(subject for subject, _ in own)],
-            [common["period"], periods_text(notice.periods, language)],
+            [common["period"], periods_twice(notice.periods, language)],
         ]
     return [
         line
         for subject, periods in own
-        for line in ([words["concerned"], subject], [common["period"], periods_text(periods, language)])
+        for line in ([words["concerned"], subject], [common["period"], periods_twice(periods, language)])
     ]
 
 

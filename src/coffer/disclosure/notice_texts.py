@@ -61,4 +61,31 @@ _FRENCH: Final = {
     "access_text": "En vertu des réquisitions ci-dessous, des enregistrements des identités de cette demande ont été ouverts. Leur secret a pris fin. Chacune figure au journal public.",
     "access_none": "Aucune ouverture dont le secret a pris fin n’a concerné les identités de cette demande. Une réquisition encore secrète n’est pas montrée, et il n’est pas dit s’il en existe une.",
 }
-NOTICE_TEXTS: Final = {"en": _ENGLISH, "fr": _FRENCH}
+_GERMAN: Final = {
+    "title": "Ihre Verbindungsdaten wurden geöffnet",
+    "title_none": "Ihre Verbindungsdaten wurden durchsucht",
+    "opening_none": "Auf Anordnung von {authority} wurde nach Datensätzen über Kommunikation der unten genannten Kennungen gesucht. Es wurden keine gefunden, die die Anordnung erlaubte, und nichts wurde geöffnet. Die Anordnung war bis {day} geheim. Diese Zeit ist vorbei, und Sie haben das Recht, es zu wissen.",
+    "to": "An",
+    "date": "Datum",
+    "from": "Von",
+    "vault": "dem Tresor {origin}",
+    "opening": "Auf Anordnung von {authority} wurden Datensätze über Kommunikation der unten genannten Kennungen geöffnet. Die Anordnung war bis {day} geheim. Diese Zeit ist vorbei, und Sie haben das Recht, es zu wissen.",
+    "content": "Datensätze sagen, wer mit wem wann und wie lange in Verbindung war, und bei Anrufen und SMS, nahe welcher Antenne. Sie sagen nie, was gesprochen oder geschrieben wurde: es wird kein Inhalt erhoben, und keiner kann geöffnet werden.",
+    "what": "Was verlangt und geöffnet wurde",
+    "concerned": "Betroffene Kennungen",
+    "opened": "Gefragt am",
+    "records": "Geöffnete Datensätze",
+    "handed": "Davon übergeben",
+    "entries": "Einträge im öffentlichen Protokoll",
+    "rights": "Was Sie tun können",
+    "access": "Sie können die Datensätze Ihrer eigenen Kennungen und jede Öffnung, die sie betraf, verlangen (Auskunft). Die Stelle, die Ihnen diesen Brief schreibt, muss antworten.",
+    "complaints": "Sie können sich bei der Aufsichtsbehörde für Datenschutz Ihres Landes beschweren und ein Gericht bitten, die Anordnung zu prüfen. Die Behörde, die sie erlassen hat, ist oben genannt, mit Rechtsgrundlage und Sache.",
+    "supervisor": "Die Aufsichtsbehörde: {party}.",
+    "verify": "So prüfen Sie diesen Brief",
+    "verify_text": "Mit diesem Brief kam ein Ordner namens proof. Er enthält jede Zeile der Anordnung und die Einträge eines öffentlichen Protokolls, dem man nur hinzufügen kann. Das freie Programm coffer-audit teilt keinen Code mit dem, das diesen Brief geschrieben hat. Führen Sie aus:",
+    "verify_more": "Es beweist, dass die Anordnung die ist, für die das Protokoll die Öffnungen ankündigt, dass das Protokoll diese Einträge enthält, und wie viele Datensätze entnommen wurden. Holen Sie den Schlüssel des Protokolls und den Hash der ersten Verwahrerliste von einem der oben genannten Verwahrer, nicht aus diesem Brief, und geben Sie sie mit --log-key und --genesis an.",
+    "access_title": "Öffnungen, die Sie betrafen",
+    "access_text": "Auf die folgenden Anordnungen hin wurden Datensätze der Kennungen dieser Anfrage geöffnet. Ihre Geheimhaltung ist vorbei. Jede steht im öffentlichen Protokoll.",
+    "access_none": "Keine Öffnung, deren Geheimhaltung vorbei ist, betraf die Kennungen dieser Anfrage. Eine Anordnung, die noch geheim ist, wird nicht gezeigt, und ob es eine gibt, wird nicht gesagt.",
+}
+NOTICE_TEXTS: Final = {"en": _ENGLISH, "fr": _FRENCH, "de": _GERMAN}
