@@ -24,7 +24,9 @@ _OPTIONS: Final = (
         metavar="OUT.zip",
         help="One signed zip with the answer, its evidence and the forms (all, unless --format says which).",
     ),
-    click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of the PDF."),
+    click.option(
+        "--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of PDF and README.txt."
+    ),
     click.option("--time-zone", help="Of local times in the PDF, like Europe/Paris; else as the order writes them."),
     click.option(
         "--letterhead", metavar="FILE", help="Name and addresses on the PDF; else letterhead.toml of the vault."

@@ -93,4 +93,5 @@ def pins_of(vault: Vault) -> PinnedLog:
 
 def zip_bytes(forms: Forms, disclosure: Disclosure, vault: Vault) -> bytes:
     """The signed package."""
-    return format_package(disclosure, forms.render(disclosure, vault), vault.operator_key(DESK))
+    rendered = forms.render(disclosure, vault)
+    return format_package(disclosure, rendered, vault.operator_key(DESK), language=forms.style.language)

@@ -1,4 +1,4 @@
-"""The words of the PDF in German. Pure; ``pdf_texts`` has the other languages and says what each word is for."""
+"""The words of the PDF in German. Pure; ``pdf_texts`` has the other languages."""
 
 from typing import Final
 

@@ -63,7 +63,8 @@ class Handover(Entry):
         style = replace(asked.style, letterhead=letterhead_of(self.vault))
         chosen = replace(asked, style=style, openings=openings_for(self.vault, disclosure.authorization, now))
         rendered = render(disclosure, chosen, now=now)
-        raw = format_package(disclosure, rendered, self.vault.operator_key(DESK))
+        key = self.vault.operator_key(DESK)
+        raw = format_package(disclosure, rendered, key, language=style.language)
         made = self.new_document(raw, kind=DocumentKind.PACKAGE, name=name, by=by, now=now, request=about.request)
         edit = cases.with_documents(Edit(case=case, events=(cases.document_event(made.about),)), [made])
         return self.store.write(edit, by=by, now=now, post=post).case
