@@ -21,6 +21,7 @@ from coffer.disclosure.notice_texts import NOTICE_TEXTS
 from coffer.disclosure.order_times import local_of, moment_twice, periods_text, periods_twice
 from coffer.disclosure.pdf import letterhead_document
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
+from coffer.disclosure.qr import qr_svg
 from coffer.disclosure.typesetting import typeset
 from coffer.ledger.entries import SALT_LINE, Commitment
 from coffer.ledger.facts import Opening
@@ -206,8 +207,25 @@ def letter_document(
         ],
         "letterhead": letterhead_document(letterhead),
         "complaints": complaints or words["complaints"],
-        "supervisor": "" if supervisor is None else words["supervisor"].format(party=", ".join(supervisor.lines)),
+        "code": qr_svg(proof_code(notice, letterhead)),
+        "code_text": words["code" if letterhead and letterhead.window else "code_offline"].format(
+            index=notice.openings[0].index
+        ),
+        "supervisor": "" if supervisor is None else "\n".join([words["supervisor"], *supervisor.lines]),
     }
+
+
+def proof_code(notice: Notice, letterhead: Letterhead | None) -> bytes:
+    """What the letter's QR code holds.
+
+    With a public window: the address of the log entry that announced the first opening, and behind ``#``, which no browser
+    sends, the commitment. Without one: both as text, with the log's origin.
+    """
+    commitment, index = notice.authorization.commitment.hex(), notice.openings[0].index
+    if letterhead is not None and letterhead.window:
+        return f"{letterhead.window}/log/{index}#{commitment}".encode("ascii")
+    origin = notice.authorization.terms.origin
+    return f"coffer.notice/v2\norigin: {origin}\nauthorization: {commitment}\nentry: {index}\n".encode("ascii")
 
 
 def _concerned(notice: Notice, language: str) -> list[list[str]]:
