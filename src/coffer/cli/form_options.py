@@ -25,6 +25,12 @@ _OPTIONS: Final = (
         help="One signed zip with the answer, its evidence and the forms (all, unless --format says which).",
     ),
     click.option(
+        "--to",
+        metavar="CERT.pem",
+        multiple=True,
+        help="Encrypt the package to this certificate (CMS); repeat for more.",
+    ),
+    click.option(
         "--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of PDF and README.txt."
     ),
     click.option("--time-zone", help="Of local times in the PDF, like Europe/Paris; else as the order writes them."),
@@ -53,7 +59,7 @@ _DEFAULTS: Final = dict.fromkeys(
         "etsi_request_number",
         "etsi_provider",
     )
-) | {"language": "en"}
+) | {"language": "en", "to": ()}
 
 
 def form_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from coffer.authority.authorization import Terms
 from coffer.authority.typed import parse_zone
@@ -18,18 +18,22 @@ from coffer.disclosure.verified import Disclosure, PinnedLog
 from coffer.procedures.notices import openings_for
 from coffer.vault.folder import DESK, Vault
 
+if TYPE_CHECKING:
+    from coffer.disclosure.enveloped import Recipient
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forms:
     """What to make of an answer, parsed before anything is opened.
 
-    ``package``: where the zip goes, if one is asked for.
+    ``package``: where the zip goes, if one is asked for. ``recipients``: whom it is encrypted to; nobody if empty.
     """
 
     formats: tuple[str, ...]
     package: Path | None
     style: PdfStyle
     header: Mapping[str, str]
+    recipients: tuple["Recipient", ...] = ()
 
     def header_of(self, terms: Terms) -> EtsiHeader:
         """Of ETSI responses; raises ``MalformedInput`` where nothing says a country."""
@@ -72,6 +76,11 @@ def parse_forms(options: Mapping[str, Any]) -> Forms:
     given = options["formats"]
     package = None if options["package"] is None else verify_absent(options["package"])
     formats = parse_formats(given, "--format") if given is not None else FORMATS if package else ()
+    recipients: tuple[Recipient, ...] = ()
+    if options["to"]:
+        from coffer.cli.recipients import read_recipients  # noqa: PLC0415 - the library of certificates is long to read
+
+        recipients = read_recipients(options["to"], package)
     if "pdf" in formats:
         require_typesetter()
     names = {"country": "etsi_country", "organisation": "etsi_organisation"}
@@ -83,7 +92,7 @@ def parse_forms(options: Mapping[str, Any]) -> Forms:
         zone=None if options["time_zone"] is None else parse_zone(options["time_zone"], "--time-zone"),
         letterhead=read_letterhead(options["letterhead"]),
     )
-    return Forms(formats=formats, package=package, style=style, header=header)
+    return Forms(formats=formats, package=package, style=style, header=header, recipients=recipients)
 
 
 def pins_of(vault: Vault) -> PinnedLog:
@@ -92,6 +101,13 @@ def pins_of(vault: Vault) -> PinnedLog:
 
 
 def zip_bytes(forms: Forms, disclosure: Disclosure, vault: Vault) -> bytes:
-    """The signed package."""
+    """The signed package, encrypted if it has recipients."""
     rendered = forms.render(disclosure, vault)
-    return format_package(disclosure, rendered, vault.operator_key(DESK), language=forms.style.language)
+    package = format_package(disclosure, rendered, vault.operator_key(DESK), language=forms.style.language)
+    if not forms.recipients:
+        return package
+    from coffer.cli.recipients import say_recipients  # noqa: PLC0415 - as above
+    from coffer.disclosure.enveloped import envelop  # noqa: PLC0415
+
+    say_recipients(forms.recipients, disclosure.authorization.terms.authority, vault)
+    return envelop(package, forms.recipients)

@@ -45,7 +45,7 @@ def order_clocks(terms: Terms) -> tuple[dt.tzinfo, ...]:
 
 
 def clock_name(zone: dt.tzinfo | None, terms: Terms) -> str:
-    """What the times of a document are on: a zone by its name, or the offsets of the order (``zone`` is None)."""
+    """A zone by its name; where ``zone`` is None, the offsets of the order."""
     if isinstance(zone, ZoneInfo):
         return zone.key
     return ", ".join(str(clock) for clock in ((zone,) if zone is not None else order_clocks(terms)))

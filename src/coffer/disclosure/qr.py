@@ -128,7 +128,7 @@ def _centres(version: int) -> list[int]:
 
 
 def _patterns(version: int) -> dict[tuple[int, int], bool]:
-    """The squares of finder, timing and alignment patterns; those of format and version are light yet (clause 6.3)."""
+    """The finder, timing and alignment patterns; format and version are light yet (clause 6.3)."""
     size, squares = _size(version), {}
     last = size - 1
     for n in range(size):
@@ -154,7 +154,7 @@ def _patterns(version: int) -> dict[tuple[int, int], bool]:
 
 
 def _places(version: int) -> Iterator[tuple[int, int]]:
-    """The squares of the codewords, in their order: two columns at a time, up and down from the right (clause 7.7.3)."""
+    """The codewords' squares: two columns at a time, up and down, from the right (clause 7.7.3)."""
     taken, size = _patterns(version), _size(version)
     right = [*range(size - 1, 6, -2), 5, 3, 1]  # the timing column stands alone
     for turn, column in enumerate(right):

@@ -20,7 +20,9 @@ from coffer.visible import counted
 Examples:
 coffer disclose answer/ --format etsi,pdf --language fr \\
     --time-zone Europe/Paris
-coffer disclose answer/ --package case-16-0042.zip --vault vault"""
+coffer disclose answer/ --package case-16-0042.zip --vault vault
+coffer disclose answer/ --package case-16-0042.zip.p7m --to court.pem \\
+    --vault vault"""
 )
 @click.argument("answer")
 @click.option("-o", "--output", help="Folder to make for the forms; ANSWER/disclosure if not given.")

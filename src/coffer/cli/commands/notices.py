@@ -108,7 +108,7 @@ def _mark(opened: Vault, names: Sequence[str], now: dt.datetime) -> None:
 
 
 def _named(name: str, known: Mapping[str, Notice]) -> Notice:
-    """The authorization that the first digits of its commitment name, as the list and the folders have them."""
+    """The authorization whose commitment begins with these digits, as list and folders have them."""
     digits = name.rstrip("/")
     matching = [notice for commitment, notice in known.items() if commitment.startswith(digits)]
     if len(digits) < NAME_DIGITS or len(matching) != 1:
