@@ -49,7 +49,10 @@ def rows(options: argparse.Namespace) -> list[dict[str, object]]:
                         measure([COFFER, "simulate", str(data), "--records", str(records)])
                     ways = {
                         "here": ([COFFER], ["--workers", str(workers)]),
-                        "spark": ([str(PYTHON), "-m", "coffer"], ["--engine", "spark", "--master", cluster.master, "--split-mib", "64"]),
+                        "spark": (
+                            [str(PYTHON), "-m", "coffer"],
+                            ["--engine", "spark", "--master", cluster.master, "--split-mib", "64"],
+                        ),
                     }
                     for engine, (coffer, how) in ways.items():
                         seconds = ingest(vault, data, coffer, how, options.rounds)

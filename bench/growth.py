@@ -119,7 +119,9 @@ def open_clickhouse(folder: Path, segments: int, times: int) -> dict[str, float]
 
     chdb = session.Session(str(folder / "clickhouse"))
     chdb.query("CREATE DATABASE bench")
-    chdb.query(f"CREATE TABLE bench.side ({COLUMNS}) ENGINE = MergeTree PARTITION BY toDate(start) ORDER BY (subject, start)")
+    chdb.query(
+        f"CREATE TABLE bench.side ({COLUMNS}) ENGINE = MergeTree PARTITION BY toDate(start) ORDER BY (subject, start)"
+    )
     chdb.query("SYSTEM STOP MERGES bench.side")
     columns = "a String, b String, start DateTime(\\'UTC\\'), duration_s UInt32"
     for file in sorted(folder.glob("*.csv")):
@@ -127,7 +129,9 @@ def open_clickhouse(folder: Path, segments: int, times: int) -> dict[str, float]
             "INSERT INTO bench.side SELECT 'call', s.1, s.3, s.2, start, duration_s, 1, s.4 FROM (SELECT start, duration_s, '' AS a_cell, '' AS b_cell, "
             f"arrayJoin([{SIDES}]) AS s FROM file('{file}', CSV, '{columns}')) SETTINGS max_partitions_per_insert_block = 1000"
         )
-    (parts,) = chdb.query("SELECT count() FROM system.parts WHERE table = 'side' AND active", "CSV").bytes().splitlines()
+    (parts,) = (
+        chdb.query("SELECT count() FROM system.parts WHERE table = 'side' AND active", "CSV").bytes().splitlines()
+    )
     assert int(parts) == segments, f"{int(parts)} parts, expected {segments}"
 
     def act(_: int) -> None:
@@ -139,8 +143,12 @@ def open_clickhouse(folder: Path, segments: int, times: int) -> dict[str, float]
 
 def entries_of(log: Path) -> list[bytes]:
     """The entries of a log's folder: in each bundle, u16 length || entry."""
-    full = sorted(path for path in (log / "tile" / "entries").rglob("*") if path.is_file() and ".p" not in path.parent.name)
-    partial = max((log / "tile" / "entries").rglob("*.p/*"), key=lambda path: (path.parent, int(path.name)), default=None)
+    full = sorted(
+        path for path in (log / "tile" / "entries").rglob("*") if path.is_file() and ".p" not in path.parent.name
+    )
+    partial = max(
+        (log / "tile" / "entries").rglob("*.p/*"), key=lambda path: (path.parent, int(path.name)), default=None
+    )
     entries = []
     for raw in (path.read_bytes() for path in [*full, *([partial] if partial else [])]):
         at = 0
@@ -193,7 +201,12 @@ def opening_rows(sizes: list[int], peers_python: str, times: int, work: Path) ->
             ours = child(sys.executable, __file__, "ours", name, segments, times)
             peer = child(peers_python, __file__, "clickhouse", name, segments, times)
         own = {f"coffer_{what}": value for what, value in ours.items()}
-        row = {"segments": segments, **own, "peer": "clickhouse", **{f"peer_{what}": value for what, value in peer.items()}}
+        row = {
+            "segments": segments,
+            **own,
+            "peer": "clickhouse",
+            **{f"peer_{what}": value for what, value in peer.items()},
+        }
         rows.append(rounded(row))
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return rows

@@ -123,7 +123,9 @@ def main() -> None:
 
     timed(results, "replay_and_write_a_snapshot_s", write_snapshot)
     times = options.times
-    again = timed(results, "start_from_the_snapshot_s", lambda: open_vault(options.work, Disk(), outside).replay(), times)
+    again = timed(
+        results, "start_from_the_snapshot_s", lambda: open_vault(options.work, Disk(), outside).replay(), times
+    )
     assert again == whole, "the snapshot gives another state"
     keys = vault.custodian("judge").unlock(PASSPHRASE)
 
@@ -145,7 +147,10 @@ def main() -> None:
 
     timed(results, "append_one_entry_s", append, times)
     timed(results, "prove_one_entry_s", lambda: vault.log.inclusion_proof(size // 3, size + 1), times)
-    results |= {"entries": options.entries, "snapshot_mib": round((options.work / "snapshot").stat().st_size / 2**20, 1)}
+    results |= {
+        "entries": options.entries,
+        "snapshot_mib": round((options.work / "snapshot").stat().st_size / 2**20, 1),
+    }
     print(json.dumps(results, indent=1))
     if not options.keep:
         shutil.rmtree(options.work)

@@ -75,7 +75,11 @@ def ratio(ours: Iterable[Cost], theirs: Iterable[Cost], name: str = "seconds") -
 
 def rounded(cost: Cost) -> dict[str, float]:
     """A cost as it is kept."""
-    return {"seconds": round(cost.seconds, 4), "processor_s": round(cost.processor_s, 4), "peak_mib": round(cost.peak_mib)}
+    return {
+        "seconds": round(cost.seconds, 4),
+        "processor_s": round(cost.processor_s, 4),
+        "peak_mib": round(cost.peak_mib),
+    }
 
 
 def keep(section: str, value: object, path: Path = RESULTS) -> None:

@@ -75,7 +75,10 @@ def load(options: argparse.Namespace, data: Path, vault: Path) -> dict[str, list
             sleep(REST_S)
             arguments = [engine, "load", str(data), str(options.work / engine)]
             loads[engine].append(timed_task(options.peers_python, "peers.py", *arguments)[1])
-        told = {name: f"{c[-1].seconds:.1f} s, {c[-1].processor_s:.1f} s of processor, {c[-1].peak_mib:.0f} MiB" for name, c in loads.items()}
+        told = {
+            name: f"{c[-1].seconds:.1f} s, {c[-1].processor_s:.1f} s of processor, {c[-1].peak_mib:.0f} MiB"
+            for name, c in loads.items()
+        }
         print(f"{options.records:,} records in: {told}", flush=True)
     return loads
 
@@ -117,7 +120,10 @@ def look_up(options: argparse.Namespace, data: Path) -> dict[str, dict[str, Cost
     for engine in options.peers:
         where = [str(data), str(options.work / engine), number]
         one, _, rows = timed_task(options.peers_python, "peers.py", engine, "one", *where)
-        print(f"{engine}: {rows:,} of the {expected:,} records of one number: the others are written in another way, and it normalises nothing", flush=True)
+        print(
+            f"{engine}: {rows:,} of the {expected:,} records of one number: the others are written in another way, and it normalises nothing",
+            flush=True,
+        )
         count = timed_task(options.peers_python, "peers.py", engine, "count", *where)[0]
         theirs[engine] = {"one number, 30 days": one, "count by country, day, kind": count}
     return theirs
@@ -141,7 +147,9 @@ def main() -> None:
     if not (data / "feed.toml").is_file():
         shutil.rmtree(data, ignore_errors=True)
         cost, _ = measure([COFFER, "simulate", str(data), "--records", str(options.records)])
-        print(f"simulated {options.records:,} records in {cost.seconds:.1f} s, peak {cost.peak_mib:.0f} MiB", flush=True)
+        print(
+            f"simulated {options.records:,} records in {cost.seconds:.1f} s, peak {cost.peak_mib:.0f} MiB", flush=True
+        )
     loads = load(options, data, vault)
     count = timed_task(sys.executable, "ours.py", "count", str(vault))[0]
     report = [COFFER, "report", str(vault), "--from", FIRST, "--to", LAST, "--by", "day,kind,origin", "--json"]

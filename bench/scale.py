@@ -61,7 +61,9 @@ def made(count: int, folder: Path) -> State:
             line = SegmentLine(
                 seg_id=name, header_hash=os.urandom(32), day=day, kind="call", rule="base", part=0, rows=2**24, supersedes=None
             )  # fmt: skip
-            state.segments[name] = Segment(line=line, feed="calls", roster=state.roster, entry_index=at // IN_A_BATCH + 1)
+            state.segments[name] = Segment(
+                line=line, feed="calls", roster=state.roster, entry_index=at // IN_A_BATCH + 1
+            )
         counts = CoarseCounts(files=0, read=0, kept=0, rejected=0, duplicate=0)
         batch = BatchId(os.urandom(16))
         state.batches[batch] = Batch(

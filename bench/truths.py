@@ -30,7 +30,11 @@ def text(value: object) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, what in (("vault", "the vault"), ("data", "a folder that coffer simulate made"), ("work", "an empty folder")):
+    for name, what in (
+        ("vault", "the vault"),
+        ("data", "a folder that coffer simulate made"),
+        ("work", "an empty folder"),
+    ):
         parser.add_argument(name, type=Path, help=what)
     given = parser.parse_args()
     vault, data, work = given.vault, given.data, given.work

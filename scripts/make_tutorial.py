@@ -29,7 +29,7 @@ PAGE = DOCS / "tutorial.md"
 PAGES = (PAGE, DOCS / "feeds.md")
 NOW = dt.datetime(2026, 11, 5, 9, 0, tzinfo=dt.UTC)
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-_CHANGING = re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+|\b[0-9a-f]{16,}\b")
+_CHANGING = re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+|\b[0-9a-f]{16,}\b|^words    .*$", re.MULTILINE)
 
 
 def told(page: str) -> str:

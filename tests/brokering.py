@@ -19,7 +19,7 @@ import confluent_kafka
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from coffer.procedures.watch.settings import parse_settings
-from coffer.procedures.watch.topics.work import WatchingTopic, watching_topic
+from coffer.procedures.watch.topics.watching import WatchingTopic, watching_topic
 
 _PRODUCER, _INT64_AT = 0, 8
 _GROUP_WAIT_MS = 50

@@ -237,9 +237,10 @@ def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(wo
             assert silent.recv(1000) == b""
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/orders", "/v1/headers"])
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/orders", "/v1/holds", "/v1/headers"])
 def test_oversized_body_is_refused_unread(world, path):
-    own = {"/v1/notes": MAX_NOTE_FRAME_BYTES, "/v1/headers": MAX_HEADERS_FRAME_BYTES, "/v1/standing": FRAME_BYTES}
+    own = {"/v1/notes": MAX_NOTE_FRAME_BYTES, "/v1/standing": FRAME_BYTES}
+    own |= dict.fromkeys(("/v1/headers", "/v1/holds"), MAX_HEADERS_FRAME_BYTES)
     most = own.get(path, MAX_FRAME_BYTES)
     with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         assert client.post(path, content=bytes(most + 1)).status_code == 413
@@ -248,7 +249,7 @@ def test_oversized_body_is_refused_unread(world, path):
         assert client.post(path, content=format_frame(b"x")).status_code in (200, 202)
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/orders", "/v1/headers"])
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/orders", "/v1/holds", "/v1/headers"])
 def test_hanging_up_in_the_middle_of_a_body_says_nothing_and_counts_as_malformed(world, path, capfd, caplog):
     with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         host, port = url.removeprefix("http://").split(":")

@@ -56,6 +56,7 @@ LOADED = {
     "status": {"coffer.custodian"},
     "sync": {"coffer.custodian"},
     "transparency": {"numpy", "polars", "pyarrow"},
+    "passwd": {"coffer.custodian"},
     "unlock": {"coffer.agent", "coffer.custodian"},
     "watch": {"numpy", "polars", "pyarrow", "coffer.records.readers"},
 }
@@ -74,8 +75,8 @@ COMMANDS = [(words, group, listed) for words, group in GROUPS for listed in grou
 
 
 def test_groups_and_commands_are_as_many_as_there_are():
-    assert len(GROUPS) == 6
-    assert len(COMMANDS) == 76
+    assert len(GROUPS) == 7
+    assert len(COMMANDS) == 83
     assert {listed.who for words, _, listed in COMMANDS if not words} == set(Who)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coffer.custody.check_words import LIST, LIST_HASH, word_list
+from coffer.cli.main import run
+from coffer.custody.check_words import LIST, LIST_HASH, word_list, words_of
 
 ROOT = Path(__file__).parents[2]
 SOUNDS = {"ph": "f", "qu": "k", "c": "k", "y": "i", "z": "s", "th": "t", "w": "v", "x": "ks", "j": "i"}
@@ -58,3 +59,26 @@ def test_its_hash_is_on_the_page_and_its_file_is_in_the_distribution():
     raw = (ROOT / "src/coffer/custody/data" / LIST).read_bytes()
     assert raw == "".join(f"{word}\n" for word in word_list()).encode("ascii")
     assert '"custody/data/*.txt"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_file_has_twelve_words_and_another_file_others():
+    raw = b'format = "coffer.vault/v1"\n'
+    assert words_of(raw).split() == words_of(raw).split()
+    assert len(words_of(raw).split()) == 12
+    assert set(words_of(raw).split()) <= set(word_list())
+    assert (
+        words_of(raw)
+        == "couscous quadrant ravioli batik trampoline satire ticket parasol restaurant podium poncho risotto"
+    )
+    assert words_of(raw + b"\n") != words_of(raw)
+
+
+def test_founder_and_custodian_hear_the_same_words(world, monkeypatch, capfd):
+    monkeypatch.chdir(world.path)
+    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
+    assert run(["custodian", "init", "own", "--name", "own"]) == 0
+    words = capfd.readouterr().out.partition("words        ")[2].partition("\n")[0]
+    assert words == words_of((world.path / "own" / "own.pub").read_bytes())
+    pins = (world.vault.path / "vault.toml").read_bytes()
+    assert run(["custodian", "join", "own", "--vault", "vault/vault.toml", "--log", "vault/log"]) == 0
+    assert words_of(pins) in capfd.readouterr().err

@@ -134,11 +134,28 @@ def custodians_view(state: State) -> dict[str, object]:
             for about, bodies in state.faults_of.items()
         },
         "absences": custodians_absences(state),
+        "holds": {
+            index: (
+                hold.entry.requester,
+                hold.entry.roster.hex(),
+                hold.entry.rules,
+                [(term.time, term.note.hex(), term.until, dict(term.held)) for term in hold.terms],
+                hold.released or 0,
+                [str(state.hold_status(hold, moment)) for moment in moments(state.newest)],
+            )
+            for index, hold in state.holds.items()
+        },
         "reveals": [
             (i, body.authorization.hex(), [line.line for line in body.lines if line.line is not None])
             for i, body in state.reveals
         ],
     }
+
+
+def moments(newest: dt.datetime) -> list[dt.datetime]:
+    """When both are asked how a hold stands: now, after it lapsed, after it ended."""
+    first = min(newest, dt.datetime(9999, 1, 1, tzinfo=dt.UTC))
+    return [first + dt.timedelta(days=days) for days in (0, 4, 100)]
 
 
 def custodians_absences(state: State) -> dict[str, tuple[int, dt.datetime, int]]:
@@ -218,6 +235,17 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
         "faults": [i for i, _ in state.marks["fault"]],
         "accused": dict(state.accused),
         "absences": auditors_absences(state),
+        "holds": {
+            index: (
+                hold.requester,
+                hold.roster.hash,
+                hold.rules,
+                [(term.time, term.note, term.until, term.held) for term in hold.terms],
+                hold.released,
+                [hold.status(moment) for moment in moments(state.newest)],
+            )
+            for index, hold in state.holds.all.items()
+        },
         "reveals": [(i, body.authorization, list(body.shown)) for i, body in state.reveals],
     }
 

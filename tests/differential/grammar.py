@@ -376,6 +376,51 @@ def _odd_object(w: "World") -> str:
     )
 
 
+def _hold(w: "World") -> str:
+    """The index of one of the last holds, or of something else; what a good entry says of it."""
+    holds = list(w.state.holds.values())[-2:] if w.state else []
+    if not holds or w.rng.random() < 0.05:
+        w.scratch |= {"note": w.rng.randbytes(32).hex(), "requester": w.requesters[0], "custodians": w.custodians}
+        return str(w.rng.randrange(w.size + 2))
+    hold = w.rng.choice(holds)
+    term = w.rng.choice(hold.terms)
+    own = [name for name in w.state.rosters[hold.entry.roster].names if name not in term.holders]
+    w.scratch |= {"note": term.note.hex(), "requester": hold.entry.requester, "custodians": own or w.custodians_known}
+    return str(hold.index)
+
+
+def _keeper(w: "World") -> str:
+    """A custodian that does not keep yet, mostly."""
+    w.scratch["custodian"] = name = w.rng.choice(
+        w.scratch["custodians"] if w.rng.random() < 0.9 else w.custodians_known
+    )
+    return name
+
+
+def _rules(w: "World") -> str:
+    names = sorted(w.state.in_force.rules) if w.state and w.state.in_force else ["base"]
+    return "base" if w.rng.random() < 0.7 else ",".join(sorted(w.rng.sample(names, w.rng.randint(1, len(names)))))
+
+
+def _odd_rules(w: "World") -> str:
+    return w.rng.choice(
+        ["base,FR", "base,base", "FR,FR", "fr", "base,", ",base", "FR, base", "FRA", "-", "Base", "XX,base"]
+    )
+
+
+def _until(w: "World") -> str:
+    """Within 90 days of the newest entry, often at that bound."""
+    newest = w.state.newest if w.state else dt.datetime(2016, 9, 5, tzinfo=dt.UTC)
+    day = dt.timedelta(days=1)
+    until = w.rng.choice([day, 30 * day, 60 * day, 80 * day, 89 * day, 90 * day, 90 * day + day / 86_400, -day])
+    return format_time(newest + until) if newest.year < 9999 else format_time(CALENDAR_END)
+
+
+def _desk_or_custodian(w: "World") -> str:
+    name = w.scratch.get("requester", "desk")
+    return name if w.rng.random() < 0.5 else f"{w.rng.choice(w.custodians)}/{w.rng.choice(['auth', 'auth', 'resp'])}"
+
+
 COUNTS = ("files", "read", "kept", "rejected", "duplicate")
 HEX32 = odd_hex(32)
 COUNT = odd_number(0, 2**62)
@@ -504,6 +549,40 @@ TYPES: tuple[Type, ...] = (
     ),
     Type("absence/v1", (Line("custodian", lambda w: w.plan_absence(), CUSTODIAN),), lambda _: "stranger", 5),
     Type("objection/v1", (Line("absence", lambda w: w.plan_objection(), COUNT),), lambda _: "stranger", 3),
+    Type(
+        "hold/v1",
+        (
+            Line("note", lambda w: w.rng.randbytes(32).hex(), HEX32),
+            Line("roster", lambda w: w.roster_hash if w.rng.random() < 0.95 else w.rng.choice(w.roster_hashes), HEX32),
+            Line("rules", _rules, _odd_rules),
+            Line("requester", _requester, PARTY),
+            Line("until", _until, odd_time),
+        ),
+        lambda w: w.scratch["requester"],
+        3,
+    ),
+    Type(
+        "held/v1",
+        (
+            Line("hold", _hold, COUNT),
+            Line("note", lambda w: w.scratch["note"], HEX32),
+            Line("custodian", _keeper, CUSTODIAN),
+            Line("cells-at-most", lambda w: str(1 << w.rng.randrange(21)), odd_number(1, 1 << 20)),
+        ),
+        _by("resp"),
+        26,
+    ),
+    Type(
+        "extend/v1",
+        (
+            Line("hold", _hold, COUNT),
+            Line("note", lambda w: w.rng.randbytes(32).hex() if w.rng.random() < 0.9 else w.scratch["note"], HEX32),
+            Line("until", _until, odd_time),
+        ),
+        lambda w: w.scratch.get("requester", "desk"),
+        17,
+    ),
+    Type("release/v1", (Line("hold", _hold, COUNT),), _desk_or_custodian, 2),
     Type(
         "reveal/v1",
         (

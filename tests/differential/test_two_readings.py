@@ -8,6 +8,7 @@ import pytest
 import coffer.ledger.batches
 import coffer.ledger.facts
 import coffer.ledger.grammar
+import coffer.ledger.holds
 import coffer.ledger.roster
 import coffer.ledger.state
 import coffer.ledger.succession
@@ -15,6 +16,7 @@ import coffer_audit.entries
 import coffer_audit.entries.parse
 import coffer_audit.entries.roster
 import coffer_audit.notes
+import coffer_audit.validity.holds
 import coffer_audit.validity.rosters
 import coffer_audit.validity.state
 from differential.compare import compare
@@ -44,7 +46,27 @@ def test_sixty_thousand_entries_are_read_alike():
     assert report.entries >= ENTRIES
     for kind in TYPES:  # deep enough: of every type some count, and some break its own rule
         assert report.verdicts[f"{kind.name} ok"] > 50, kind.name
-    for code in ("R1", "R2", "A1", "A2", "K1", "I1", "I3", "I5", "W1", "N1", "D1", "C1", "F1", "F2", "L1"):
+    for code in (
+        "R1",
+        "R2",
+        "A1",
+        "A2",
+        "K1",
+        "I1",
+        "I3",
+        "I5",
+        "W1",
+        "N1",
+        "D1",
+        "C1",
+        "F1",
+        "F2",
+        "L1",
+        "H1",
+        "H2",
+        "H3",
+        "H4",
+    ):
         assert sum(count for name, count in report.verdicts.items() if name.endswith(f" {code}")) > 10, code
     for what in REACHED:
         assert report.reached[what] > 10, what
@@ -79,6 +101,8 @@ def test_real_signatures_are_read_alike():
             "is_over",
             lambda absence, time: (time - absence.since).days > absence.waiting_days,
         ),
+        (coffer.ledger.holds, "MOST_LIFE", coffer.ledger.holds.dt.timedelta(days=90, seconds=1)),
+        (coffer_audit.validity.holds.Hold, "is_joined", lambda _hold, term: bool(term.held)),
         (coffer_audit.notes.VerifyKey, "identity", property(lambda key: ("", key.public))),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -12,7 +12,7 @@ COUNTS = {
     "approvals": 89,
     "authorization": 171,
     "desk": 27,
-    "entries": 111,
+    "entries": 127,
     "exchange": 37,
     "hpke": 10,
     "identity": 158,
@@ -21,7 +21,7 @@ COUNTS = {
     "rules": 20,
     "segments": 154,
     "standing": 50,
-    "state": 150,
+    "state": 189,
     "wire": 48,
 }
 ATTRIBUTES = ".gitattributes"

@@ -19,6 +19,8 @@ from coffer.procedures.ingest.run import run_ingest
 from coffer.procedures.ingest.spread.outcome import Outcome, format_outcome
 from coffer.procedures.ingest.spread.sealers import SpreadSealers
 from coffer.procedures.ingest.spread.task import TaskFailed, outcome_info, seal_split
+from coffer.segments.header import CORE_BYTES, SegmentCore
+from coffer.segments.store import key_of
 from coffer.vault.stored import AGAIN, SWEPT
 from storing import Bucket, Fault
 from world import World, feed
@@ -39,7 +41,7 @@ def attempt(store, split=0):
 
 
 def put(objects, name):
-    staged = objects.stage({f"segments/{name}": name.encode()})
+    staged = objects.stage({f"segments/{name}": name.encode()}, proof=name.encode())
     objects.settle(staged)
 
 
@@ -49,7 +51,7 @@ def test_names_of_all_attempts_are_found_without_a_list(store, monkeypatch):
         put(objects, name)
     monkeypatch.setattr(StoreObjects, "keys", lambda *_: pytest.fail("a list was asked for"))
     found = close_tasks(store, TASKS)
-    assert sorted(found.keys) == [f"segments/{name}" for name in "abcde"]
+    assert sorted(found.proofs) == [b"a", b"b", b"c", b"d", b"e"]
     forget_tasks(store, found)
     monkeypatch.undo()
     assert list(store.keys("tasks/")) == []
@@ -71,8 +73,8 @@ def test_an_attempt_that_wakes_after_the_end_puts_nothing(store):
 
 def test_an_attempt_that_was_stopped_while_it_put_removes_it_when_it_goes_on(store):
     stopped = attempt(store)
-    staged = stopped.stage({"segments/a": b"a"})
-    assert close_tasks(store, TASKS).keys == ("segments/a",)
+    staged = stopped.stage({"segments/a": b"a"}, proof=b"a")
+    assert close_tasks(store, TASKS).proofs == (b"a",)
     with pytest.raises(Unavailable, match="this ingest is over"):
         stopped.settle(staged)
     stopped.abandon([])
@@ -123,6 +125,16 @@ def world(server, tmp_path, monkeypatch):
     made.epoch("2016-09-01", "2016-09-03")
     yield made
     server.forget()
+
+
+def core_of(day, tasks):
+    """A segment's core, as a task of this ingest makes it."""
+    nonce = bytes.fromhex(tasks.name) + os.urandom(16)
+    on = dt.date(2016, 9, day)
+    sizes = {"kind": 1, "layout": 0, "custodians": 3, "clauses": 3, "part": 0}
+    return SegmentCore(
+        day=on, **sizes, rule="base", feed="x", roster=bytes(32), origin=bytes(32), nonce=nonce, home="FR"
+    )
 
 
 class TasksHere:
@@ -244,10 +256,12 @@ def test_a_task_cannot_have_what_the_log_names_removed(world, server):
     first = ingest(world, TasksHere())
     assert first.segments == 2
     before = there(world)
+    proofs = [world.vault.objects.read(key)[:CORE_BYTES] for key in before if key.endswith(".header")]
 
     def before_tasks(work):
         objects = work.config.place.open_for_task(work.tasks, 0, Disk(), os.urandom)
-        objects.puts.add([*before, "log/checkpoint", "tally/../x"])
+        for proof in (*proofs, b"", b"x" * 160, "\n".join([*before, "log/checkpoint", "tally/../x"]).encode()):
+            objects.puts.add([], proof)
 
     ingest(world, TasksHere(before_tasks), CSV.replace("+3360", "+3370"))
     assert set(before) <= set(there(world))
@@ -263,7 +277,7 @@ def test_a_task_that_gives_a_segment_of_the_log_as_its_own_stops_the_ingest(worl
             outcome = format_outcome(Outcome(staged=tuple(before)))
             return [(0, seal(outcome, work.public, info=outcome_info(0)))]
 
-    with pytest.raises(NotProven, match="a segment that is in the log already"):
+    with pytest.raises(NotProven, match="a segment of another ingest"):
         ingest(world, Lying(), CSV.replace("+3360", "+3370"))
     assert there(world) == before
 
@@ -290,7 +304,8 @@ def test_a_sweep_that_is_cut_short_anywhere_is_ended_by_the_next(world, monkeypa
         open_tasks(objects, tasks)
         for split, day in ((0, 1), (0, 2), (1, 1)):
             own = Place(world.vault.path, objects.address).open_for_task(tasks, split, Disk(), os.urandom)
-            own.settle(own.stage({f"segments/2016-09-0{day}/{os.urandom(32).hex()}.rows": b"x"}))
+            core = core_of(day, tasks)
+            own.settle(own.stage({f"{key_of(core.day, core.seg_id)}.rows": b"x"}, proof=core.raw))
         left = step
         with monkeypatch.context() as patch:
             patch.setattr(StoreObjects, "delete", cut_short)
@@ -299,3 +314,37 @@ def test_a_sweep_that_is_cut_short_anywhere_is_ended_by_the_next(world, monkeypa
         write(world)
         assert there(world) == []
     assert left > 0, "every step was cut short once"
+
+
+def test_junk_among_the_notes_of_tasks_stops_no_ingest_and_is_removed(world, monkeypatch):
+    """Empty ones, long ones, ones below the name of another, and more than attempts write."""
+    monkeypatch.setattr("coffer.objects.tasks._MOST_NOTES", 6)
+
+    def before(work):
+        name, junk = f"tasks/{work.tasks.name}", world.vault.objects.replace
+        for number, raw in enumerate((b"", b"x" * 160, b"y" * 2**17)):
+            junk(f"{name}/0/{number}", raw)
+        junk(f"{name}/open/x", b"z")
+
+    def after(work):
+        for number in range(3, 9):
+            world.vault.objects.replace(f"tasks/{work.tasks.name}/0/{number}", b"put later")
+
+    late = TasksHere(before, after)
+    assert ingest(world, late).segments == 2
+    left = [key for key in there(world) if key.startswith("tasks/")]
+    assert left == [f"tasks/{late.work.tasks.name}/{key}" for key in ("0/6", "0/7", "0/8", "open/x")], "of nobody"
+    segments = list(world.vault.objects.keys("segments/"))
+    seal_split(late.work, 0)  # one that wakes puts nothing: what is below the name of ``open`` is not ``open``
+    assert list(world.vault.objects.keys("segments/")) == segments
+    world.vault.objects.delete([*left, f"tasks/{late.work.tasks.name}/0/0"])
+    verify_sound(world, 2)
+    assert ingest(world, TasksHere(), CSV.replace("+3360", "+3370")).segments == 2
+
+
+def test_an_object_below_the_name_of_another_is_not_that_one(world):
+    world.vault.objects.replace("tasks/a/open/x", b"y")
+    assert not world.vault.objects.is_there("tasks/a/open")
+    world.vault.objects.replace("tasks/a/open", b"")
+    assert world.vault.objects.is_there("tasks/a/open")
+    assert world.vault.objects.read("tasks/a/open") == world.vault.objects.look("tasks/a/open", 9) == b""

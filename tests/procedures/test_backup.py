@@ -11,7 +11,7 @@ import pytest
 from coffer.cli.main import run
 from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.procedures import backup
-from coffer.procedures.backup import DATABASE, FILES, LEFT_OUT, PROVEN, back_up, backup_figures
+from coffer.procedures.backup import BACKED_UP, DATABASE, FILES, LEFT_OUT, PROVEN, back_up, backup_figures
 from coffer.procedures.supersede import supersede
 from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere
@@ -158,17 +158,23 @@ def test_a_backup_is_of_one_vault_and_no_vault(tmp_path):
         back_up(one.vault, one.vault.path / "copy")
 
 
-def test_a_damaged_copy_is_named(tmp_path, capsys):
+def test_a_damaged_copy_is_mended_and_a_damaged_vault_is_named(tmp_path, capsys):
     world = World.make(tmp_path)
     world.epoch("2016-09-01", "2016-09-03")
     world.ingest(LINES)
     back_up(world.vault, tmp_path / "backup")
     rows = next(iter((tmp_path / "backup").glob("segments/*/*.rows")))
     rows.write_bytes(rows.read_bytes()[:-1] + b"\x00")
+    assert run(["backup", str(world.vault.path), str(tmp_path / "backup"), "--json"]) == 0
+    capsys.readouterr()
+    (world.vault.path / rows.relative_to(tmp_path / "backup")).write_bytes(b"damaged")
+    rows.unlink()
+    (world.vault.path / BACKED_UP).write_text("2016-09-05T13:00:00Z\n")
+    held = when(world)
     assert run(["backup", str(world.vault.path), str(tmp_path / "backup"), "--json"]) == 3
     printed = capsys.readouterr().out
-    assert [one["fault"] for one in json.loads(printed)["faults"]] == ["not the one in the log"]
-    assert when(world) == int(world.now.timestamp()), "of the backup that held"
+    assert [one["fault"] for one in json.loads(printed)["faults"]] == ["missing"]
+    assert when(world) == held, "of the backup that held"
 
 
 def test_the_desks_database_is_copied_whole_while_a_desk_writes(tmp_path):

@@ -88,6 +88,9 @@ def test_figures_by_hand(rich):
         "faults": {"ingester": 1},
         "destroyed_keys": 1,
         "superseded_batches": 0,
+        "holds": 0,
+        "extended_holds": 0,
+        "released_holds": 0,
         "collected": {"batches": 1, "files": 0, "read": 0, "kept": 0, "rejected": 0, "duplicate": 0},
         "segments": [{"kind": "call", "rule": "base", "segments": 2, "padded_rows": 2048}],
     }

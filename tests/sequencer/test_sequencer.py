@@ -332,3 +332,62 @@ def test_without_the_shared_place_nothing_is_logged_and_afterwards_everything_go
         log_by(away, b"b")
     log_by(machines.machine("one"), b"c")
     assert machines.entries() == [b"a", b"c"]
+
+
+JUNK = (b"", b"junk", b"\x00\x01x" * 2)
+"""The last is a bundle of two other entries."""
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_junk_under_the_names_of_the_next_tiles_is_replaced_and_stops_nobody(machines, junk):
+    log_by(machines.machine("one"), b"a")
+    log_by(machines.machine("two"))
+    keys = ("log/tile/entries/000.p/2", "log/tile/0/000.p/2")
+    place, told = FolderObjects(machines.shared, Disk()), []
+    for key in keys:
+        place.put(key, junk)
+    log_by(machines.machine("one", say=told.append), b"b")
+    words = "other bytes were there, which no log has: replaced; who else may write to the store?"
+    assert told == [f"{key}: {words}" for key in keys]
+    log_by(machines.machine("two", say=told.append), b"c")
+    assert machines.entries() == [b"a", b"b", b"c"]
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_entries_that_are_staged_are_read_though_junk_has_their_tile(machines, junk):
+    """The machine that decided them was stopped before it wrote them, and another one goes on."""
+    log_by(machines.machine("one"), b"a")
+
+    class Stopping(Unsynced):
+        def write(self, path, *parts, private=False):
+            if path.name == "checkpoint" or "tile" in path.parts:
+                raise Unavailable(f"{path.name}: stopped")
+            super().write(path, *parts, private=private)
+
+    log_by(machines.machine("one", shared_disk=Stopping()), b"b")
+    FolderObjects(machines.shared, Disk()).put("log/tile/entries/000.p/2", junk)
+    reader = machines.machine("reader")
+    reader.refresh()
+    assert reader._log.size() == 2
+    log_by(machines.machine("two"), b"c")
+    assert machines.entries() == [b"a", b"b", b"c"]
+
+
+def test_a_published_history_that_the_store_does_not_continue_is_written_over_by_nobody(machines, tmp_path):
+    log_by(machines.machine("one"), b"a")
+    other = Machines(tmp_path / "other", Memory(), PACE)
+    log_by(other.machine("one"), b"x")
+    log_by(other.machine("one"), b"y")
+    machines.address.row = other.address.row
+    shutil.rmtree(machines.folder / "one")
+    held = {path: path.read_bytes() for path in machines.shared.rglob("*") if path.is_file()}
+    with pytest.raises(NotProven, match="the shared log holds another history of 1 entries"):
+        log_by(moved(machines, other), b"z")
+    assert {path: path.read_bytes() for path in machines.shared.rglob("*") if path.is_file()} == held
+
+
+def moved(machines, other):
+    """A machine with the other history, before the shared log of the first."""
+    shutil.copytree(other.folder / "one", machines.folder / "moved")
+    return machines.machine("moved")

@@ -257,7 +257,8 @@ def format_transparency(audited: Audited, figures: dict[str, object], period: st
     for key in ("refusals", "faults"):
         yield _format_row(key, sum(_counts(figures[key]).values()))
         yield from (_format_row(name, number, 4) for name, number in _counts(figures[key]).items())
-    for key in ("revocations", "reveals", "destroyed_keys", "superseded_batches"):
+    holds = ("holds", "extended_holds", "released_holds") if figures["holds"] else ()
+    for key in ("revocations", "reveals", "destroyed_keys", "superseded_batches", *holds):
         yield _format_row(key, figures[key])
     for key, name in (("by_authority", "authority"), ("by_kind", "kind"), ("by_rule", "rule")):
         for at, item in enumerate(_rows(figures[key])):

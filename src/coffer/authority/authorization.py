@@ -4,19 +4,19 @@ Source: ``docs/formats/authorization.md``.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from coffer import letters, wire
-from coffer.authority.ordered import Ordered, format_ordered, parse_ordered
+from coffer.authority.ordered import OPENING_CLASSES, OrderClass, Ordered, format_ordered, parse_ordered
 from coffer.authority.period import Period, days_of_periods, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import Identifier, parse_subject
 from coffer.kinds import KINDS
 from coffer.ledger.entries import Commitment
 from coffer.ledger.reveal import commitment_of_lines, line_key
-from coffer.ledger.rules import is_rule_name
+from coffer.ledger.rules import parse_rule_names
 from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import Note, parse_note
 
@@ -33,8 +33,8 @@ MAX_TEXT: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What an authorization says.
+class Named:
+    """What a note says whatever it asks for: whom, when, which kinds, and the order behind it.
 
     ``ordered``: the order behind it. ``subjects``: in the order of their lines. ``persons`` and ``periods``: for each
     subject, in the same order, who used it and the periods below its line; they hold for no other subject. ``kinds``
@@ -46,7 +46,6 @@ class Terms:
     id: bytes
     salt: Secret
     requester: VerifyKey
-    seal: bytes
     ordered: Ordered
     authority: str
     basis: str
@@ -56,14 +55,11 @@ class Terms:
     rules: tuple[str, ...]
     periods: tuple[tuple[Period, ...], ...]
     kinds: tuple[str, ...]
-    max_records: int
     is_hub: bool
-    not_before: dt.datetime
-    expires: dt.datetime
     secret_until: dt.date
 
     def __repr__(self) -> str:
-        return "<terms of an authorization>"
+        return "<terms of a note>"
 
     def days_of(self, line: int) -> tuple[dt.date, ...]:
         """The UTC days that a subject's periods touch, ascending; its cells ask for the keys of these days.
@@ -90,6 +86,21 @@ class Terms:
         Only such a record is handed over.
         """
         return any(period.holds(start) for period in self.periods[line - 1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Terms(Named):
+    """What an authorization says."""
+
+    seal: bytes
+    max_records: int
+    not_before: dt.datetime
+    expires: dt.datetime
+
+    @property
+    def ends(self) -> dt.datetime:
+        """When nobody answers to it any more."""
+        return self.expires
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,19 +130,9 @@ def format_terms(terms: Terms) -> bytes:
     """The text to sign; ``parse_authorization`` is its strict inverse."""
     lines = [
         FORMAT,
-        f"origin: {terms.origin}",
-        f"roster: {terms.roster.hex()}",
-        f"id: {terms.id.hex()}",
-        f"salt: {terms.salt.unsafe_bytes().hex()}",
-        f"requester: {terms.requester.name} {terms.requester.format()}",
+        *identity_lines(terms),
         f"seal: {terms.seal.hex()}",
-        *format_ordered(terms.ordered),
-        f"authority: {terms.authority}",
-        f"basis: {terms.basis}",
-        f"purpose: {terms.purpose}",
-        *_subject_lines(terms),
-        f"rules: {','.join(terms.rules)}",
-        f"kinds: {','.join(terms.kinds)}",
+        *asked_lines(terms),
         f"max-records: {terms.max_records}",
         f"hub: {'yes' if terms.is_hub else 'no'}",
         f"not-before: {wire.format_time(terms.not_before)}",
@@ -141,7 +142,27 @@ def format_terms(terms: Terms) -> bytes:
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
-def _subject_lines(terms: Terms) -> Iterator[str]:
+def identity_lines(terms: Named) -> Iterator[str]:
+    """The lines from ``origin:`` to ``requester:``."""
+    yield f"origin: {terms.origin}"
+    yield f"roster: {terms.roster.hex()}"
+    yield f"id: {terms.id.hex()}"
+    yield f"salt: {terms.salt.unsafe_bytes().hex()}"
+    yield f"requester: {terms.requester.name} {terms.requester.format()}"
+
+
+def asked_lines(terms: Named) -> Iterator[str]:
+    """The lines from ``class:`` to ``kinds:``."""
+    yield from format_ordered(terms.ordered)
+    yield f"authority: {terms.authority}"
+    yield f"basis: {terms.basis}"
+    yield f"purpose: {terms.purpose}"
+    yield from _subject_lines(terms)
+    yield f"rules: {','.join(terms.rules)}"
+    yield f"kinds: {','.join(terms.kinds)}"
+
+
+def _subject_lines(terms: Named) -> Iterator[str]:
     for subject, person, periods in zip(terms.subjects, terms.persons, terms.periods, strict=True):
         yield f"subject: {subject.format()}"
         yield f"person: {person}"
@@ -173,23 +194,74 @@ def parse_authorization(raw: bytes, place: str) -> Authorization:
     return Authorization(terms=terms, note=note, commitment=commit(note.text, terms.roster, terms.salt))
 
 
+class Identity(TypedDict):
+    """The lines from ``origin:`` to ``requester:``, by field."""
+
+    origin: str
+    roster: bytes
+    id: bytes
+    salt: Secret
+    requester: VerifyKey
+
+
+class AskedFor(TypedDict):
+    """The lines from ``class:`` to ``kinds:``, by field."""
+
+    ordered: Ordered
+    authority: str
+    basis: str
+    purpose: str
+    subjects: tuple[Identifier, ...]
+    persons: tuple[str, ...]
+    rules: tuple[str, ...]
+    periods: tuple[tuple[Period, ...], ...]
+    kinds: tuple[str, ...]
+
+
+def parse_identity(fields: wire.Fields) -> Identity:
+    """The inverse of ``identity_lines``."""
+    return Identity(
+        origin=parse_key_name(fields.one("origin"), fields.place("origin")),
+        roster=wire.parse_hex(fields.one("roster"), fields.place("roster"), size=32),
+        id=wire.parse_hex(fields.one("id"), fields.place("id"), size=16),
+        salt=Secret(wire.parse_hex(fields.one("salt"), fields.place("salt"), size=32), "salt"),
+        requester=_parse_requester(fields.one("requester"), fields.place("requester")),
+    )
+
+
+def parse_asked(fields: wire.Fields, place: str, classes: Sequence[OrderClass] = OPENING_CLASSES) -> AskedFor:
+    """The inverse of ``asked_lines``; ``classes``: those that the note may be of."""
+    ordered = parse_ordered(fields, classes)
+    authority, basis, purpose = (_free_text(fields, key) for key in ("authority", "basis", "purpose"))
+    subjects, persons, periods = _parse_subjects(fields, place)
+    return AskedFor(
+        ordered=ordered,
+        authority=authority,
+        basis=basis,
+        purpose=purpose,
+        subjects=subjects,
+        persons=persons,
+        rules=parse_rule_names(fields.one("rules"), fields.place("rules")),
+        periods=periods,
+        kinds=parse_kinds(fields.one("kinds"), fields.place("kinds")),
+    )
+
+
+def parse_yes_or_no(fields: wire.Fields, key: str) -> bool:
+    """Whether a line says yes."""
+    value = fields.one(key)
+    if value not in ("no", "yes"):
+        raise MalformedInput(f"{fields.place(key)}: expected no or yes")
+    return value == "yes"
+
+
 def _parse_terms(fields: wire.Fields, place: str) -> Terms:
     fields.literal(FORMAT)
-    origin = parse_key_name(fields.one("origin"), fields.place("origin"))
-    roster = wire.parse_hex(fields.one("roster"), fields.place("roster"), size=32)
-    identifier = wire.parse_hex(fields.one("id"), fields.place("id"), size=16)
-    salt = Secret(wire.parse_hex(fields.one("salt"), fields.place("salt"), size=32), "salt")
-    requester = _parse_requester(fields.one("requester"), fields.place("requester"))
+    identity = parse_identity(fields)
     seal = wire.parse_hex(fields.one("seal"), fields.place("seal"), size=32)
-    ordered = parse_ordered(fields)
-    free = {key: _free_text(fields, key) for key in ("authority", "basis", "purpose")}
-    subjects, persons, periods = _parse_subjects(fields, place)
-    rules = _parse_rules(fields.one("rules"), fields.place("rules"))
-    kinds = parse_kinds(fields.one("kinds"), fields.place("kinds"))
+    asked = parse_asked(fields, place)
     max_records = wire.parse_decimal(fields.one("max-records"), fields.place("max-records"), low=1, high=MAX_RECORDS)
-    hub = fields.one("hub")
-    if hub not in ("no", "yes"):
-        raise MalformedInput(f"{fields.place('hub')}: expected no or yes")
+    is_hub = parse_yes_or_no(fields, "hub")
     not_before = wire.parse_time(fields.one("not-before"), fields.place("not-before"))
     expires = wire.parse_time(fields.one("expires"), fields.place("expires"))
     if not (not_before < expires and expires - not_before <= MAX_LIFE):
@@ -200,24 +272,14 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
     verify_secrecy(secret_until, expires, fields.place("secret-until"))
     fields.end()
     return Terms(
-        origin=origin,
-        roster=roster,
-        id=identifier,
-        salt=salt,
-        requester=requester,
+        **identity,
+        **asked,
         seal=seal,
-        ordered=ordered,
-        subjects=subjects,
-        persons=persons,
-        rules=rules,
-        periods=periods,
-        kinds=kinds,
         max_records=max_records,
-        is_hub=hub == "yes",
+        is_hub=is_hub,
         not_before=not_before,
         expires=expires,
         secret_until=secret_until,
-        **free,
     )
 
 
@@ -289,10 +351,3 @@ def verify_secrecy(secret_until: dt.date, expires: dt.datetime, place: str) -> N
             f"{place}: more than {MAX_SECRECY.days} days after the day it expires, expected at most that",
             hint="whom it concerns must be told one day: name the day on which the order's own secrecy ends",
         )
-
-
-def _parse_rules(text: str, place: str) -> tuple[str, ...]:
-    rules = tuple(text.split(","))
-    if rules != tuple(sorted(set(rules))) or not all(is_rule_name(rule) for rule in rules):
-        raise MalformedInput(f"{place}: expected names of rules, base or country codes, ascending, joined by commas")
-    return rules

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coffer.authority.authorization import Authorization
+from coffer.authority.hold import Requested
 from coffer.errors import NotProven, Refused
 from coffer.identity.identifier import Identifier
 from coffer.ledger.roster import Roster
@@ -42,7 +43,7 @@ def rules_of(subjects: Iterable[Identifier], roster: Roster) -> tuple[str, ...]:
     return tuple(sorted({subject_rule(subject, roster).name for subject in subjects}))
 
 
-def signers_of(authorization: Authorization, roster: Roster) -> tuple[str, ...]:
+def signers_of(authorization: Requested, roster: Roster) -> tuple[str, ...]:
     """The custodians that countersigned, in the roster's order.
 
     Raises:
@@ -51,7 +52,14 @@ def signers_of(authorization: Authorization, roster: Roster) -> tuple[str, ...]:
     return tuple(c.name for c in roster.custodians if authorization.note.is_signed_by(c.auth))
 
 
-def verify_requested(authorization: Authorization, roster: Roster) -> None:
+def all_signed(requested: Requested, roster: Roster) -> list[bool]:
+    """For each subject line, whether every custodian of its rule signed (the heightened approval)."""
+    signed = set(signers_of(requested, roster))
+    rules = [subject_rule(subject, roster) for subject in requested.terms.subjects]
+    return [{*rule.members, *rule.indispensable} <= signed for rule in rules]
+
+
+def verify_requested(authorization: Requested, roster: Roster) -> None:
     """Prove that a requester of the roster signed this text, and that it names its subjects' rules.
 
     Raises:

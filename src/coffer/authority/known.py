@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from coffer.authority.authorization import Terms
+from coffer.authority.hold import HoldTerms
 from coffer.authority.ordered import Issuer, Urgency
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import Identifier, IdentityType, parse_subject
@@ -88,7 +89,7 @@ def standing_of(name: str, known: Authorities | None) -> Standing:
     return Standing.UNVERIFIED if authority.verified_on is None else Standing.VERIFIED
 
 
-def other_kind(terms: Terms, known: Authorities | None) -> Issuer | None:
+def other_kind(terms: Terms | HoldTerms, known: Authorities | None) -> Issuer | None:
     """What the list says the authority is, where the request says otherwise; None where they agree."""
     authority = known.named(terms.authority) if known is not None else None
     is_other = authority is not None and not terms.ordered.is_access and authority.kind is not terms.ordered.issuer

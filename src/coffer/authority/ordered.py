@@ -4,7 +4,7 @@ Source: ``docs/formats/authorization.md``.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -29,6 +29,12 @@ class OrderClass(StrEnum):
     EXTEND = "extend"
     ACCESS = "access"
     """A person asks for their own data."""
+    PRESERVE = "preserve"
+    """Records are to be kept and not read: the class of every hold, and of no authorization."""
+
+
+OPENING_CLASSES: Final = (OrderClass.PRODUCE, OrderClass.EXTEND, OrderClass.ACCESS)
+"""The classes of an authorization."""
 
 
 class Urgency(StrEnum):
@@ -123,9 +129,12 @@ def format_ordered(ordered: Ordered) -> Iterator[str]:
     yield from (f"order: {file.format()}" for file in ordered.files)
 
 
-def parse_ordered(fields: wire.Fields) -> Ordered:
-    """The lines from ``class:`` to the last ``order:``; raises ``MalformedInput``."""
-    order_class = _word(fields, "class", OrderClass)
+def parse_ordered(fields: wire.Fields, classes: Sequence[OrderClass] = OPENING_CLASSES) -> Ordered:
+    """The lines from ``class:`` to the last ``order:``; raises ``MalformedInput``.
+
+    ``classes``: those that the note may be of.
+    """
+    order_class = _word(fields, "class", classes)
     urgency = _word(fields, "urgency", Urgency)
     issuer = _word(fields, "issued-by", Issuer)
     issued_in = _word(fields, "issued-in", IssuedIn)
@@ -161,12 +170,12 @@ def verify_ordered(ordered: Ordered, place: Callable[[str], str]) -> None:
         raise MalformedInput(f"{place('order')}: a file stands there twice")
 
 
-def _word(fields: wire.Fields, key: str, words: type[_Word]) -> _Word:
+def _word(fields: wire.Fields, key: str, words: Iterable[_Word]) -> _Word:
+    known = {str(word): word for word in words}
     value = fields.one(key)
-    try:
-        return words(value)
-    except ValueError:
-        raise MalformedInput(f"{fields.place(key)}: expected {', '.join(words)}") from None
+    if value not in known:
+        raise MalformedInput(f"{fields.place(key)}: expected {', '.join(known)}")
+    return known[value]
 
 
 def _file(value: str, place: str) -> OrderFile:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coffer.authority.authorization import Terms
+from coffer.authority.hold import HoldTerms
 from coffer.authority.known import (
     Authorities,
     Standing,
@@ -106,7 +107,7 @@ def _document(known: Authorities, name: str) -> dict[str, str | None]:
     }
 
 
-def marks_of(terms: Terms, known: Authorities | None, custodian: str = "") -> Iterator[str]:
+def marks_of(terms: Terms | HoldTerms, known: Authorities | None, custodian: str = "") -> Iterator[str]:
     """What to say of the authority of a request by a list. ``custodian``: whose list it is, if one's."""
     standing, authority = standing_of(terms.authority, known), known.named(terms.authority) if known else None
     if authority is not None and standing is Standing.VERIFIED:
@@ -120,7 +121,7 @@ def marks_of(terms: Terms, known: Authorities | None, custodian: str = "") -> It
     other = other_kind(terms, known)
     if other is not None:
         yield f"the list has it as {other}, the request as {terms.ordered.issuer}"
-    if needs_every_signature(terms, known):
+    if isinstance(terms, Terms) and needs_every_signature(terms, known):
         yield (
             f"an emergency: {custodian or 'a custodian that has not called it back'} answers only if every custodian of "
             "the rule has signed"

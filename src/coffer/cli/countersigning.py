@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from coffer.authority.authorization import parse_authorization
+from coffer.authority.hold import Hold, parse_requested_note
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, confirm, say
 from coffer.cli.custodians import at_work
@@ -15,13 +15,14 @@ from coffer.cli.terms import roster_of, say_signers, show_terms, status_of
 from coffer.cli.vaults import vault_at
 from coffer.custody.presence import news_of
 from coffer.disk import Disk
+from coffer.procedures.holding import keep_hold
 
 
 def countersign_request(vault: str, note: str, name: str, passphrases: Passphrases, *, is_asking: bool) -> None:
     """Approve a request as a custodian of this vault's folder, and add its signature to the note."""
     opened = vault_at(vault)
     raw, place = read_note(note), Path(note).name
-    authorization = parse_authorization(raw, place)
+    authorization = parse_requested_note(raw, place)
     folder = opened.custodian(name)
     opener = passphrases.opener(folder)
     keys = passphrases.unlocked(folder, opener)
@@ -38,10 +39,14 @@ def countersign_request(vault: str, note: str, name: str, passphrases: Passphras
         service = at_work(opened, folder, keys, opener)
         service.verify_ready()
         signed = service.countersign(raw, place)
-        folder.requests.keep_signed(signed, service.keys, clock(), os.urandom)
+        if not isinstance(authorization, Hold):
+            folder.requests.keep_signed(signed, service.keys, clock(), os.urandom)
     if signed.raw == raw:
         say(f"{name} had countersigned it before")
     else:
         Disk().write(Path(note), signed.raw, private=True)
         say(f"countersigned by {name}")
-    say_signers(opened, parse_authorization(signed.raw, place))
+    say_signers(opened, parse_requested_note(signed.raw, place))
+    if isinstance(authorization, Hold):
+        trouble = keep_hold(opened, signed.raw, [service])[name]
+        say(f"{name} keeps for it" if not trouble else f"{name} keeps nothing: {trouble}")

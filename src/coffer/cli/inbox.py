@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.hold import Requested, parse_requested_note, verify_opens
 from coffer.cli.console import say
 from coffer.cli.notes import read_note
 from coffer.custodian.machine.folder import Machine
@@ -17,7 +18,21 @@ _DIGITS = re.compile("[0-9A-Fa-f]+")
 
 def verified_request(machine: Machine, service: CustodianService, note: str) -> tuple[Authorization, State]:
     """A request that this vault's desk signed, and what the log says."""
-    return service.verify_request(chosen_request(machine, service, note).note.raw, Path(note).name)
+    requested, state = service.verify_request(chosen_request(machine, service, note).note.raw, Path(note).name)
+    return verify_opens(requested, Path(note).name), state
+
+
+def verified_note(machine: Machine, service: CustodianService, note: str) -> tuple[Requested, State]:
+    """The same, or a hold."""
+    return service.verify_request(chosen_note(machine, service, note).note.raw, Path(note).name)
+
+
+def chosen_note(machine: Machine, service: CustodianService, note: str) -> Requested:
+    """A hold that was sent here, by its first digits, or one from a file; else as ``chosen_request``."""
+    if not _DIGITS.fullmatch(note):
+        return parse_requested_note(read_note(note), Path(note).name)
+    holds = [one for one in machine.folder.holds.waiting(service.keys) if one.commitment.hex().startswith(note.lower())]
+    return holds[0] if len(note) >= NAME_DIGITS and len(holds) == 1 else chosen_request(machine, service, note)
 
 
 def chosen_request(machine: Machine, service: CustodianService, note: str) -> Authorization:

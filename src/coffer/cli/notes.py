@@ -1,4 +1,7 @@
-"""Signed texts as files: one that a mail program changed is put back, and copies that were signed apart are one."""
+"""Signed texts as files.
+
+One that a mail program changed is put back, and copies that were signed apart are one.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +12,10 @@ from coffer.notes.note import join_notes, parse_note
 
 
 def read_note(name: str) -> bytes:
-    """A signed text, with the line ends that it was signed with; says so if a mail program had changed them."""
+    """A signed text, with the line ends that it was signed with.
+
+    Says so if a mail program had changed them.
+    """
     raw = read_file(name)
     note = unmailed(raw)
     if note != raw:

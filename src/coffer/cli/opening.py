@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coffer.authority.authorization import parse_authorization
-from coffer.cli.console import clock, console, print_json, say
+from coffer.authority.hold import parse_hold
+from coffer.cli.console import clock, console, print_json, read_file, say
 from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.form_options import FOLDER
 from coffer.cli.notes import read_notes
@@ -42,9 +43,13 @@ def open_answer(
     *,
     deadline_s: float,
     as_json: bool,
+    holds: Sequence[str] = (),
 ) -> None:
-    """Open what the copies of a request allow, write the answer at ``path`` and show it."""
-    opened = vault_at(vault)
+    """Open what the copies of a request allow, write the answer at ``path`` and show it.
+
+    ``holds``: files of holds under which days were kept whose keys have died.
+    """
+    opened, held = vault_at(vault), [parse_hold(read_file(name), Path(name).name) for name in holds]
     raw, _ = read_notes(notes)
     forms = forms.headed(opened) if forms is not None else None
     if forms is not None and "etsi" in forms.formats:
@@ -58,6 +63,7 @@ def open_answer(
                 [*services, *remotes],
                 deliver=lambda made: _deliver(path, made, forms, opened),
                 patience_s=deadline_s,
+                holds=held,
             )
         except Refused as error:
             if forms is not None and "etsi" in forms.formats:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from coffer import wire
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, Urgency, order_file
 from coffer.authority.period import settled
 from coffer.authority.typed import parse_typed, parse_zone
@@ -56,8 +57,12 @@ def order_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def typed_order(options: dict[str, Any], now: dt.datetime, *, message: str | None = None) -> Ordered:
+def typed_order(
+    options: dict[str, Any], now: dt.datetime, *, message: str | None = None, order_class: OrderClass | None = None
+) -> Ordered:
     """What was typed. ``message``: the order as an ETSI message, which is one of its files too.
+
+    ``order_class``: where the command says it, and not ``--extension``.
 
     Raises:
         MalformedInput: a time is none, or a file is empty or too large.
@@ -66,7 +71,7 @@ def typed_order(options: dict[str, Any], now: dt.datetime, *, message: str | Non
     zones = options.get("zones", ())
     zone = parse_zone(zones[0], "--time-zone") if len(set(zones)) == 1 else None
     return Ordered(
-        order_class=OrderClass.EXTEND if options["extension"] else OrderClass.PRODUCE,
+        order_class=order_class or (OrderClass.EXTEND if options["extension"] else OrderClass.PRODUCE),
         urgency=Urgency(options["urgency"]),
         issuer=Issuer(options["issued_by"]),
         issued_in=IssuedIn(options["issued_in"]),
@@ -79,6 +84,15 @@ def typed_order(options: dict[str, Any], now: dt.datetime, *, message: str | Non
 def _until(typed: str | None) -> str | None:
     """A deadline that is a day is over with that day."""
     return f"{typed}T23:59:59" if typed and _DAY.fullmatch(typed) else typed
+
+
+def typed_end(typed: str, place: str) -> dt.datetime:
+    """An end in UTC, to the second: a moment, or a day, which is over with its last second.
+
+    Raises:
+        MalformedInput: it is neither.
+    """
+    return wire.parse_time(f"{_until(typed)}Z" if _DAY.fullmatch(typed) else typed, place)
 
 
 def _moment(typed: str | None, zone: dt.tzinfo | None, place: str) -> dt.datetime | None:

@@ -18,7 +18,7 @@ from coffer.cli.agents import held_for
 from coffer.cli.console import read_file
 from coffer.errors import CofferError, MalformedInput
 from coffer.ledger.rules import variable_name
-from coffer.notes.keyfile import Opener, StretchedKey, stretch
+from coffer.notes.keyfile import Opener, StretchedKey, stretch, verify_passphrase
 from coffer.notes.keys import Secret
 from coffer.visible import visible
 
@@ -32,6 +32,23 @@ passphrase_option = click.option(
 passphrases_option = click.option(
     "--passphrase-file", help="File with the local custodians' passphrase; else the environment or a prompt."
 )
+
+
+def new_passphrase(name: str, file: str | None) -> Secret:
+    """A passphrase that takes another's place: from a file, else typed twice.
+
+    Raises:
+        MalformedInput: it is too easy, or there is no terminal to ask at.
+    """
+    if file is not None:
+        given = Secret(read_file(file).rstrip(b"\r\n"), "passphrase")
+    elif sys.stdin.isatty():
+        text = click.prompt(f"new passphrase of {visible(name)}", hide_input=True, confirmation_prompt=True, err=True)
+        given = Secret(text.encode("utf-8"), "passphrase")
+    else:
+        raise MalformedInput(f"new passphrase of {name}: not given", hint="use --new-file")
+    verify_passphrase(given, name)
+    return given
 
 
 class Passphrases:
@@ -84,6 +101,8 @@ class Passphrases:
         """
         passphrase = self.find(name)
         if passphrase is not None:
+            if is_new:
+                verify_passphrase(passphrase, name)
             return passphrase
         if not sys.stdin.isatty():
             raise MalformedInput(
@@ -92,6 +111,8 @@ class Passphrases:
             )
         text = click.prompt(f"passphrase of {visible(name)}", hide_input=True, confirmation_prompt=is_new, err=True)
         self._typed[name] = Secret(text.encode("utf-8"), "passphrase")
+        if is_new:
+            verify_passphrase(self._typed[name], name)
         return self._typed[name]
 
     def opener(self, folder: "CustodianFolder") -> Opener:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from coffer.authority.authorization import Authorization
+from coffer.authority.hold import Requested
 from coffer.cli.console import console, print_json, read_file, say
 from coffer.cli.passphrases import Passphrases, passphrase_option
 from coffer.custodian.folder import CustodianFolder
@@ -104,7 +104,7 @@ def _change(folder: CustodianFolder, change: ListChange, keys: CustodianKeys) ->
         )
 
 
-def say_protected(folder: CustodianFolder, keys: CustodianKeys, authorization: Authorization) -> None:
+def say_protected(folder: CustodianFolder, keys: CustodianKeys, authorization: Requested) -> None:
     """Tell the people who approve which subjects are on the custodian's list."""
     protected = folder.protected(keys)
     for number, subject in enumerate(authorization.terms.subjects, 1):

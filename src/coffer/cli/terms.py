@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, Terms
+from coffer.authority.authorization import Authorization, Named
 from coffer.authority.countersign import signers_of, subject_rule
+from coffer.authority.hold import Hold, Requested
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered
 from coffer.cli.console import console, say
 from coffer.cli.periods import show_days, show_moment, show_period
@@ -22,6 +23,7 @@ _CLASSES: Final = {
     OrderClass.PRODUCE: "for records",
     OrderClass.EXTEND: "again, as an extension of an earlier order",
     OrderClass.ACCESS: "for the person's own data",
+    OrderClass.PRESERVE: "to be kept and not read",
 }
 _ISSUERS: Final = {
     Issuer.COURT: "a court or judge",
@@ -37,7 +39,7 @@ _ISSUED_IN: Final = {
 }
 
 
-def status_of(authorization: Authorization, state: State | None, now: dt.datetime) -> list[str]:
+def status_of(authorization: Requested, state: State | None, now: dt.datetime) -> list[str]:
     """What keeps an authorization from being used; empty if nothing does.
 
     This clock decides, and the log where there is one.
@@ -53,14 +55,23 @@ def status_of(authorization: Authorization, state: State | None, now: dt.datetim
             for _, entry in state.refusals
             if entry.authorization == authorization.commitment
         ]
-    if now >= terms.expires:
+    if isinstance(authorization, Hold):
+        return [*remarks, *_status_of_hold(authorization, state, now)]
+    if now >= authorization.terms.expires:
         remarks.append("expired")
-    elif now < terms.not_before:
+    elif now < authorization.terms.not_before:
         remarks.append("not yet in force")
     return remarks
 
 
-def roster_of(authorization: Authorization, state: State | None) -> Roster | None:
+def _status_of_hold(hold: Hold, state: State | None, now: dt.datetime) -> list[str]:
+    logged = None if state is None else state.hold_of(hold.commitment)
+    if state is None or logged is None:
+        return ["over"] if now >= hold.terms.until else []
+    return [f"hold {logged.index}: {state.hold_status(logged, now)}"]
+
+
+def roster_of(authorization: Requested, state: State | None) -> Roster | None:
     """The roster that the request names, whose rules are enforced.
 
     For a request of another vault it is the roster in force, so that the table can say so.
@@ -68,7 +79,7 @@ def roster_of(authorization: Authorization, state: State | None) -> Roster | Non
     return None if state is None else state.rosters.get(authorization.terms.roster, state.roster)
 
 
-def rule_of(subject: Identifier, authorization: Authorization, roster: Roster) -> str:
+def rule_of(subject: Identifier, authorization: Requested, roster: Roster) -> str:
     """The rule for this subject: that of its country, or every custodian of it for a hub."""
     rule = subject_rule(subject, roster)
     if authorization.terms.is_hub:
@@ -77,7 +88,7 @@ def rule_of(subject: Identifier, authorization: Authorization, roster: Roster) -
 
 
 def show_terms(
-    authorization: Authorization, roster: Roster | None, status: Sequence[str] = (), marks: Sequence[str] = ()
+    authorization: Requested, roster: Roster | None, status: Sequence[str] = (), marks: Sequence[str] = ()
 ) -> None:
     """Print every line that is enforced, as a table on stdout.
 
@@ -104,8 +115,8 @@ def show_terms(
             table.add_row("  opens", f"UTC days {days}; records that start outside these times are dropped")
     table.add_row("rules", ", ".join(terms.rules))
     table.add_row("kinds", ", ".join(terms.kinds))
-    table.add_row("at most", f"{counted(terms.max_records, 'record')}" + (", a hub" if terms.is_hub else ""))
-    table.add_row("in force", f"{wire.format_time(terms.not_before)} to {wire.format_time(terms.expires)}")
+    for key, said in _limit_rows(authorization):
+        table.add_row(key, said)
     table.add_row("secret", f"until {terms.secret_until}")
     table.add_row("vault", terms.origin)
     table.add_row("commitment", authorization.commitment.hex())
@@ -119,6 +130,19 @@ def show_terms(
     console().print(table)
 
 
+def _limit_rows(requested: Requested) -> Iterator[tuple[str, str]]:
+    """How much and until when."""
+    hub = ", a hub" if requested.terms.is_hub else ""
+    if isinstance(requested, Hold):
+        yield "keeps", f"unread, until {wire.format_time(requested.terms.until)}{hub}"
+        if requested.terms.extends is not None:
+            yield "extends", requested.terms.extends.hex()
+        return
+    terms = requested.terms
+    yield "at most", f"{counted(terms.max_records, 'record')}{hub}"
+    yield "in force", f"{wire.format_time(terms.not_before)} to {wire.format_time(terms.expires)}"
+
+
 def ordered_rows(ordered: Ordered) -> Iterator[tuple[str, str]]:
     """How the order came, line by line."""
     yield "asks", f"{_CLASSES[ordered.order_class]}, {ordered.urgency}"
@@ -130,7 +154,7 @@ def ordered_rows(ordered: Ordered) -> Iterator[tuple[str, str]]:
         yield "order", f"SHA-256 {file.sha256.hex()}, {counted(file.size, 'byte')}"
 
 
-def letters_remarks(terms: Terms) -> list[str]:
+def letters_remarks(terms: Named) -> list[str]:
     """What a reader must know about free text: words that mix alphabets, and alphabets but Latin."""
     free = (*((key, getattr(terms, key)) for key in ("authority", "basis", "purpose")),)
     remarks = []
@@ -143,7 +167,7 @@ def letters_remarks(terms: Terms) -> list[str]:
     return remarks
 
 
-def _verified(authorization: Authorization, roster: Roster) -> str:
+def _verified(authorization: Requested, roster: Roster) -> str:
     requester = roster.requesters.get(authorization.terms.requester.name)
     by_desk = requester is not None and authorization.note.is_signed_by(requester)
     names = [authorization.terms.requester.name] if by_desk else []
@@ -166,7 +190,7 @@ def say_older_rosters(authorization: Authorization, state: State, now: dt.dateti
         say(f"some of it was sealed under roster {roster.hash.hex()[:16]}, which asks for: {'; '.join(rules)}")
 
 
-def say_signers(vault: Vault, authorization: Authorization) -> None:
+def say_signers(vault: Vault, authorization: Requested) -> None:
     """Say who has signed, and which rules still ask for signatures."""
     roster = vault.replay().rosters.get(authorization.terms.roster)
     if roster is None:

@@ -14,8 +14,10 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
+from coffer.authority.hold import Hold, parse_hold
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
+from coffer.custodian.holding import Holding
 from coffer.custodian.keyring import KeyRing
 from coffer.custody.decide import Decider, Decision, Decline, Grant, Reject, decide
 from coffer.custody.exchange import (
@@ -31,6 +33,7 @@ from coffer.custody.exchange import (
     request_info,
     response_message,
 )
+from coffer.custody.parcel import hold_info, parse_parcel
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
@@ -49,12 +52,18 @@ class Answering:
     """
 
     def __init__(
-        self, folder: CustodianFolder, ring: KeyRing, following: Follower, clock: Callable[[], dt.datetime]
+        self,
+        folder: CustodianFolder,
+        ring: KeyRing,
+        following: Follower,
+        clock: Callable[[], dt.datetime],
+        holding: Holding,
     ) -> None:
         self._folder = folder
         self._ring = ring
         self._following = following
         self._clock = clock
+        self._holding = holding
 
     def begin(self) -> bool:
         """Read the log for the first time, if nothing is known of it. Whether something is known now."""
@@ -131,6 +140,18 @@ class Answering:
         verify_requested(authorization, roster)
         return authorization.note
 
+    def unseal_hold(self, sealed: bytes) -> tuple[Hold, tuple[bytes, ...]]:
+        """A hold that the desk sent, with header files of segments that it covers.
+
+        Raises:
+            MalformedInput, NotProven: it is none, or not of this vault's desk.
+        """
+        raw, roster, _ = self.opened(sealed, hold_info, "hold")
+        note, headers = parse_parcel(raw)
+        hold = parse_hold(note, "hold")
+        verify_requested(hold, roster)
+        return hold, headers
+
     def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
         """A file of an order, and the commitment of the authorization that its sender names.
 
@@ -149,6 +170,7 @@ class Answering:
             is_protected=self._folder.protected(self._ring.keys).has,
             authorities=self._folder.authorities(self._ring.keys),
             now=self._clock(),
+            held=self._holding.held,
         )
 
     def _unseal(self, sealed: bytes) -> tuple[bytes, int]:

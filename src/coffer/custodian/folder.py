@@ -14,19 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from coffer import wire
 from coffer.authority.known import Authorities
 from coffer.custodian.approvals import Approvals, Decision, format_decision, parse_approvals
 from coffer.custodian.evident import Evident
+from coffer.custodian.hold_files import HoldFiles
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.known import format_known, parse_known
 from coffer.custodian.people import Event
 from coffer.custodian.people_file import History, format_event, parse_people
 from coffer.custodian.requests import Requests
 from coffer.custodian.token import Token, parse_token
+from coffer.custodian.wrapping import unwrap, wrap
 from coffer.custody.protected import ProtectedList, format_protected, parse_protected
 from coffer.disk import Disk
 from coffer.entropy import Entropy
@@ -34,7 +33,6 @@ from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Commitment
 from coffer.ledger.rules import parse_custodian_name, variable_name
 from coffer.notes.keyfile import (
-    NONCE_BYTES,
     STANDARD,
     Opener,
     PassphraseCost,
@@ -68,6 +66,7 @@ class CustodianFolder:
         self._proven_people: tuple[tuple[bytes, bytes], History] | None = None
         self._proven_assertions: set[bytes] = set()
         self.requests = Requests(path, disk, self.name)
+        self.holds = HoldFiles(path, disk, self.name, self._context())
         self._counting = threading.Lock()
         self._counted: Counter[str] = Counter()
         self._summed_up: dt.datetime | None = None
@@ -150,6 +149,19 @@ class CustodianFolder:
             version=wire.digest(raw),
         )
 
+    def change_passphrase(self, old: Opener, new: Secret, entropy: Entropy) -> None:
+        """Seal the key file under another passphrase; the old file is overwritten.
+
+        Raises:
+            Refused: the old one is wrong, or a token wraps the keys, whose own tools change its PIN (code ``form``).
+        """
+        keys = self.unlock(old)
+        if self._token() is not None:
+            raise Refused(
+                f"custodian {self.name}: a token wraps the keys", code="form", hint="change its PIN by its own tools"
+            )
+        self._disk.replace(self.path / "keys", self._format(keys, new, None, entropy))
+
     def has_epoch_key(self, day: dt.date) -> bool:
         """Whether a key of that day is there."""
         return self._disk.is_file(self._epoch_path(day))
@@ -169,16 +181,10 @@ class CustodianFolder:
         if not self.has_epoch_key(day):
             return None
         raw = self._disk.read(self._epoch_path(day))
-        for wrapping in (keys.wrapping, keys.retiring):
-            if wrapping is None:
-                continue
-            try:
-                aes = AESGCM(wrapping.unsafe_bytes())
-                plain = aes.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._epoch_aad(day))
-            except (InvalidTag, ValueError):
-                continue  # not wrapped anew yet, or changed: trying the next key tells which
-            return SealKey(Secret(plain, "HPKE private key"))
-        raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed")
+        key = unwrap(raw, keys, self._epoch_aad(day), "HPKE private key")
+        if key is None:
+            raise NotProven(f"custodian {self.name}: the epoch key of {day} was changed")
+        return SealKey(key)
 
     def remove_epoch_key(self, day: dt.date) -> None:
         """Forget a day's key, overwriting its file: what was sealed to it stays sealed."""
@@ -195,9 +201,14 @@ class CustodianFolder:
         return days
 
     def rotate_wrapping(
-        self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()
+        self,
+        passphrase: Secret,
+        entropy: Entropy,
+        *,
+        without: Collection[dt.date] = (),
+        holds_without: Collection[Commitment] = (),
     ) -> CustodianKeys:
-        """Wrap every epoch key under a fresh wrapping key, except those of days ``without``.
+        """Wrap every epoch key and key of a hold under a fresh wrapping key, except those ``without``.
 
         The old wrapping key is forgotten, so that backups of the epoch folder, and the files of those days, are worthless. If a token wraps the key
         file, a fresh key on the token does so from now on, and the old one is destroyed: backups of the key file are worthless too, even with the
@@ -210,13 +221,13 @@ class CustodianFolder:
         keys = self.unlock(passphrase)
         token = self._token()
         if keys.retiring is not None:
-            keys = self._finish_rotation(keys, passphrase, token, entropy, without)
+            keys = self._finish_rotation(keys, passphrase, token, entropy, (without, holds_without))
         if token is not None:
             token = token.successor(entropy)
             token.make_key(passphrase)
         keys = replace(keys, wrapping=Secret(entropy(32), "wrapping key"), retiring=keys.wrapping)
         self._disk.replace(self.path / "keys", self._format(keys, passphrase, token, entropy))
-        keys = self._finish_rotation(keys, passphrase, token, entropy, without)
+        keys = self._finish_rotation(keys, passphrase, token, entropy, (without, holds_without))
         if token is not None:
             token.destroy_predecessors(passphrase)
         return replace(keys, version=self.keys_version())
@@ -232,10 +243,10 @@ class CustodianFolder:
         passphrase: Secret,
         token: Token | None,
         entropy: Entropy,
-        without: Collection[dt.date],
+        without: tuple[Collection[dt.date], Collection[Commitment]],
     ) -> CustodianKeys:
-        staged = []
-        for day in sorted(set(self.epoch_days()) - set(without)):
+        staged = self.holds.staged(keys, entropy, without[1])
+        for day in sorted(set(self.epoch_days()) - set(without[0])):
             try:
                 key = self.read_epoch_key(day, keys)
             except NotProven:
@@ -472,10 +483,7 @@ class CustodianFolder:
         self.note_outcome(f"{wire.format_time(now)} {said}")
 
     def _wrap(self, day: dt.date, key: SealKey, keys: CustodianKeys, entropy: Entropy) -> bytes:
-        nonce = entropy(NONCE_BYTES)
-        return nonce + AESGCM(keys.wrapping.unsafe_bytes()).encrypt(
-            nonce, key.secret.unsafe_bytes(), self._epoch_aad(day)
-        )
+        return wrap(key.secret, keys, self._epoch_aad(day), entropy)
 
     def _epoch_path(self, day: dt.date) -> Path:
         return self.path / "epoch" / day.isoformat()

@@ -7,13 +7,18 @@ If another process wraps the keys anew, they are read anew.
 
 import datetime as dt
 from collections.abc import Callable, Collection
+from typing import TypeVar
 
+from coffer.authority.hold import Hold
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.kept import KeptKeys
 from coffer.custodian.keys import CustodianKeys
 from coffer.entropy import Entropy
 from coffer.errors import NotProven
+from coffer.ledger.entries import Commitment
 from coffer.notes.keys import SealKey, Secret
+
+_Key = TypeVar("_Key", bound="SealKey | Secret | None")
 
 
 class KeyRing:
@@ -74,17 +79,43 @@ class KeyRing:
         self._epoch_keys.pop(day, None)
         self.kept.forget_days(lambda kept: kept == day)
 
-    def rotate(self, passphrase: Secret, entropy: Entropy, *, without: Collection[dt.date] = ()) -> None:
-        """Wrap the epoch keys anew; see ``CustodianFolder.rotate_wrapping``."""
-        self.keys = self._folder.rotate_wrapping(passphrase, entropy, without=without)
+    def rotate(
+        self,
+        passphrase: Secret,
+        entropy: Entropy,
+        *,
+        without: Collection[dt.date] = (),
+        holds_without: Collection[Commitment] = (),
+    ) -> None:
+        """Wrap the epoch keys and the keys of holds anew; see ``CustodianFolder.rotate_wrapping``."""
+        self.keys = self._folder.rotate_wrapping(passphrase, entropy, without=without, holds_without=holds_without)
+
+    def hold_key(self, commitment: Commitment) -> Secret | None:
+        """The key of a hold; None if it was destroyed or never made.
+
+        Raises:
+            NotProven: its file was changed.
+        """
+        return self._reading(lambda keys: self._folder.holds.key(commitment, keys))
+
+    def make_hold_key(self, hold: Hold, entropy: Entropy) -> Secret:
+        """The key of a hold, made and stored with its note if there is none, under today's wrapping key."""
+        self._reread()
+        self._folder.holds.begin(hold, self.keys, entropy)
+        key = self.hold_key(hold.commitment)
+        assert key is not None, "it was stored just now"
+        return key
 
     def _read(self, day: dt.date) -> SealKey | None:
+        return self._reading(lambda keys: self._folder.read_epoch_key(day, keys))
+
+    def _reading(self, read: Callable[[CustodianKeys], _Key]) -> _Key:
         try:
-            return self._folder.read_epoch_key(day, self.keys)
+            return read(self.keys)
         except NotProven:
             if not self._reread():
                 raise
-            return self._folder.read_epoch_key(day, self.keys)
+            return read(self.keys)
 
     def _reread(self) -> bool:
         """Read the keys again if the key file was written anew; whether it was."""

@@ -1,4 +1,4 @@
-"""When a custodian's epoch keys die: which days are due, and their destruction.
+"""When a custodian's epoch keys and holds die: which are due, and their destruction.
 
 Steps 1 to 3 of ``docs/procedures/retention.md``.
 
@@ -13,6 +13,7 @@ from coffer import wire
 from coffer.custodian.evident import Uptime, advance, confirmed, is_worth_keeping
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
+from coffer.custodian.holding import Holding
 from coffer.custodian.keyring import KeyRing
 from coffer.entropy import Entropy
 from coffer.errors import Refused
@@ -31,9 +32,15 @@ class KeyLifetime:
     """
 
     def __init__(
-        self, folder: CustodianFolder, ring: KeyRing, following: Follower, uptime: Callable[[], Uptime]
+        self,
+        folder: CustodianFolder,
+        ring: KeyRing,
+        following: Follower,
+        uptime: Callable[[], Uptime],
+        holding: Holding,
     ) -> None:
         self.held_back = 0
+        self._holding = holding
         self._folder = folder
         self._ring = ring
         self._following = following
@@ -69,6 +76,22 @@ class KeyLifetime:
             self._ring.destroy_epoch_key(day)
         for day in strays:
             self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
+
+    def destroy_holds(
+        self, state: State, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, is_current: bool
+    ) -> None:
+        """Destroy what is kept for holds that ended, as keys are destroyed.
+
+        ``is_current``: ``state`` was read from the log just now. Else the log may say by now that others keep too, so
+        that a hold counts as lapsed only by the time that the log shows; its own end counts by the clock.
+        """
+        reached = min(now, self.look_at_time(now))
+        ended = self._holding.ended(state, reached, known=reached if is_current else min(reached, state.newest))
+        if ended:
+            self._ring.rotate(passphrase(), entropy, holds_without=ended)
+        for commitment in ended:
+            self._holding.destroy(commitment)
+            self._folder.note_outcome(f"{wire.format_time(now)} destroyed a hold {commitment.hex()[:16]}")
 
     def look_at_time(self, now: dt.datetime, *, is_confirmed: bool = False) -> dt.datetime:
         """The latest instant that has evidently come; what is known of it is kept.

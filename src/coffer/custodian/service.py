@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.hold import Hold, Requested, is_hold, parse_hold, parse_requested_note
 from coffer.custodian.approvals import Approved, Withdrawn, must_agree
 from coffer.custodian.cosigning import Cosigning
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
+from coffer.custodian.holding import Holding
 from coffer.custodian.keyring import KeyRing
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.lifetime import KeyLifetime
@@ -25,6 +26,7 @@ from coffer.custody.review import (
     member_in_force,
     parse_requested,
     refusal_of,
+    release_of,
     revocation_of,
     verify_in_roster,
     verify_open,
@@ -32,7 +34,7 @@ from coffer.custody.review import (
 from coffer.custody.signing import sign_absence, sign_roster
 from coffer.custody.waiting import needs_auth, verify_own_entry
 from coffer.entropy import Entropy
-from coffer.errors import NotProven, Refused, Unavailable
+from coffer.errors import CofferError, NotProven, Refused, Unavailable
 from coffer.ledger.entries import (
     Body,
     Commitment,
@@ -92,7 +94,8 @@ class CustodianService:
             mirror=mirror,
             after=after_sync,
         )
-        self._lifetime = KeyLifetime(folder, self._ring, self._following, uptime)
+        self._holding = Holding(folder, self._ring)
+        self._lifetime = KeyLifetime(folder, self._ring, self._following, uptime, self._holding)
         self._cosigning = Cosigning(folder, self._ring, self._following, clock, log_key)
         self._lock = threading.RLock()
 
@@ -102,7 +105,7 @@ class CustodianService:
     def _answering(self) -> "Answering":
         from coffer.custodian.answering import Answering  # noqa: PLC0415
 
-        return Answering(self._folder, self._ring, self._following, self._clock)
+        return Answering(self._folder, self._ring, self._following, self._clock, self._holding)
 
     @cached_property
     def _reporting(self) -> "Reporting":
@@ -170,7 +173,7 @@ class CustodianService:
             self._following.catch_up()
             return self._following.state
 
-    def verify_approvable(self, raw: bytes, place: str) -> Authorization:
+    def verify_approvable(self, raw: bytes, place: str) -> Requested:
         """A request that may be approved here now: proper, in time, of its roster, and not refused.
 
         Raises:
@@ -228,7 +231,7 @@ class CustodianService:
 
         ``person``: who said so on the custodian's page; 0 at the terminal.
         """
-        commitment = parse_authorization(raw, place).commitment
+        commitment = parse_requested_note(raw, place).commitment
         with self._folder.deciding():  # before the log is asked, so that nobody can keep a custodian from saying no
             if not self._folder.is_withdrawn(commitment, self.keys):
                 withdrawn = Withdrawn(commitment=commitment, person=person)
@@ -238,7 +241,12 @@ class CustodianService:
         return self._entry(refusal_of(authorization, reason, state, self.name, auth.verify_key, place), auth)
 
     def revocation_entry(self, raw: bytes, place: str) -> bytes:
-        """The signed ``revoke`` entry for an authorization; from then on nobody answers to it."""
+        """The signed ``revoke`` entry for an authorization; from then on nobody answers to it.
+
+        Of a hold it is the ``release`` that ends it.
+        """
+        if is_hold(raw):
+            return self.release_entry(raw, place)
         authorization, state = self.verify_request(raw, place)
         auth = self.keys.auth
         return self._entry(revocation_of(authorization, state, self.name, auth.verify_key, place), auth)
@@ -276,7 +284,7 @@ class CustodianService:
             self._ring.epoch_key(self._clock().date())
             verify_clock(self.state, self._clock())
 
-    def verify_request(self, raw: bytes, place: str) -> tuple[Authorization, State]:
+    def verify_request(self, raw: bytes, place: str) -> tuple[Requested, State]:
         """A request of this vault, signed by its desk, and what the log says now.
 
         Raises:
@@ -308,7 +316,7 @@ class CustodianService:
     def destroy_due(
         self, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, may_catch_up: bool = False
     ) -> None:
-        """Forget the key of every day whose retention is over at ``now``.
+        """Forget the key of every day whose retention is over at ``now``, and of every hold that ended.
 
         Idempotent. The keys that stay are wrapped anew first, so that the files of the others are worthless before they are overwritten. Two more kinds of
         key file are destroyed: those of days that the log calls destroyed (put back from a backup), and those of past days that were never published.
@@ -321,6 +329,13 @@ class CustodianService:
         """
         with self._lock:
             self._lifetime.destroy_due(self._last_known(), now, passphrase, entropy, may_catch_up=may_catch_up)
+            if self._folder.holds.commitments():
+                is_current = True
+                try:  # only now: a log that is served slowly must not delay the destruction of keys
+                    self.sync()
+                except CofferError:
+                    is_current = False
+                self._lifetime.destroy_holds(self.state, now, passphrase, entropy, is_current=is_current)
 
     @property
     def held_back(self) -> int:
@@ -412,6 +427,27 @@ class CustodianService:
                     entries.append(self._entry(body, self.keys.resp))
             return entries
 
+    def held_entries(self, raw: bytes, headers: Iterable[bytes], entropy: Entropy, place: str) -> list[bytes]:
+        """Keep for a hold that is approved here; the signed ``held`` entry, unless the log has it.
+
+        ``headers``: header files of the segments that it covers.
+
+        Raises:
+            MalformedInput, NotProven, Refused, Unavailable: as ``Holding.keep``.
+        """
+        with self._lock:
+            body = self._holding.keep(raw, headers, self.sync(), self._clock(), entropy, place)
+            return [] if body is None else [self._entry(body, self.keys.resp)]
+
+    def release_entry(self, raw: bytes, place: str) -> bytes:
+        """The signed ``release`` entry that ends a hold: nothing is kept for it any more.
+
+        Raises:
+            MalformedInput, NotProven, Refused: it is no hold of this vault, or the log has none of it that stands.
+        """
+        hold, state = parse_hold(raw, place), self.sync()
+        return self._entry(release_of(hold, state, place), self.keys.auth)
+
     def has_news(self) -> bool:
         """Whether the log shows another checkpoint than the one that was accepted last.
 
@@ -460,6 +496,14 @@ class CustodianService:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
         """
         return self._answering.unseal_note(sealed)
+
+    def unseal_hold(self, sealed: bytes) -> tuple[Hold, tuple[bytes, ...]]:
+        """A hold that the desk sent, with header files of segments that it covers.
+
+        Raises:
+            MalformedInput, NotProven: it is none, or not of this vault's desk.
+        """
+        return self._answering.unseal_hold(sealed)
 
     def unseal_order(self, sealed: bytes) -> tuple[Commitment, bytes]:
         """A file of an order, and the commitment of the authorization that its sender names.

@@ -19,6 +19,10 @@ LIST_HASH: Final = bytes.fromhex("a98029e61927d196cdc1ccad4dfd5fbafd93d65bd56277
 """SHA-256 of the file. Another list is another format: both sides would show other words for one text."""
 
 
+FILE_WORDS: Final = 12
+"""Of a public file. Nothing is drawn for it, so that a forger may try for years: 96 bits."""
+
+
 @cache
 def word_list() -> tuple[str, ...]:
     """The 256 words, of which the n-th stands for the byte n."""
@@ -38,3 +42,12 @@ def check_words(authorization: Authorization, custodian: str, nonce: bytes) -> t
     name = custodian.encode("ascii")
     digest = wire.digest(wire.tag("check-words"), authorization.commitment, text, nonce, name)
     return tuple(word_list()[byte] for byte in digest[:WORDS])
+
+
+def words_of(raw: bytes) -> str:
+    """The words by which two people hear that they hold the same public file.
+
+    Such as ``vault.toml``, or the file of a custodian's keys.
+    """
+    digest = wire.digest(wire.tag("file-words"), raw)
+    return " ".join(word_list()[byte] for byte in digest[:FILE_WORDS])

@@ -179,6 +179,11 @@ class HttpCustodian:
         frame = format_frame(sealed)
         self._within_time(lambda: self._exchange("POST", "/v1/orders", frame, FRAME_BYTES))
 
+    def send_hold(self, sealed: bytes) -> None:
+        """Hand over a sealed hold with header files of segments that it covers."""
+        frame = format_frame(sealed)
+        self._within_time(lambda: self._exchange("POST", "/v1/holds", frame, FRAME_BYTES))
+
     def _until(self) -> float:
         """When the time is up. It runs from the first question.
 

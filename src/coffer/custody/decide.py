@@ -5,16 +5,17 @@ unseal, parse) and step 2 (checkpoint, replay), because it alone can fetch, and 
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
+from coffer.authority.countersign import Countersigned, all_signed, subject_rule, verify_countersigned
 from coffer.authority.known import Authorities, needs_every_signature
 from coffer.custody.exchange import Cell, Code, Request, draw_commitment, format_payload
+from coffer.custody.holding import Held, Part, compute_partials, is_answerable
 from coffer.custody.logged import contradiction, verify_logged
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.ledger.cosigning import cosigners_of, is_cosigned
@@ -45,8 +46,8 @@ class Decider:
 
     ``approvals``: commitments in its own approvals file. ``epoch_key``: gives its private key of a day, None if that was destroyed or never made.
     ``is_protected``: whether a sid is on its own protected list. ``authorities``: those that its people know, None without
-    a list. ``open_bundle``: opens its bundle of a segment, or
-    takes the keys that it kept of the same opening; it is asked only when every other check has passed.
+    a list. ``open_bundle``: opens its bundle of a segment, or takes the keys that it kept of the same opening; it is asked
+    only when every other check has passed. ``held``: what it keeps of a segment for holds (``docs/formats/hold.md``).
     """
 
     name: str
@@ -56,6 +57,7 @@ class Decider:
     authorities: Authorities | None
     now: dt.datetime
     open_bundle: OpenBundle = open_effective
+    held: Callable[[Segment, State], Sequence[Held]] = lambda _segment, _state: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +101,19 @@ class _Asked:
     """One requested segment, proven to be the log's. ``clauses``: those that this custodian holds.
 
     They may be none: where subjects fall under several rules, not every custodian holds a part of each segment.
+
+    ``held``: of a segment whose day is over here, what may be answered from holds; None while its keys are kept.
     """
 
     header: Header
     segment: Segment
     me: Custodian | None
     clauses: tuple[int, ...]
+    held: tuple[Held, ...] | None = None
+
+    def hold_of(self, sid: bytes) -> Held | None:
+        """The hold from which a subject is answered here."""
+        return next((one for one in self.held or () if one.names(sid)), None)
 
 
 def decide(request: Request, state: State, decider: Decider) -> Decision:
@@ -132,12 +141,14 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
         step = 10
         _verify_subjects(request.cells, authorization, roster, asked, decider)
         step = 11
-        _verify_ranks(request, opening, authorization, state)
+        _verify_ranks(request, opening, authorization, state, asked)
         step = 12
         _verify_rates(opening, authorization, state)
         keys: dict[bytes, dict[int, Secret]] = {}
         epoch_key = cache(decider.epoch_key)  # one look a day: a request has several segments of each
         for seg_id, segment in asked.items():
+            if segment.held is not None:
+                continue
             step = 13
             key = _take_epoch_key(segment, epoch_key)
             step = 9  # the last check of step 9: only here does it show whether the own key is there
@@ -145,7 +156,9 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
             step = 13
             keys[seg_id] = _open_bundle(segment, key, decider)
         step = 14
-        payload = _compute_partials(request, authorization, roster, asked, keys, decider)
+        me = roster.custodian(decider.name)
+        assert me is not None, "step 3 has proven it"
+        payload = _compute_partials(request, authorization, me, asked, keys)
     except _Stop as stop:
         return Decline(step=step, code=stop.code)
     return Grant(payload=payload)
@@ -254,21 +267,29 @@ def _verify_segment(
         raise _Stop(Code.SCOPE)
     clauses, day = segment.clauses_held(decider.name), segment.line.day
     is_past = is_segment_past(segment, max(decider.now, state.newest).date())
+    held = None
     if is_past or (clauses and (decider.name, day) in state.destroyed):
-        raise _Stop(Code.TIME)
-    return _Asked(header=header, segment=segment, me=segment.roster.custodian(decider.name), clauses=clauses)
+        kept = decider.held(segment, state)
+        held = tuple(o for o in kept if is_answerable(o, decider.approvals, state, decider.name, decider.now))
+        if not held:
+            raise _Stop(Code.TIME)
+    me = segment.roster.custodian(decider.name)
+    return _Asked(header=header, segment=segment, me=me, clauses=clauses, held=held)
 
 
 def _verify_days(cells: tuple[Cell, ...], authorization: Authorization, asked: dict[bytes, _Asked]) -> None:
     """Each cell's day is authorised for its own subject.
 
-    The periods of one subject never reach the records of another.
+    The periods of one subject never reach the records of another. A day that is over is opened for those alone for
+    whom it was held.
     """
     terms = authorization.terms
     for cell in cells:
-        is_line = 1 <= cell.line <= len(terms.subjects)  # _verify_subjects refuses a line that is not there
-        if is_line and not terms.touches(cell.line, asked[cell.seg_id].header.core.day):
+        is_line, item = 1 <= cell.line <= len(terms.subjects), asked[cell.seg_id]
+        if is_line and not terms.touches(cell.line, item.header.core.day):  # step 10 refuses a line that is not there
             raise _Stop(Code.SCOPE)
+        if item.held is not None and not (is_line and item.hold_of(terms.subjects[cell.line - 1].sid)):
+            raise _Stop(Code.TIME)
 
 
 def _verify_subjects(
@@ -284,7 +305,7 @@ def _verify_subjects(
     authority that this custodian has not verified asks for the same signatures as a protected subject.
     """
     terms = authorization.terms
-    heightened = verify_all_signed(authorization, roster)
+    heightened = all_signed(authorization, roster)
     is_doubtful = needs_every_signature(terms, decider.authorities)
     protected = [decider.is_protected(subject.sid) for subject in terms.subjects]
     is_within = True
@@ -302,15 +323,14 @@ def _verify_subjects(
         raise _Stop(Code.SCOPE)
 
 
-def verify_all_signed(authorization: Authorization, roster: Roster) -> list[bool]:
-    """For each subject line, whether every custodian of its rule signed (the heightened approval)."""
-    signed = {c.name for c in roster.custodians if authorization.note.is_signed_by(c.auth)}
-    rules = [subject_rule(subject, roster) for subject in authorization.terms.subjects]
-    return [{*rule.members, *rule.indispensable} <= signed for rule in rules]
-
-
-def _verify_ranks(request: Request, opening: Opening, authorization: Authorization, state: State) -> None:
+def _verify_ranks(
+    request: Request, opening: Opening, authorization: Authorization, state: State, asked: dict[bytes, _Asked]
+) -> None:
     terms, cap = authorization.terms, state.rosters[authorization.terms.roster].cell_cap
+    for cell in request.cells:
+        held = asked[cell.seg_id].hold_of(terms.subjects[cell.line - 1].sid)
+        if held is not None and cell.rank_from + cell.rank_count > held.ranks:
+            raise _Stop(Code.BUDGET)
     pairs = [(cell.seg_id, cell.line) for cell in request.cells]
     if request.lane == prf.LABEL_LANE:
         for cell in request.cells:
@@ -372,24 +392,26 @@ def _open_bundle(asked: _Asked, key: SealKey | None, decider: Decider) -> dict[i
 def _compute_partials(
     request: Request,
     authorization: Authorization,
-    roster: Roster,
+    me: Custodian,
     asked: dict[bytes, _Asked],
-    keys: dict[bytes, dict[int, Secret]],
-    decider: Decider,
+    keys: Mapping[bytes, dict[int, Secret]],
 ) -> bytes:
     """The custodian builds every block itself, from the subject line that its people approved."""
-    runs = [(cell, asked[cell.seg_id], clause) for cell in request.cells for clause in asked[cell.seg_id].clauses]
     sids = [subject.sid for subject in authorization.terms.subjects]
-    values = prf.run_partials(
-        prf.Runs(
-            keys=[keys[cell.seg_id][clause] for cell, _, clause in runs],
-            sids=[sids[cell.line - 1] for cell, _, _ in runs],
-            kinds=[item.header.core.kind for _, item, _ in runs],
-            starts=[cell.rank_from for cell, _, _ in runs],
-            counts=[cell.rank_count for cell, _, _ in runs],
-        ),
-        lane=request.lane,
-    )
-    me = roster.custodian(decider.name)
-    assert me is not None, "_parse_authorization has proven it"
+    parts = [
+        Part(
+            cell=cell,
+            clause=clause,
+            sid=sids[cell.line - 1],
+            kind=asked[cell.seg_id].header.core.kind,
+            key=keys.get(cell.seg_id, {}).get(clause),
+            held=asked[cell.seg_id].hold_of(sids[cell.line - 1]),
+        )
+        for cell in request.cells
+        for clause in asked[cell.seg_id].clauses
+    ]
+    try:
+        values = compute_partials(parts, lane=request.lane)
+    except CofferError:  # of what was held: its file was changed, or its key is gone
+        raise _Stop(Code.INTERNAL) from None
     return format_payload(me.index, request.lane, request.hash, values)

@@ -6,22 +6,22 @@ These checks come before any opening. ``decide`` trusts none of them when it dec
 import datetime as dt
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import verify_requested
+from coffer.authority.hold import Hold, Requested, parse_requested_note
 from coffer.errors import Refused
-from coffer.ledger.entries import RefuseEntry, RevokeEntry
+from coffer.ledger.entries import RefuseEntry, ReleaseEntry, RevokeEntry
 from coffer.ledger.roster import Custodian
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import VerifyKey
 
 
-def parse_requested(raw: bytes, state: State, place: str) -> Authorization:
+def parse_requested(raw: bytes, state: State, place: str) -> Requested:
     """A request of this vault, proven to be signed by its desk.
 
     Raises:
         MalformedInput, NotProven, Refused: it is none.
     """
-    authorization = parse_authorization(raw, place)
+    authorization = parse_requested_note(raw, place)
     roster = state.rosters.get(authorization.terms.roster)
     if authorization.terms.origin != state.origin or roster is None:
         raise Refused(f"{place}: written for another vault", code="scope")
@@ -35,7 +35,7 @@ def member_in_force(state: State, name: str, auth: VerifyKey) -> Custodian | Non
     return member if member is not None and member.auth == auth else None
 
 
-def verify_open(authorization: Authorization, state: State, now: dt.datetime, place: str) -> None:
+def verify_open(authorization: Requested, state: State, now: dt.datetime, place: str) -> None:
     """A request may still be approved.
 
     Raises:
@@ -43,14 +43,14 @@ def verify_open(authorization: Authorization, state: State, now: dt.datetime, pl
         Unavailable: this clock is behind the log.
     """
     verify_clock(state, now)
-    expires = authorization.terms.expires
+    expires = authorization.terms.ends
     if max(now, state.newest) >= expires:
         raise Refused(f"{place}: expired {wire.format_time(expires)}", code="time", hint="ask for a new request")
     if authorization.commitment in state.revoked:
         raise Refused(f"{place}: revoked", code="time")
 
 
-def verify_in_roster(authorization: Authorization, state: State, name: str, auth: VerifyKey, place: str) -> None:
+def verify_in_roster(authorization: Requested, state: State, name: str, auth: VerifyKey, place: str) -> None:
     """The roster under which the request was written has this custodian with this key.
 
     Raises:
@@ -62,7 +62,7 @@ def verify_in_roster(authorization: Authorization, state: State, name: str, auth
 
 
 def refusal_of(
-    authorization: Authorization, reason: str, state: State, name: str, auth: VerifyKey, place: str
+    authorization: Requested, reason: str, state: State, name: str, auth: VerifyKey, place: str
 ) -> RefuseEntry:
     """What this custodian logs to refuse a request.
 
@@ -79,7 +79,7 @@ def refusal_of(
     return RefuseEntry(authorization=authorization.commitment, custodian=name, reason=reason)
 
 
-def revocation_of(authorization: Authorization, state: State, name: str, auth: VerifyKey, place: str) -> RevokeEntry:
+def revocation_of(authorization: Requested, state: State, name: str, auth: VerifyKey, place: str) -> RevokeEntry:
     """What this custodian logs to end an authorization.
 
     Raises:
@@ -94,3 +94,15 @@ def revocation_of(authorization: Authorization, state: State, name: str, auth: V
             hint=f"any of {', '.join(state.roster.names)} can",
         )
     return RevokeEntry(authorization=authorization.commitment)
+
+
+def release_of(hold: Hold, state: State, place: str) -> ReleaseEntry:
+    """What ends a hold in the log. Its requester signs it, or a custodian.
+
+    Raises:
+        Refused: the log has no such hold, or it was released before.
+    """
+    logged = state.hold_of(hold.commitment)
+    if logged is None or logged.released is not None:
+        raise Refused(f"{place}: the log has no such hold, or it was released", code="time")
+    return ReleaseEntry(hold=logged.index)

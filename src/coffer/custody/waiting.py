@@ -11,9 +11,11 @@ from coffer.ledger.entries import (
     DestroyEntry,
     EpochKeyEntry,
     FaultEntry,
+    HeldEntry,
     ObjectionEntry,
     ReceiptEntry,
     RefuseEntry,
+    ReleaseEntry,
     RevokeEntry,
 )
 from coffer.ledger.faults import has_accused
@@ -29,11 +31,23 @@ MAX_AHEAD_DAYS: Final = AHEAD_DAYS
 """State takes no epoch key of a later day. It counts from the entry's time, and a vault that logs an entry counts from its own clock."""
 
 
+_SIGNED: Final = (
+    EpochKeyEntry,
+    DestroyEntry,
+    RefuseEntry,
+    RevokeEntry,
+    ReceiptEntry,
+    FaultEntry,
+    ObjectionEntry,
+    HeldEntry,
+    ReleaseEntry,
+)
+
+
 def waiting_body(raw: bytes, place: str) -> Body:
     """The body of an entry of a type that custodians sign; raises ``MalformedInput`` for any other."""
     body = parse_entry(raw, place).body
-    signed = EpochKeyEntry | DestroyEntry | RefuseEntry | RevokeEntry | ReceiptEntry | FaultEntry | ObjectionEntry
-    if not isinstance(body, signed):
+    if not isinstance(body, _SIGNED):
         raise MalformedInput(f"{place}: not an entry that a custodian signs")
     return body
 
@@ -43,7 +57,7 @@ def receipt_name(seg_id: bytes) -> str:
     return f"receipt-{seg_id.hex()}"
 
 
-_ORDER: Final = ("objection", "refuse", "revoke", "destroy", "fault", "epoch", "receipt")
+_ORDER: Final = ("objection", "refuse", "revoke", "release", "held", "destroy", "fault", "epoch", "receipt")
 """People's decisions are handed out before what machines made, so that a full bundle never hides a refusal."""
 
 
@@ -70,6 +84,10 @@ def waiting_name(body: Body) -> str:
             return f"fault-{body.object if isinstance(body.object, int) else body.object.hex()}"
         case ObjectionEntry():
             return f"objection-{body.absence}"
+        case HeldEntry():
+            return f"held-{body.note.hex()}"
+        case ReleaseEntry():
+            return f"release-{body.hold}"
         case _:
             raise AssertionError("an entry that no custodian signs was put into the outbox")
 
@@ -91,6 +109,12 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
             return not isinstance(body.object, int) and has_accused(state, custodian, body.object)
         case ObjectionEntry():
             return all(absence.index != body.absence for absence in state.absences.values())
+        case HeldEntry():
+            hold = state.hold_of(body.note)
+            term = None if hold is None else hold.term(body.note)
+            return term is not None and dict(term.held).get(custodian, 0) >= body.cells_at_most
+        case ReleaseEntry():
+            return body.hold in state.holds and state.holds[body.hold].released is not None
         case _:
             return False
 
@@ -98,13 +122,13 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
 def is_by(body: Body, custodian: str) -> bool:
     """Whether an entry says that it is this custodian's.
 
-    A revocation and an objection name nobody. Only their signature tells whose they are.
+    A revocation, an objection and a release name nobody. Only their signature tells whose they are.
     """
-    if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | ReceiptEntry):
+    if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | ReceiptEntry | HeldEntry):
         return body.custodian == custodian
     if isinstance(body, FaultEntry):
         return body.accuser == custodian
-    return isinstance(body, RevokeEntry | ObjectionEntry)
+    return isinstance(body, RevokeEntry | ObjectionEntry | ReleaseEntry)
 
 
 def verify_own_entry(raw: bytes, custodian: str, *, auth: VerifyKey, resp: VerifyKey) -> Body:
@@ -123,7 +147,7 @@ def verify_own_entry(raw: bytes, custodian: str, *, auth: VerifyKey, resp: Verif
 
 def needs_auth(body: Body | None) -> bool:
     """Whether the ``auth`` key signs entries of this type, rather than ``resp``."""
-    return isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry | ObjectionEntry)
+    return isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry | ObjectionEntry | ReleaseEntry)
 
 
 def own_entries(bundle: bytes, custodian: str) -> list[bytes]:

@@ -243,6 +243,49 @@ class RevealEntry:
     lines: tuple[RevealedLine, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldEntry:
+    """A requester asks that records be kept unread, beyond their retention.
+
+    ``note``: the commitment of the signed hold. ``rules``: those of its subjects, of which custodians must keep.
+    """
+
+    note: Commitment
+    roster: bytes
+    rules: tuple[str, ...]
+    requester: str
+    until: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldEntry:
+    """A custodian keeps its values for a hold, or for a note that extends it.
+
+    ``cells_at_most``: a power of 2, not below the number of its cells, which depends on no record.
+    """
+
+    hold: int
+    note: Commitment
+    custodian: str
+    cells_at_most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendEntry:
+    """A requester asks that a hold last longer; custodians must say once more that they keep."""
+
+    hold: int
+    note: Commitment
+    until: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseEntry:
+    """A requester or custodian ends a hold: its values are destroyed."""
+
+    hold: int
+
+
 Body = (
     EpochKeyEntry
     | IngestEntry
@@ -258,6 +301,10 @@ Body = (
     | RevealEntry
     | AbsenceEntry
     | ObjectionEntry
+    | HoldEntry
+    | HeldEntry
+    | ExtendEntry
+    | ReleaseEntry
 )
 
 

@@ -6,7 +6,7 @@ Source: ``docs/formats/entries.md``.
 import datetime as dt
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from coffer import wire
@@ -30,7 +30,10 @@ from coffer.ledger.entries import (
     DrawEntry,
     Entry,
     EpochKeyEntry,
+    ExtendEntry,
     FaultEntry,
+    HeldEntry,
+    HoldEntry,
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
@@ -38,6 +41,7 @@ from coffer.ledger.entries import (
     Offsets,
     ReceiptEntry,
     RefuseEntry,
+    ReleaseEntry,
     RevealedLine,
     RevealEntry,
     RevokeEntry,
@@ -47,7 +51,8 @@ from coffer.ledger.entries import (
     TopicOffsets,
     WithdrawEntry,
 )
-from coffer.ledger.rules import is_rule_name, parse_custodian_name
+from coffer.ledger.lines import lines_of
+from coffer.ledger.rules import is_rule_name, parse_custodian_name, parse_rule_names
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, parse_key_name
 from coffer.notes.note import parse_note
 
@@ -86,7 +91,7 @@ def parse_entry(raw: bytes, place: str) -> Entry:
 
 def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
     """The text of an entry, to be signed."""
-    kind, lines = _lines(body)
+    kind, lines = lines_of(body)
     first = _FROM_TOPIC if isinstance(body, IngestEntry) and body.offsets is not None else _first_line(kind)
     head = [first, f"origin: {origin}", f"time: {wire.format_time(time)}"]
     return ("\n".join([*head, *lines]) + "\n").encode("utf-8" if kind == "reveal" else "ascii")
@@ -214,15 +219,19 @@ def _parse_receipt(fields: wire.Fields) -> ReceiptEntry:
 
 
 def _parse_intent(fields: wire.Fields) -> IntentEntry:
-    intent = IntentEntry(
+    return IntentEntry(
         authorization=_commitment(fields),
         requester=parse_key_name(fields.one("requester"), fields.place("requester")),
         nonce=_hash(fields, "nonce", 16),
-        cells_at_most=_number(fields, "cells-at-most", 1, 2**20),
+        cells_at_most=_cells_at_most(fields),
     )
-    if intent.cells_at_most & (intent.cells_at_most - 1):
+
+
+def _cells_at_most(fields: wire.Fields) -> int:
+    number = _number(fields, "cells-at-most", 1, 2**20)
+    if number & (number - 1):
         raise MalformedInput(f"{fields.place('cells-at-most')}: expected a power of 2")
-    return intent
+    return number
 
 
 def _parse_draw(fields: wire.Fields) -> DrawEntry:
@@ -297,6 +306,33 @@ def _parse_revealed(value: str, *, shown: bool, place: str) -> RevealedLine:
     return RevealedLine(index=index, proof=wire.parse_hex(parts[1], place, size=32), line=parts[2] if shown else None)
 
 
+def _until(fields: wire.Fields) -> dt.datetime:
+    return wire.parse_time(fields.one("until"), fields.place("until"))
+
+
+def _parse_hold(fields: wire.Fields) -> HoldEntry:
+    return HoldEntry(
+        note=Commitment(_hash(fields, "note")),
+        roster=_hash(fields, "roster"),
+        rules=parse_rule_names(fields.one("rules"), fields.place("rules")),
+        requester=parse_key_name(fields.one("requester"), fields.place("requester")),
+        until=_until(fields),
+    )
+
+
+def _parse_held(fields: wire.Fields) -> HeldEntry:
+    return HeldEntry(
+        hold=_number(fields, "hold"),
+        note=Commitment(_hash(fields, "note")),
+        custodian=_custodian(fields),
+        cells_at_most=_cells_at_most(fields),
+    )
+
+
+def _parse_extend(fields: wire.Fields) -> ExtendEntry:
+    return ExtendEntry(hold=_number(fields, "hold"), note=Commitment(_hash(fields, "note")), until=_until(fields))
+
+
 _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "epoch-key": _parse_epoch_key,
     "ingest": _parse_ingest,
@@ -312,69 +348,10 @@ _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "reveal": _parse_reveal,
     "absence": lambda fields: AbsenceEntry(custodian=_custodian(fields)),
     "objection": lambda fields: ObjectionEntry(absence=_number(fields, "absence")),
+    "hold": _parse_hold,
+    "held": _parse_held,
+    "extend": _parse_extend,
+    "release": lambda fields: ReleaseEntry(hold=_number(fields, "hold")),
 }
 ENTRY_TYPES: Final = tuple(_PARSERS)
 """Every type of entry but ``roster``, as its first line names it."""
-
-
-def _lines(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - one branch a type of entry
-    match body:
-        case EpochKeyEntry():
-            key = wire.format_base64(body.key)
-            lines = [f"roster: {body.roster.hex()}", f"custodian: {body.custodian}", f"day: {body.day}", f"key: {key}"]
-            return "epoch-key", lines
-        case IngestEntry():
-            return "ingest", _ingest_lines(body)
-        case WithdrawEntry():
-            return "withdraw", [f"batch: {body.batch.hex()}"]
-        case ReceiptEntry():
-            canaries = [f"canary: {mask:04x} {partial.hex()}" for mask, partial in body.canaries]
-            return "receipt", [f"custodian: {body.custodian}", f"segment: {body.segment.hex()}", *canaries]
-        case IntentEntry():
-            lines = [f"authorization: {body.authorization.hex()}", f"requester: {body.requester}"]
-            return "intent", [*lines, f"nonce: {body.nonce.hex()}", f"cells-at-most: {body.cells_at_most}"]
-        case DrawEntry():
-            return "draw", [f"intent: {body.intent}", f"table: {body.table.hex()}", f"records: {body.records}"]
-        case CloseEntry():
-            lines = [f"intent: {body.intent}", f"result: {body.result.hex()}", f"records: {body.records}"]
-            return "close", [*lines, f"answers: {body.answers}", f"unconfirmed-cells: {body.unconfirmed_cells}"]
-        case RefuseEntry():
-            lines = [f"authorization: {body.authorization.hex()}", f"custodian: {body.custodian}"]
-            return "refuse", [*lines, f"reason: {body.reason}"]
-        case RevokeEntry():
-            return "revoke", [f"authorization: {body.authorization.hex()}"]
-        case DestroyEntry():
-            return "destroy", [f"custodian: {body.custodian}", f"day: {body.day}"]
-        case FaultEntry():
-            lines = [f"accuser: {body.accuser}", f"accused: {body.accused}"]
-            about = f"intent {body.object}" if isinstance(body.object, int) else f"segment {body.object.hex()}"
-            return "fault", [*lines, f"object: {about}", f"evidence: {body.evidence.hex()}"]
-        case AbsenceEntry():
-            return "absence", [f"custodian: {body.custodian}"]
-        case ObjectionEntry():
-            return "objection", [f"absence: {body.absence}"]
-        case RevealEntry():
-            return "reveal", [f"authorization: {body.authorization.hex()}", *map(_revealed_line, body.lines)]
-
-
-def _ingest_lines(body: IngestEntry) -> list[str]:
-    lines = [f"batch: {body.batch.hex()}", f"entry: {body.number}/{body.total}", f"feed: {body.feed}"]
-    lines += [f"{key}: {getattr(body.counts, key)}" for key in CoarseCounts.__slots__]
-    if body.offsets is not None:
-        lines.append(f"topic: {body.offsets.topic.hex()}")
-        lines += [
-            f"offsets: {o.partition} {o.after.hex() if o.after else '-'} {o.start.hex()} {o.end.hex()}"
-            for o in body.offsets.partitions
-        ]
-    lines += [
-        f"segment: {s.seg_id.hex()} {s.header_hash.hex()} {s.day} {s.kind} {s.rule} {s.part} {s.rows} "
-        f"{s.supersedes.hex() if s.supersedes else '-'}"
-        for s in body.segments
-    ]
-    return [*lines, f"tally: {body.tally.hex() if body.tally else '-'}"]
-
-
-def _revealed_line(line: RevealedLine) -> str:
-    if line.line is None:
-        return f"hidden: {line.index} {line.proof.hex()}"
-    return f"line: {line.index} {line.proof.hex()} {line.line}"

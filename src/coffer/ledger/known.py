@@ -20,6 +20,7 @@ from coffer.ledger.entries import (
     TopicId,
 )
 from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
+from coffer.ledger.holds import HoldStatus, LoggedHold
 from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import mask_of
@@ -34,8 +35,8 @@ class Known:
     ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
     ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
     ``withdrawn``: of the batches that are superseded as a whole, the log index of the entry by batch. ``offsets``: by
-    topic and partition, the next offset to be taken. ``is_sparse``: entries between are not shown, as in an answer's
-    evidence, so that nobody can say where the log ended before a batch.
+    topic and partition, the next offset to be taken. ``holds``: by the log index of their entry. ``is_sparse``: entries
+    between are not shown, as in an answer's evidence, so that nobody can say where the log ended before a batch.
     """
 
     origin: str
@@ -65,6 +66,7 @@ class Known:
     nonces: set[tuple[str, bytes]] = field(default_factory=set)
     absences: dict[str, Absence] = field(default_factory=dict)
     absence_indexes: list[int] = field(default_factory=list)
+    holds: dict[int, LoggedHold] = field(default_factory=dict)
 
     @property
     def roster(self) -> Roster:
@@ -94,6 +96,18 @@ class Known:
     def is_refused(self, authorization: Commitment, custodian: str) -> bool:
         """Whether this custodian refused it in public."""
         return (authorization, custodian) in self.refused
+
+    def hold_of(self, note: Commitment) -> LoggedHold | None:
+        """The hold that this note made or extends."""
+        return next((hold for hold in self.holds.values() if hold.term(note)), None)
+
+    def hold_status(self, hold: LoggedHold, now: dt.datetime) -> HoldStatus:
+        """How a hold stands at ``now``."""
+        return hold.status(self.rosters[hold.entry.roster], now)
+
+    def holds_in_force(self, now: dt.datetime) -> list[LoggedHold]:
+        """The holds in force at ``now``, in the log's order."""
+        return [hold for hold in self.holds.values() if self.hold_status(hold, now) is HoldStatus.IN_FORCE]
 
     def drawn(self, authorization: Commitment, *, up_to: int) -> int:
         """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""

@@ -123,6 +123,14 @@ def parse_rule(name: str, expression: str, custodians: Sequence[str], place: str
     )
 
 
+def parse_rule_names(text: str, place: str) -> tuple[str, ...]:
+    """Names of rules joined by commas, ascending, each once."""
+    rules = tuple(text.split(","))
+    if rules != tuple(sorted(set(rules))) or not all(is_rule_name(rule) for rule in rules):
+        raise MalformedInput(f"{place}: expected names of rules, base or country codes, ascending, joined by commas")
+    return rules
+
+
 def mask_of(names: Collection[str], custodians: Sequence[str]) -> int:
     """The mask of those of ``names`` that are custodians."""
     return sum(1 << position for position, custodian in enumerate(custodians) if custodian in names)

@@ -26,11 +26,12 @@ from coffer.ledger.entries import (
     TopicId,
 )
 from coffer.ledger.facts import Absence, Batch, Opening, Pending, Segment
+from coffer.ledger.holds import LoggedHold
 from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 5
+VERSION: Final = 6
 _HASH_BYTES: Final = 32
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 """A place or a number; a negative place would count from the end."""
@@ -88,6 +89,7 @@ class _Form:
     nonces: list[tuple[str, bytes]]
     absences: list[Absence]
     absence_indexes: list[int]
+    holds: list[LoggedHold]
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Form)
@@ -124,6 +126,7 @@ def format_snapshot(state: State) -> bytes:
             nonces=sorted(state.nonces),
             absences=list(state.absences.values()),
             absence_indexes=state.absence_indexes,
+            holds=list(state.holds.values()),
         )
     )
 
@@ -153,6 +156,9 @@ def _parse(raw: bytes, place: str) -> State:
     named = set(form.segments.rosters) | {part[1] for _, parts in form.pending for part in parts}
     if any(not 0 <= number < len(rosters) for number in named) or any(not parts for _, parts in form.pending):
         raise MalformedInput(f"{place}: a segment of an unknown roster, or an ingest without entries")
+    hashes = {roster.hash for roster in rosters}
+    if any(not hold.terms or hold.entry.roster not in hashes for hold in form.holds):
+        raise MalformedInput(f"{place}: a hold without a term, or of an unknown roster")
     segments = {one.line.seg_id: one for one in _from_columns(form.segments, rosters, place)}
     return State(
         origin=form.origin,
@@ -181,6 +187,7 @@ def _parse(raw: bytes, place: str) -> State:
         nonces=set(form.nonces),
         absences={absence.custodian: absence for absence in form.absences},
         absence_indexes=form.absence_indexes,
+        holds={hold.index: hold for hold in form.holds},
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, assert_never
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger import batches, succession
+from coffer.ledger import batches, holds, succession
 from coffer.ledger.entries import (
     AbsenceEntry,
     Body,
@@ -20,12 +20,16 @@ from coffer.ledger.entries import (
     DrawEntry,
     Entry,
     EpochKeyEntry,
+    ExtendEntry,
     FaultEntry,
+    HeldEntry,
+    HoldEntry,
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
     ReceiptEntry,
     RefuseEntry,
+    ReleaseEntry,
     RevealEntry,
     RevokeEntry,
     WithdrawEntry,
@@ -165,6 +169,8 @@ class State(Known):
                 self._apply_absence(index, entry, roster, body)
             case ObjectionEntry():
                 self._apply_objection(index, note, roster, body)
+            case HoldEntry() | HeldEntry() | ExtendEntry() | ReleaseEntry():
+                self._apply_hold(index, entry.time, note, roster, body)
             case _:
                 assert_never(body)
 
@@ -271,6 +277,34 @@ class State(Known):
         if not any(commitment_of_lines(roster, lines) == body.authorization for roster in self.rosters):
             raise Broken("L1", "the lines do not give the commitment")
         self.reveals.append((index, body))
+
+    def _apply_hold(
+        self,
+        index: int,
+        time: dt.datetime,
+        note: Note,
+        roster: Roster,
+        body: HoldEntry | HeldEntry | ExtendEntry | ReleaseEntry,
+    ) -> None:
+        if isinstance(body, HoldEntry):
+            self._require_requester(note, roster, body.requester, "H1")
+            self.holds[index] = holds.verify_hold(self.holds, index, time, roster, body)
+            return
+        hold = self.holds.get(body.hold)
+        if hold is None:
+            raise Broken(holds.RULES[type(body)], "no such hold")
+        own = self.rosters[hold.entry.roster]
+        if isinstance(body, HeldEntry):
+            self._require(note, roster, body.custodian, "resp", "H2")
+            hold = holds.verify_held(hold, own, time, body)
+        elif isinstance(body, ExtendEntry):
+            self._require_requester(note, roster, hold.entry.requester, "H3")
+            hold = holds.verify_extend(self.holds, hold, index, own, time, body)
+        else:
+            if not any(note.is_signed_by(custodian.auth) for custodian in roster.custodians):
+                self._require_requester(note, roster, hold.entry.requester, "H4")
+            hold = holds.verify_release(hold, index)
+        self.holds[body.hold] = hold
 
     def _require(self, note: Note, roster: Roster, name: str, role: str, rule: str) -> None:
         custodian = roster.custodian(name)

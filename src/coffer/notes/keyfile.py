@@ -52,6 +52,27 @@ NONCE_BYTES: Final = 12
 _FORMAT: Final = "coffer.keys/v1"
 
 
+MIN_PASSPHRASE: Final = 12
+"""Characters. Below it a thief of the file may try every one: eight letters are 2 * 10^11 guesses, a year of ten machines."""
+_MIN_DIFFERENT: Final = 5
+
+
+def verify_passphrase(passphrase: Secret, name: str) -> None:
+    """Refuse a new passphrase that a thief of the key file could find by trying.
+
+    Nothing more is promised of others.
+
+    Raises:
+        MalformedInput: it is short, or of a few characters over and over.
+    """
+    text = passphrase.unsafe_bytes().decode("utf-8", "replace")
+    if len(text) < MIN_PASSPHRASE or len(set(text)) < _MIN_DIFFERENT:
+        raise MalformedInput(
+            f"passphrase of {name}: too easy, expected {MIN_PASSPHRASE} characters or more, {_MIN_DIFFERENT} of them different",
+            hint="four or more words that nobody said together before are good ones",
+        )
+
+
 def format_keys(
     secrets: Mapping[str, Secret],
     passphrase: Secret | None,

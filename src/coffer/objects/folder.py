@@ -21,7 +21,7 @@ class FolderObjects:
         """The file of a key."""
         return Path(f"{self.folder}/{key}")
 
-    def stage(self, contents: Mapping[str, Content]) -> list[Staged]:
+    def stage(self, contents: Mapping[str, Content], *, proof: bytes = b"") -> list[Staged]:  # noqa: ARG002 - as the port
         """As the port: files under temporary names."""
         return [
             Staged(key=key, temporary=self.disk.stage(self.path(key), content, is_synced=False))

@@ -42,8 +42,10 @@ class Objects(Protocol):
         """Whether the objects are files of this machine: listed cheaply and truly, and renamed at once."""
         ...
 
-    def stage(self, contents: Mapping[str, Content]) -> list[Staged]:
+    def stage(self, contents: Mapping[str, Content], *, proof: bytes = b"") -> list[Staged]:
         """Begin to put these objects.
+
+        ``proof``: what shows whoever removes what is left over that these are of this ingest and of no other.
 
         In a folder they have no names yet; in a store nobody knows the names yet.
         The contents must not change until ``settle``. A key that has other bytes is never overwritten: ``settle`` or

@@ -51,8 +51,8 @@ class Noted:
 class Notes(Protocol):
     """Where a store notes keys before it puts them."""
 
-    def add(self, keys: Sequence[str]) -> None:
-        """Note keys, durably.
+    def add(self, keys: Sequence[str], proof: bytes = b"") -> None:
+        """Note keys, durably. ``proof``: as in ``Objects.stage``.
 
         Raises:
             Unavailable: they cannot be noted, so they must not be put.
@@ -87,7 +87,7 @@ class Puts:
     path: Path
     disk: Disk
 
-    def add(self, keys: Sequence[str]) -> None:
+    def add(self, keys: Sequence[str], proof: bytes = b"") -> None:  # noqa: ARG002 - only this machine writes here
         """As the port."""
         self._append(keys)
 

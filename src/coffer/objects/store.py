@@ -66,10 +66,10 @@ class StoreObjects:
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._waiting: dict[str, Future[None]] = {}
 
-    def stage(self, contents: Mapping[str, Content]) -> list[Staged]:
+    def stage(self, contents: Mapping[str, Content], *, proof: bytes = b"") -> list[Staged]:
         """As the port: put, after the keys were noted."""
         if self.puts is not None:
-            self.puts.add(list(contents))
+            self.puts.add(list(contents), proof)
         for key, content in contents.items():
             if len(content) < _SMALL_BYTES:
                 self._room.acquire()
@@ -128,20 +128,19 @@ class StoreObjects:
     def read(self, key: str) -> bytes:
         """As the port."""
         pieces: list[bytes] = []
-        while len(piece := self._range(key, len(pieces) * _PIECE_BYTES, _PIECE_BYTES, may_end=bool(pieces))):
+        while len(piece := self._range(key, len(pieces) * _PIECE_BYTES, _PIECE_BYTES, may_end=True)):
             pieces.append(piece)
             if len(piece) < _PIECE_BYTES:
                 break
         return b"".join(pieces)
 
     def look(self, key: str, most: int) -> bytes | None:
-        """The first ``most`` bytes of an object that is not empty; None if it does not exist. One request."""
+        """The first ``most`` bytes of an object; None if it does not exist. One request."""
 
         def read() -> bytes | None:
-            try:
-                return bytes(self._files.cat_file(self._path(key), start=0, end=most))
-            except FileNotFoundError:
-                return None
+            with suppress(FileNotFoundError):
+                return self._cut(key, 0, most, may_end=True)
+            return None
 
         return self._call(key, read)
 
@@ -154,15 +153,16 @@ class StoreObjects:
         return self._range(key, offset, size, may_end=False)
 
     def _range(self, key: str, offset: int, size: int, *, may_end: bool) -> bytes:
-        def read() -> bytes:
-            try:
-                return bytes(self._files.cat_file(self._path(key), start=offset, end=offset + size))
-            except self._errors as error:
-                if may_end and _code(error) in {"InvalidRange", "416"}:
-                    return b""
-                raise
+        return self._call(key, lambda: self._cut(key, offset, size, may_end=may_end))
 
-        return self._call(key, read)
+    def _cut(self, key: str, offset: int, size: int, *, may_end: bool) -> bytes:
+        """``may_end``: nothing where the object ends before, as an empty one does at once."""
+        try:
+            return bytes(self._files.cat_file(self._path(key), start=offset, end=offset + size))
+        except self._errors as error:
+            if may_end and _code(error) in {"InvalidRange", "416"}:
+                return b""
+            raise
 
     def size(self, key: str) -> int | None:
         """As the port."""
@@ -176,6 +176,8 @@ class StoreObjects:
             try:
                 told = self._files.info(self._path(key))
             except FileNotFoundError:
+                return None
+            if told.get("type") == "directory":  # objects below its name make no object
                 return None
             return int(told["size"]), str(told.get("ETag", ""))
 

@@ -21,23 +21,25 @@ from coffer.objects.store import StoreObjects
 
 _MOST_NOTES: Final = 10_000
 """Of one split. An attempt writes one for each segment, some dozens; a store that shows more never ends."""
-_NOTE_BYTES: Final = 65_536
-"""A note has three keys of 100 bytes."""
+_NOTE_BYTES: Final = 4_096
+"""A note has a proof of 160 bytes. Of a longer one nothing counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPuts:
     """What attempts noted.
 
-    ``keys``: what they may have put. ``notes``: the notes' own keys, by their number.
+    ``proofs``: what each wrote of the objects that it was about to put. Nothing of it is trusted: whoever removes
+    objects by it finds their keys in it, and sees that they are of this ingest. ``notes``: the notes' own keys, by their
+    number.
     """
 
-    keys: tuple[str, ...]
+    proofs: tuple[bytes, ...]
     notes: tuple[tuple[str, ...], ...]
 
-    def all_keys(self, tasks: Tasks) -> list[str]:
-        """Every object that tasks may have here."""
-        return [_open(tasks), *(key for notes in self.notes for key in notes), *self.keys]
+    def own_keys(self, tasks: Tasks) -> list[str]:
+        """The keys of the notes, and of what lets tasks put."""
+        return [_open(tasks), *(key for notes in self.notes for key in notes)]
 
 
 class AttemptNotes:
@@ -48,16 +50,15 @@ class AttemptNotes:
         self._next = 0
         self._keys: list[str] = []
 
-    def add(self, keys: Sequence[str]) -> None:
+    def add(self, keys: Sequence[str], proof: bytes = b"") -> None:
         """As ``Notes``.
 
         Raises:
             Unavailable: the ingest is over.
         """
-        content = "".join(f"{key}\n" for key in keys).encode("ascii")
         for number in range(self._next, _MOST_NOTES):
             try:
-                self._store.put(_note(self._tasks, self._split, number), content)
+                self._store.put(_note(self._tasks, self._split, number), proof)
             except NotProven:
                 continue  # another attempt has this number
             self._next = number + 1
@@ -111,7 +112,7 @@ def read_tasks(store: StoreObjects, tasks: Tasks) -> TaskPuts:
     by_split = list(store.map(partial(_of_split, store, tasks), range(tasks.splits)))
     longest = max(map(len, by_split), default=0)
     return TaskPuts(
-        keys=tuple(line for notes in by_split for raw in notes for line in _lines(raw)),
+        proofs=tuple(raw for notes in by_split for raw in notes),
         notes=tuple(
             tuple(_note(tasks, split, number) for split, notes in enumerate(by_split) if number < len(notes))
             for number in range(longest)
@@ -127,15 +128,12 @@ def forget_tasks(store: StoreObjects, puts: TaskPuts) -> None:
 
 def _of_split(store: StoreObjects, tasks: Tasks, split: int) -> list[bytes]:
     notes: list[bytes] = []
-    while (raw := store.look(_note(tasks, split, len(notes)), _NOTE_BYTES)) is not None:
+    while len(notes) < _MOST_NOTES:  # no attempt writes more: what else is there was put by somebody else
+        raw = store.look(_note(tasks, split, len(notes)), _NOTE_BYTES)
+        if raw is None:
+            break
         notes.append(raw)
-        if len(notes) > _MOST_NOTES:
-            raise NotProven(f"{TASKS}: over {_MOST_NOTES} notes of one split")
     return notes
-
-
-def _lines(raw: bytes) -> list[str]:
-    return raw.decode("ascii", errors="replace").splitlines()
 
 
 def _open(tasks: Tasks) -> str:

@@ -114,6 +114,9 @@ _FACTS: Final = (
     "reveals",
     "destroyed_keys",
     "superseded_batches",
+    "holds",
+    "extended_holds",
+    "released_holds",
 )
 
 

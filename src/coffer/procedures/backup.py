@@ -20,11 +20,12 @@ from coffer.disk import TEMPORARY, Disk
 from coffer.errors import MalformedInput, Unavailable
 from coffer.objects.folder import FolderObjects
 from coffer.procedures.fsck import Examined, Expected, expected_of
-from coffer.procedures.replicate import Replicated, replicate, verify_not_older
+from coffer.procedures.replicate import Replicated, replicate, verify_continues
 from coffer.serving.figures import Figure, gauge, sample
 from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import CONFIG, Vault
+from coffer.vault.held import HOLDS
 from coffer.vault.stored import LOG
 
 FILES: Final = (
@@ -43,6 +44,8 @@ FILES: Final = (
 )
 """Files that are copied as they are, where the vault has them."""
 DESK: Final = "desk"
+WHOLE: Final = (DESK, HOLDS)
+"""Folders of which each file is copied as it is."""
 DATABASE: Final = "desk.sqlite3"
 PROVEN: Final = (CONFIG, "log", "segments", "tally")
 """Copied and compared with the log, object by object."""
@@ -90,7 +93,7 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
 
     Raises:
         MalformedInput: the folder is a vault in use, or lies in this one.
-        NotProven: it is another vault's backup, or holds a longer log than the vault; or the vault's log does not hold.
+        NotProven: it is another vault's backup, or holds a longer log than the vault or another history; or the vault's log does not hold.
         Unavailable: a file cannot be read or written, or went away meanwhile: run it again.
     """
     _verify_place(vault.path, folder)
@@ -98,7 +101,7 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
     vault.disk.make_folder(folder, private=True)
     target.put(CONFIG, vault.disk.read(vault.path / CONFIG))
     expected, checkpoint = _settled(vault)
-    verify_not_older(target, checkpoint, vault.pins.log_key, "the backup")
+    verify_continues(target, vault.log, checkpoint, vault.pins.log_key, "the backup")
     files = _copy_files(vault.disk, vault.path, folder)
     is_whole = vault.stored is None  # else the store keeps segments and tallies, and coffer replicate copies those
     copy = partial(replicate, vault.objects) if is_whole else _copy_log
@@ -106,7 +109,7 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
     if not done.examined.faults:
         with suppress(Unavailable):  # of a folder that only reads, such as a snapshot: the figure alone lacks it
             vault.disk.write(vault.path / BACKED_UP, f"{wire.format_time(vault.outside.clock())}\n".encode("ascii"))
-    unknown = set(vault.disk.names(vault.path)) - {*PROVEN, *FILES, *LEFT_OUT, DESK, DATABASE}
+    unknown = set(vault.disk.names(vault.path)) - {*PROVEN, *FILES, *LEFT_OUT, *WHOLE, DATABASE}
     return BackedUp(
         replicated=done, files=files, unknown=tuple(sorted(name for name in unknown if TEMPORARY not in name))
     )
@@ -154,16 +157,16 @@ def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> R
         target.put(f"{LOG}{name}", expected.tile(name))
     target.replace(f"{LOG}{tiling.CHECKPOINT}", checkpoint)
     looked = Examined(segments=0, tallies=0, tiles=len(expected.tiles), is_deep=True, faults=())
-    return Replicated(copied=0, size_bytes=0, kept=0, deleted=0, examined=looked)
+    return Replicated(copied=0, size_bytes=0, kept=0, deleted=0, unproven=(), examined=looked)
 
 
 def _copy_files(disk: Disk, vault: Path, folder: Path) -> int:
-    """The files beside log and segments, and those of the desk; what the vault no longer has is removed."""
+    """The files beside log and segments, of desk and holds; what the vault no longer has is removed."""
     wanted = [name for name in FILES if disk.is_file(vault / name)]
-    wanted += [f"{DESK}/{name}" for name in disk.names(vault / DESK) if TEMPORARY not in name]
+    wanted += [f"{part}/{name}" for part in WHOLE for name in disk.names(vault / part) if TEMPORARY not in name]
     for name in wanted:
         disk.write(folder / name, disk.read(vault / name), private=True)
-    there = [*FILES, *(f"{DESK}/{name}" for name in disk.names(folder / DESK))]
+    there = [*FILES, *(f"{part}/{name}" for part in WHOLE for name in disk.names(folder / part))]
     for name in set(there) - set(wanted):
         disk.remove(folder / name)
     if not disk.is_file(vault / DATABASE):

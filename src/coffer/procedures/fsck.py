@@ -4,7 +4,7 @@ State names every object. Each is asked for by its name; the place's own list se
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from typing import Final
 
 from coffer.custody.logged import parse_logged_header
 from coffer.disk import TEMPORARY
-from coffer.errors import NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import SegmentId
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.state import State
 from coffer.objects.port import Objects
@@ -33,6 +34,8 @@ from coffer.vault.pins import Pins
 from coffer.vault.stored import LOG, tally_keys
 
 TALLY: Final = "tally/"
+IN_ORDER: Final = (".header", ".manifest", ".rows")
+"""A segment's objects, each of which proves the next."""
 _AT_ONCE: Final = 32
 """Segments looked at together; each waits for the place most of the time."""
 _CHUNK_BYTES: Final = 4 * 2**20
@@ -71,22 +74,56 @@ class Examined:
     faults: tuple[Found, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentProof:
+    """What the objects of a segment must be, as far as it is known.
+
+    Nothing is known without its header or its manifest.
+    """
+
+    segment: Segment
+    header: Header | None = None
+    entries: bytes | None = None
+
+    def take(self, suffix: str, raw: bytes) -> "SegmentProof | None":
+        """With one more object of it, in the order of ``IN_ORDER``; None if it is not the segment's."""
+        try:
+            if suffix == ".header":
+                return SegmentProof(self.segment, parse_logged_header(raw, self.segment))
+            if self.header is None:
+                return None
+            if suffix == ".manifest":
+                return SegmentProof(self.segment, self.header, verify_manifest(raw, self.header))
+        except (NotProven, MalformedInput):
+            return None
+        rows = memoryview(raw)
+        is_its = (
+            self.entries is not None
+            and len(rows) == sizes_of(self.header)[suffix]
+            and _rows_match(self.header, self.entries, lambda offset, size: rows[offset : offset + size])
+        )
+        return self if is_its else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What a place should hold, by the proven log.
 
     ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``under_way``: keys that an ingest noted.
+    ``held``: dead segments that stay for a hold.
     """
 
     state: State
     tiles: tuple[str, ...]
     tile: Callable[[str], bytes]
     under_way: frozenset[str] = frozenset()
+    held: frozenset[SegmentId] = frozenset()
 
     @property
     def living(self) -> list[Segment]:
-        """The segments that must be there."""
-        return [segment for segment in self.state.segments.values() if not self.state.is_dead(segment)]
+        """The segments that must be there, those that stay for a hold included."""
+        segments = self.state.segments.values()
+        return [one for one in segments if not self.state.is_dead(one) or one.line.seg_id in self.held]
 
     @property
     def tallies(self) -> list[Batch]:
@@ -95,8 +132,11 @@ class Expected:
         return [batch for batch in batches if batch.tally is not None and batch.batch not in self.state.withdrawn]
 
 
-def examine(objects: Objects, expected: Expected, *, is_deep: bool) -> Examined:
-    """Compare a place with the log. ``is_deep``: read every manifest and every row too.
+def examine(objects: Objects, expected: Expected, *, is_deep: bool, known: Sequence[Found] | None = None) -> Examined:
+    """Compare a place with the log.
+
+    ``is_deep``: read every manifest and every row too. ``known``: what is wrong with segments and tallies, if somebody
+    has looked already.
 
     Raises:
         Unavailable: the place does not answer.
@@ -104,9 +144,14 @@ def examine(objects: Objects, expected: Expected, *, is_deep: bool) -> Examined:
     unnamed = list(_unnamed(objects, expected))
     living, tallies = expected.living, expected.tallies
     with ThreadPoolExecutor(_AT_ONCE) as pool:
+        if known is None:
+            of_each = [
+                *pool.map(partial(faults_of_segment, objects, is_deep=is_deep), living),
+                *pool.map(partial(faults_of_tally, objects), tallies),
+            ]
+            known = [one for its in of_each for one in its]
         faults = [
-            *(one for its in pool.map(partial(_of_segment, objects, is_deep=is_deep), living) for one in its),
-            *(one for its in pool.map(partial(_of_tally, objects), tallies) for one in its),
+            *known,
             *(one for one in pool.map(partial(_of_tile, objects, expected), expected.tiles) if one is not None),
             *unnamed,
         ]
@@ -120,7 +165,8 @@ def counted_faults(faults: tuple[Found, ...]) -> dict[str, int]:
     return dict(Counter(str(one.fault) for one in faults))
 
 
-def _of_segment(objects: Objects, segment: Segment, *, is_deep: bool) -> list[Found]:
+def faults_of_segment(objects: Objects, segment: Segment, *, is_deep: bool) -> list[Found]:
+    """What is wrong with a segment's objects."""
     key = key_of(segment.line.day, segment.line.seg_id)
     sizes = {suffix: objects.size(f"{key}{suffix}") for suffix in SUFFIXES}
     faults = [Found(fault=Fault.MISSING, key=f"{key}{suffix}") for suffix, size in sizes.items() if size is None]
@@ -141,22 +187,29 @@ def _of_segment(objects: Objects, segment: Segment, *, is_deep: bool) -> list[Fo
 def _of_content(objects: Objects, key: str, header: Header) -> Iterator[Found]:
     try:
         entries = verify_manifest(objects.read(f"{key}.manifest"), header)
-    except NotProven:
+    except (NotProven, MalformedInput):
         yield Found(fault=Fault.WRONG, key=f"{key}.manifest")
         return
+    with closing(objects.parts(f"{key}.rows")) as parts:
+        if not _rows_match(header, entries, parts.read):
+            yield Found(fault=Fault.WRONG, key=f"{key}.rows")
+
+
+def _rows_match(header: Header, entries: bytes, read: Callable[[int, int], bytes | memoryview]) -> bool:
+    """Whether the rows are those of the manifest's entries."""
     size = header.core.batch_rows * header.core.row_bytes
     together, count = max(1, _CHUNK_BYTES // size), header.rows // header.core.batch_rows
-    with closing(objects.parts(f"{key}.rows")) as parts:
-        for first in range(0, count, together):
-            chunk = memoryview(parts.read(first * size, min(together, count - first) * size))
-            for index in range(first, min(first + together, count)):
-                batch = chunk[(index - first) * size : (index - first + 1) * size]
-                if batch_hash(batch, seg_id=header.core.seg_id, index=index) != entry_hash(entries, index):
-                    yield Found(fault=Fault.WRONG, key=f"{key}.rows")
-                    return
+    for first in range(0, count, together):
+        chunk = memoryview(read(first * size, min(together, count - first) * size))
+        for index in range(first, min(first + together, count)):
+            batch = chunk[(index - first) * size : (index - first + 1) * size]
+            if batch_hash(batch, seg_id=header.core.seg_id, index=index) != entry_hash(entries, index):
+                return False
+    return True
 
 
-def _of_tally(objects: Objects, batch: Batch) -> list[Found]:
+def faults_of_tally(objects: Objects, batch: Batch) -> list[Found]:
+    """What is wrong with a batch's tally."""
     keys = tally_keys(batch.batch)
     missing = [Found(fault=Fault.MISSING, key=key) for key in keys if not objects.is_there(key)]
     if missing:
@@ -204,7 +257,11 @@ def expected_of(vault: Vault) -> Expected:
     def tile(name: str) -> bytes:
         return vault.disk.read(vault.path / LOG / name)
 
-    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=tile, under_way=noted)
+    dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
+    tiles, kept = tuple(tiling.tiles_between(0, head.size)), dead - vault.removable(state)
+    keys = {seg_id: key_of(state.segments[seg_id].line.day, seg_id) for seg_id in kept}
+    held = frozenset(one for one in kept if vault.objects.size(f"{keys[one]}.header") is not None)  # not dead before it
+    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held)
 
 
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
@@ -218,10 +275,13 @@ def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
     """
     shared = SharedLog(objects)
     checkpoint = shared.checkpoint()
-    if checkpoint is None:
-        raise Unavailable(f"{LOG}{tiling.CHECKPOINT}: not there", hint="is the address right?")
+    if not checkpoint:
+        raise Unavailable(
+            f"{LOG}{tiling.CHECKPOINT}: not there, or empty",
+            hint="is the address right? Nothing is known of a place without it: restore it from the vault or a copy",
+        )
     head = verify_checkpoint(checkpoint, pins.log_key, f"{LOG}{tiling.CHECKPOINT}").head
-    log.follow(shared.entries(0, head), checkpoint)
+    log.follow(shared.entries(0, head, lambda entries: log.grown(entries) == head), checkpoint)
     replica = Replica.empty(log_key=pins.log_key, genesis=pins.genesis)
     state = replica.after(replica.prepare(checkpoint, log.entries)).state
     _ = state.roster  # there is none if genesis is another one

@@ -6,16 +6,29 @@ desk and no custodians, so that it opens nothing.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from coffer.errors import NotProven
+from coffer.ledger.facts import Batch, Segment
 from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
-from coffer.procedures.fsck import Examined, Expected, dead_keys, examine
-from coffer.segments.store import SUFFIXES, key_of
+from coffer.procedures.fsck import (
+    IN_ORDER,
+    Examined,
+    Expected,
+    Found,
+    SegmentProof,
+    dead_keys,
+    examine,
+    faults_of_segment,
+    faults_of_tally,
+)
+from coffer.segments.store import key_of
+from coffer.tally.release import tally_hash
 from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
-from coffer.vault.stored import LOG, tally_keys
+from coffer.translog.store.files import FileLog
+from coffer.vault.stored import LOG, kept_head, tally_keys
 
 _AT_ONCE: Final = 4
 """Objects copied at once: each is held in memory, and the largest has hundreds of MB."""
@@ -25,66 +38,115 @@ _AT_ONCE: Final = 4
 class Replicated:
     """What was done: objects and bytes copied, objects that were there, dead objects deleted there.
 
-    ``examined``: what the copy was found to be.
+    ``unproven``: what the source lacks, or has with other bytes than the log says, so that it was not copied.
+    ``examined``: what the copy is now.
     """
 
     copied: int
     size_bytes: int
     kept: int
     deleted: int
+    unproven: tuple[str, ...]
     examined: Examined
 
 
-def verify_not_older(target: Objects, checkpoint: bytes, key: VerifyKey, name: str) -> None:
-    """Refuse to replace a longer log by a shorter one: what is copied is then itself an old copy.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brought:
+    """What became of a few objects that belong together.
+
+    ``sizes``: of those copied. ``faults``: what is wrong with the copy.
+    """
+
+    objects: int
+    sizes: tuple[int, ...] = ()
+    unproven: tuple[str, ...] = ()
+    faults: tuple[Found, ...] = ()
+
+
+def verify_continues(target: Objects, log: FileLog, checkpoint: bytes, key: VerifyKey, name: str) -> None:
+    """Prove that what is copied continues what is there: the copy's tree is a prefix of the source's.
+
+    A longer log is never replaced by a shorter one, which is then itself an old copy; and no history by another one,
+    however long.
 
     Raises:
-        NotProven: it is, or the checkpoint that is there is of another log.
+        NotProven: it does not, or the checkpoint that is there is of another log.
     """
-    if not target.is_there(f"{LOG}{tiling.CHECKPOINT}"):
-        return
-    kept = verify_checkpoint(target.read(f"{LOG}{tiling.CHECKPOINT}"), key, f"checkpoint of {name}").head.size
     size = verify_checkpoint(checkpoint, key, "checkpoint").head.size
-    if kept > size:
-        raise NotProven(
-            f"log: {name} holds {kept} entries, the vault {size}",
-            hint="the vault is an older copy: put the longest log in place before anything is logged",
-        )
+    log.verify_continues(kept_head(target, key, name), size, name)
 
 
 def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: bytes) -> Replicated:
-    """Copy what is not there, delete what died, then read all of the copy and prove it.
+    """Prove what is there, copy what is not there or is another one, delete what died.
 
-    The checkpoint is copied last. An object that is there with the same size is not copied again: whether it is the same one, the proof shows.
+    ``verify_continues`` was called before. What is read from the source is proven before it is kept. The checkpoint is
+    copied last.
 
     Raises:
-        NotProven: the target has other bytes under a name of the log.
-        Unavailable: an object is missing, or a place does not answer.
+        NotProven: the target has other bytes under a name of the log, and no checkpoint.
+        Unavailable: a place does not answer.
     """
-    keys = [
-        f"{key_of(segment.line.day, segment.line.seg_id)}{suffix}" for segment in expected.living for suffix in SUFFIXES
-    ]
-    keys += [key for batch in expected.tallies for key in tally_keys(batch.batch)]
-
-    def copy(key: str) -> int | None:
-        if (size := target.size(key)) is not None and size == source.size(key):
-            return None
-        content = source.read(key)
-        target.put(key, content)
-        return len(content)
-
+    # With a checkpoint there, its tree is a prefix of this one, so that a tile with other bytes is a damaged one.
+    put_tile = partial(_put, target) if target.is_there(f"{LOG}{tiling.CHECKPOINT}") else target.put
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        sizes = list(pool.map(copy, keys))
-        for _ in pool.map(lambda name: target.put(f"{LOG}{name}", expected.tile(name)), expected.tiles):
+        brought = [
+            *pool.map(partial(_bring_segment, source, target), expected.living),
+            *pool.map(partial(_bring_tally, source, target), expected.tallies),
+        ]
+        for _ in pool.map(lambda name: put_tile(f"{LOG}{name}", expected.tile(name)), expected.tiles):
             pass  # an error is raised here
     target.replace(f"{LOG}{tiling.CHECKPOINT}", checkpoint)
     dead = dead_keys(target, expected)
     target.delete(dead)
-    copied = [size for size in sizes if size is not None]
+    sizes = [size for one in brought for size in one.sizes]
+    unproven = tuple(key for one in brought for key in one.unproven)
     return Replicated(
-        copied=len(copied),
-        size_bytes=sum(copied),
+        copied=len(sizes),
+        size_bytes=sum(sizes),
         deleted=len(dead),
-        kept=len(sizes) - len(copied),
-        examined=examine(target, expected, is_deep=True),
+        kept=sum(one.objects for one in brought) - len(sizes) - len(unproven),
+        unproven=unproven,
+        examined=examine(target, expected, is_deep=True, known=[fault for one in brought for fault in one.faults]),
     )
+
+
+def _bring_segment(source: Objects, target: Objects, segment: Segment) -> _Brought:
+    """Copy what is wrong of a segment. What is whole is read once, and so is what was copied."""
+    look = partial(faults_of_segment, target, segment, is_deep=True)
+    if not (faults := look()):
+        return _Brought(objects=len(IN_ORDER))
+    key, proof, sizes, unproven = key_of(segment.line.day, segment.line.seg_id), SegmentProof(segment), [], []
+    for suffix in IN_ORDER:
+        name = f"{key}{suffix}"
+        content = source.read(name) if source.is_there(name) else b""
+        if (taken := proof.take(suffix, content)) is None:
+            unproven.append(name)
+        else:
+            proof = taken
+            sizes += _put(target, name, content)
+    if sizes:
+        faults = look()
+    return _Brought(objects=len(IN_ORDER), sizes=tuple(sizes), unproven=tuple(unproven), faults=tuple(faults))
+
+
+def _bring_tally(source: Objects, target: Objects, batch: Batch) -> _Brought:
+    """Copy a tally's two tables, which one hash proves."""
+    keys = tally_keys(batch.batch)
+    if not (faults := faults_of_tally(target, batch)):
+        return _Brought(objects=len(keys))
+    contents = [source.read(key) if source.is_there(key) else b"" for key in keys]
+    if tally_hash(*contents) != batch.tally:
+        return _Brought(objects=len(keys), unproven=keys, faults=tuple(faults))
+    sizes = [size for key, content in zip(keys, contents, strict=True) for size in _put(target, key, content)]
+    return _Brought(objects=len(keys), sizes=tuple(sizes), faults=tuple(faults_of_tally(target, batch)))
+
+
+def _put(target: Objects, key: str, content: bytes) -> list[int]:
+    """Put what was proven, also in place of other bytes; its size, unless it was there."""
+    if not target.is_there(key):
+        target.put(key, content)
+    elif target.read(key) != content:
+        target.replace(key, content)
+    else:
+        return []
+    return [len(content)]

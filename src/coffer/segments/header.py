@@ -24,6 +24,8 @@ _VERSIONS: Final = {magic: version for version, magic in MAGICS.items()}
 KIND_NUMBERS: Final = (1, 2, 3)
 CANON: Final = 2
 """The canon of new segments, whose header names the feed's home country. Segments of canon 1 name none, and are still read."""
+INGEST_BYTES: Final = 16
+"""So many bytes name an ingest; as many more are random in each nonce, so that nobody knows a name before it is put."""
 _SUITE: Final = 1
 _CORE: Final = struct.Struct(">8s I 4B I B B 6x 4s 16s 32s 32s 16s 32s")
 """Each field of a core in its place. Names are padded with zeros; packing an unpacked core shows any other padding."""
@@ -45,8 +47,9 @@ class SegmentCore:
 
     It has no slots, because derived values are computed once and kept.
 
-    ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes. ``home``: the feed's home country, under which its rows keep dialled digits;
-    empty in segments of canon 1, which have none. ``version``: 1 or 2, which differ in batches and manifest.
+    ``kind``: 1 call, 2 text, 3 email. ``nonce``: 32 random bytes, of which the first 16 are the name of its ingest.
+    ``home``: the feed's home country, under which its rows keep dialled digits; empty in segments of canon 1, which
+    have none. ``version``: 1 or 2, which differ in batches and manifest.
     """
 
     day: dt.date
@@ -91,6 +94,11 @@ class SegmentCore:
     def seg_id(self) -> bytes:
         """H(T("segment") || header_core)."""
         return wire.digest(wire.tag("segment"), self.raw)
+
+    @property
+    def ingest(self) -> bytes:
+        """The random name of the ingest that made it: all that an ingest may put, log or remove bears it."""
+        return self.nonce[:INGEST_BYTES]
 
     @cached_property
     def row_bytes(self) -> int:
@@ -183,7 +191,7 @@ def _remembered(raw: bytes) -> Header:
 
 def _parse_header(raw: bytes, place: str) -> Header:
     cursor = wire.Cursor(raw, place)
-    core = _parse_core(cursor.take(CORE_BYTES), place)
+    core = parse_core(cursor.take(CORE_BYTES), place)
     commitments = tuple(_COMMITMENT.iter_unpack(cursor.take(_COMMITMENT.size * core.clauses)))
     masks = [mask for mask, _ in commitments]
     if masks != sorted(set(masks)) or masks[0] == 0 or masks[-1] >= 1 << core.custodians:
@@ -207,7 +215,10 @@ def _parse_header(raw: bytes, place: str) -> Header:
     )
 
 
-def _parse_core(raw: bytes, place: str) -> SegmentCore:
+def parse_core(raw: bytes, place: str) -> SegmentCore:
+    """Strict inverse of ``SegmentCore.raw``; raises ``MalformedInput``."""
+    if len(raw) != CORE_BYTES:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected {CORE_BYTES}")
     (
         magic, day, kind, layout, custodians, clauses, part, canon, suite, rule, feed, roster, origin, home, nonce
     ) = _CORE.unpack(raw)  # fmt: skip

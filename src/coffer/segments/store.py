@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from coffer.disk import TEMPORARY
+from coffer.errors import MalformedInput
 from coffer.objects.port import Content, Objects, Staged
-from coffer.segments.header import Header, parse_header
+from coffer.segments.header import Header, parse_core, parse_header
 from coffer.segments.locate import Finder
 from coffer.segments.manifest import ENTRY_BYTES, head_bytes, page_range
 
@@ -49,7 +50,8 @@ class SegmentStore:
         """Begin to put the three objects; ``objects.settle`` must follow before they are published."""
         key = key_of(sealed.header.core.day, sealed.header.core.seg_id)
         contents: tuple[Content, ...] = (sealed.rows, sealed.manifest, sealed.header.raw)
-        return self.objects.stage({f"{key}{suffix}": part for suffix, part in zip(SUFFIXES, contents, strict=True)})
+        named = {f"{key}{suffix}": part for suffix, part in zip(SUFFIXES, contents, strict=True)}
+        return self.objects.stage(named, proof=sealed.header.core.raw)
 
     def read_header(self, day: dt.date, seg_id: bytes) -> Header:
         """The header, parsed and not yet proven."""
@@ -117,6 +119,18 @@ def key_of(day: dt.date, seg_id: bytes) -> str:
 def id_of(key: str) -> str:
     """The segment's id in a key, in hex."""
     return key.rsplit("/", 1)[1].split(".", 1)[0]
+
+
+def keys_proven(proof: bytes, ingest: bytes) -> list[str]:
+    """The keys of the segment whose core this is, if it is one of this ingest; else none.
+
+    A segment's id is the hash of its core, so that nobody finds a core for a segment of another ingest.
+    """
+    try:
+        core = parse_core(proof, "note")
+    except MalformedInput:
+        return []
+    return [f"{key_of(core.day, core.seg_id)}{suffix}" for suffix in SUFFIXES] if core.ingest == ingest else []
 
 
 def is_key(text: str) -> bool:

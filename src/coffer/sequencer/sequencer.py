@@ -143,7 +143,11 @@ class Sequencer:
             if shared is not None and before == newest and (shared == raw or not is_cosigned):
                 self._published = raw
                 return
-            self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile)
+            self._log.verify_continues(before, newest.size, "the shared log")  # so that no tile of it is replaced
+            for key in self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile):
+                self._say(
+                    f"{key}: other bytes were there, which no log has: replaced; who else may write to the store?"
+                )
             self._shared.publish(raw)
             self._shared.unstage(newest)
             if self._head(self._read(self._pace.patience_s).checkpoint) == newest:
@@ -166,7 +170,9 @@ class Sequencer:
             raise NotProven(f"log: {own.size} entries are here, {PLACE} have {newest.size}", hint=_OLDER)
         if newest.size > own.size:
             self._log.remove_orphans()  # of a step that was cut short; it is made again
-            self._log.follow(self._shared.entries(own.size, newest), row.checkpoint)
+            self._log.follow(
+                self._shared.entries(own.size, newest, lambda new: self._log.grown(new) == newest), row.checkpoint
+            )
         return newest
 
     def _read(self, patience_s: float = 0.0) -> Row:

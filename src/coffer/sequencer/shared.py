@@ -1,8 +1,9 @@
 """The log as all its machines see it: objects below ``log/``, in a place that all of them reach.
 
-Promises: a tile is written only after the store of checkpoints has the tree that it is of, and a tile's key never gets
-other bytes. So whoever writes a tile late, after others went on, writes what is there. Trusts: nothing that it reads;
-its callers prove it against a checkpoint.
+Promises: a tile is written only after the store of checkpoints has the tree that it is of. So whoever writes a tile
+late, after others went on, writes what is there. Other bytes under the name of such a tile are of no tree that was ever
+published, but junk of somebody who may write there: they are passed over when read, and replaced when written. Trusts:
+nothing that it reads; its callers prove it against a checkpoint.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from coffer.errors import Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.objects.port import Objects
 from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead
@@ -31,24 +32,32 @@ class SharedLog:
         key = f"{tiling.LOG}{tiling.CHECKPOINT}"
         return self.objects.read(key) if self.objects.is_there(key) else None
 
-    def entries(self, start: int, head: TreeHead) -> Sequence[bytes]:
+    def entries(self, start: int, head: TreeHead, is_its: Callable[[Sequence[bytes]], bool]) -> Sequence[bytes]:
         """The entries from ``start`` to the end of a tree that the store of checkpoints has.
 
-        They are in the tiles, or the last of them are staged only.
+        They are in the tiles, or the last of them are staged only. ``is_its``: whether entries give the tree's root;
+        what gives another one is passed over, if the true ones lie in the other place.
 
         Raises:
             Unavailable: they are not there.
             MalformedInput: they do not parse.
         """
+        other: Sequence[bytes] | None = None
         for _ in range(_LOOKS):
-            with suppress(Unavailable):
-                return self._tiled(start, head.size)
+            with suppress(Unavailable, MalformedInput):
+                tiled = self._tiled(start, head.size)
+                if is_its(tiled):
+                    return tiled
+                other = tiled
             if self.objects.is_there(staged_key(head)):
-                with suppress(Unavailable):  # it was written and removed between two looks
+                with suppress(Unavailable, MalformedInput):  # it was written and removed between two looks
                     staged = self._staged(head)
                     first = head.size - len(staged)
-                    return staged[start - first :] if start >= first else [*self._tiled(start, first), *staged]
-        return self._tiled(start, head.size)
+                    last = staged[start - first :] if start >= first else [*self._tiled(start, first), *staged]
+                    if is_its(last):
+                        return last
+                    other = last
+        return self._tiled(start, head.size) if other is None else other  # which the caller refuses
 
     def _tiled(self, start: int, end: int) -> list[bytes]:
         entries: list[bytes] = []
@@ -73,10 +82,22 @@ class SharedLog:
         """Remove all that is staged. The caller has the turn, and the newest tree is published."""
         self.objects.delete([key for key in self.objects.keys(STAGED) if key.startswith(STAGED)])
 
-    def write(self, names: Iterable[str], read: Callable[[str], bytes]) -> None:
-        """Put tiles, several at once. Durable when this returns."""
-        for _ in self.objects.map(lambda name: self.objects.put(f"{tiling.LOG}{name}", read(name)), list(names)):
-            pass  # an error is raised here
+    def write(self, names: Iterable[str], read: Callable[[str], bytes]) -> list[str]:
+        """Put tiles of a tree that continues the published one, several at once. Durable when this returns.
+
+        Returns the keys under which junk was, which is replaced.
+        """
+
+        def put(name: str) -> str | None:
+            key, tile = f"{tiling.LOG}{name}", read(name)
+            try:
+                self.objects.put(key, tile)
+            except NotProven:
+                self.objects.replace(key, tile)
+                return key
+            return None
+
+        return [key for key in self.objects.map(put, list(names)) if key is not None]
 
     def publish(self, checkpoint: bytes) -> None:
         """Replace the checkpoint, last."""

@@ -16,7 +16,7 @@ from coffer import wire
 from coffer.custody.addresses import Address, parse_addresses
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
-from coffer.ledger.entries import Body, Commitment
+from coffer.ledger.entries import Body, Commitment, SegmentId
 from coffer.ledger.facts import Invalid, Valid, Verdict
 from coffer.ledger.grammar import format_entry, parse_entry
 from coffer.ledger.rules import parse_custodian_name
@@ -33,6 +33,7 @@ from coffer.translog.merkle import leaf_hash, verify_inclusion
 from coffer.translog.store.files import FileLog
 from coffer.vault.aside import Aside
 from coffer.vault.desk import Desk
+from coffer.vault.held import HeldSegments
 from coffer.vault.leftovers import INGEST_LOCK, Leftovers
 from coffer.vault.memory import MemoryKey, Remembered
 from coffer.vault.others import Others
@@ -102,10 +103,19 @@ class Vault:
         self.objects = self.place.open(disk, outside.entropy)
         self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
-        self.stored = stored_of(self.objects, path=path, disk=disk, aside=self.aside, say=outside.say)
+        self.held = HeldSegments(path=path, disk=disk)
+        self.stored = stored_of(
+            self.objects, path=path, disk=disk, aside=self.aside, say=outside.say, removable=self.removable
+        )
         self.machines = machines_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
         self.leftovers = Leftovers(
-            path=path, disk=disk, log=self.log, segments=self.segments, aside=self.aside, stored=self.stored
+            path=path,
+            disk=disk,
+            log=self.log,
+            segments=self.segments,
+            aside=self.aside,
+            stored=self.stored,
+            has_turn=self.machines is not None,
         )
 
     @contextmanager
@@ -145,12 +155,14 @@ class Vault:
         return self.disk.locked(self.path / INGEST_LOCK, wait_s=self._wait_s)
 
     def remove_dead_segments(self, state: State) -> int:
-        """Remove the files of dead segments; returns how many files."""
+        """Remove the files of dead segments that no hold needs; returns how many files."""
         if self.stored is not None:
             return self.stored.remove_dead(state)
-        return self.segments.remove_listed(
-            {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
-        )
+        return self.segments.remove_listed(self.removable(state))
+
+    def removable(self, state: State) -> set[SegmentId]:
+        """The dead segments whose files no hold needs."""
+        return self.held.removable(state, self.outside.clock())
 
     def copy_log(self) -> None:
         """Copy what is new in the log to the store, if there is one."""
@@ -160,7 +172,7 @@ class Vault:
             if self.machines is not None:
                 self.machines.sequencer.publish_cosigned()
             else:
-                self.stored.copy_log(self.log.checkpoint(), self.pins.log_key)
+                self.stored.copy_log(self.log, self.pins.log_key)
 
     def replay(self) -> State:
         """The State of the log up to its checkpoint, proven.
@@ -446,14 +458,20 @@ class Vault:
         """Store the operator's keys, sealed if the vault was given a passphrase for them."""
         given = self._operator_passphrase
         assert not isinstance(given, StretchedKey), "what opens one key file seals no other"
-        raw = format_keys(
-            secrets,
-            given,
-            context=self._context(),
-            entropy=self.outside.entropy,
-            cost=self.outside.costs.passphrase,
-        )
-        self.disk.write(self.path / "operator" / "keys", raw, private=True)
+        self.disk.write(self.path / "operator" / "keys", self._format_keys(secrets, given), private=True)
+
+    def _format_keys(self, secrets: Mapping[str, Secret], passphrase: Secret | None) -> bytes:
+        entropy, cost = self.outside.entropy, self.outside.costs.passphrase
+        return format_keys(secrets, passphrase, context=self._context(), entropy=entropy, cost=cost)
+
+    def change_passphrase(self, new: Secret) -> None:
+        """Seal the operator's keys under this passphrase; the old file is overwritten.
+
+        Raises:
+            Refused: the old one, with which the vault was opened, is wrong (code ``form``).
+        """
+        secrets = {name: self._secret(name) for name in OPERATOR_KEYS}
+        self.disk.replace(self.path / "operator" / "keys", self._format_keys(secrets, new))
 
     def knows(self, commitment: Commitment, state: State) -> bool:
         """Whether an authorization was requested here, or used in this log."""

@@ -30,7 +30,8 @@ _STAGED_IN: Final = ("log", "desk", "custodians", ASIDE)
 class Leftovers:
     """Clears a vault's folder.
 
-    The caller holds the vault alone, or holds the ingest's lock if the method says so.
+    The caller holds the vault alone, or holds the ingest's lock if the method says so. ``has_turn``: and the turn among
+    several machines, in which State is the newest.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Leftovers:
     segments: SegmentStore
     aside: Aside
     stored: Stored | None
+    has_turn: bool
 
     def clear(self, state: State, clock: Callable[[], dt.datetime]) -> None:
         """Clear what a crash left.
@@ -57,7 +59,7 @@ class Leftovers:
             self.remove_staged()
             if self.stored is not None:
                 with self.stored.later("objects of an ingest that was cut short"):
-                    self.stored.sweep(state, clock())
+                    self.stored.sweep(state, clock(), is_newest=self.has_turn)
                     self.stored.sweep_again(state, clock())
                 return
             segments = {seg_id.hex() for seg_id, segment in state.segments.items() if not state.is_dead(segment)}

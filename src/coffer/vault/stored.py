@@ -2,7 +2,7 @@
 
 Promises: an object is removed only by a name that was written down: in the note of what an ingest put, in the notes of
 its tasks, or in the log, of a segment that is dead or a tally that was superseded. Of what tasks noted, only segments
-that the log does not know are removed. No list of the store is looked at. A store that does not answer stops no command
+of their own ingest that the log does not know are removed. No list of the store is looked at. A store that does not answer stops no command
 that does not need it: what is left undone, the next command that writes does.
 
 Implements ``docs/formats/vault.md``, "Object stores".
@@ -18,18 +18,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from coffer.disk import Disk
-from coffer.errors import NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.ledger.entries import SegmentId
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
-from coffer.objects.puts import PUTS, Noted, Puts, parse_puts
-from coffer.segments.store import SUFFIXES, id_of, is_key, key_of
+from coffer.objects.puts import PUTS, Noted, Puts, Tasks, parse_puts
+from coffer.segments.store import SUFFIXES, id_of, key_of, keys_proven
 from coffer.translog import tiling
-from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.checkpoint import EMPTY, TreeHead, verify_checkpoint
+from coffer.translog.store.files import FileLog
 from coffer.vault.aside import UNLOGGED, Aside, PutAside
 
 if TYPE_CHECKING:
     from coffer.objects.store import StoreObjects
+    from coffer.objects.tasks import TaskPuts
 
 REMOVED: Final = "removed"
 COPIED: Final = "copied"
@@ -63,18 +66,20 @@ class Stored:
     objects: "StoreObjects"
     aside: Aside
     say: Callable[[str], None]
+    removable: Callable[[State], set[SegmentId]]
 
-    def sweep(self, state: State, now: dt.datetime) -> None:
+    def sweep(self, state: State, now: dt.datetime, *, is_newest: bool = False) -> None:
         """Remove what an ingest put and the log does not know. The caller holds the ingest's lock too.
 
         If the ingest was about to be logged, the log here may be an older copy: then only the note is put aside.
+        ``is_newest``: it is none, because State was read in the turn of several machines.
         """
         puts = self._puts
         noted = puts.read()
         if not noted.keys and not noted.tasks:
             return
         unlogged = _unknown(noted.keys, state)
-        if unlogged and noted.is_logging:
+        if unlogged and noted.is_logging and not is_newest:
             self.aside.put([puts.path], UNLOGGED, now)
             return
         if unlogged or noted.tasks:
@@ -96,7 +101,7 @@ class Stored:
         from coffer.objects.tasks import close_tasks, forget_tasks  # noqa: PLC0415 - with the store's library
 
         by_tasks = [close_tasks(self.objects, one) for one in noted.tasks]
-        theirs = [key for one in by_tasks for key in one.keys if is_key(key)]
+        theirs = [key for tasks, puts in zip(noted.tasks, by_tasks, strict=True) for key in _proven(tasks, puts)]
         unlogged = _unknown([*noted.keys, *theirs], state)
         if keep_at is not None:
             raw = Noted(keys=tuple(unlogged), is_logging=False, tasks=noted.tasks).format()
@@ -126,8 +131,11 @@ class Stored:
         from coffer.objects.tasks import read_tasks  # noqa: PLC0415 - with the store's library
 
         noted = self._puts.read()
-        theirs = (read_tasks(self.objects, one).all_keys(one) for one in noted.tasks)
-        return frozenset(noted.keys).union(*theirs)
+        keys = set(noted.keys)
+        for tasks in noted.tasks:
+            puts = read_tasks(self.objects, tasks)
+            keys |= {*puts.own_keys(tasks), *_proven(tasks, puts)}
+        return frozenset(keys)
 
     @property
     def _puts(self) -> Puts:
@@ -146,7 +154,7 @@ class Stored:
         What was removed is remembered by name, so that it is not asked for again.
         """
         removed = self._removed()
-        dead = {seg_id.hex(): one.line.day for seg_id, one in state.segments.items() if state.is_dead(one)}
+        dead = {seg_id.hex(): state.segments[seg_id].line.day for seg_id in self.removable(state)}
         segments = [name for name in dead if name not in removed]
         tallies = [batch for batch in state.withdrawn if batch.hex() not in removed]
         keys = [f"{key_of(dead[name], bytes.fromhex(name))}{suffix}" for name in segments for suffix in SUFFIXES]
@@ -160,42 +168,78 @@ class Stored:
         path = self.path / REMOVED
         return set(self.disk.read(path).decode("ascii").split()) if self.disk.is_file(path) else set()
 
-    def copy_log(self, checkpoint: bytes, log_key: VerifyKey) -> None:
-        """Copy the tiles of new entries, then the checkpoint, if it changed since the last copy."""
+    def copy_log(self, log: FileLog, log_key: VerifyKey) -> None:
+        """Copy the tiles of new entries, then the checkpoint, if it changed since the last copy.
+
+        What the store has is asked, since this folder may be an older copy and know nothing of a later one.
+
+        Raises:
+            NotProven: the store has a longer log, or another history. It may be the only one that is left.
+        """
+        checkpoint = log.checkpoint()
         path = self.path / COPIED
         before = self.disk.read(path) if self.disk.is_file(path) else b""
         if before == checkpoint:
             return
-        old, new = (
-            verify_checkpoint(raw, log_key, "log/checkpoint").head.size if raw else 0 for raw in (before, checkpoint)
-        )
-        if new < old:  # the copy may be the only one that is left of the newer log
-            raise NotProven(f"log: {new} entries, its copy in the store has {old}")
-        names = list(tiling.tiles_between(old, new))
+        key, new = LOG + tiling.CHECKPOINT, verify_checkpoint(checkpoint, log_key, "log/checkpoint").head.size
+        kept = kept_head(self.objects, log_key, "its copy in the store")
+        log.verify_continues(kept, new, "its copy in the store")
+        names = list(tiling.tiles_between(kept.size, new))
         for _ in self.objects.map(
             lambda name: self.objects.put(LOG + name, self.disk.read(self.path / LOG / name)), names
         ):
             pass  # an error is raised here
-        self.objects.replace(LOG + tiling.CHECKPOINT, checkpoint)
+        self.objects.replace(key, checkpoint)
         self.disk.write(path, checkpoint)
 
     @contextmanager
     def later(self, what: str) -> Iterator[None]:
-        """Say what a store prevents, and go on: the next command that writes does it."""
+        """Say what a store prevents, and go on: the next command that writes does it, or says it again."""
         try:
             yield
-        except (Unavailable, NotProven) as error:
+        except Unavailable as error:
             self.say(f"{what}: left for the next command that writes: {error.message}")
+        except (NotProven, MalformedInput) as error:
+            self.say(f"{what}: refused: {error.message}{f'; {error.hint}' if error.hint else ''}")
 
 
-def stored_of(objects: Objects, *, path: Path, disk: Disk, aside: Aside, say: Callable[[str], None]) -> "Stored | None":
-    """The vault's side of its store; None if its objects are in its folder."""
+def stored_of(
+    objects: Objects,
+    *,
+    path: Path,
+    disk: Disk,
+    aside: Aside,
+    say: Callable[[str], None],
+    removable: Callable[[State], set[SegmentId]],
+) -> "Stored | None":
+    """The vault's side of its store; None if its objects are in its folder.
+
+    ``removable``: the dead segments that no hold needs.
+    """
     if objects.is_folder:
         return None
     from coffer.objects.store import StoreObjects  # noqa: PLC0415 - only vaults with a store load it
 
     assert isinstance(objects, StoreObjects), "what is no folder is a store"
-    return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say)
+    return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say, removable=removable)
+
+
+def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
+    """The keys of what tasks may have put: of segments that bear the name of their ingest."""
+    return [key for proof in puts.proofs for key in keys_proven(proof, bytes.fromhex(tasks.name))]
+
+
+def kept_head(objects: Objects, log_key: VerifyKey, name: str) -> TreeHead:
+    """The tree of a log's copy in a place of objects.
+
+    It is empty before the first entry, or where the checkpoint is empty.
+
+    Raises:
+        MalformedInput, NotProven: its checkpoint is damaged, or another log's.
+    """
+    key = f"{LOG}{tiling.CHECKPOINT}"
+    raw = objects.read(key) if objects.is_there(key) else b""
+    return verify_checkpoint(raw, log_key, f"checkpoint of {name}").head if raw else EMPTY
 
 
 def _swept_at(name: str) -> dt.datetime | None:

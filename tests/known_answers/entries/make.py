@@ -220,6 +220,22 @@ ENTRIES = {
     ),
     "absence": (("judge/auth", "dpo/auth"), ["custodian: regulator"]),
     "objection": (("regulator/auth",), ["absence: 1"]),
+    "hold": (
+        ("desk",),
+        [
+            f"note: {hexes('hold note')}",
+            f"roster: {ref.roster_hash(GENESIS).hex()}",
+            "rules: FR,base",
+            "requester: desk",
+            "until: 2016-12-04T12:00:00Z",
+        ],
+    ),
+    "held": (
+        ("judge/resp",),
+        ["hold: 1", f"note: {hexes('hold note')}", "custodian: judge", "cells-at-most: 1048576"],
+    ),
+    "extend": (("desk",), ["hold: 1", f"note: {hexes('second note')}", "until: 2016-12-04T12:00:00Z"]),
+    "release": (("desk",), ["hold: 4611686018427387904"]),
     "reveal": (
         ("anyone",),
         [
@@ -317,6 +333,18 @@ def make_entry(out):
     bad("custodian-capital", "destroy", b"judge", b"Judge")
     bad("time-without-z", "destroy", b"12:00:00Z", b"12:00:00")
     bad("unknown-line", "destroy", b"day: 2016-09-01\n", b"day: 2016-09-01\nwhy: none\n")
+    bad("rules-descending", "hold", b"FR,base", b"base,FR")
+    bad("rule-twice", "hold", b"FR,base", b"base,base")
+    bad("rule-in-small-letters", "hold", b"FR,base", b"base,fr")
+    bad("no-rule", "hold", b"rules: FR,base\n", b"")
+    bad("until-a-day", "hold", b"2016-12-04T12:00:00Z", b"2016-12-04")
+    bad("requester-before-rules", "hold", *exchanged("rules: FR,base", "requester: desk"))
+    bad("cells-no-power-of-2", "held", b"1048576", b"1048575")
+    bad("no-cells", "held", b"1048576", b"0")
+    bad("note-31-bytes", "held", hexes("hold note").encode(), hexes("hold note", 31).encode())
+    bad("of-a-note", "extend", b"hold: 1\n", f"hold: {hexes('hold note')}\n".encode())
+    bad("version-2", "extend", b"coffer.extend/v1", b"coffer.extend/v2")
+    bad("of-two-to-the-62-and-one", "release", b"4611686018427387904", b"4611686018427387905")
     bad("type-unknown", "revoke", b"coffer.revoke/v1", b"coffer.revokes/v1")
     bad("version-2", "revoke", b"coffer.revoke/v1", b"coffer.revoke/v2")
     bad("key-without-space", "revoke", b"authorization: ", b"authorization:")

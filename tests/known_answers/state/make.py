@@ -131,6 +131,25 @@ def objection(index=2, signer="cnctr", **changes):
     return signed("objection", [f"absence: {index}"], f"{signer}/auth", **changes)
 
 
+def hold(note="h1", until=None, signers=("desk",), rules="base", requester="desk", roster=GENESIS, **changes):
+    lines = [f"note: {hexes(note)}", f"roster: {ref.roster_hash(roster).hex()}", f"rules: {rules}"]
+    return signed("hold", [*lines, f"requester: {requester}", f"until: {until or days_later(60)}"], *signers, **changes)
+
+
+def held(name="judge", *, index=1, note="h1", cells=64, signer=None, **changes):
+    lines = [f"hold: {index}", f"note: {hexes(note)}", f"custodian: {name}", f"cells-at-most: {cells}"]
+    return signed("held", lines, signer or f"{name}/resp", **changes)
+
+
+def extend(note="h2", *, index=1, until=None, signer="desk", **changes):
+    lines = [f"hold: {index}", f"note: {hexes(note)}", f"until: {until or days_later(80)}"]
+    return signed("extend", lines, signer, **changes)
+
+
+def release(index=1, signer="desk", **changes):
+    return signed("release", [f"hold: {index}"], signer, **changes)
+
+
 def days_later(days, seconds=0):
     moment = datetime(2016, 9, 5, 12, tzinfo=UTC) + timedelta(days=days, seconds=seconds)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -211,7 +230,7 @@ def make_consent(out):
     add("absence-ends-with-leaving", "ok ok A2", *left, objection())
 
 
-def add_state(out, name, verdicts, *entries, genesis=None):
+def add_state(out, name, verdicts, *entries, genesis=None, test="state"):
     verdicts = verdicts.split()
     kept = [Word("@entries/roster.txt"), *entries] if genesis is None else [*genesis, *entries]
     assert len(verdicts) == len(kept), name
@@ -219,7 +238,7 @@ def add_state(out, name, verdicts, *entries, genesis=None):
     out.add(
         f"state/{name}",
         "ok" if set(verdicts) == {"ok"} else "state",
-        "state",
+        test,
         origin=Word(ORIGIN),
         genesis=ref.roster_hash(GENESIS),
         verdict=[Word(v) for v in verdicts],
@@ -542,6 +561,66 @@ def make_verdicts(out):
     add("unknown-key-beside-a-good-one", "ok ok", ref.note(good, DESK, key("stranger")))
 
 
+def make_holds(out):
+    """Who begins, joins, prolongs and ends a hold, and until when."""
+
+    def add(name, verdicts, *entries):
+        add_state(out, f"hold-{name}", f"ok {verdicts}", *entries, test="holds")
+
+    kept = [hold(), held(), held("dpo")]
+    add("kept", "ok ok ok", *kept)
+    add("signed-by-another", "H1", hold(signers=("judge/auth",)))
+    add("of-no-requester", "H1", hold(requester="judge"))
+    add("of-another-roster", "H1", hold(roster=roster_text(time=later(1))))
+    add("of-a-rule-that-is-not-there", "H1", hold(rules="FR,base"))
+    add("until-90-days-later", "ok", hold(until=days_later(90)))
+    add("until-90-days-and-a-second-later", "H1", hold(until=days_later(90, 1)))
+    add("until-its-own-time", "H1", hold(until=days_later(0)))
+    add("of-a-note-again", "ok H1", hold(), hold(until=days_later(61)))
+    add("of-an-extension", "ok ok ok ok H1", *kept, extend(), hold("h2"))
+    many = [hold(f"h{number}") for number in range(33)]
+    add("33-in-24-hours", f"{'ok ' * 32}H1", *many)
+    add("33-in-a-day-and-a-second", "ok " * 33, *many[:32], hold("last", time=days_later(1)))
+    add("33-in-24-hours-less-a-second", f"{'ok ' * 32}H1", *many[:32], hold("last", time=days_later(1, -1)))
+    add("held-by-a-stranger", "ok H2", hold(), held("cnctr"))
+    add("held-signed-by-auth", "ok H2", hold(), held(signer="judge/auth"))
+    add("held-for-nothing", "H2", held())
+    add("held-for-another-note", "ok H2", hold(), held(note="h2"))
+    add("held-again-with-more-cells", "ok ok ok H2", hold(), held(), held(cells=128), held(cells=128))
+    add("held-after-72-hours", "ok H2", hold(), held(time=days_later(3)))
+    add("held-within-72-hours", "ok ok", hold(), held(time=days_later(3, -1)))
+    add(
+        "topped-up-after-72-hours",
+        "ok ok ok H2",
+        hold(),
+        held(),
+        held(cells=128, time=days_later(4)),
+        held("dpo", time=days_later(4)),
+    )
+    ends = days_later(60)
+    add("topped-up-at-its-end", "ok ok H2", hold(), held(), held(cells=128, time=ends))
+    add("extended", "ok ok ok ok ok ok", *kept, extend(), held(note="h2"), held("dpo", note="h2"))
+    add("extended-before-enough-keep", "ok ok H3", hold(), held(), extend())
+    add("extended-at-its-end", "ok ok ok H3", *kept, extend(time=ends))
+    add("extended-a-second-before-its-end", "ok ok ok ok", *kept, extend(time=days_later(60, -1)))
+    add("extended-by-another", "ok ok ok H3", *kept, extend(signer="judge/auth"))
+    add("extended-without-a-new-note", "ok ok ok H3", *kept, extend("h1"))
+    add("extended-to-an-earlier-day", "ok ok ok H3", *kept, extend(until=ends))
+    add("extended-by-more-than-90-days", "ok ok ok H3", *kept, extend(until=days_later(90, 1)))
+    add("extended-nothing", "H3", extend())
+    joined = [held(note="h2"), held("dpo", note="h2")]
+    last = extend("h3", until=days_later(110), time=days_later(70))
+    add("extended-once-more", "ok ok ok ok ok ok ok", *kept, extend(), *joined, last)
+    add("extended-once-more-by-one-alone", "ok ok ok ok ok H3", *kept, extend(), joined[0], last)
+    add("extended-nine-times", f"ok ok ok {'ok ' * 8}H3", *kept, *(extend(f"e{number}") for number in range(9)))
+    add("released", "ok ok H4 H2", hold(), release(), release(), held())
+    add("released-by-a-custodian", "ok ok", hold(), release(signer="dpo/auth"))
+    add("released-by-a-stranger", "ok H4 H4", hold(), release(signer="dpo/resp"), release(signer="stranger"))
+    add("released-nothing", "H4", release())
+    add("released-and-extended", "ok ok ok ok H3", *kept, release(), extend())
+
+
 def make(out):
     make_verdicts(out)
+    make_holds(out)
     make_consent(out)

@@ -7,6 +7,7 @@ from known_answers.folder import VECTORS
 from known_answers.vector import load, runner
 
 
+@runner("holds", "origin genesis verdict entry")
 @runner("state", "origin genesis verdict entry")
 def run_state(vector, _):
     entries = [

@@ -294,7 +294,7 @@ def test_request_says_how_its_authority_stands_on_the_reader_s_list(text, is_dou
     asked = read_terms(terms, EN, marked=mark_authority(terms, known, EN, custodian="judge"))
     assert asked.is_doubtful is is_doubtful
     assert any(note.startswith(said) for note in asked.facts[0].notes), asked.facts[0].notes
-    assert not any("emergency" in note for note in asked.facts[0].notes)
+    assert "emergency" not in " ".join(asked.facts[0].notes)
 
 
 def test_emergency_of_an_unverified_authority_says_that_everyone_must_sign():
@@ -302,7 +302,7 @@ def test_emergency_of_an_unverified_authority_says_that_everyone_must_sign():
     notes = read_terms(terms, EN, marked=mark_authority(terms, None, EN, custodian="judge")).facts[0].notes
     assert "An emergency: judge answers only if every custodian of the rule signs." in notes
     known = parse_authorities((LIST.format(name=COURT) + CALLED).encode(), "list")
-    assert not any("emergency" in n for n in mark_authority(terms, known, EN, custodian="judge").sentences)
+    assert "emergency" not in " ".join(mark_authority(terms, known, EN, custodian="judge").sentences)
 
 
 def test_list_that_names_another_kind_says_so():

@@ -39,6 +39,7 @@ NOT_HERE = {
     "desk-tag": "the desk's sealed database",
     "dialled-peer": "a function within the auditor; the row vectors and the answers hold such peers",
     "email": "read by the product; tested against it beside what a visitor types",
+    "holds": "rules H1 to H4, which the browser does not judge: nothing that it proves rests on a hold",
     "hpke": "keys of custodians",
     "people": "a file of custodians",
     "pins": "a file of the vault",

@@ -83,9 +83,26 @@ def verify_against_log(
             not cell.superseded or cell.segment in replaced,
             "cell superseded: found yes, expected no: no entry of the full log before the intent supersedes it",
         )
+    _verify_held(given, before, opening, findings)
     closed = parse_entry(log.entries[close]).time.date()
     verify_complete(
         order.paper, order.roster, claims.asked, before=before, after=after, closed=closed, findings=findings
+    )
+
+
+def _verify_held(given: Given, before: State, opening: Opening, findings: Findings) -> None:
+    """A segment that was dead at the intent is asked only while a hold is in force.
+
+    Whom a hold names stands in its note, so that this is a condition of the verdict.
+    """
+    dead = sum(before.is_dead(before.segments[cell.segment]) for cell in given.claims.cells)
+    if not dead:
+        return
+    holds = [str(index) for index, hold in before.holds.all.items() if hold.status(opening.time) == "in force"]
+    verify_that(holds, "cell: found a segment whose keys were destroyed before the intent, and no hold in force then")
+    findings.conditions.append(
+        f"a hold in force (entry {' or '.join(holds)}) names the subjects of {dead} cells whose keys were destroyed before, "
+        "which only its note shows"
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer.package import MAX_PACKAGE_BYTES, parse_zip
-from coffer_audit.day.derive import DeadRule, derive_dead
+from coffer_audit.day.derive import DeadRule, Remaining, derive_dead, derive_remaining
 from coffer_audit.day.make import FORMAT
 from coffer_audit.entries.parse import Act, parse_entry
 from coffer_audit.errors import Findings, MalformedInput, NotProven, verify_that
@@ -38,7 +38,8 @@ class Destruction:
 class Certificate:
     """A certificate whose every part was verified.
 
-    `cosigned`: the times of witnesses and custodians that cosigned the checkpoint, by name.
+    `cosigned`: the times of witnesses and custodians that cosigned the checkpoint, by name. `remaining`: the holds that
+    may keep values of the day.
     """
 
     day: date
@@ -48,6 +49,7 @@ class Certificate:
     rules: tuple[DeadRule, ...]
     destructions: tuple[Destruction, ...]
     cosigned: dict[str, datetime]
+    remaining: tuple[Remaining, ...]
 
     @property
     def evident(self) -> datetime | None:
@@ -79,14 +81,17 @@ def audit_certificate(path: Path, log_key: str | None, genesis: str | None) -> C
     verify_that(state.rosters, "entries: found no valid genesis at entry 0")
     rules = derive_dead(state, day)
     findings.steps.append("keys: too few of them are left to open any of these segments")
+    destructions, cosigned = tuple(_destructions(entries, day)), _cosigned(checkpoint, state)
+    last = max((item.time for item in destructions), default=state.newest)
     return Certificate(
         day=day,
         trust=trust,
         checkpoint=checkpoint,
         findings=findings,
         rules=rules,
-        destructions=tuple(_destructions(entries, day)),
-        cosigned=_cosigned(checkpoint, state),
+        destructions=destructions,
+        cosigned=cosigned,
+        remaining=derive_remaining(state, last, max((state.newest, *cosigned.values()))),
     )
 
 

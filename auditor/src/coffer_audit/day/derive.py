@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from coffer_audit.errors import NotProven
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from coffer_audit.entries.roster import Roster
     from coffer_audit.validity.state import State
@@ -33,6 +33,29 @@ class DeadRule:
     def expression(self) -> str:
         """The rule as the roster writes it."""
         return self.roster.rules[self.rule].text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """A hold that may keep values of the day, of persons whom its note names.
+
+    Which days it names is not public.
+    """
+
+    entry: int
+    until: datetime
+
+
+def derive_remaining(state: State, destroyed: datetime, now: datetime) -> tuple[Remaining, ...]:
+    """Give the holds that have not ended by `now`.
+
+    Those that were logged after the day's last key was destroyed are left out.
+    """
+    return tuple(
+        Remaining(entry=index, until=hold.until)
+        for index, hold in state.holds.all.items()
+        if hold.terms[0].time <= destroyed and hold.status(now) in ("begun", "in force")
+    )
 
 
 def derive_dead(state: State, day: date) -> tuple[DeadRule, ...]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from coffer_audit.vault.opened import Audited
 
 FORMAT = "coffer.certificate/v1"
-WHOLE = ("roster", "absence", "objection")
-"""Types of entries that are all taken: which rosters are valid rests on them."""
+WHOLE = ("roster", "absence", "objection", "hold", "held", "extend", "release")
+"""Types of entries that are all taken: which rosters are valid, and which holds remain, rests on them."""
 OF_A_DAY = ("epoch-key", "destroy")
 
 

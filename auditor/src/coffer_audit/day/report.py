@@ -34,6 +34,11 @@ def format_certificate(certificate: Certificate) -> Iterator[str]:
         yield wrap(f"keys not destroyed: {', '.join(item.left) or 'none'}: too few for the rule", 2)
     for gone in certificate.destructions:
         yield f"destroyed: {gone.custodian}, {gone.time:%Y-%m-%d %H:%M:%S} UTC, entry {gone.entry}"
+    for hold in certificate.remaining:
+        yield wrap(
+            f"a hold remains: entry {hold.entry}, until {hold.until:%Y-%m-%d %H:%M:%S} UTC; of persons whom its note names "
+            "custodians may keep what they would answer"
+        )
     for name, time in certificate.cosigned.items():
         yield f"cosigned: {name}, {time:%Y-%m-%d %H:%M:%S} UTC"
     if not certificate.cosigned:
@@ -63,6 +68,7 @@ def report_certificate(certificate: Certificate) -> dict[str, object]:
             }
             for item in certificate.rules
         ],
+        "holds": [{"entry": item.entry, "until": _time(item.until)} for item in certificate.remaining],
         "cosigned": {name: _time(time) for name, time in certificate.cosigned.items()},
     }
 

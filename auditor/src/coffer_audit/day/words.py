@@ -18,6 +18,10 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "sealed": "{segments} with {rows} rows, sealed under rule {rule}: {expression}",
         "gone": "The key of this day was destroyed by",
         "destroyed": "{custodian}, {time} UTC (entry {entry})",
+        "sentence_held": "Nothing that this log holds of {day} (UTC) can be opened any more, but what holds keep.",
+        "remaining": "Holds that remain",
+        "remains": "entry {entry}, until {until} UTC: of persons whom its note names, custodians may keep what they would "
+        "answer",
         "left": "Without that entry: {names}. They are too few for the rule.",
         "nobody": "nobody",
         "seen": "Who else saw the log with these entries",
@@ -47,6 +51,11 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "sealed": "{segments}, {rows} lignes, scellés sous la règle {rule} : {expression}",
         "gone": "La clé de cette journée a été détruite par",
         "destroyed": "{custodian}, le {time} UTC (entrée {entry})",
+        "sentence_held": "Rien de ce que ce journal contient du {day} (UTC) ne peut plus être ouvert, sauf ce que gardent "
+        "des conservations.",
+        "remaining": "Conservations qui restent",
+        "remains": "entrée {entry}, jusqu’au {until} UTC : des personnes que nomme sa note, les dépositaires peuvent garder "
+        "ce qu’ils répondraient",
         "left": "Sans cette entrée : {names}. Ils sont trop peu pour la règle.",
         "nobody": "personne",
         "seen": "Qui d’autre a vu le journal avec ces entrées",
@@ -103,6 +112,7 @@ def document_of(certificate: Certificate, language: str, file: str) -> dict[str,
             ),
         ],
         ["", "\n".join(dict.fromkeys(left))],
+        *_remaining(certificate, words),
         [
             words["seen"],
             "\n".join(
@@ -123,10 +133,19 @@ def document_of(certificate: Certificate, language: str, file: str) -> dict[str,
         "text": words,
         "title": words["title"],
         "origin": certificate.trust.key.name,
-        "sentence": words["sentence"].format(day=certificate.day),
+        "sentence": words["sentence_held" if certificate.remaining else "sentence"].format(day=certificate.day),
         "facts": facts,
         "command": f"coffer-audit certificate {file}",
     }
+
+
+def _remaining(certificate: Certificate, words: dict[str, str]) -> list[list[str]]:
+    """Give the row of the holds that may keep values of the day; none without such a hold."""
+    said = [
+        words["remains"].format(entry=item.entry, until=f"{item.until:%Y-%m-%d %H:%M}")
+        for item in certificate.remaining
+    ]
+    return [[words["remaining"], "\n".join(said)]] if said else []
 
 
 def _said(expression: str, language: str) -> str:

@@ -207,6 +207,19 @@ def _parse_date(text: str, place: str) -> str:
     return parse_day(text, place).isoformat()
 
 
+def _parse_moment(text: str, place: str) -> str:
+    parse_time(text, place)
+    return text
+
+
+def _parse_rules(text: str, place: str) -> str:
+    """Give the text back if it names rules, ascending and each once."""
+    names = [parse_match(r"base|[A-Z]{2}", name, place, "a rule's name") for name in text.split(",")]
+    if names != sorted(set(names)):
+        raise MalformedInput(f"{place}: found another order, expected names of rules ascending")
+    return text
+
+
 HEX32, HEX16 = partial(parse_hex, size=32), partial(parse_hex, size=16)
 NAME = partial(parse_match, CUSTODIAN, expected="a custodian's name")
 PARTY = partial(parse_match, KEY_NAME, expected="a name")
@@ -230,6 +243,10 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "destroy": {"custodian": NAME, "day": _parse_date},
     "absence": {"custodian": NAME},
     "objection": {"absence": parse_count},
+    "hold": {"note": HEX32, "roster": HEX32, "rules": _parse_rules, "requester": PARTY, "until": _parse_moment},
+    "held": {"hold": parse_count, "note": HEX32, "custodian": NAME, "cells-at-most": _parse_power},
+    "extend": {"hold": parse_count, "note": HEX32, "until": _parse_moment},
+    "release": {"hold": parse_count},
     "fault": {"accuser": PARTY, "accused": PARTY, "object": _parse_object, "evidence": HEX32},
 }
 

@@ -12,6 +12,7 @@ from coffer_audit.errors import MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
 from coffer_audit.validity.facts import BACK_DATING, Absence, Batch, Opening, RuleBroken, Segment, demand
 from coffer_audit.validity.faults import verify_fault
+from coffer_audit.validity.holds import CODES, Holds
 from coffer_audit.validity.rosters import tell_replaced, verify_genesis, verify_names, verify_successor
 from coffer_audit.wire import hash_of
 
@@ -58,6 +59,7 @@ class State:
         self.reveals: list[tuple[int, Reveal]] = []
         self.absences: dict[str, Absence] = {}
         self.told_gone: list[tuple[int, str]] = []
+        self.holds = Holds()
 
     def apply(self, index: int, raw: bytes) -> None:
         """Take the next entry. After 10,000 entries without effect, further ones are only counted."""
@@ -116,8 +118,21 @@ class State:
             self._apply_opening(index, entry, body, signers)
         elif body.type in ("absence", "objection"):
             self._apply_absence(index, entry, body, signers)
+        elif body.type in CODES:
+            self._apply_hold(index, entry, body, signers)
         else:
             self._apply_mark(index, body, signers, entry.note)
+
+    def _apply_hold(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
+        roster, code, is_first = self.rosters[-1], CODES[body.type], body.type == "hold"
+        requester = body.text["requester"] if is_first else self.holds.standing(body.number["hold"], code).requester
+        desk = roster.requesters.get(requester)
+        is_signed = desk is not None and desk.identity in signers
+        if body.type == "held":
+            key = self.key_of(body.text["custodian"], "resp", code)
+            is_signed = key.identity in signers | verify_signers(entry.note, [key], "signature")
+        demand(is_signed or (body.type == "release" and roster.mask_of(signers)), code, "signature: found another's")
+        self.holds.take(index, entry.time, roster, body)
 
     def _apply_roster(self, index: int, entry: Entry, roster: Roster) -> None:
         old = self.rosters[-1] if self.rosters else None

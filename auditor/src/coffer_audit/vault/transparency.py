@@ -32,7 +32,7 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
     within = [entry.body for entry in entries.values() if first <= entry.time.date() <= last]
     acts = {
         kind: [b for b in within if getattr(b, "type", "") == kind]
-        for kind in ("refuse", "revoke", "fault", "destroy", "intent", "withdraw")
+        for kind in ("refuse", "revoke", "fault", "destroy", "intent", "withdraw", "hold", "extend", "release")
     }
     openings = [o for o in state.openings.values() if first <= o.time.date() <= last]
     closes = [o.close[1].number for o in openings if o.close]
@@ -70,6 +70,9 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
         "faults": dict(sorted(Counter(body.text["accused"] for body in acts["fault"]).items())),  # type: ignore[union-attr]
         "destroyed_keys": len(acts["destroy"]),
         "superseded_batches": len(acts["withdraw"]),
+        "holds": len(acts["hold"]),
+        "extended_holds": len(acts["extend"]),
+        "released_holds": len(acts["release"]),
         **_collected([body for body in within if isinstance(body, Ingest) and _counts(state, body.batch)]),
     }
 

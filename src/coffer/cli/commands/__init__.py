@@ -41,6 +41,7 @@ LISTED: Final = (
     Listed(
         "reply", "Make the replies to a European order: its status, what is not executed and why, the data.", Who.DESK
     ),
+    Listed("hold", "Preserve somebody's records beyond their retention, and read nothing.", Who.DESK),
     Listed("reveal", "Publish the lines of an authorization once its secrecy is over.", Who.DESK),
     Listed("notices", "List who is due to be told of an opening, and write the letters.", Who.DESK),
     Listed(
@@ -53,6 +54,7 @@ LISTED: Final = (
     Listed("protect", "Keep a custodian's list of people whose records need every signature.", Who.CUSTODIAN),
     Listed("custodian", "Be a custodian on a machine of your own.", Who.CUSTODIAN),
     Listed("unlock", "Keep keys unlocked for a while, so that commands need no passphrase.", Who.CUSTODIAN),
+    Listed("passwd", "Change the passphrase of a key file.", Who.CUSTODIAN),
     Listed("lock", "Lock every key that coffer unlock keeps.", Who.CUSTODIAN),
     Listed("witness", "Watch logs from outside, and cosign what continues their one history.", Who.WITNESS),
     Listed("show", "Show a request as people read it.", Who.ANYONE),

@@ -8,11 +8,13 @@ import click
 from coffer.cli.console import console, operator_passphrase, read_file, say
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.vaults import Network
+from coffer.custody.check_words import words_of
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import parse_roster
+from coffer.notes.keyfile import verify_passphrase
 from coffer.notes.note import parse_note
 from coffer.objects.address import parse_address
 from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
@@ -115,7 +117,9 @@ def init(
         raise MalformedInput(
             "--checkpoints: without --objects", hint="machines that write one log read each other's segments in a store"
         )
-    passphrases = Passphrases(passphrase_file)
+    passphrases, of_operator = Passphrases(passphrase_file), operator_passphrase()
+    if of_operator is not None:
+        verify_passphrase(of_operator, "the operator")
     made = found_vault(
         Path(vault),
         Disk(),
@@ -131,7 +135,7 @@ def init(
         quorum=quorum,
         receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
-        operator_passphrase=operator_passphrase(),
+        operator_passphrase=of_operator,
         outside=Network(),
         objects=None if objects is None else parse_address(objects, "--objects"),
         checkpoints=None if checkpoints is None else parse_checkpoint_address(checkpoints, "--checkpoints"),
@@ -141,6 +145,9 @@ def init(
     out.print(f"origin   {made.pins.origin}")
     out.print(f"log key  {made.pins.log_key.format()}", soft_wrap=True)
     out.print(f"genesis  {made.pins.genesis.hex()}", soft_wrap=True)
+    out.print(f"words    {words_of(made.pins.format())}", soft_wrap=True)
+    for name in key_files:
+        out.print(f"words of {Path(name).name}: {words_of(read_file(name))}", soft_wrap=True)
     if checkpoints is not None:
         say(
             "each further machine is given copies of vault.toml, objects.toml, checkpoints.toml, policy.toml, "
@@ -155,7 +162,7 @@ def init(
         return
     for line in describe_majorities(made.replay().roster):
         say(line)
-    say("give the last three lines to every custodian and auditor: they pin them")
+    say(f"give {vault}/vault.toml to every custodian and auditor: they pin it, and hear the words from you")
     if quorum:
         say(
             f"give the log key to the witnesses, put their addresses into {vault}/policy.toml, then: coffer witness gather {vault}"

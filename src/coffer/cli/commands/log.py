@@ -15,12 +15,16 @@ from coffer.ledger.entries import (
     DestroyEntry,
     DrawEntry,
     EpochKeyEntry,
+    ExtendEntry,
     FaultEntry,
+    HeldEntry,
+    HoldEntry,
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
     ReceiptEntry,
     RefuseEntry,
+    ReleaseEntry,
     RevealEntry,
     RevokeEntry,
     WithdrawEntry,
@@ -63,7 +67,7 @@ def _entry(verdict: Verdict) -> dict[str, object]:
     entry = verdict.entry
     kind = entry.note.text.split(b"/", 1)[0].removeprefix(b"coffer.").decode("ascii")
     what = _roster(entry.note.text) if entry.body is None else _what(entry.body)
-    if isinstance(entry.body, RevokeEntry):
+    if isinstance(entry.body, RevokeEntry | ReleaseEntry):
         what += f", by {', '.join(line.name.removesuffix('/auth') for line in entry.note.signatures)}"
     document = {"entry": verdict.index, "valid": True, "time": wire.format_time(entry.time), "type": kind, "what": what}
     if isinstance(entry.body, IngestEntry | WithdrawEntry):
@@ -126,3 +130,12 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
             return f"{body.accuser} accuses {body.accused}"
         case RevealEntry():
             return f"authorization {body.authorization.hex()[:NAME_DIGITS]}, {counted(sum(line.line is not None for line in body.lines), 'line')}"
+        case HoldEntry():
+            rules = counted(len(body.rules), "rule")
+            return f"{body.requester}: asks to preserve, unread, note {body.note.hex()[:NAME_DIGITS]}, {rules}, until {wire.format_time(body.until)}"
+        case HeldEntry():
+            return f"{body.custodian}: keeps for hold {body.hold}, at most {counted(body.cells_at_most, 'cell')}"
+        case ExtendEntry():
+            return f"hold {body.hold} is to last until {wire.format_time(body.until)}, note {body.note.hex()[:NAME_DIGITS]}"
+        case ReleaseEntry():
+            return f"hold {body.hold}: nothing is kept any more"

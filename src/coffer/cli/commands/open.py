@@ -23,6 +23,13 @@ coffer open vault request.note -o answer/ --format csv,etsi,pdf,json \\
 @click.argument("vault")
 @click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, help="Folder to make for the answer.")
+@click.option(
+    "--hold",
+    "holds",
+    metavar="FILE",
+    multiple=True,
+    help="A hold under which custodians kept days whose keys have died since; repeat for more.",
+)
 @passphrases_option
 @click.option("--json", "as_json", is_flag=True, help="The outcome as JSON (answer.json).")
 @deadline_option
@@ -31,6 +38,7 @@ def open_records(
     vault: str,
     notes: tuple[str, ...],
     output: str,
+    holds: tuple[str, ...],
     passphrase_file: str | None,
     deadline_s: float,
     *,
@@ -50,4 +58,4 @@ def open_records(
     with passphrases.stretched_ahead(vault):
         from coffer.cli.opening import open_answer  # noqa: PLC0415 - reading it takes as long as the stretching
 
-        open_answer(vault, notes, path, passphrases, forms, deadline_s=deadline_s, as_json=as_json)
+        open_answer(vault, notes, path, passphrases, forms, deadline_s=deadline_s, as_json=as_json, holds=holds)

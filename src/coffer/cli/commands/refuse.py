@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from coffer.authority.authorization import parse_authorization
+from coffer.authority.authorization import Authorization
+from coffer.authority.hold import parse_requested_note
 from coffer.cli.console import clock, say
 from coffer.cli.custodians import unlock
 from coffer.cli.notes import read_note
@@ -34,6 +35,7 @@ def refuse(vault: str, note: str, name: str, reason: str, passphrase_file: str |
         service = unlock(opened, passphrases, [name])[0]
         raw, place = read_note(note), Path(note).name
         index = opened.append([service.refusal_entry(raw, reason, place)], state)[0]
-        requests, request = opened.custodian(name).requests, parse_authorization(raw, place)
-        requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
+        requests, request = opened.custodian(name).requests, parse_requested_note(raw, place)
+        if isinstance(request, Authorization):
+            requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
     say(f"refused by {name}, logged as entry {index}")

@@ -14,6 +14,7 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.objects.address import parse_address
 from coffer.objects.folder import FolderObjects
+from coffer.objects.place import place_of
 from coffer.objects.port import Objects
 from coffer.translog.store.files import FileLog
 from coffer.vault.folder import CONFIG
@@ -49,11 +50,13 @@ def replicate(source: str, target: str, pins: str | None, *, as_json: bool) -> N
     done = _replicate(source, target, pins)
     if as_json:
         copied = {"copied": done.copied, "bytes": done.size_bytes, "kept": done.kept, "deleted": done.deleted}
-        print_json(copied | examined_document(done.examined))
+        print_json(copied | {"unproven": list(done.unproven)} | examined_document(done.examined))
     else:
         out = console()
         copied_now = f"{counted(done.copied, 'object')} copied ({counted(done.size_bytes, 'byte')})"
         out.print(f"{copied_now}, {done.kept:,} there already, {done.deleted:,} deleted that died")
+        for key in done.unproven:
+            out.print(f"{key}: in the source missing, or not the one in the log: not copied", soft_wrap=True)
         print_examined(out, done.examined)
     verify_faultless(done.examined, "replicate")
 
@@ -61,7 +64,7 @@ def replicate(source: str, target: str, pins: str | None, *, as_json: bool) -> N
 def _replicate(source: str, target: str, pins: str | None) -> "Replicated":
     from coffer.procedures.fsck import expected_by, expected_of  # noqa: PLC0415 - as the next
     from coffer.procedures.replicate import replicate as copy  # noqa: PLC0415 - loads the libraries of arrays
-    from coffer.procedures.replicate import verify_not_older  # noqa: PLC0415 - as above
+    from coffer.procedures.replicate import verify_continues  # noqa: PLC0415 - as above
 
     if pins is None:
         if "://" in source:
@@ -70,7 +73,7 @@ def _replicate(source: str, target: str, pins: str | None) -> "Replicated":
             )
         opened, place = vault_at(source), _target(target, source)
         expected, checkpoint = expected_of(opened), opened.log.checkpoint()
-        verify_not_older(place, checkpoint, opened.pins.log_key, "the copy")
+        verify_continues(place, opened.log, checkpoint, opened.pins.log_key, "the copy")
         done = copy(opened.objects, place, expected, checkpoint)
         place.put(CONFIG, opened.disk.read(opened.path / CONFIG))
         return done
@@ -79,7 +82,7 @@ def _replicate(source: str, target: str, pins: str | None) -> "Replicated":
     with TemporaryDirectory() as folder:  # the log is public
         log = FileLog(Path(folder) / "log", Disk(), key=proven.log_key)
         expected = expected_by(origin, proven, log)
-        verify_not_older(place, log.checkpoint(), proven.log_key, "the copy")
+        verify_continues(place, log, log.checkpoint(), proven.log_key, "the copy")
         done = copy(origin, place, expected, log.checkpoint())
     place.put(CONFIG, raw)
     return done
@@ -93,7 +96,8 @@ def _target(target: str, source: str) -> Objects:
     """
     folder = Path(target)
     if "://" in target:
-        if target.rstrip("/") == source.rstrip("/"):
+        own = parse_address(source, "VAULT") if "://" in source else place_of(Path(source), Disk()).store
+        if parse_address(target, "TARGET") == own:
             raise MalformedInput("TARGET: the vault itself, expected another place")
     elif folder.resolve() == Path(source).resolve() or (folder / "operator").exists():
         raise MalformedInput(f"{folder.name}: a vault that is in use, expected a folder for a copy")

@@ -11,17 +11,17 @@ import click
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.authorities import marks_of
-from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.console import clock, print_json, say, verify_absent
 from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
 from coffer.cli.from_etsi import Asked, Given, asked_by, verified
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
+from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
-from coffer.identity.identifier import SUBJECT_SCHEME
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.request import Order, prepare_request, sign_request
 from coffer.vault.folder import Vault
@@ -60,11 +60,7 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
 )
 @time_options
 @click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")
-@click.option(
-    "--home",
-    metavar="CC",
-    help="Country of a subject that is typed as people write numbers, such as '06 12 34 56 78'; + needs none.",
-)
+@home_option
 @click.option(
     "--max-records",
     type=int,
@@ -135,7 +131,7 @@ def request(
     """
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
-    subjects = _canonical(subjects, home)
+    subjects = canonical_subjects(subjects, home)
     if from_epoc and from_etsi:
         raise MalformedInput("--from-etsi: not beside --from-epoc, expected one of them")
     times = typed_times({"subjects": subjects} | typed)
@@ -171,21 +167,6 @@ def request(
         print_json(_document(written, epoc))
     elif epoc is not None:
         print_shown(epoc.form)
-
-
-def _canonical(typed: Sequence[str], home: str | None) -> tuple[str, ...]:
-    """Subjects in the one spelling that is signed; those that were typed otherwise are shown on stdout."""
-    written = []
-    for number, text in enumerate(typed, 1):
-        if SUBJECT_SCHEME.match(text):
-            written.append(text)  # it is parsed where all are
-            continue
-        from coffer.identity.typed import parse_typed_subject  # noqa: PLC0415 - few are typed so, and it reads every country's numbers
-
-        subject = parse_typed_subject(text, home, f"--subject {number}").format()
-        console().print(f"subject {number} is signed as {subject}")
-        written.append(subject)
-    return tuple(written)
 
 
 def _ends(start: dt.datetime, expires: str | None, secret_until: str | None) -> dict[str, Any]:

@@ -56,8 +56,11 @@ def retire(
     opened = vault_at(vault)
     if calendar:
         now = clock()
-        timeline = retention_timeline(opened.replay(), now.date(), ahead_days=ahead)
+        state = opened.replay()
+        timeline = retention_timeline(state, now.date(), ahead_days=ahead)
         _show_timeline(timeline, as_json=as_json)
+        if held := len(state.holds_in_force(now)):
+            say(f"{counted(held, 'hold')} in force: of whom they name, what would be answered outlasts these days")
         if path is not None and not timeline.days:
             say(f"{path.name} was not written: nothing dies in {counted(ahead, 'day')}; --ahead looks further")
         elif path is not None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.authorization import Authorization
+from coffer.authority.hold import Requested, parse_requested_note
 from coffer.authority.ordered import order_file
 from coffer.cli.authorities import marks_of, read_authorities
 from coffer.cli.console import clock, print_json, read_file, say
@@ -43,7 +44,7 @@ def show(
 
     What is shown is exactly what is enforced. If copies were signed apart, give all.
     """
-    authorization, now = parse_authorization(*read_notes(notes)), clock()
+    authorization, now = parse_requested_note(*read_notes(notes)), clock()
     proven = [(Path(name).name, _prove_order(authorization, name)) for name in orders]
     if anchors is not None:
         say_signatures(proven, anchors)
@@ -75,11 +76,11 @@ def show(
         print_json(document)
         return
     show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now), marks)
-    if state is not None:
+    if state is not None and isinstance(authorization, Authorization):
         say_older_rosters(authorization, state, now)
 
 
-def _prove_order(authorization: Authorization, name: str) -> bytes:
+def _prove_order(authorization: Requested, name: str) -> bytes:
     """The file's content. Says which file of the order it is; raises ``NotProven`` if it is none."""
     place, files, raw = Path(name).name, authorization.terms.ordered.files, read_file(name)
     file = order_file(raw, place)
@@ -93,7 +94,7 @@ def _prove_order(authorization: Authorization, name: str) -> bytes:
     return raw
 
 
-def _subjects_document(authorization: Authorization) -> list[dict[str, object]]:
+def _subjects_document(authorization: Requested) -> list[dict[str, object]]:
     terms = authorization.terms
     return [
         {

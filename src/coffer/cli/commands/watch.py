@@ -26,7 +26,7 @@ from coffer.procedures.watch.reconcile import FolderReport
 from coffer.procedures.watch.run import LOOK_S, Watcher
 from coffer.procedures.watch.settings import SETTINGS, WatchedFolder, parse_settings
 from coffer.procedures.watch.topics.settings import WatchedTopic
-from coffer.procedures.watch.topics.work import watching_topic
+from coffer.procedures.watch.topics.watching import watching_topic
 from coffer.vault.watched import Sums
 from coffer.visible import counted, visible, visible_cell
 
@@ -102,7 +102,8 @@ def watch(
     A file is moved or deleted, as the settings say, only once the log has its records. A file that is still
     being written to is read line by line as it grows. Nothing is sealed twice, wherever this is killed.
     SIGTERM or Ctrl-C stops it after the batch under way; Ctrl-C again at once. With --once and --report the
-    exit code is 2 if a file was refused or may not be read, with --report also if anything is missing.
+    exit code is 2 if a file was refused or may not be read, or Kafka deleted messages before they were
+    taken; with --report also if anything is missing.
     """
     opened = vault_at(vault)
     path = Path(settings) if settings is not None else Path(vault) / SETTINGS
@@ -137,10 +138,10 @@ def watch(
 
 
 def _verify_all_taken(watcher: Watcher, vault: str) -> None:
-    """Report a failure if a file was refused or may not be read.
+    """Report a failure if a file was not taken, or messages were deleted before they were taken.
 
     Raises:
-        MalformedInput: nothing of such files is sealed.
+        MalformedInput: nothing of such files and messages is sealed.
     """
     if watcher.refused:
         raise MalformedInput(
@@ -151,6 +152,11 @@ def _verify_all_taken(watcher: Watcher, vault: str) -> None:
         raise MalformedInput(
             f"{counted(watcher.unreadable, 'file')} unreadable: nothing of them is sealed",
             hint=f"coffer watch {vault} --report names them; this user needs the right to read them",
+        )
+    if watcher.missed:
+        raise MalformedInput(
+            f"{counted(watcher.missed, 'offset')} deleted by Kafka before they were taken",
+            hint="does the topic's retention leave time for a watch that was down? The next batch's entry says so too",
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
+from coffer.authority.hold import verify_opens
 from coffer.custodian.approvals import Agreed, Approvals, TakenBack, approval_challenge
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.people import (
@@ -321,7 +322,7 @@ class Clerks:
         return request
 
     def _waiting(self, commitment: Commitment) -> Authorization:
-        return self._service.verify_approvable(self._note(commitment).note.raw, "request")
+        return verify_opens(self._service.verify_approvable(self._note(commitment).note.raw, "request"), "request")
 
     def _invited(self, code: str, now: dt.datetime) -> tuple[bytes, Person]:
         hashed = hash_code(code)

@@ -86,6 +86,20 @@ class Errands:
                 self._machine.folder.count_outcome("note not taken: too many wait, or the disk", self._clock())
                 raise
 
+    def take_hold(self, sealed: bytes) -> None:
+        """Unseal a hold with header files, and keep for it if it is approved here; else its note waits.
+
+        One that does not open may be sealed under a roster that was published just now, as a note.
+        """
+        try:
+            hold, headers = self._service.unseal_hold(sealed)
+        except NotProven:
+            if not self._look_soon():
+                raise
+            hold, headers = self._service.unseal_hold(sealed)
+        with self._lock:
+            self._machine.take_hold(self._service, hold, headers, self._clock(), self._entropy)
+
     def take_order(self, sealed: bytes) -> None:
         """Unseal a file of an order and keep it beside the note that names it.
 

@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
+from coffer.authority.hold import Hold
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
@@ -295,6 +296,21 @@ class Machine:
             with suppress(Unavailable, NotProven):
                 self.put(service.destroy_entries(now))
             return sorted(before - set(self.folder.epoch_days()))
+
+    def take_hold(
+        self, service: CustodianService, hold: Hold, headers: Sequence[bytes], now: dt.datetime, entropy: Entropy
+    ) -> None:
+        """Keep for a hold that is approved here, with the entry that says so; else its note waits for people.
+
+        Raises:
+            NotProven, Refused, Unavailable: as ``CustodianService.held_entries``; or too many notes wait.
+        """
+        if hold.commitment not in self.folder.approvals(service.keys):
+            self.folder.holds.wait(hold, now, service.keys)
+            return
+        with self._making():  # the key of a hold must not be made while the wrapping key changes
+            for raw in service.held_entries(hold.note.raw, headers, entropy, "hold"):
+                self._disk.write(self._outbox_path(raw), raw, private=True)  # it says no less than one that waits
 
     def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:
         """Keep a receipt, or an accusation of the ingester, for each of these segments; how many are new."""

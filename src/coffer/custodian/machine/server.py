@@ -251,6 +251,7 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
             return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
 
     _add_cosigning(app, custodian.cosign, errand_lane, bounded, octets | refusals)
+    _add_holds(app, errands.take_hold, errand_lane, bounded, refusals, sealed)
     _add_state_paths(app, counts, errands, {503: refusals[503]})
     add_log_paths(app, errands.mirror_file, prefix="/log")
     return app
@@ -312,6 +313,20 @@ def _add_cosigning(
             return Response(await errand_lane.run(client_of(request), cosign, body), media_type=_OCTETS)
 
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
+
+
+def _add_holds(
+    app: FastAPI,
+    take: Callable[[bytes], None],
+    errand_lane: Lane,
+    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
+    responses: dict[int | str, dict[str, Any]],
+    sealed: dict[str, Any],
+) -> None:
+    @app.post("/v1/holds", status_code=202, responses=responses, openapi_extra=sealed, response_class=PlainTextResponse)
+    async def holds(request: Request) -> Response:
+        """A hold with header files that it covers, sealed and framed. The answer is always the same."""
+        return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errand_lane, take))
 
 
 async def _plain(_request: Request, error: Exception) -> Response:

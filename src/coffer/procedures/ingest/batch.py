@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
 
-from coffer.errors import NotProven, Unavailable
+from coffer.errors import Refused, Unavailable
 from coffer.identity.numbering import plans
 from coffer.ledger.batches import is_next
 from coffer.ledger.entries import BatchId, SegmentLine, TopicOffsets
@@ -29,6 +29,7 @@ from coffer.procedures.ingest.sealer import SealedShare
 from coffer.procedures.receipts.decide import Missing, verify_receipted
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
+from coffer.sequencer.turns import Lost
 from coffer.tally.exact import ExactCounts
 from coffer.tally.release import format_table, release, require_noise, tally_hash
 from coffer.vault.folder import INGESTER, Vault
@@ -64,13 +65,7 @@ class Batch:
     is_logging: bool = False
 
     def collect(self, shares: Sequence[SealedShare]) -> None:
-        """Add up what the sealers made.
-
-        Raises:
-            NotProven: a task of a cluster named a segment of the log, which would be removed if this ingest fails.
-        """
-        if any(line.seg_id in self.state.segments for share in shares for line in share.lines):
-            raise NotProven("engine: a segment that is in the log already")
+        """Add up what the sealers made: segments that bear the name of this ingest, and of no other."""
         self.staged = [staged for share in shares for staged in share.staged]
         self.lines = [line for share in shares for line in share.lines]
         self.rows = sum(share.rows for share in shares)
@@ -143,7 +138,8 @@ class Batch:
         """Step 8: log the entries, which makes the batch exist; returns their indexes.
 
         Raises:
-            Unavailable: the roster changed, a key was destroyed, or another watch logged these offsets meanwhile.
+            Unavailable: the roster changed, a key was destroyed, another watch logged these offsets meanwhile, or an
+                object is gone.
         """
         verify_still_sealed_right(self.lines, self.roster, self.state)
         if self.offsets is not None and not is_next(self.state, self.offsets):
@@ -151,7 +147,7 @@ class Batch:
                 "ingest: another watch logged these offsets meanwhile; nothing was logged",
                 hint="each partition is read by one watch at a time: is one of another group, or was one cut off?",
             )
-        self.is_logging = True
+        self._verify_there()
         key = self.vault.operator_key(INGESTER)
         for file in files:
             file.verify_complete()
@@ -160,11 +156,33 @@ class Batch:
             batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally, offsets=self.offsets
         )
         entries = [self.vault.entry(body, key, self.state) for body in bodies]
-        indexes = self.vault.append(entries, self.state)
+        self.vault.look_outside(self.state)
+        self.is_logging = True
+        try:
+            indexes = self.vault.append(entries, self.state)
+        except (Refused, Lost):
+            self.is_logging = False  # nothing was logged, and never will be
+            raise
         self.vault.objects.conclude()
         if self.id not in self.state.batches:
             raise AssertionError("our own ingest entry does not count in State")
         return indexes
+
+    def _verify_there(self) -> None:
+        """Prove that what the log will name is in the store: nobody else may remove it from now on.
+
+        Raises:
+            Unavailable: something is gone. Nothing was logged.
+        """
+        objects, keys = self.vault.objects, [one.key for one in self.staged]
+        if objects.is_folder:
+            return  # renamed just now
+        gone = [key for key, is_there in zip(keys, objects.map(objects.is_there, keys), strict=True) if not is_there]
+        if gone:
+            raise Unavailable(
+                f"{gone[0]}: put by this ingest and gone; nothing was logged",
+                hint="run the command again; who else may delete objects of this store?",
+            )
 
     def discard(self) -> None:
         """Remove what this ingest staged, unless logging has begun.

@@ -35,6 +35,7 @@ from coffer.procedures.receipts.decide import Missing
 from coffer.records.feed import Feed
 from coffer.records.no_index import NoIndex
 from coffer.records.rejects import Rejects
+from coffer.segments.header import INGEST_BYTES
 from coffer.vault.folder import Vault
 from coffer.vault.runs import FAILED, KNOWN, LOGGED, LOGGING
 
@@ -253,6 +254,7 @@ def _config(batch: Batch, now: dt.datetime, held_rows: int) -> SealerConfig:
         window=accepted_window(state, now),
         share=0,
         shares=1,
+        ingest=batch.vault.outside.entropy(INGEST_BYTES),
         no_index=batch.no_index,
         held_rows=held_rows,
     )

@@ -47,7 +47,8 @@ class SealerConfig:
     """What a sealer needs. It holds no secret, so it can be sent to another process.
 
     ``share``: the number of this sealer among ``shares``, from 0. It keeps their part numbers apart. ``held_rows``: it
-    seals whenever it holds so many rows. More take memory, and give fewer, larger segments, which open faster.
+    seals whenever it holds so many rows. More take memory, and give fewer, larger segments, which open faster. ``ingest``:
+    16 random bytes, the name that all its segments bear.
     """
 
     place: Place
@@ -58,6 +59,7 @@ class SealerConfig:
     window: Window
     share: int
     shares: int
+    ingest: bytes
     no_index: NoIndex | None = None
     held_rows: int = HELD_ROWS
 
@@ -278,7 +280,7 @@ class Sealer:
             feed=config.feed.name,
             roster=config.roster.hash,
             origin=origin_hash(config.origin),
-            nonce=self._entropy(32),
+            nonce=config.ingest + self._entropy(32 - len(config.ingest)),
             home=config.feed.home.country,
         )
 

@@ -6,15 +6,17 @@ checks protect the requester from lying custodians and a lying disk. The custodi
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import Countersigned, subject_rule
+from coffer.authority.hold import Hold
 from coffer.custody.ballot import Ballot, Choice
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
+from coffer.custody.holding import Coverage
 from coffer.errors import NotProven, Refused
 from coffer.identity.cells import format_cell
 from coffer.identity.identifier import Identifier, IdentityType, unpack_short_code
@@ -40,6 +42,7 @@ from coffer.segments.rows import (
 from coffer.visible import visible
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
+IsHeld = Callable[[Segment, Identifier], bool]
 MAX_HEADER_BYTES: Final = 7 * 2**20
 """Headers of one request. With note, cells and checkpoint it stays under the custodians' 8 MiB."""
 
@@ -111,16 +114,25 @@ class CellResult:
 
 
 def segments_of(
-    authorization: Authorization, state: State, *, before: int, now: dt.datetime
+    authorization: Authorization, state: State, *, before: int, now: dt.datetime, holds: Sequence[Hold] = ()
 ) -> list[tuple[Segment, int]]:
     """Step R1: every segment that the authorization reaches, with each subject line that it concerns.
 
     Only segments logged before entry ``before`` (the intent) are reached, so that a resumed opening asks for the same
-    segments.
+    segments. ``holds``: what is dead or past its retention is reached for those whom one of them names, while it is in
+    force.
     """
     terms = authorization.terms
     days = [terms.days_of(number) for number in range(1, len(terms.subjects) + 1)]
-    return segments_for(terms.subjects, days, terms.kinds, state, before=before, now=now)
+    is_held = _held_by(holds, state, now)
+    return segments_for(terms.subjects, days, terms.kinds, state, before=before, now=now, is_held=is_held)
+
+
+def _held_by(holds: Sequence[Hold], state: State, now: dt.datetime) -> IsHeld:
+    """Whether a hold in force names a subject in a segment. The custodians decide for themselves."""
+    in_force = {term.note for hold in state.holds_in_force(max(now, state.newest)) for term in hold.terms}
+    covers = [Coverage(hold.terms) for hold in holds if hold.commitment in in_force]
+    return lambda segment, subject: any(subject.sid in coverage.sids(segment) for coverage in covers)
 
 
 def segments_for(
@@ -131,6 +143,7 @@ def segments_for(
     *,
     before: int,
     now: dt.datetime,
+    is_held: IsHeld = lambda _segment, _subject: False,
 ) -> list[tuple[Segment, int]]:
     """The same for a request that is not written yet. ``days``: the UTC days of each subject."""
     reached = []
@@ -139,16 +152,13 @@ def segments_for(
     rules: dict[tuple[int, bytes], str] = {}
     for segment in state.segments.values():
         line = segment.line
-        if (
-            line.day not in wanted
-            or segment.entry_index >= before
-            or line.kind not in kinds
-            or state.is_dead(segment)
-            or is_segment_past(segment, now.date())
-        ):
+        if line.day not in wanted or segment.entry_index >= before or line.kind not in kinds:
             continue
+        is_gone = state.is_dead(segment) or is_segment_past(segment, now.date())
         for number, subject in enumerate(subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
+            if is_gone and not is_held(segment, subject):
+                continue
             if is_elsewhere or line.day not in asked[number - 1]:
                 continue
             key = number, segment.roster.hash

@@ -7,6 +7,7 @@ from typing import Final
 
 from coffer import letters, wire
 from coffer.authority.authorization import (
+    AskedFor,
     Authorization,
     Terms,
     commit,
@@ -38,8 +39,8 @@ RECEIVED_AHEAD: Final = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the desk was ordered to ask for, as typed. Every field is checked when the note is made.
+class Sought:
+    """Whom and what an order is about, as typed. Every field is checked when a note is made of it.
 
     ``persons``: who used each subject, in the order of ``subjects``, or one for all. ``periods``: the periods of each
     subject, in the same order. Those of one subject may be in any order.
@@ -50,17 +51,23 @@ class Order:
     persons: Sequence[str]
     periods: Sequence[Sequence[Period]]
     kinds: str
-    max_records: int
     authority: str
     basis: str
     purpose: str
     is_hub: bool
-    not_before: dt.datetime
-    expires: dt.datetime
     secret_until: dt.date
 
     def __repr__(self) -> str:
         return "<order>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Order(Sought):
+    """What the desk was ordered to open."""
+
+    max_records: int
+    not_before: dt.datetime
+    expires: dt.datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,41 +132,54 @@ def terms_of(order: Order, roster: Roster, requester: VerifyKey, drawn: Drawn, n
     Raises:
         MalformedInput: a field is wrong; the message names the first.
     """
-    subjects = tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1))
-    persons = tuple(order.persons) * (len(subjects) if len(order.persons) == 1 else 1)
-    if len(persons) != len(subjects):
-        raise MalformedInput(
-            f"--person: {len(persons)} persons for {len(subjects)} subjects, expected one for all or one for each"
-        )
-    free = {name: letters.composed(getattr(order, name)) for name in ("authority", "basis", "purpose")}
-    persons = tuple(letters.composed(person) for person in persons)
     terms = Terms(
         origin=roster.origin,
         roster=roster.hash,
         id=drawn.id,
         salt=drawn.salt,
         requester=requester,
+        **asked_of(order, roster, now),
         seal=drawn.seal,
-        ordered=order.ordered,
-        subjects=subjects,
-        persons=persons,
-        rules=rules_of(subjects, roster),
-        periods=tuple(_sorted(own, n) for n, own in enumerate(order.periods, 1)),
-        kinds=tuple(order.kinds.split(",")),
         max_records=order.max_records,
         is_hub=order.is_hub,
         not_before=order.not_before,
         expires=order.expires,
         secret_until=order.secret_until,
-        **free,
     )
-    for name, text in (*free.items(), *(("person", person) for person in persons)):
+    verify_secrecy(order.secret_until, order.expires, "--secret-until")
+    return terms
+
+
+def asked_of(order: Sought, roster: Roster, now: dt.datetime) -> AskedFor:
+    """The lines about the order and about whom it names, with free texts in their one spelling. Pure.
+
+    Raises:
+        MalformedInput: a field is wrong; the message names the first.
+    """
+    subjects = tuple(parse_subject(text, f"--subject {n}") for n, text in enumerate(order.subjects, 1))
+    persons = tuple(order.persons) * (len(subjects) if len(order.persons) == 1 else 1)
+    if len(persons) != len(subjects):
+        raise MalformedInput(
+            f"--person: {len(persons)} persons for {len(subjects)} subjects, expected one for all or one for each"
+        )
+    asked = AskedFor(
+        ordered=order.ordered,
+        authority=letters.composed(order.authority),
+        basis=letters.composed(order.basis),
+        purpose=letters.composed(order.purpose),
+        subjects=subjects,
+        persons=tuple(letters.composed(person) for person in persons),
+        rules=rules_of(subjects, roster),
+        periods=tuple(_sorted(own, n) for n, own in enumerate(order.periods, 1)),
+        kinds=tuple(order.kinds.split(",")),
+    )
+    free = [(name, asked[name]) for name in ("authority", "basis", "purpose")]
+    for name, text in (*free, *(("person", person) for person in asked["persons"])):
         parse_free_text(text, f"--{name}")
     verify_ordered(order.ordered, "--{}".format)
     if order.ordered.received > now + RECEIVED_AHEAD:
         raise MalformedInput("--received: later than now", hint="name the moment at which the order came in")
-    verify_secrecy(order.secret_until, order.expires, "--secret-until")
-    return terms
+    return asked
 
 
 def sign_request(vault: Vault, prepared: Prepared) -> Authorization:

@@ -12,6 +12,7 @@ from functools import partial
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import Countersigned
+from coffer.authority.hold import Hold
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
 from coffer.custody.logged import verify_logged
@@ -79,12 +80,13 @@ def run_opening(
     deliver: Callable[[Answer], None],
     patience_s: float | None = None,
     on_progress: OnProgress = lambda _stage, _number: None,
+    holds: Sequence[Hold] = (),
 ) -> Answer:
     """Open what an authorization allows, and hand the answer to ``deliver``.
 
-    ``patience_s`` bounds the waiting for custodians, in all. Until ``deliver`` has returned, the same command resumes
-    the opening without cost to the budget. ``on_progress`` is called in this thread; what it raises stops the opening,
-    which can be resumed.
+    ``holds``: notes under which days whose keys died were held. ``patience_s`` bounds the waiting for custodians, in
+    all. Until ``deliver`` has returned, the same command resumes the opening without cost to the budget.
+    ``on_progress`` is called in this thread; what it raises stops the opening, which can be resumed.
 
     Raises:
         MalformedInput: it is not an authorization's note.
@@ -103,7 +105,7 @@ def run_opening(
         if journal is None:
             verify_unspent(authorization, state)
         before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
-        reached = segments_of(authorization, state, before=before, now=now)
+        reached = segments_of(authorization, state, before=before, now=now, holds=holds)
         verify_signed_for_segments(countersigned, reached)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)

@@ -16,10 +16,13 @@ from coffer.ledger.entries import (
     CoarseCounts,
     Commitment,
     DestroyEntry,
+    ExtendEntry,
     FaultEntry,
+    HoldEntry,
     IngestEntry,
     IntentEntry,
     RefuseEntry,
+    ReleaseEntry,
     RevealEntry,
     RevokeEntry,
     WithdrawEntry,
@@ -40,7 +43,7 @@ class Transparency:
     ascending. ``by_authority``, ``by_kind``, ``by_rule``: (openings, records opened) by revealed value; an opening of
     two kinds is in both. ``collected``: batches, and at least how many files and lines they had. ``segments``:
     (segments, padded rows) by kind and rule. Superseded batches are in neither. ``superseded_batches``: those
-    superseded in the period.
+    superseded in the period. ``holds``: those that were logged in it, whether enough custodians kept or not.
     """
 
     first: dt.date
@@ -61,6 +64,9 @@ class Transparency:
     faults: dict[str, int]
     destroyed_keys: int
     superseded_batches: int
+    holds: int
+    extended_holds: int
+    released_holds: int
     collected: dict[str, int]
     segments: dict[tuple[str, str], tuple[int, int]]
 
@@ -84,6 +90,9 @@ class Transparency:
             "faults": self.faults,
             "destroyed_keys": self.destroyed_keys,
             "superseded_batches": self.superseded_batches,
+            "holds": self.holds,
+            "extended_holds": self.extended_holds,
+            "released_holds": self.released_holds,
             "collected": self.collected,
             "segments": [
                 {"kind": kind, "rule": rule, "segments": count, "padded_rows": rows}
@@ -151,6 +160,9 @@ def figures(state: State, dated: Iterable[Dated], *, first: dt.date, last: dt.da
         faults=dict(sorted(Counter(body.accused for body in within if isinstance(body, FaultEntry)).items())),
         destroyed_keys=sum(isinstance(body, DestroyEntry) for body in within),
         superseded_batches=sum(isinstance(body, WithdrawEntry) for body in within),
+        holds=sum(isinstance(body, HoldEntry) for body in within),
+        extended_holds=sum(isinstance(body, ExtendEntry) for body in within),
+        released_holds=sum(isinstance(body, ReleaseEntry) for body in within),
         **_collected(within, state),
     )
 

@@ -11,7 +11,7 @@ from coffer.ledger.entries import BatchId
 from coffer.procedures.watch.decide import Plan, decide_plan
 from coffer.procedures.watch.look import Watching, count_unfit, look
 from coffer.procedures.watch.reconcile import FolderReport, report, settle
-from coffer.procedures.watch.topics.work import WatchingTopic
+from coffer.procedures.watch.topics.watching import WatchingTopic
 from coffer.vault.folder import Vault
 from coffer.vault.watched import Folder
 

@@ -29,7 +29,8 @@ class Event:
 class Figures:
     """The figures of one folder or topic since the watch began.
 
-    ``lag``: offsets of a topic that are not logged yet, as ``coarse``; None of a folder.
+    ``lag``: offsets of a topic that are not logged yet, as ``coarse``; None of a folder. ``missed``: those that were
+    deleted before they were taken.
     """
 
     sums: Sums = field(default_factory=Sums)
@@ -41,6 +42,7 @@ class Figures:
     oldest_ns: int | None = None
     last_batch: dt.datetime | None = None
     lag: int | None = None
+    missed: int = 0
     is_in_trouble: bool = False
 
 
@@ -82,7 +84,7 @@ def figures_of(folders: Mapping[str, Figures], *, free_bytes: int, now: dt.datet
         samples["records_total"].append(sample(one.sums.rejected, folder=name, what="rejected"))
         if one.lag is not None:
             samples["lag_offsets"].append(sample(one.lag, folder=name))
-            samples["missed_offsets_total"].append(sample(one.sums.missed, folder=name))
+            samples["missed_offsets_total"].append(sample(one.missed, folder=name))
         waiting = sorted(one.waiting.items())
         samples["waiting_files"] += [sample(count, folder=name, why=why) for why, count in waiting]
     free = gauge("coffer_watch_free_bytes", "Free bytes of the vault's disk.", sample(free_bytes))

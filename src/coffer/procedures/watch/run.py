@@ -49,7 +49,8 @@ from coffer.procedures.watch.saying import (
     unreadable_in,
     without_names,
 )
-from coffer.procedures.watch.topics.work import TopicWork, WatchingTopic
+from coffer.procedures.watch.topics.watching import WatchingTopic
+from coffer.procedures.watch.topics.work import TopicWork
 from coffer.serving.figures import Figure
 from coffer.vault.folder import Vault
 from coffer.vault.watched import WATCH_LOCK, Delivery, Sums, Taken
@@ -85,15 +86,13 @@ class Watcher:
         held_rows: int = HELD_ROWS,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._vault = vault
+        self._vault, self._tell = vault, tell
         self._folders = {one.name: one for one in folders}
-        self._tell = tell
         self._workers = workers
         self._held_rows = held_rows
         self._timer = timer
-        names = [*(one.name for one in folders), *(one.name for one in topics)]
-        self._paces = {name: _Pace() for name in names}
-        self._figures = {name: Figures() for name in names}
+        names = [*self._folders, *(one.name for one in topics)]
+        self._paces, self._figures = {name: _Pace() for name in names}, {name: Figures() for name in names}
         self._books = Books(vault)
         self._topics = {
             one.name: TopicWork(
@@ -123,6 +122,11 @@ class Watcher:
     def unreadable(self) -> int:
         """How many files this user may not read, as of the last look."""
         return sum(unreadable_in(one.waiting) for one in self._figures.values())
+
+    @property
+    def missed(self) -> int:
+        """How many offsets of topics were deleted before they were taken, as seen since the start."""
+        return sum(one.missed for one in self._figures.values())
 
     def figures(self) -> Sequence[Figure]:
         """The figures of all folders, and of the disk."""
@@ -173,17 +177,16 @@ class Watcher:
             did = self._work(name, pace, is_last=is_last)
         except (MalformedInput, Unavailable, Refused) as error:
             pace.failures += 1
-            wait_s = retry_after_s(pace.failures)
-            pace.not_before = self._timer() + wait_s
-            figures.failures += 1
-            figures.is_in_trouble = True
+            pace.not_before = self._timer() + (wait_s := retry_after_s(pace.failures))
+            figures.failures, figures.is_in_trouble = figures.failures + 1, True
             message = error.message.removeprefix(f"[{name}]: ")
             message += "" if is_last else f": tried again in {wait_s} s"
             self._tell(Event(kind="trouble", folder=name, message=message, is_trouble=True))
             return False, error
-        if figures.is_in_trouble:
+        pace.failures = 0
+        if figures.is_in_trouble and not (name in self._topics and self._topics[name].is_waiting):
             self._tell(Event(kind="well", folder=name, message="all is well again"))
-        pace.failures, figures.is_in_trouble = 0, False
+            figures.is_in_trouble = False
         return did, None
 
     def _work(self, name: str, pace: _Pace, *, is_last: bool) -> bool:

@@ -52,18 +52,19 @@ def events_of_batch(
     return [first, *(Event(kind="warning", folder=folder, message=line, is_trouble=True) for line in warnings)]
 
 
-def events_of_messages(topic: str, sums: Sums, ranges: Sequence[Range], summary: IngestSummary) -> list[Event]:
-    """What a batch of a topic's messages gave."""
+def event_of_gap(topic: str, gap: Range) -> Event:
+    """What Kafka deleted before it was taken."""
+    message = f"partition {gap.partition}: offsets {gap.after} to {gap.start - 1} were deleted before they were taken"
+    return Event(kind="warning", folder=topic, message=message, values={"missed": gap.missed}, is_trouble=True)
+
+
+def events_of_messages(topic: str, sums: Sums, summary: IngestSummary) -> list[Event]:
+    """What a batch of a topic's messages gave. Its gaps were told when they were seen."""
     counts = ", ".join(f"{shown(getattr(sums, what))} {what}" for what in ("read", "kept", "duplicate"))
     message = f"{counts}, {sums.rejected:,} rejected: entry {summary.entries[-1]}"
     values = {what: coarse(getattr(sums, what)) for what in ("read", "kept", "duplicate")}
     values |= {"rejected": sums.rejected, "missed": sums.missed, "entry": summary.entries[-1]}
-    lines = [
-        f"partition {one.partition}: offsets {one.after} to {one.start - 1} were deleted before they were taken"
-        for one in ranges
-        if one.missed
-    ]
-    lines += _warnings(summary.files, Sums(), summary, "batch")
+    lines = _warnings(summary.files, Sums(), summary, "batch")
     warnings = [Event(kind="warning", folder=topic, message=line, is_trouble=True) for line in lines]
     return [Event(kind="batch", folder=topic, message=message, values=values), *warnings]
 

@@ -17,7 +17,14 @@ from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.notes.note import Note, SignatureLine
 from coffer.translog import tiling
 from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
-from coffer.translog.merkle import Frontier, consistency_path, inclusion_path, leaf_hash, root_hash
+from coffer.translog.merkle import (
+    Frontier,
+    consistency_path,
+    inclusion_path,
+    leaf_hash,
+    root_hash,
+    verify_consistency,
+)
 from coffer.wire import Hash
 
 T = TypeVar("T")
@@ -197,6 +204,38 @@ class FileLog:
         It comes from the stored tiles and is unproven.
         """
         return consistency_path(old_size, size, lambda level, at: self._node(level, at, size, self._hash_tile))
+
+    def verify_continues(self, kept: TreeHead, size: int, name: str) -> None:
+        """Prove that the tree of a copy of this log is a prefix of this one's first ``size`` entries.
+
+        ``name``: the copy, for people. Before anything of a copy is replaced.
+
+        Raises:
+            NotProven: the copy is longer, or of another history.
+        """
+        if kept.size > size:
+            raise NotProven(
+                f"log: {name} holds {kept.size} entries, the vault {size}: nothing was copied over it",
+                hint="the vault is an older copy: put the longest log in place before anything is logged",
+            )
+        if not kept.size:
+            return
+        root, proof = self._root_at(size), self.consistency_proof(kept.size, size)
+        try:
+            verify_consistency(old_size=kept.size, old_root=kept.root, size=size, root=root, proof=proof)
+        except NotProven:
+            raise NotProven(
+                f"log: {name} holds another history of {kept.size} entries than the vault: nothing was copied over it",
+                hint="two histories of one log: keep both as evidence, and find out which one others saw",
+            ) from None
+
+    def _root_at(self, size: int) -> Hash:
+        """The root over the first ``size`` entries, from the stored tiles."""
+        tree = Frontier()
+        for level in range(size.bit_length() - 1, -1, -1):
+            if size >> level & 1:
+                tree.append(self._node(level, (size >> level) - 1, size, self._hash_tile), level)
+        return tree.root()
 
     def cosign(self, lines: Sequence[SignatureLine]) -> None:
         """Add witnesses' lines, which the caller verified, to the newest checkpoint.

@@ -12,11 +12,15 @@ from coffer.ledger.entries import (
     CloseEntry,
     Commitment,
     DrawEntry,
+    ExtendEntry,
     FaultEntry,
+    HeldEntry,
+    HoldEntry,
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
     RefuseEntry,
+    ReleaseEntry,
     RevealEntry,
     RevokeEntry,
     WithdrawEntry,
@@ -28,7 +32,7 @@ from coffer.web.window.reading import Known, ProvenEntry
 PER_PAGE: Final = 50
 TYPES: Final = (
     "roster", "epoch-key", "ingest", "withdraw", "receipt", "intent", "draw", "close", "refuse", "revoke", "destroy",
-    "fault", "absence", "objection", "reveal",
+    "fault", "absence", "objection", "hold", "held", "extend", "release", "reveal",
 )  # fmt: skip
 """In the order of ``docs/formats/entries.md``."""
 
@@ -206,8 +210,22 @@ def _related(known: Known, proven: ProvenEntry) -> set[int]:
             return withdrawn | set(parts.entry_indexes if parts else ())
         case AbsenceEntry() | ObjectionEntry():
             return set(known.state.absence_indexes)
+        case HoldEntry():
+            return _of_hold(known, proven.index)
+        case HeldEntry(hold=hold) | ExtendEntry(hold=hold) | ReleaseEntry(hold=hold):
+            return _of_hold(known, hold)
         case _:
             return set()
+
+
+def _of_hold(known: Known, index: int) -> set[int]:
+    hold = known.state.holds.get(index)
+    if hold is None:
+        return set()
+    indexes = {term.index for term in hold.terms} | ({hold.released} if hold.released is not None else set())
+    return indexes | {
+        dated.index for dated in known.dated if isinstance(dated.body, HeldEntry) and dated.body.hold == index
+    }
 
 
 def _of_opening(known: Known, intent: int) -> set[int]:

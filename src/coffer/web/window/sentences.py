@@ -17,12 +17,16 @@ from coffer.ledger.entries import (
     DestroyEntry,
     DrawEntry,
     EpochKeyEntry,
+    ExtendEntry,
     FaultEntry,
+    HeldEntry,
+    HoldEntry,
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
     ReceiptEntry,
     RefuseEntry,
+    ReleaseEntry,
     RevealEntry,
     RevokeEntry,
     WithdrawEntry,
@@ -48,6 +52,10 @@ _TYPES: Final = {
     "fault": N_("accusation"),
     "absence": N_("absence"),
     "objection": N_("objection"),
+    "hold": N_("preservation"),
+    "held": N_("kept unread"),
+    "extend": N_("preservation prolonged"),
+    "release": N_("preservation ended"),
     "reveal": N_("reveal"),
     "no-effect": N_("no effect"),
 }
@@ -77,6 +85,13 @@ _EXPLAINED: Final = {
     "fault": N_("This is an accusation, not a verdict. The entry holds a hash of what shows it."),
     "absence": N_("It may object. If it does not within the waiting days, the others may go on without it."),
     "objection": N_("The absence counts no more."),
+    "hold": N_(
+        "Records that would be forgotten are kept, and nobody reads them. It counts once enough custodians keep; whom and "
+        "what it concerns is hidden."
+    ),
+    "held": N_("The number says how much was asked for. It does not depend on whether there are records."),
+    "extend": N_("It counts once enough custodians agree again."),
+    "release": N_("What was kept is destroyed."),
     "reveal": N_("Each line that is shown is proven by the commitment that the opening was logged under."),
     "no-effect": N_("Anybody who replays the log comes to the same. Some such entries are honest accidents."),
 }
@@ -255,6 +270,8 @@ class Sentences:
                 return _("All other custodians say that %(who)s is gone for good.", who=body.custodian)
             case ObjectionEntry():
                 return _("The custodian that entry %(absence)s calls gone is there, and objects.", absence=body.absence)
+            case HoldEntry() | HeldEntry() | ExtendEntry() | ReleaseEntry():
+                return self._hold(body)
             case RevealEntry():
                 shown = sum(revealed.line is not None for revealed in body.lines)
                 lines = self.ngettext("%(n)s line", "%(n)s lines", shown)
@@ -263,6 +280,30 @@ class Sentences:
                     lines=lines,
                     name=name_of(body.authorization)[:8],
                 )
+
+    def _hold(self, body: HoldEntry | HeldEntry | ExtendEntry | ReleaseEntry) -> str:
+        match body:
+            case HoldEntry():
+                return self._(
+                    "%(desk)s asks that records be kept until %(day)s, unread.",
+                    desk=body.requester,
+                    day=self._day(body.until.date()),
+                )
+            case HeldEntry():
+                return self._(
+                    "%(who)s keeps, unread, its values for the hold of entry %(hold)s: %(cells)s.",
+                    who=body.custodian,
+                    hold=body.hold,
+                    cells=self.ngettext("at most %(n)s part", "at most %(n)s parts", body.cells_at_most),
+                )
+            case ExtendEntry():
+                return self._(
+                    "The hold of entry %(hold)s is to last until %(day)s.",
+                    hold=body.hold,
+                    day=self._day(body.until.date()),
+                )
+            case ReleaseEntry():
+                return self._("The hold of entry %(hold)s was ended.", hold=body.hold)
 
     def _ingest(self, body: IngestEntry) -> str:
         kept, segments = body.counts.kept, self.ngettext("%(n)s segment", "%(n)s segments", len(body.segments))

@@ -4,11 +4,12 @@ import os
 
 import click
 
-from coffer.authority.authorization import parse_authorization
+from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.hold import parse_requested_note
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, confirm, say, verify_absent
-from coffer.cli.inbox import say_order, verified_request
+from coffer.cli.inbox import say_order, verified_note
 from coffer.cli.machine import at_work, yes_option
 from coffer.cli.passphrases import passphrase_option
 from coffer.cli.protected import say_protected
@@ -30,7 +31,7 @@ def approve(folder: str, note: str, output: str | None, passphrase_file: str | N
     """
     path = None if output is None else verify_absent(output)
     machine, service = at_work(folder, passphrase_file)
-    request, state = verified_request(machine, service, note)
+    request, state = verified_note(machine, service, note)
     service.verify_at_terminal(request.commitment)  # before somebody reads it all; it is judged again when it is signed
     roster = state.rosters[request.terms.roster]
     if not yes:
@@ -38,16 +39,20 @@ def approve(folder: str, note: str, output: str | None, passphrase_file: str | N
         marks = list(marks_of(request.terms, known, machine.config.name))
         show_terms(request, roster, status_of(request, state, clock()), marks)
     say_protected(machine.folder, service.keys, request)
-    say_order(machine, service, request, folder)
+    if isinstance(request, Authorization):
+        say_order(machine, service, request, folder)
     if not yes:
         confirm(f"approve this as {machine.config.name}?")
     signed = service.countersign(request.note.raw, "request")
-    machine.requests.keep_signed(signed, service.keys, clock(), os.urandom)
+    if isinstance(request, Authorization):
+        machine.requests.keep_signed(signed, service.keys, clock(), os.urandom)
     if path is not None:
         Disk().write(path, signed.raw, private=True)
-    signers = ", ".join(signers_of(parse_authorization(signed.raw, "request"), roster))
+    signers = ", ".join(signers_of(parse_requested_note(signed.raw, "request"), roster))
     say(f"countersigned by {machine.config.name}; signed by custodians: {signers}")
-    if path is None:
+    if not isinstance(request, Authorization):
+        say("it keeps when the desk sends it again: coffer hold keep VAULT NOTE")
+    elif path is None:
         say("the desk fetches it while this custodian is served: coffer status VAULT NOTE -o MERGED")
     else:
         say("send it to the desk, which puts together what each of you signed: coffer open VAULT NOTE NOTE ...")

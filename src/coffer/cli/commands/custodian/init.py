@@ -12,6 +12,7 @@ from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.machine.folder import CERTIFICATE, CERTIFICATE_KEY, Machine, MachineConfig
 from coffer.custodian.machine.tls import fingerprint_of, make_certificate
 from coffer.custodian.token import Token
+from coffer.custody.check_words import words_of
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.serving.listen import parse_listen
@@ -47,7 +48,7 @@ def init(
     wrapping = Token(module=token_module, label=token, key=token_key) if token and token_module else None
     config = MachineConfig(name=name, listen=listen)
     building = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    passphrase = Passphrases(passphrase_file).get(name, is_new=True)
+    passphrase = Passphrases(passphrase_file).get(name, is_new=token is None)  # a PIN is the token's
     try:
         machine = Machine(building, disk, config, cost=costs.COSTS.passphrase)
         keys = CustodianKeys.generate(machine.folder.name, os.urandom)
@@ -65,5 +66,6 @@ def init(
         raise
     out = console()
     out.print(f"keys         {folder.rstrip('/')}/{name}.pub", soft_wrap=True)
+    out.print(f"words        {words_of(keys.public(name).format())}", soft_wrap=True)
     out.print(f"fingerprint  {fingerprint_of(certificate, CERTIFICATE)}", soft_wrap=True)
-    say("give both to the vault's operator, by a way on which you know each other")
+    say("give keys and fingerprint to the vault's operator, and compare the words on the phone")

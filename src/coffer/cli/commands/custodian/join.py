@@ -8,6 +8,7 @@ import click
 from coffer.cli.console import read_file, say
 from coffer.cli.machine import log_of
 from coffer.custodian.machine.folder import Machine, Pinned
+from coffer.custody.check_words import words_of
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.roster import parse_roster
@@ -38,7 +39,7 @@ def join(folder: str, pins_file: str, log_at: str, *, offline: bool) -> None:
     if not offline:
         _verify_log(pinned)
     Machine(machine.path, Disk(), dataclasses.replace(machine.config, pinned=pinned)).write_config()
-    say(f"{machine.config.name} pins {pins.origin}")
+    say(f"{machine.config.name} pins {pins.origin}; words of {Path(pins_file).name}: {words_of(pins.format())}")
 
 
 def _verify_log(pinned: Pinned) -> None:

@@ -4,8 +4,9 @@ import os
 
 import click
 
+from coffer.authority.authorization import Authorization
 from coffer.cli.console import clock, say
-from coffer.cli.inbox import chosen_request
+from coffer.cli.inbox import chosen_note
 from coffer.cli.machine import at_work
 from coffer.cli.passphrases import passphrase_option
 from coffer.ledger.entries import REFUSE_REASONS
@@ -27,7 +28,8 @@ def refuse(folder: str, note: str, reason: str, passphrase_file: str | None) -> 
     This custodian answers nothing to it from now on, and the log will say so.
     """
     machine, service = at_work(folder, passphrase_file)
-    request = chosen_request(machine, service, note)
+    request = chosen_note(machine, service, note)
     machine.put([service.refusal_entry(request.note.raw, reason, "request")])
-    machine.requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
+    if isinstance(request, Authorization):
+        machine.requests.keep_refused(request, reason, service.keys, clock(), os.urandom)
     say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")

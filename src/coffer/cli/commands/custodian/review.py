@@ -8,7 +8,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, console, say
-from coffer.cli.inbox import say_order, verified_request
+from coffer.cli.inbox import say_order, verified_note
 from coffer.cli.machine import at_work
 from coffer.cli.passphrases import passphrase_option
 from coffer.cli.periods import show_days
@@ -40,17 +40,24 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         service.sync()
     say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")
     if note is not None:
-        request, state = verified_request(machine, service, note)
-        _note_reading(machine, service, request)
+        request, state = verified_note(machine, service, note)
+        if isinstance(request, Authorization):
+            _note_reading(machine, service, request)
         known = machine.folder.authorities(service.keys)
         said = tuple(marks_of(request.terms, known, machine.config.name))
         show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()), said)
         say_protected(machine.folder, service.keys, request)
-        say_order(machine, service, request, folder)
+        if isinstance(request, Authorization):
+            say_order(machine, service, request, folder)
         return
     notes = machine.notes(service.keys)
     for name in machine.unreadable_notes(service.keys):
         say(f"inbox/{name}: no note to this custodian, or changed: remove the file; the desk can send a request again")
+    approved = machine.folder.approvals(service.keys)
+    for hold in machine.folder.holds.waiting(service.keys):
+        if hold.commitment not in approved:
+            until = wire.format_time(hold.terms.until)
+            say(f"a hold waits, to keep and not to read until {until}: {hold.commitment.hex()[:NAME_DIGITS]}")
     if not notes:
         say("no request waits")
         return

@@ -11,6 +11,7 @@ from coffer.cli.passphrases import Passphrases
 from coffer.cli.vaults import vault_at
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
+from coffer.custody.check_words import words_of
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import verify_version
@@ -117,6 +118,8 @@ def propose_roster(
     """
     path, opened = verify_absent(output), vault_at(vault)
     given = {keys.name: keys for keys in (PublicKeys.parse(read_file(name), Path(name).name) for name in key_files)}
+    for name, keys in given.items():
+        say(f"words of the keys of {name}, which its people should hear from you: {words_of(keys.format())}")
     pairs = dict(_pair(value, "--replace OLD=NEW") for value in replaced)
     for name in (*added, *pairs.values()):
         parse_custodian_name(name, "custodian")

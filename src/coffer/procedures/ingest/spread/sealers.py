@@ -61,7 +61,7 @@ class SpreadSealers:
         config = replace(config, place=place, share=0, shares=MAX_SPLITS + 1)
         self.overtaken = 0
         self._config, self._on_count, self._cluster = config, on_count, cluster
-        self._staging = staging_of(objects, entropy)
+        self._staging = staging_of(objects)
         self._own = OneSealer(config, objects, entropy, on_count)
         self._cutting = Cutting(split_bytes)
 
@@ -82,6 +82,9 @@ class SpreadSealers:
         splits = self._cutting.splits()
         outcomes = self._outcomes(splits) if splits else []
         shares += self._shares(outcomes)
+        keys = [one.key for share in shares for one in share.staged]
+        if len(set(keys)) < len(keys):
+            raise NotProven(f"{_PLACE}: a segment of two tasks")
         for one in outcomes:
             for file in one.files:
                 self._on_count(file.file, chunk_count(file))
@@ -94,7 +97,7 @@ class SpreadSealers:
     def _outcomes(self, splits: tuple[Split, ...]) -> list[Outcome]:
         """One outcome for each split, in the order of splits."""
         key = SealKey.generate()
-        tasks = self._staging.begin(len(splits))
+        tasks = self._staging.begin(len(splits), self._config.ingest)
         bounds = tuple(self._cutting.bounds)
         work = Work(config=self._config, bounds=bounds, splits=splits, public=key.public, tasks=tasks)
         by_number: dict[int, Outcome] = {}
@@ -142,6 +145,8 @@ class SpreadSealers:
         core, config = header.core, self._config
         if f"{key_of(core.day, core.seg_id)}.header" != staged.key:
             raise NotProven(f"{_PLACE}: a segment under the name of another")
+        if core.ingest != config.ingest:  # else what fails here would remove what another ingest logs
+            raise NotProven(f"{_PLACE}: a segment of another ingest")
         ours = (config.feed.name, config.roster.hash, origin_hash(config.origin))
         if (core.feed, core.roster, core.origin) != ours:
             raise NotProven(f"{_PLACE}: a segment of another feed, roster or vault")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from coffer.entropy import Entropy
 from coffer.errors import MalformedInput
 from coffer.objects.folder import FolderObjects
 from coffer.objects.port import Objects, Staged
@@ -22,8 +21,8 @@ _TEMPORARY: Final = re.compile(r"(.+)\.tmp-[0-9a-f]{16}")
 class Staging(Protocol):
     """Where tasks put segments."""
 
-    def begin(self, splits: int) -> Tasks | None:
-        """Let tasks put objects: what they are told about it.
+    def begin(self, splits: int, ingest: bytes) -> Tasks | None:
+        """Let tasks of this ingest put objects: what they are told about it.
 
         Raises:
             Unavailable: the place does not answer, or is none for tasks.
@@ -57,7 +56,7 @@ class FolderStaging:
 
     objects: FolderObjects
 
-    def begin(self, splits: int) -> None:
+    def begin(self, splits: int, ingest: bytes) -> None:
         """As the port: the folder is all that they are told."""
 
     def staged(self, names: Sequence[str]) -> list[Staged]:
@@ -89,14 +88,13 @@ class StoreStaging:
     """Objects that exist once the log names them. The vault sweeps the others after that."""
 
     objects: "StoreObjects"
-    entropy: Entropy
 
-    def begin(self, splits: int) -> Tasks:
+    def begin(self, splits: int, ingest: bytes) -> Tasks:
         """As the port. The vault's folder has noted the tasks before they begin."""
         from coffer.objects.tasks import open_tasks  # noqa: PLC0415 - only a store's ingest needs it
 
         assert isinstance(self.objects.puts, Puts), "a vault's store has a note"
-        tasks = Tasks(name=self.entropy(16).hex(), splits=splits)
+        tasks = Tasks(name=ingest.hex(), splits=splits)
         self.objects.puts.add_tasks(tasks)
         open_tasks(self.objects, tasks)
         return tasks
@@ -117,14 +115,14 @@ class StoreStaging:
         """As the port: the vault does, once the log says what counts."""
 
 
-def staging_of(objects: Objects, entropy: Entropy) -> Staging:
+def staging_of(objects: Objects) -> Staging:
     """Where tasks put the segments of a vault."""
     if isinstance(objects, FolderObjects):
         return FolderStaging(objects)
     from coffer.objects.store import StoreObjects  # noqa: PLC0415 - only vaults with a store load it
 
     assert isinstance(objects, StoreObjects), "what is no folder is a store"
-    return StoreStaging(objects, entropy)
+    return StoreStaging(objects)
 
 
 def _verified(keys: Sequence[str]) -> Sequence[str]:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from coffer.errors import MalformedInput, Unavailable
@@ -24,6 +25,18 @@ _QUEUE_KB: Final = 16_384
 _CHECKS: Final = True
 """Whether checksums are verified: a damaged message must be read again, and never pass for a record or for none."""
 _LOST: Final = ("_ALL_BROKERS_DOWN", "_AUTHENTICATION", "_SSL", "_RESOLVE")
+_MEANING: Final = {
+    "_TRANSPORT": "no connection, or it was closed at once: is it the right port, and does it speak TLS?",
+    "_ALL_BROKERS_DOWN": "no broker can be reached",
+    "_TIMED_OUT": "no answer in time",
+    "_AUTHENTICATION": "the account or its password is refused",
+    "_SSL": "TLS failed: is ssl.ca.location the authority of the brokers?",
+    "_RESOLVE": "a host name is not known",
+    "TOPIC_AUTHORIZATION_FAILED": "this account may not read the topic",
+    "GROUP_AUTHORIZATION_FAILED": "this account may not read the group",
+    "UNKNOWN_TOPIC_OR_PART": "there is no such topic",
+}
+"""In words for people, of the client's own names for errors."""
 _LOG: Final = logging.getLogger("coffer.kafka")
 _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
@@ -78,6 +91,8 @@ class TopicConsumer:
         self._trouble = ""
         self._is_joined = False
         self._is_broken = False
+        self._was_cut_off = False
+        self._last_lost = ""
         own = {
             "group.id": topic.group,
             "enable.auto.commit": False,
@@ -94,8 +109,7 @@ class TopicConsumer:
             self._consumer = kafka.Consumer({**properties, **own, "error_cb": self._note_lost, "logger": _LOG})
             self._consumer.subscribe([topic.topic], on_assign=self._assigned, on_revoke=self._revoked)
         except (kafka.KafkaException, ValueError, TypeError) as error:
-            named = next((name for name in properties if name in str(error)), "a property")
-            raise MalformedInput(f"[{topic.name}]: kafka: {named}: refused by the client") from None
+            raise MalformedInput(f"[{topic.name}]: kafka: {_refused(properties, str(error))}") from None
 
     @property
     def is_joined(self) -> bool:
@@ -107,14 +121,28 @@ class TopicConsumer:
         """Whether its listener failed to say where to begin: it reads nothing more, and is to be made anew."""
         return self._is_broken
 
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether a broker was lost since ``cluster`` was asked.
+
+        Those that answer now may be another cluster's.
+        """
+        return self._was_cut_off
+
     def cluster(self) -> str:
-        """What the cluster calls itself, which has the topic.
+        """What the cluster calls itself now, which has the topic.
 
         Raises:
             Unavailable: no broker answers, or there is no such topic.
         """
-        with self._answering("the brokers"):
-            metadata = self._consumer.list_topics(self._topic.topic, timeout=ANSWER_S)
+        self._was_cut_off = False  # first: a broker that is lost meanwhile counts
+        try:
+            with self._answering("the brokers"):
+                metadata = self._consumer.list_topics(self._topic.topic, timeout=ANSWER_S)
+        except Unavailable:
+            self._was_cut_off = True  # asked again until one answers: silence alone is no good news
+            raise
+        self._last_lost = ""
         topic = metadata.topics.get(self._topic.topic)
         if topic is None or topic.error is not None:
             raise self._unavailable("the topic", None if topic is None else topic.error)
@@ -139,7 +167,8 @@ class TopicConsumer:
             self._trouble = ""
         elif self._trouble:
             code, self._trouble = self._trouble, ""
-            raise Unavailable(f"[{self._topic.name}]: kafka: {code}", hint=_HINT)
+            words = f" ({_MEANING[code]})" if code in _MEANING else ""
+            raise Unavailable(f"[{self._topic.name}]: kafka: {code}{words}", hint=_HINT)
         return read
 
     def go_to(self, places: Mapping[int, int]) -> None:
@@ -194,13 +223,19 @@ class TopicConsumer:
             read.ended.add(partition)
         elif code == self._kafka.KafkaError._AUTO_OFFSET_RESET and partition is not None:  # noqa: SLF001 - same
             read.out_of_range.add(partition)
+        elif code == self._kafka.KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001 - same
+            pass  # of no partition: the group took them all, and the client joins again
         elif partition is not None and partition >= 0:
             read.failed.setdefault(partition, error.name())
-        elif not error.retriable() and code != self._kafka.KafkaError._MAX_POLL_EXCEEDED:  # noqa: SLF001 - joins again
+        elif not error.retriable():
             self._trouble = error.name()
 
     def _note_lost(self, error: "KafkaError") -> None:
-        """Remember that no broker can be reached. That one is gone the client mends itself."""
+        """Remember that a broker was lost, and that none can be reached.
+
+        That one is gone the client mends itself.
+        """
+        self._was_cut_off, self._last_lost = True, error.name()
         if error.fatal() or error.name() in _LOST:
             self._trouble = error.name()
 
@@ -228,9 +263,26 @@ class TopicConsumer:
             raise self._unavailable(what, _cause(error)) from None
 
     def _unavailable(self, what: str, error: "KafkaError | None") -> Unavailable:
-        return Unavailable(
-            f"[{self._topic.name}]: kafka: {what}: {error.name() if error is not None else 'missing'}", hint=_HINT
-        )
+        name = error.name() if error is not None else "missing"
+        if name in {"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN"} and self._last_lost in _MEANING:
+            name = self._last_lost  # what the client met on the way says more than that it got no answer
+        words = f" ({_MEANING[name]})" if name in _MEANING else ""
+        return Unavailable(f"[{self._topic.name}]: kafka: {what}: {name}{words}", hint=_HINT)
+
+
+def _refused(properties: Mapping[str, str], said: str) -> str:
+    """Which property the client does not take, as far as its words tell.
+
+    They may hold the value, and are not shown.
+    """
+    named = next((name for name in properties if name in said), "")
+    if not named and "sasl" in said.lower():
+        named = next((name for name in ("sasl.mechanism", "sasl.mechanisms") if name in properties), "")
+        if not named:
+            return "sasl.mechanism: missing, expected for example SCRAM-SHA-512"
+    if named.endswith(".location") and not Path(properties[named]).exists():
+        return f"{named}: no such file"
+    return f"{named or 'a property'}: refused by the client"
 
 
 def _cause(error: "KafkaException") -> "KafkaError | None":

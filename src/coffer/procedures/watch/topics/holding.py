@@ -103,10 +103,19 @@ class Holding:
         self._held[partition] = _Held(after, after, after)
         self._settle_since()
 
-    def begin_behind(self, partition: int, start: int) -> None:
-        """Read a partition of which nothing is held from ``start``, because what was before it is deleted."""
+    def begin_behind(self, partition: int, start: int) -> Range:
+        """Read a partition of which nothing is held from ``start``; the gap.
+
+        What was before it is deleted.
+        """
         after = self._held[partition].after
         self._held[partition] = _Held(after, start, start)
+        return Range(partition=partition, after=after, start=start, end=start)
+
+    @property
+    def missed(self) -> int:
+        """Offsets that were deleted before they were taken, and of which the log does not tell yet."""
+        return sum(one.start - one.after for one in self._held.values() if one.after)
 
     def leave(self, partitions: Sequence[int]) -> None:
         """Read these no more, and forget what is held of them."""

@@ -115,7 +115,7 @@ def parse_properties(text: str, place: str) -> Mapping[str, str]:
         if not _PROPERTY.fullmatch(name):
             raise MalformedInput(
                 f"{where}: a property that is not set here",
-                hint="properties say how brokers are reached, such as bootstrap.servers, sasl. and ssl.",
+                hint="properties say how brokers are reached, such as bootstrap.servers, sasl. and ssl.; where to begin the log says",
             )
         if name in values:
             raise MalformedInput(f"{where}: a property that stands twice")

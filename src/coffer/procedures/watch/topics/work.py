@@ -7,25 +7,24 @@ faster to log is dropped, and read anew from where the log then ends.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
-from coffer.errors import MalformedInput, Unavailable
+from coffer.errors import Unavailable
 from coffer.ledger.entries import MAX_PARTITIONS, BatchId, Offsets, TopicOffsets
 from coffer.procedures.ingest.decide import FileCount
-from coffer.procedures.ingest.messages import Messages, verify_readable
+from coffer.procedures.ingest.messages import Messages
 from coffer.procedures.ingest.run import run_ingest
 from coffer.procedures.ingest.sealer import HELD_ROWS
 from coffer.procedures.watch.books import Books
 from coffer.procedures.watch.decide import RESERVE_BYTES
 from coffer.procedures.watch.figures import Event, Figures, coarse
-from coffer.procedures.watch.look import FeedFile, read_feed
 from coffer.procedures.watch.reconcile import sums_of
-from coffer.procedures.watch.saying import events_of_messages
+from coffer.procedures.watch.saying import event_of_gap, events_of_messages
+from coffer.procedures.watch.topics.adrift import Adrift
 from coffer.procedures.watch.topics.consumer import Read, TopicConsumer
 from coffer.procedures.watch.topics.holding import Holding, Range
-from coffer.procedures.watch.topics.settings import WatchedTopic, parse_properties
+from coffer.procedures.watch.topics.watching import WatchingTopic, reread
 from coffer.records.readers.text.quoting import Quoting
 from coffer.vault.folder import Vault
 from coffer.vault.watched import Delivery, Sums, TopicKey
@@ -34,53 +33,11 @@ TURN_S: Final = 1.0
 """A turn gathers no longer, so that other tables have theirs."""
 JOIN_S: Final = 60.0
 """How long a run that ends waits for its partitions: others must finish their batches before they give any away."""
+_ASKED_EVERY_S: Final = 60.0
+"""A client that lost its only broker may say nothing of it: without a question now and then silence looks well."""
 _WAIT_S: Final = 0.2
 _AT_ONCE: Final = 1_000
 """Messages of one look: enough that the client's own cost is small, and few enough to notice soon that it is to stop."""
-_OTHERS_READ: Final = 0o007
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchingTopic:
-    """A watched topic with its feed, and how the brokers are reached. ``base``: the settings' folder."""
-
-    settings: WatchedTopic
-    base: Path
-    feed_file: FeedFile
-    properties: Mapping[str, str] = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """The name of its table."""
-        return self.settings.name
-
-
-def watching_topic(settings: WatchedTopic, base: Path) -> WatchingTopic:
-    """The topic that the settings name. Paths are relative to ``base``.
-
-    Raises:
-        MalformedInput: the feed cannot read messages, or the file of properties is missing, open to all, or none.
-    """
-    feed_file = read_feed(settings.name, base / settings.feed)
-    verify_readable(feed_file.feed, settings.header, f"[{settings.name}]")
-    return WatchingTopic(
-        settings=settings, base=base, feed_file=feed_file, properties=_properties(settings, base / settings.kafka)
-    )
-
-
-def _properties(settings: WatchedTopic, path: Path) -> Mapping[str, str]:
-    place = f"[{settings.name}]: kafka: {path.name}"
-    try:
-        if path.stat().st_mode & _OTHERS_READ:
-            raise MalformedInput(f"{place}: open to every user, expected none but its own", hint=f"chmod 600 {path}")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise MalformedInput(f"{place}: no such file", hint="paths are relative to the settings' folder") from None
-    except UnicodeDecodeError:
-        raise MalformedInput(f"{place}: not UTF-8") from None
-    except OSError as error:
-        raise Unavailable(f"{place}: {error.strerror}") from error
-    return parse_properties(text, place)
 
 
 class TopicWork:
@@ -109,9 +66,12 @@ class TopicWork:
         self._holding = Holding(topic.settings)
         self._consumer: TopicConsumer | None = None
         self._cluster = ""
+        self._asked_at = 0.0
         self._ended: set[int] = set()
         self._out_of_range: set[int] = set()
-        self._has_begun = False
+        self._adrift = Adrift()
+        self._is_elsewhere = False
+        self._told_of = ""
         self._failed: Unavailable | None = None
 
     def work(self, *, is_last: bool, is_stopping: Callable[[], bool]) -> bool:
@@ -120,14 +80,15 @@ class TopicWork:
         ``is_last``: gather until every partition's end was seen, and leave nothing.
 
         Raises:
-            MalformedInput: the feed cannot read the messages.
-            Unavailable: brokers do not answer or say no, another watch was faster, or as ``run_ingest``.
+            MalformedInput: the feed cannot read the messages, or has another name than when the watch began.
+            Unavailable: brokers do not answer, say no or are another cluster's, another watch was faster, or as
+                ``run_ingest``. With ``is_last`` also that a partition waits, once all others are taken.
         """
         if not self._topic.feed_file.is_as_read:
-            self._topic = watching_topic(self._topic.settings, self._topic.base)
+            self._topic = reread(self._topic)
         consumer = self._opened()
         self._tell_beginning()
-        self._align(consumer)
+        self._align(consumer, is_last=is_last)
         is_dry = self._gather(consumer, is_last=is_last, is_stopping=is_stopping)
         self._note_waiting(consumer)
         failed, self._failed = self._failed, None
@@ -138,6 +99,8 @@ class TopicWork:
             raise failed
         if has_batch:
             return True
+        if is_last and self._adrift and not self._out_of_range:
+            raise self._adrift.first
         return bool(self._out_of_range) or (not is_dry and not is_last)
 
     def begin(self, partitions: Sequence[int]) -> Mapping[int, int]:
@@ -147,8 +110,11 @@ class TopicWork:
                 f"[{self._topic.name}]: {len(partitions)} partitions, expected at most {MAX_PARTITIONS} for one watch",
                 hint="run the same table on more machines: the brokers share the partitions among them",
             )
+        assert self._consumer is not None, "a consumer calls"
+        self._verify_cluster(self._consumer)
         ends = self._ends()
         self._holding.leave(self._holding.partitions)
+        self._adrift.keep(set(partitions))
         self._ended, self._out_of_range = set(), set()
         for partition in partitions:
             self._holding.begin(partition, ends.get(partition, 0))
@@ -157,6 +123,12 @@ class TopicWork:
     def leave(self, partitions: Sequence[int]) -> None:
         """As ``Listener``: what is held of them another will read."""
         self._holding.leave(partitions)
+        self._adrift.keep(set(self._holding.partitions))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a partition waits while the others are read."""
+        return bool(self._adrift)
 
     def close(self) -> None:
         """Leave the group; what is held is read again by whoever comes next."""
@@ -164,14 +136,37 @@ class TopicWork:
             self._consumer.close()
 
     def _opened(self) -> TopicConsumer:
-        if self._consumer is not None and self._consumer.is_broken:
+        if self._consumer is not None and (self._consumer.is_broken or self._is_elsewhere):
             self._consumer.close()
             self._consumer = None
         if self._consumer is None:
             self._consumer = TopicConsumer(self._topic.settings, self._topic.properties, self)
+            self._cluster, self._is_elsewhere = "", False
         if not self._cluster:
-            self._cluster = self._consumer.cluster()
+            self._cluster, self._asked_at = self._consumer.cluster(), self._timer()
+        elif self._consumer.was_cut_off or self._timer() - self._asked_at >= _ASKED_EVERY_S:
+            self._verify_cluster(self._consumer)
         return self._consumer
+
+    def _verify_cluster(self, consumer: TopicConsumer) -> None:
+        """Prove that the brokers are those whose offsets are counted; else all that is held is dropped.
+
+        Asked when partitions are given, after a broker was lost, where a place is none, and before a batch is logged:
+        brokers of another cluster behind the same address give the offsets of another topic.
+
+        Raises:
+            Unavailable: they are another cluster's. The next look reads from these, as another topic.
+        """
+        is_same = consumer.cluster() == self._cluster
+        self._asked_at = self._timer()
+        if is_same:
+            return
+        self._holding.leave(self._holding.partitions)
+        self._adrift, self._is_elsewhere = Adrift(), True
+        raise Unavailable(
+            f"[{self._topic.name}]: kafka: brokers of another cluster answer: nothing of theirs was taken",
+            hint="the next look reads their topic as another one; if that is wrong, mend bootstrap.servers",
+        )
 
     @property
     def _key(self) -> TopicKey:
@@ -190,52 +185,83 @@ class TopicWork:
         return {partition: key.offset(partition, end) for (topic, partition), end in marks.items() if topic == key.id}
 
     def _tell_beginning(self) -> None:
-        if not self._has_begun and not self._ends():
+        if self._told_of != self._cluster and not self._ends():
             message = "the log has nothing of this topic yet: it is read from its first message"
             self._tell(Event(kind="begins", folder=self._topic.name, message=message))
-        self._has_begun = True
+        self._told_of = self._cluster
 
-    def _align(self, consumer: TopicConsumer) -> None:
+    def _align(self, consumer: TopicConsumer, *, is_last: bool) -> None:
         """Go back, or on, to where the log ends if that is elsewhere than was thought."""
         ends, holding = self._ends(), self._holding
         back = {partition: ends.get(partition, 0) for partition in holding.stale(ends)}
-        stuck = [partition for partition in sorted(self._out_of_range - back.keys()) if holding.is_empty(partition)]
-        on = {partition: self._first_in_range(consumer, partition) for partition in stuck}
-        if not back and not on:
+        before = self._adrift.partitions
+        self._adrift.keep(set(holding.partitions) - back.keys())
+        due = self._out_of_range | self._adrift.due(self._timer())
+        stuck = [partition for partition in sorted(due - back.keys()) if holding.is_empty(partition)]
+        if stuck:
+            self._verify_cluster(consumer)
+        firsts = {partition: self._first_in_range(consumer, partition, is_last=is_last) for partition in stuck}
+        on = {partition: start for partition, start in firsts.items() if start is not None}
+        self._adrift.keep(set(holding.partitions) - on.keys())
+        self._out_of_range -= self._adrift.partitions
+        if not back and not on and self._adrift.partitions == before:
             return
         # First: were it to fail, what comes must not pass for what is next.
-        consumer.go_to({one: holding.place(one) for one in holding.partitions} | back | on)
+        consumer.go_to(self._places() | back | on)
         for partition, after in back.items():
             holding.begin(partition, after)
         for partition, start in on.items():
-            holding.begin_behind(partition, start)
+            gap = holding.begin_behind(partition, start)
+            if gap.missed:  # told at once: no message may come for long
+                self._tell(event_of_gap(self._topic.name, gap))
+        self._note_missed()
         self._ended -= back.keys() | on.keys()
         self._out_of_range -= back.keys() | on.keys()
 
-    def _first_in_range(self, consumer: TopicConsumer, partition: int) -> int:
+    def _places(self) -> dict[int, int]:
+        """Where each partition is read that does not wait."""
+        holding = self._holding
+        return {
+            partition: holding.place(partition) for partition in holding.partitions if partition not in self._adrift
+        }
+
+    def _first_in_range(self, consumer: TopicConsumer, partition: int, *, is_last: bool) -> int | None:
         """Where to read a partition whose place is none: its first offset, because those before were deleted.
 
-        Raises:
-            Unavailable: the log ends behind the partition's end, so that this is another topic, or one that was cut.
+        None if the log ends behind the partition's end, so that this is another topic, or one that was cut: it alone
+        waits, and is told.
         """
         place, (low, high) = self._holding.place(partition), consumer.bounds(partition)
-        if place > high:
-            raise Unavailable(
-                f"[{self._topic.name}]: partition {partition}: ends at offset {high}, expected at least {place}",
-                hint="was the topic made anew? Then set generation one higher; else the brokers lost what they had given",
-            )
-        return max(place, low)
+        if place <= high:
+            return max(place, low)
+        said = f"partition {partition}: ends at offset {high}, expected at least {place}"
+        why = Unavailable(
+            f"[{self._topic.name}]: {said}",
+            hint="was the topic made anew? Then set generation one higher; else the brokers lost what they had given",
+        )
+        wait_s = self._adrift.add(partition, why, self._timer())
+        if not is_last:  # else it is what the run ends with
+            self._figures.failures += 1
+            self._figures.is_in_trouble = True
+            message = f"{said}: it alone waits: tried again in {wait_s} s"
+            self._tell(Event(kind="trouble", folder=self._topic.name, message=message, is_trouble=True))
+        return None
+
+    def _note_missed(self) -> None:
+        """What was deleted before it was taken, logged or not; a figure that never falls."""
+        figures = self._figures
+        figures.missed = max(figures.missed, figures.sums.missed + self._holding.missed)
 
     def _gather(self, consumer: TopicConsumer, *, is_last: bool, is_stopping: Callable[[], bool]) -> bool:
         """Hold what comes; whether nothing more was there."""
         began, is_dry = self._timer(), False
         while (room := self._holding.room) and not is_stopping():
-            if is_last and consumer.is_joined and self._ended.issuperset(self._holding.partitions):
+            if is_last and consumer.is_joined and self._ended.issuperset(self._places()):
                 return True
             read = consumer.read(min(room, _AT_ONCE), _WAIT_S)
             self._hold(read)
             if read.failed:
-                consumer.go_to({one: self._holding.place(one) for one in self._holding.partitions})
+                consumer.go_to(self._places())
                 partition, code = next(iter(read.failed.items()))
                 said = f"[{self._topic.name}]: kafka: partition {partition}: {code}: nothing is left out of it"
                 self._failed = Unavailable(said)
@@ -257,7 +283,7 @@ class TopicWork:
         for message in read.messages:
             self._holding.take(message.partition, message.offset, message.value, now)
         self._ended |= read.ended
-        self._out_of_range |= read.out_of_range & set(self._holding.partitions)
+        self._out_of_range |= read.out_of_range & self._places().keys()
 
     def _note_waiting(self, consumer: TopicConsumer) -> None:
         """How far the log is behind the brokers."""
@@ -271,6 +297,7 @@ class TopicWork:
     def _ingest(self, consumer: TopicConsumer) -> None:
         topic, holding, size_bytes = self._topic, self._holding, self._holding.size_bytes
         self._verify_room(size_bytes)
+        self._verify_cluster(consumer)
         ranges = holding.ranges()
         missed = sum(one.missed for one in ranges)
 
@@ -295,10 +322,11 @@ class TopicWork:
         consumer.tell({one.partition: one.end for one in ranges})
         figures, sums = self._figures, _sums(summary.files, missed)
         figures.sums += sums
+        self._note_missed()
         figures.size_bytes += size_bytes
         figures.last_batch, figures.oldest_ns = self._vault.outside.clock(), None
         self._note_waiting(consumer)
-        for event in events_of_messages(topic.name, sums, ranges, summary):
+        for event in events_of_messages(topic.name, sums, summary):
             self._tell(event)
 
     def _messages(self, ranges: Sequence[Range]) -> Messages:

@@ -1,10 +1,10 @@
 // Authorizations, their subjects and their commitment (docs/formats/authorization.md, identity.md).
 
 import {
-  concat, DAY, dayNumber, encode, FEED, FREE_TEXT, hashOf, hex, hmac, isAscending, isDouble, KEY_NAME, KINDS, Lines,
+  concat, DAY, dayNumber, encode, FEED, FREE_TEXT, hashOf, hex, hmac, isDouble, KEY_NAME, KINDS, Lines,
   parseDay, parseDecimal, parseHex, parseInstant, parseMatch, parseTime, parseWords, refuseUnless, u32, u64, unhex,
 } from "./wire.js";
-import { parseRequester, RULE, SALT_LINE } from "./entries.js";
+import { parseRequester, parseRuleNames, SALT_LINE } from "./entries.js";
 import { parseNote } from "./notes.js";
 
 const LABEL = "(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
@@ -105,8 +105,7 @@ export async function parseAuthorization(raw) {
   parseOrdered(lines);
   for (const free of ["authority", "basis", "purpose"]) parseMatch(FREE_TEXT, lines.take(free), free);
   const subjects = await parseSubjects(lines);
-  const rules = lines.take("rules").split(",");
-  refuseUnless(isAscending(rules) && rules.every((rule) => RULE.test(rule)), "rules: another form");
+  const rules = parseRuleNames(lines.take("rules"), "rules");
   const kinds = lines.take("kinds").split(",");
   const named = Object.keys(KINDS).filter((kind) => kinds.includes(kind));
   refuseUnless(kinds.join() === named.join(), "kinds: another form");

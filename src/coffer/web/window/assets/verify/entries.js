@@ -10,7 +10,16 @@ export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always 
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
 const VERSIONS = { fault: ["2"], ingest: ["2", "3"], roster: ["2"] }; // 1 of every other type
 const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
-export const RULE = /^(?:base|[A-Z]{2})$/;
+const RULE = /^(?:base|[A-Z]{2})$/;
+
+export const HOLDS = ["hold", "held", "extend", "release"];
+
+/** Names of rules joined by commas, ascending. */
+export function parseRuleNames(text, place) {
+  const names = text.split(",");
+  refuseUnless(isAscending(names) && names.every((name) => RULE.test(name)), `${place}: another form`);
+  return names;
+}
 
 function* combinations(items, size, from = 0) {
   if (!size) yield [];
@@ -190,6 +199,10 @@ const ACTS = {
   destroy: { custodian: custodianName, day: parseDay },
   absence: { custodian: custodianName },
   objection: { absence: parseCount },
+  hold: { note: hex32, roster: hex32, rules: parseRuleNames, requester: partyName, until: parseTime },
+  held: { hold: parseCount, note: hex32, custodian: custodianName, "cells-at-most": parsePower },
+  extend: { hold: parseCount, note: hex32, until: parseTime },
+  release: { hold: parseCount },
   fault: { accuser: partyName, accused: partyName, object: parseObject, evidence: hex32 },
 };
 

@@ -3,10 +3,7 @@
 
 /** An error of an audit. `values` are what a page may show beside its own sentence, such as the entry. */
 export class AuditError extends Error {
-  constructor(message, values = {}) {
-    super(message);
-    this.values = values;
-  }
+  constructor(message, values = {}) { Object.assign(super(message), { values }); }
 }
 /** Bytes do not follow their format. */
 export class MalformedInput extends AuditError {}
@@ -226,11 +223,7 @@ export class Lines {
 
 /** Reads bytes in order; missing and remaining bytes are refused. */
 export class Cursor {
-  constructor(raw, place) {
-    this.raw = raw;
-    this.at = 0;
-    this.place = place;
-  }
+  constructor(raw, place) { Object.assign(this, { raw, at: 0, place }); }
 
   take(size) {
     refuseUnless(size <= this.raw.length - this.at, `${this.place} byte ${this.at}: expected ${size} more`);

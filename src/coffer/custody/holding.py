@@ -1,0 +1,250 @@
+"""What a custodian keeps for a hold, and when it may answer from it. Pure.
+
+Source: ``docs/formats/hold.md``, whose steps of keeping and rule of answering stand here.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.authority.countersign import subject_rule, verify_requested
+from coffer.authority.hold import Hold, HoldTerms
+from coffer.custody.exchange import Cell
+from coffer.errors import NotProven, Refused
+from coffer.identity.identifier import Identifier, IdentityType
+from coffer.ledger.entries import Commitment
+from coffer.ledger.facts import Segment
+from coffer.ledger.holds import TO_SATISFY, HoldStatus, LoggedHold, Term
+from coffer.ledger.state import State
+from coffer.notes.keys import Secret, VerifyKey
+from coffer.segments import prf
+from coffer.segments.prf import Blocks
+
+HUB_RANKS: Final = 65_536
+"""Ranks that are kept of a hub, whose records the cell cap does not bound."""
+_WINDOW: Final = 64
+_SIZES: Final = {prf.LABEL_LANE: 8, prf.DATA_LANE: 16}
+"""Bytes of a value as it is answered, by lane: no more is kept."""
+
+
+class Coverage:
+    """Which segments a hold covers, and for which of its subjects; each rule is looked up once a roster."""
+
+    def __init__(self, terms: HoldTerms) -> None:
+        self._terms = terms
+        self._rules: dict[tuple[int, bytes], str] = {}
+
+    def lines(self, segment: Segment) -> tuple[int, ...]:
+        """The subject lines, from 1, whose records may lie in a segment."""
+        terms, line = self._terms, segment.line
+        if line.kind not in terms.kinds:
+            return ()
+        return tuple(
+            number
+            for number, subject in enumerate(terms.subjects, 1)
+            if terms.touches(number, line.day)
+            and (subject.type is not IdentityType.OPAQUE or subject.scope == segment.feed)
+            and self._rule(number, subject, segment) == line.rule
+        )
+
+    def sids(self, segment: Segment) -> frozenset[bytes]:
+        """Those of these subjects."""
+        return frozenset(self._terms.subjects[number - 1].sid for number in self.lines(segment))
+
+    def _rule(self, number: int, subject: Identifier, segment: Segment) -> str:
+        key = number, segment.roster.hash
+        if key not in self._rules:
+            self._rules[key] = subject_rule(subject, segment.roster).name
+        return self._rules[key]
+
+
+def ranks_of(hold: Hold, state: State) -> int:
+    """How many ranks are kept of each cell: those of every window that may be asked for, records or not."""
+    cap = state.rosters[hold.terms.roster].cell_cap
+    return HUB_RANKS if hold.terms.is_hub else _WINDOW * (cap // _WINDOW + 1)
+
+
+# Keeping.
+
+
+def verify_keepable(
+    hold: Hold, first: Hold | None, state: State, *, name: str, auth: VerifyKey, now: dt.datetime, place: str
+) -> tuple[LoggedHold, Term]:
+    """Steps 2 and 3 of keeping: the hold in the log that this note made or extends, and its term.
+
+    ``first``: the note that it extends, as it is kept here.
+
+    Raises:
+        NotProven: its requester did not sign it, or it names other rules than those of its subjects.
+        Refused: another vault's or roster's, not in the log as it says, released, too late, or it extends something
+            else.
+    """
+    terms, roster = hold.terms, state.rosters.get(hold.terms.roster)
+    member = None if roster is None else roster.custodian(name)
+    if terms.origin != state.origin or roster is None or member is None or member.auth != auth:
+        raise Refused(f"{place}: not of this vault, or of a roster without {name}", code="scope")
+    verify_requested(hold, roster)
+    logged = state.hold_of(hold.commitment)
+    term = None if logged is None else logged.term(hold.commitment)
+    if logged is None or term is None:
+        raise Refused(f"{place}: the log has no such hold", code="log", hint="its desk logs it: coffer hold make")
+    entry = logged.entry
+    said = (entry.roster, entry.rules, entry.requester, term.until)
+    if said != (terms.roster, terms.rules, terms.requester.name, terms.until):
+        raise Refused(f"{place}: the log says otherwise than the note", code="scope")
+    _verify_extends(hold, first, logged, place)
+    clock = max(now, state.newest)
+    is_late = clock >= (term.until if name in term.holders else min(term.until, term.time + TO_SATISFY))
+    if is_late or state.hold_status(logged, clock) not in (HoldStatus.BEGUN, HoldStatus.IN_FORCE):
+        raise Refused(f"{place}: released, lapsed or over, or too late to join", code="time")
+    return logged, term
+
+
+def _verify_extends(hold: Hold, first: Hold | None, logged: LoggedHold, place: str) -> None:
+    is_first = logged.entry.note == hold.commitment
+    if is_first != (hold.terms.extends is None):
+        raise Refused(f"{place}: the log says otherwise than the note", code="scope")
+    if is_first:
+        return
+    if first is None or first.commitment != logged.entry.note or hold.terms.extends != first.commitment:
+        raise Refused(f"{place}: this custodian does not keep what it extends", code="scope")
+    if not hold.terms.is_of_same(first.terms):
+        raise Refused(f"{place}: names other subjects, periods or kinds than what it extends", code="scope")
+
+
+def compute_values(keys: Mapping[int, Secret], subjects: Sequence[tuple[int, bytes]], kind: int, ranks: int) -> bytes:
+    """Step 6 of keeping: the values of one segment.
+
+    ``keys``: by clause. ``subjects``: line and sid, ascending. One subject at a time: a hub has megabytes.
+    """
+    parts = []
+    for line, sid in subjects:
+        runs = prf.Runs(
+            keys=[keys[clause] for clause in sorted(keys)],
+            sids=[sid] * len(keys),
+            kinds=[kind] * len(keys),
+            starts=[0] * len(keys),
+            counts=[ranks] * len(keys),
+        )
+        lanes = [prf.run_partials(runs, lane=lane)[:, : size // 8] for lane, size in _SIZES.items()]
+        parts.append(bytes([line]))
+        for at in range(len(keys)):
+            parts += [lane[at * ranks : (at + 1) * ranks].tobytes() for lane in lanes]
+    return b"".join(parts)
+
+
+# Answering.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Held:
+    """What this custodian keeps of one segment for one hold.
+
+    ``sids``: of the subjects that the note names there, by line. ``read``: the values, read when they are needed.
+    """
+
+    note: Commitment
+    sids: Mapping[int, bytes]
+    ranks: int
+    clauses: tuple[int, ...]
+    read: Callable[[], bytes]
+
+    def names(self, sid: bytes) -> bool:
+        """Whether the hold is about this subject there."""
+        return sid in self.sids.values()
+
+
+def is_answerable(held: Held, approved: Collection[Commitment], state: State, name: str, now: dt.datetime) -> bool:
+    """Whether a custodian may answer from it: in force, joined by itself, and approved by its own people.
+
+    If the clock is behind the log's newest time, the log's time counts.
+    """
+    logged, clock = state.hold_of(held.note), max(now, state.newest)
+    return (
+        logged is not None
+        and held.note in approved
+        and state.hold_status(logged, clock) is HoldStatus.IN_FORCE
+        and logged.is_kept_by(name, state.rosters[logged.entry.roster], clock)
+    )
+
+
+class HeldValues:
+    """The values of one segment that were kept, by sid, clause and lane."""
+
+    def __init__(self, held: Held) -> None:
+        """Raises ``NotProven`` if the file holds something else, or whatever reading it raises."""
+        self._held, self._raw = held, held.read()
+        self._each = held.ranks * sum(_SIZES.values())
+        size = 1 + self._each * len(held.clauses)
+        self._at = {sid: place * size for place, (_, sid) in enumerate(sorted(held.sids.items()))}
+        lines = bytes(self._raw[at] for at in self._at.values() if at < len(self._raw))
+        if len(self._raw) != size * len(held.sids) or lines != bytes(sorted(held.sids)):
+            raise NotProven("hold: values of other subjects or ranks than its note says")
+
+    def take(self, sid: bytes, clause: int, lane: int, *, start: int, count: int) -> Blocks:
+        """The values of some ranks, in the form of ``prf.run_partials``; what a lane does not answer is 0."""
+        import numpy as np  # noqa: PLC0415 - who only signs loads no library of arrays
+
+        held, size = self._held, _SIZES[lane]
+        begin = self._at[sid] + 1 + held.clauses.index(clause) * self._each
+        if lane == prf.DATA_LANE:
+            begin += held.ranks * _SIZES[prf.LABEL_LANE]
+        values = np.zeros((count, 2), np.uint64)
+        taken = np.frombuffer(self._raw, "<u8", count=count * size // 8, offset=begin + start * size)
+        values[:, : size // 8] = taken.reshape(count, size // 8)
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Part:
+    """One run of ranks of a request: one cell, one clause.
+
+    ``key``: None where it is answered from ``held``.
+    """
+
+    cell: Cell
+    clause: int
+    sid: bytes
+    kind: int
+    key: Secret | None
+    held: Held | None
+
+
+def compute_partials(parts: Sequence[Part], *, lane: int) -> Blocks:
+    """p_c of all parts, one after the other: computed by their keys, or as they were held.
+
+    Raises:
+        NotProven, Unavailable: what was held cannot be read.
+    """
+    import numpy as np  # noqa: PLC0415 - who only signs loads no library of arrays
+
+    live = [part for part in parts if part.held is None]
+    computed = (
+        prf.run_partials(
+            prf.Runs(
+                keys=[part.key for part in live if part.key is not None],
+                sids=[part.sid for part in live],
+                kinds=[part.kind for part in live],
+                starts=[part.cell.rank_from for part in live],
+                counts=[part.cell.rank_count for part in live],
+            ),
+            lane=lane,
+        )
+        if live
+        else None
+    )
+    if computed is not None and len(live) == len(parts):
+        return computed
+    blocks, files, at = [], dict[tuple[bytes, Commitment], HeldValues](), 0
+    for part in parts:
+        cell, held = part.cell, part.held
+        if held is None and computed is not None:
+            blocks.append(computed[at : at + cell.rank_count])
+            at += cell.rank_count
+        elif held is not None:
+            key = cell.seg_id, held.note
+            if key not in files:  # a segment's file is read once
+                files[key] = HeldValues(held)
+            blocks.append(files[key].take(part.sid, part.clause, lane, start=cell.rank_from, count=cell.rank_count))
+    return np.concatenate(blocks)

@@ -1,0 +1,245 @@
+"""Holds, the shell: a desk makes one and logs it, custodians at hand keep for it, and it ends.
+
+The note, what is kept and when it is answered are in ``docs/formats/hold.md``.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from coffer.authority.authorization import verify_secrecy
+from coffer.authority.hold import Hold, HoldTerms, format_hold_terms, parse_hold
+from coffer.custody.holding import Coverage
+from coffer.custody.parcel import hold_info, parcels
+from coffer.custody.review import release_of
+from coffer.custody.waiting import own_entries, waiting_body
+from coffer.entropy import Entropy
+from coffer.errors import CofferError, Refused, Unavailable
+from coffer.ledger.entries import ExtendEntry, HeldEntry, HoldEntry, ReleaseEntry
+from coffer.ledger.holds import HoldStatus, LoggedHold
+from coffer.ledger.retention import is_segment_past
+from coffer.ledger.state import State, verify_clock
+from coffer.notes.keys import Secret, seal
+from coffer.notes.note import sign_note
+from coffer.procedures.opening.request import Sought, asked_of
+from coffer.vault.folder import DESK, Vault
+from coffer.vault.held import Covered, covered_as
+
+_PLACE = "hold"
+
+
+class HoldKeeper(Protocol):
+    """A custodian that keeps for holds that its people approved. Idempotent."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        ...
+
+    def held_entries(self, raw: bytes, headers: Iterator[bytes], entropy: Entropy, place: str) -> list[bytes]:
+        """The signed ``held`` entry of what it keeps; none if the log says as much already."""
+        ...
+
+
+class Distant(Protocol):
+    """A custodian on another machine, as far as it takes holds."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        ...
+
+    def send_hold(self, sealed: bytes) -> None:
+        """Hand over a sealed parcel; raises ``Unavailable``."""
+        ...
+
+    def entries(self) -> bytes:
+        """The signed entries that wait there, as a bundle; raises ``Unavailable``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DistantKeeper:
+    """A ``HoldKeeper`` on another machine.
+
+    It is sent the note with the headers, and asked for what it signed.
+    """
+
+    distant: Distant
+    state: State
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        return self.distant.name
+
+    def held_entries(self, raw: bytes, headers: Iterator[bytes], entropy: Entropy, place: str) -> list[bytes]:
+        """The signed ``held`` entry of what it keeps; none if the log says as much already.
+
+        Raises:
+            Refused: it is not in the hold's roster, or keeps nothing, perhaps because its people did not approve yet.
+            Unavailable: it cannot be reached.
+        """
+        del entropy
+        hold = parse_hold(raw, place)
+        roster = self.state.rosters.get(hold.terms.roster)
+        member = None if roster is None else roster.custodian(self.name)
+        if roster is None or member is None:
+            raise Refused(f"{place}: of a roster without {self.name}", code="scope")
+        for parcel in parcels(raw, headers):
+            self.distant.send_hold(seal(parcel, member.req, info=hold_info(roster.hash, member.index)))
+        entries = [raw for raw in own_entries(self.distant.entries(), self.name) if _is_held(raw, hold)]
+        logged = self.state.hold_of(hold.commitment)
+        term = None if logged is None else logged.term(hold.commitment)
+        if not entries and (term is None or self.name not in term.holders):
+            raise Refused(f"{place}: {self.name} was sent it, and keeps nothing so far", code="scope")
+        return entries
+
+
+def _is_held(raw: bytes, hold: Hold) -> bool:
+    body = waiting_body(raw, _PLACE)
+    return isinstance(body, HeldEntry) and body.note == hold.commitment
+
+
+def sought_of(hold: Hold) -> Sought:
+    """What a hold asks for, as it would be typed."""
+    terms = hold.terms
+    return Sought(
+        ordered=terms.ordered,
+        subjects=[subject.format() for subject in terms.subjects],
+        persons=terms.persons,
+        periods=terms.periods,
+        kinds=",".join(terms.kinds),
+        authority=terms.authority,
+        basis=terms.basis,
+        purpose=terms.purpose,
+        is_hub=terms.is_hub,
+        secret_until=terms.secret_until,
+    )
+
+
+def make_hold(vault: Vault, sought: Sought, *, until: dt.datetime) -> Hold:
+    """A signed hold, logged: from now on custodians may keep for it.
+
+    Raises:
+        MalformedInput: a field is wrong; the message names the first.
+        Refused: the log would not take it: too long, or too many today.
+    """
+    now, entropy = vault.outside.clock(), vault.outside.entropy
+    with vault.writing() as state:
+        verify_clock(state, now)
+        key, roster = vault.operator_key(DESK), state.roster
+        terms = HoldTerms(
+            origin=roster.origin,
+            roster=roster.hash,
+            id=entropy(16),
+            salt=Secret(entropy(32), "salt"),
+            requester=key.verify_key,
+            **asked_of(sought, roster, now),
+            is_hub=sought.is_hub,
+            until=until,
+            extends=None,
+            secret_until=sought.secret_until,
+        )
+        hold = _signed(vault, terms)
+        vault.held.keep(hold.commitment, _covered(hold, state))  # first, so that no crash lets the files go
+        body = HoldEntry(
+            note=hold.commitment, roster=roster.hash, rules=terms.rules, requester=DESK, until=hold.terms.until
+        )
+        _log(vault, body, state)
+        return hold
+
+
+def extend_hold(vault: Vault, first: Hold, sought: Sought, *, until: dt.datetime) -> Hold:
+    """A signed note that makes a hold last longer, logged; custodians must approve it too.
+
+    ``sought``: the order that asks for it. Whom and what it is about is taken from the first note.
+
+    Raises:
+        Refused: the hold is not in force, or the log would not take it.
+    """
+    now, entropy = vault.outside.clock(), vault.outside.entropy
+    with vault.writing() as state:
+        verify_clock(state, now)
+        logged = state.hold_of(first.commitment)
+        if logged is None or state.hold_status(logged, now) is not HoldStatus.IN_FORCE:
+            raise Refused(f"{_PLACE}: not in force", code="time", hint="only a hold in force can last longer")
+        asked = asked_of(sought, state.rosters[first.terms.roster], now)
+        terms = replace(
+            first.terms,
+            id=entropy(16),
+            salt=Secret(entropy(32), "salt"),
+            ordered=asked["ordered"],
+            authority=asked["authority"],
+            basis=asked["basis"],
+            purpose=asked["purpose"],
+            until=until,
+            extends=logged.entry.note,
+            secret_until=sought.secret_until,
+        )
+        hold = _signed(vault, terms)
+        _log(vault, ExtendEntry(hold=logged.index, note=hold.commitment, until=hold.terms.until), state)
+        return hold
+
+
+def keep_hold(vault: Vault, raw: bytes, keepers: Sequence[HoldKeeper]) -> dict[str, str]:
+    """Have custodians keep for a hold that their people approved; what each said: "" if it keeps.
+
+    Given again, it keeps what came since.
+
+    Raises:
+        MalformedInput: it is no hold.
+        Unavailable: the vault is in use.
+    """
+    hold, said = parse_hold(raw, _PLACE), dict[str, str]()
+    with vault.writing() as state:
+        for keeper in keepers:
+            try:
+                entries = keeper.held_entries(raw, _headers(vault, hold, state), vault.outside.entropy, _PLACE)
+            except CofferError as error:
+                said[keeper.name] = error.message
+                continue
+            vault.append_counting(entries, state)
+            said[keeper.name] = ""
+    return said
+
+
+def release_hold(vault: Vault, raw: bytes) -> LoggedHold:
+    """End a hold: custodians destroy what they kept, and dead segments lose their files.
+
+    Raises:
+        MalformedInput: it is no hold.
+        Refused: the log has no such hold, or it was released.
+    """
+    hold = parse_hold(raw, _PLACE)
+    with vault.writing() as state:
+        body = release_of(hold, state, _PLACE)
+        _log(vault, body, state)
+        return state.holds[body.hold]
+
+
+def _signed(vault: Vault, terms: HoldTerms) -> Hold:
+    verify_secrecy(terms.secret_until, terms.until, "--secret-until")
+    return parse_hold(sign_note(format_hold_terms(terms), vault.operator_key(DESK)).raw, _PLACE)
+
+
+def _log(vault: Vault, body: HoldEntry | ExtendEntry | ReleaseEntry, state: State) -> None:
+    vault.append([vault.entry(body, vault.operator_key(DESK), state)], state)
+
+
+def _covered(hold: Hold, state: State) -> Iterator[Covered]:
+    """What its segments are, those that are still to come included."""
+    terms, coverage = hold.terms, Coverage(hold.terms)
+    yield from (covered_as(one) for one in state.segments.values() if coverage.lines(one))
+    yield from ((day, kind, rule) for day in terms.all_days for kind in terms.kinds for rule in terms.rules)
+
+
+def _headers(vault: Vault, hold: Hold, state: State) -> Iterator[bytes]:
+    """The header files of the segments that it covers and that are not over, one at a time."""
+    coverage, today = Coverage(hold.terms), vault.outside.clock().date()
+    for segment in state.segments.values():
+        if not is_segment_past(segment, today) and coverage.lines(segment):
+            with suppress(Unavailable):  # a file that is not there is told of by fsck
+                yield vault.segments.read_raw_header(segment.line.day, segment.line.seg_id)

@@ -1,0 +1,60 @@
+"""What the auditor says of holds: in an answer that rests on one, and in the certificate of a day that one may name."""
+
+import json
+
+import pytest
+
+from coffer.procedures.holding import release_hold
+from coffer_audit.cli import main as audit
+from coffer_audit.validity.holds import Hold
+from holds import died, founded, held, opened
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A hold over two dead days, and an answer that was opened from it."""
+    world = founded(tmp_path_factory.mktemp("held"))
+    hold = held(world, "judge", "dpo")
+    died(world)
+    world.write_answer(opened(world, hold))
+    return world
+
+
+def said(capsys, *words):
+    code = audit([*map(str, words), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_an_answer_from_a_hold_is_clean_if_the_hold_names_its_subjects(world, capsys):
+    code, report = said(capsys, "answer", world.path / "answer", "--vault", world.vault.path)
+    assert (code, report["violations"]) == (0, [])
+    assert [clause for clause in report["conditions"] if "a hold in force" in clause] == [
+        "a hold in force (entry 11) names the subjects of 2 cells whose keys were destroyed before, which only its note shows"
+    ]
+
+
+def test_an_answer_about_dead_days_without_a_hold_in_force_is_refused(world, capsys, monkeypatch):
+    monkeypatch.setattr(Hold, "status", lambda _self, _now: "over")
+    code, report = said(capsys, "answer", world.path / "answer", "--vault", world.vault.path)
+    assert code == 3
+    assert "no hold in force then" in report["violations"][0]["message"]
+
+
+def test_certificate_of_a_day_names_the_holds_that_remain(world, capsys, tmp_path):
+    day, log = tmp_path / "day.zip", world.vault.path
+    assert audit(["day", "2016-09-01", str(log), "-o", str(day)]) == 0
+    capsys.readouterr()
+    code, report = said(capsys, "certificate", day)
+    assert (code, [hold["entry"] for hold in report["holds"]]) == (0, [11])
+    assert audit(["certificate", str(day)]) == 0
+    assert "a hold remains: entry 11" in capsys.readouterr().out
+
+
+def test_a_hold_that_was_released_does_not_remain(tmp_path, capsys):
+    world = founded(tmp_path)
+    hold = held(world)
+    died(world)
+    release_hold(world.vault, hold.note.raw)
+    assert audit(["day", "2016-09-01", str(world.vault.path), "-o", str(tmp_path / "day.zip")]) == 0
+    capsys.readouterr()
+    assert said(capsys, "certificate", tmp_path / "day.zip")[1]["holds"] == []
