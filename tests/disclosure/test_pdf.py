@@ -254,3 +254,12 @@ def test_provider_stands_at_the_head_of_the_first_page_alone(golden, language):
     assert first.startswith("TélécomExample1ExampleStreet#desk@telco.example")
     assert [page for page in others if "Télécom" in page] == []
     assert "Télécom" not in "".join(pages(golden))
+
+
+def test_zone_that_is_asked_for_in_place_of_the_orders_is_not_said_to_be_the_orders(golden):
+    ordered = in_summer(golden, "2016-09-01T00:00:00+02:00 2016-09-04T02:00:00+02:00")
+    for zone in (ZoneInfo("UTC"), dt.UTC):
+        document = pdf_document(ordered, PdfStyle(language="en", zone=zone), now=NOW)
+        assert (document["zone"], document["reading"][0]) == ("UTC", "Times are in UTC.")
+    paris = pdf_document(ordered, ENGLISH, now=NOW)
+    assert paris["reading"][0] == TEXTS["en"]["reading_time"].format(zone="Europe/Paris")

@@ -103,7 +103,7 @@ GERMAN: Final = {
     "reading": "So ist die Tabelle zu lesen",
     "reading_time": "Die Ortszeit ist die der Zone {zone}, mit ihrem Abstand zu UTC.",
     "reading_order": "Zeiten stehen zuerst nach der Uhr der Anordnung ({zone}), darunter in UTC.",
-    "reading_utc": "Zeiten sind in UTC, wie in der Anordnung.",
+    "reading_utc": "Zeiten sind in UTC.",
     "reading_within": "Ein Datensatz liegt in einem Zeitraum, wenn er darin beginnt: ein Anruf, der vorher begann, steht nicht hier, auch wenn er hineinreichte.",
     "reading_direction": "Die Richtung ist von der Kennung aus gesehen. Weitergeleitet: ein Anruf, der die Kennung erreichte und an die Gegenseite weiterging.",
     "reading_duration": "Die Dauer steht in Stunden, Minuten und Sekunden; SMS und E-Mails haben keine. Eine Dauer mit vorangestelltem „mindestens“ ist die "

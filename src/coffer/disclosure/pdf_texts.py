@@ -117,7 +117,7 @@ _ENGLISH: Final = {
     "reading": "How to read the table",
     "reading_time": "Local time is that of {zone}, with its distance from UTC.",
     "reading_order": "Times stand first on the clock of the order ({zone}), below in UTC.",
-    "reading_utc": "Times are in UTC, as in the order.",
+    "reading_utc": "Times are in UTC.",
     "reading_within": "A record is within a period if it starts within: a call that began before is not shown, although it may have lasted into it.",
     "reading_direction": "Direction is seen from the subject. Forwarded: a call that reached the subject and went on to the other party.",
     "reading_duration": "Duration is in hours, minutes and seconds; texts and e-mails have none. A duration that begins with at least is the "
@@ -253,7 +253,7 @@ _FRENCH: Final = {
     "reading": "Comment lire le tableau",
     "reading_time": "L’heure locale est celle de {zone}, suivie de son écart avec UTC.",
     "reading_order": "Les heures sont d’abord celles de la réquisition ({zone}), puis, dessous, en UTC.",
-    "reading_utc": "Les heures sont en UTC, comme dans la réquisition.",
+    "reading_utc": "Les heures sont en UTC.",
     "reading_within": f"Un enregistrement relève d’une période s’il y débute{NBSP}: un appel commencé avant n’y figure pas, même s’il s’y est prolongé.",
     "reading_direction": f"Le sens s’entend du point de vue de l’identité visée. Renvoyé{NBSP}: un appel qui est parvenu à l’identité visée, puis a été "
     "transféré au correspondant.",
