@@ -11,7 +11,7 @@ from coffer.cli.main import run
 from coffer.errors import MalformedInput
 from coffer.records.feed import parse_feed
 from coffer.records.readers.mapped.jsonl import bind_feed
-from coffer.records.unmapped import layout_remarks, unmapped_columns
+from coffer.records.unmapped import is_name, layout_remarks, unmapped_columns
 
 HEAD = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n'
 CSV = HEAD + '[csv]\nheader = {header}\ndate_format = "epoch"\n[columns]\na = {a}\nb = {b}\nstart = {t}\n'
@@ -127,3 +127,14 @@ def test_places_that_cut_a_value_are_remarked():
     assert layout_remarks(line, parse_feed(text.format(end=11), "feed")) == ()
     (said,) = layout_remarks(line, parse_feed(text.format(end=10), "feed"))
     assert said.startswith("T: a character stands right behind its places")
+
+
+@pytest.mark.parametrize("name", ["tel:212-555-1234", "sip:030.1234.567", "Max 0171/1234/567", "212-555-1234 x"])
+def test_header_that_holds_a_number_is_no_name(name):
+    assert not is_name(name)
+    assert name not in str(shown(NAMED, f"a,b,t,{name}\n{A},{B},1772445600,x\n"))
+
+
+@pytest.mark.parametrize("name", ["duration_2016_09", "Call ID", "a2", "GT 2016-09"])
+def test_twin_of_few_digits_is(name):
+    assert is_name(name)

@@ -32,6 +32,8 @@ _SHAPES: Final = 3
 _LONGEST: Final = 40
 _SPACES: Final = 2
 """A date, a clock and a zone have two spaces between them; a value with more is free text."""
+_DIGITS_OF_A_NAME: Final = 6
+"""A name may hold a date without its day; more digits, however they are parted, may be somebody's number."""
 _TEXT: Final = "text"
 _LOOKED_AT_BYTES: Final = 1 << 26
 """What the columns of a Parquet file may unfold to that are looked into; the others are named alone."""
@@ -84,7 +86,10 @@ def _cut_places(rows: list[str], layout: FixedLayout, wanted: Mapping[str, tuple
 def is_name(text: str) -> bool:
     """Whether this is plainly a column's name and not a value: words without long numbers."""
     is_short = len(text) < 65 and text.isprintable()
-    return is_short and bool(re.search("[A-Za-z]", text)) and not re.search(r"[0-9]{5}|@|\"", text)
+    is_number = sum(map(str.isdigit, text)) > _DIGITS_OF_A_NAME or re.search(
+        r"[0-9]{5}|@|\"|^(?:tel|sips?|mailto):", text
+    )
+    return is_short and bool(re.search("[A-Za-z]", text)) and not is_number
 
 
 def _of_csv(data: bytes, feed: Feed) -> Shapes:
