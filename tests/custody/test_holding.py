@@ -163,3 +163,18 @@ def test_command_says_how_much_came_from_a_hold(world, tmp_path, monkeypatch, ca
     words = [str(world.vault.path), str(tmp_path / "request"), "--hold", str(tmp_path / "hold")]
     assert run(["open", *words, "-o", str(tmp_path / "answer")]) == 0
     assert "2 cells of 2 from a hold: the keys of their days are destroyed" in capsys.readouterr().err
+
+
+def test_a_country_rule_is_joined_only_with_its_indispensable_member(tmp_path):
+    names = ("judge", "dpo", "regulator", "cnctr")
+    rules = (("base", "2 of judge,dpo,regulator"), ("FR", "2 of judge,dpo,regulator and cnctr"))
+    world = founded(tmp_path, custodians=names, rules=rules)
+    hold = begun(world, subjects=["tel:+33612345678", "mailto:a@example.org"])
+    assert hold.terms.rules == ("FR", "base")
+    kept(world, hold, "judge", "dpo")
+    assert status(world) is HoldStatus.BEGUN
+    kept(world, hold, "cnctr")
+    assert status(world) is HoldStatus.IN_FORCE
+    died(world)
+    asked = {"by": ("judge", "dpo", "cnctr"), "custodians": world.custodians("judge", "dpo", "cnctr")}
+    assert rows_of(opened(world, hold, **asked)) == ROWS
