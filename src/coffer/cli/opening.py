@@ -53,6 +53,7 @@ def open_answer(
     """
     opened, held = vault_at(vault), [parse_hold(read_file(name), Path(name).name) for name in holds]
     raw, _ = read_notes(notes)
+    forms = forms.headed(opened) if forms is not None else None
     if forms is not None and "etsi" in forms.formats:
         forms.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)

@@ -35,6 +35,7 @@ FILES: Final = (
     "notify.toml",
     "watch.toml",
     "objects.toml",
+    "letterhead.toml",
     "checkpoints.toml",
     "no-index.txt",
     "roster.note",

@@ -313,6 +313,8 @@ def _is_time(text: str, form: str) -> bool:
         return re.fullmatch(rf"[12][0-9]{{{digits - 1}}}(?:\.[0-9]+)?", text) is not None
     if form.startswith("%Y%m%d") and not text.isdigit():
         return False
+    if form == "%H%M%S" and re.fullmatch("[0-9]{6}", text) is None:
+        return False  # a station of three digits is no clock
     if "%f" in form:
         text = re.sub(r"(\.[0-9]{6})[0-9]{1,3}", r"\1", text)  # seven digits, as Exchange writes
     if form in _YEARLESS:
