@@ -156,6 +156,7 @@ class Vault:
 
     def remove_dead_segments(self, state: State) -> int:
         """Remove the files of dead segments that no hold needs; returns how many files."""
+        self.held.forget_ended(state, self.outside.clock())
         if self.stored is not None:
             return self.stored.remove_dead(state)
         return self.segments.remove_listed(self.removable(state))

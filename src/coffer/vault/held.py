@@ -35,20 +35,29 @@ class HeldSegments:
         self.disk.write(self._file(note), "".join(lines).encode("ascii"), private=True)
 
     def removable(self, state: State, now: dt.datetime) -> set[SegmentId]:
-        """The dead segments that no hold needs. What is kept for ended holds is forgotten.
+        """The dead segments that no hold needs.
 
         Of a hold that another machine of the vault logged nothing is known here: while it lasts, everything is kept.
         """
-        dead = [segment for segment in state.segments.values() if state.is_dead(segment)]
-        covered: set[Covered] = set()
-        for hold in state.holds.values():
-            if state.hold_status(hold, max(now, state.newest)) not in (HoldStatus.BEGUN, HoldStatus.IN_FORCE):
-                self.disk.remove(self._file(hold.entry.note))
-            elif self.disk.is_file(self._file(hold.entry.note)):
-                covered |= self._read(hold.entry.note)
-            else:
-                return set()
+        lasting, here = self._lasting(state, now), set(self.disk.names(self.path / HOLDS))
+        if any(note.hex() not in here for note in lasting):
+            return set()
+        covered = set[Covered]().union(*(self._read(note) for note in lasting))
+        dead = (segment for segment in state.segments.values() if state.is_dead(segment))
         return {segment.line.seg_id for segment in dead if covered_as(segment) not in covered}
+
+    def forget_ended(self, state: State, now: dt.datetime) -> None:
+        """Forget what was kept for holds that ended."""
+        lasting = {note.hex() for note in self._lasting(state, now)}
+        logged = {hold.entry.note.hex() for hold in state.holds.values()}  # one that is logged just now stays
+        for name in self.disk.names(self.path / HOLDS):
+            if name in logged and name not in lasting:
+                self.disk.remove(self.path / HOLDS / name)
+
+    def _lasting(self, state: State, now: dt.datetime) -> list[Commitment]:
+        """The holds that are begun or in force."""
+        clock, lasting = max(now, state.newest), (HoldStatus.BEGUN, HoldStatus.IN_FORCE)
+        return [hold.entry.note for hold in state.holds.values() if state.hold_status(hold, clock) in lasting]
 
     def _read(self, note: Commitment) -> set[Covered]:
         lines = self.disk.read(self._file(note)).decode("ascii").splitlines()
