@@ -17,7 +17,8 @@ HEAD = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nnumber_style
 
 def read(text, data):
     """``(a, b)`` of each record, and the reasons of rejects."""
-    feed = parse_feed(HEAD + text, "feed")
+    head = HEAD.replace("local_identities = true\n", "") if "local_identities" in text else HEAD
+    feed = parse_feed(head + text, "feed")
     bound = format_named(feed.format).bind(feed, data.encode(), "file")
     body = "".join(data.splitlines(keepends=True)[bound.skip_lines :])
     parsed = bound.read(body.encode(), first_line=bound.skip_lines + 1, window=WINDOW)
@@ -40,6 +41,21 @@ def test_number_in_the_name_of_a_caller_is_nobodys(name):
         f"From,To,Date/Time,Total Duration,Rating Duration,Status\n{name} ({A}),{name} ({B}),1772445600,5,5,Answered\n"
     )
     assert read('preset = "pbxware"\n', data) == ([(A, B)], [])
+
+
+@pytest.mark.parametrize("name", ["Max", f"Max ({VICTIM})", f"Max ({VICTIM}", f"({VICTIM}) (", "Max ((", f"{VICTIM})"])
+@pytest.mark.parametrize("number", ["+49 (30) 111111", "+49 (0)30 111111", "(030) 111111", A])
+def test_parentheses_within_a_number_are_part_of_it(name, number):
+    row = f"{name} ({number}),{number},1772445600,5,5,Answered\n"
+    data = "From,To,Date/Time,Total Duration,Rating Duration,Status\n" + row
+    assert read('preset = "pbxware"\n', data) == ([(A, A)], [])
+
+
+@pytest.mark.parametrize("value", [f"{VICTIM} (Max)", f"Max ({VICTIM}) x", f"Max ({VICTIM}", f"Max (({VICTIM}"])
+def test_value_that_does_not_end_with_a_number_in_parentheses_is_no_number(value):
+    data = f"From,To,Date/Time,Total Duration,Rating Duration,Status\n{value},{B},1772445600,5,5,Answered\n"
+    kept, reasons = read('preset = "pbxware"\nlocal_identities = false\n', data)
+    assert (kept, reasons) == ([], ["not-a-number"])
 
 
 def test_first_parenthesis_would_be_the_callers_choice():
