@@ -45,8 +45,8 @@ WITHHELD: Final = frozenset(
 _ZEROS: Final = r"^ *(?:(\+?[0-9]+)[.,]00?|(\+?[0-9]{7,})[.,]0+) *$"
 _FRACTION: Final = r"^ *(?:\+?[0-9]+[.,][0-9]{1,2}|\+?[0-9]{7,}[.,][0-9]{1,6}) *$"
 """A number of seven digits or more with up to six behind a dot is one of a program; shorter parts are those of a person."""
-_NO_NUMBER: Final = "\0"
-"""What no rule takes for a number, a sender or a local identity."""
+_NO_VALUE: Final = "\0"
+"""What no rule takes for a number, an address, a sender or a local identity."""
 
 
 class Fault(IntEnum):
@@ -186,7 +186,7 @@ def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> I
 def _without_fraction(column: pa.BinaryArray, kinds: U8) -> pa.BinaryArray:
     """The column without decimal parts of zeros, which nobody dialled.
 
-    A number with another decimal part becomes ``_NO_NUMBER``. A number column with gaps becomes one of floats in some
+    A number with another decimal part becomes ``_NO_VALUE``. A number column with gaps becomes one of floats in some
     programs, and these write 33612345678.0. A single dot with few digits before it and some behind it stands between
     parts of a number: 0171.1234567.
     """
@@ -196,7 +196,7 @@ def _without_fraction(column: pa.BinaryArray, kinds: U8) -> pa.BinaryArray:
     text = column.cast(pa.string())
     text = pc.replace_substring_regex(text, _ZEROS, r"\1\2")
     is_fraction = pc.and_(pc.match_substring_regex(text, _FRACTION), pa.array(kinds != _MAIL))
-    return pc.if_else(is_fraction, pa.scalar(_NO_NUMBER), text).cast(pa.binary())
+    return pc.if_else(is_fraction, pa.scalar(_NO_VALUE), text).cast(pa.binary())
 
 
 def _unwrap(
@@ -281,7 +281,7 @@ def _parse_one(raw: bytes, kind: int, rules: IdentityRules) -> tuple[IdentityTyp
         try:
             return IdentityType.EMAIL, parse_email(address_within(text), "address"), Fault.NONE
         except MalformedInput:
-            return nothing, None, wrong if is_visible(text) else Fault.ADDRESS_CONTROLS
+            return nothing, None, wrong if text == _NO_VALUE or is_visible(text) else Fault.ADDRESS_CONTROLS
     if kind == 2 and is_sender(text):
         return IdentityType.SENDER, text, Fault.NONE
     if rules.local_identities and is_opaque(text):
