@@ -130,7 +130,7 @@ def is_of_layout(rows: pl.Series, layout: FixedLayout) -> pl.Series:
 
 
 def _filled_blanks(rows: pl.Series, layout: FixedLayout) -> str:
-    """The blank places at which the first line of a right width has something, as a feed says them, up to three."""
+    """The blank places at which the first line of a right width has something, up to three."""
     right = rows.filter(rows.str.len_chars().is_in(sorted(layout.widths))) if layout.widths else rows
     line = next(iter(right), "")
     spans = [(start, size) for start, size in layout.blanks if line[start : start + size].strip(" ")]
