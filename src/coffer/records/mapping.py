@@ -117,7 +117,8 @@ class JoinRule:
 class Cut:
     """The part of a value that counts: behind the first ``after``, then before the first ``before``.
 
-    Either may be empty, and a value that does not hold it stays as it is. ``is_last``: behind the last ``after``.
+    Either may be empty, and a value that does not hold it stays as it is. ``is_last``: behind the last ``after``; of
+    parentheses what the pair holds that ends the value.
     """
 
     after: str = ""

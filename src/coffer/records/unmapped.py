@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from coffer.records.feed import Feed
 from coffer.records.guessing import mask
-from coffer.records.mapping import Column, FixedLayout
+from coffer.records.mapping import Column, FeedMapping, FixedLayout, row_field
 from coffer.records.readers.mapped.csv import bind_head, rows_of
 from coffer.records.readers.mapped.fixed import is_of_layout
 from coffer.records.readers.mapped.jsonl import absent_fields, bind_names
@@ -68,10 +68,19 @@ def layout_remarks(data: bytes, feed: Feed) -> tuple[str, ...]:
     """
     if feed.format == "jsonl":
         absent = absent_fields(bind_names(feed, "file"), decoded(data, feed.mapping.text.encoding))[1]
-        return tuple(f"{field}: no line has the key that the feed names for it" for field in absent)
+        return tuple(_absent(field, feed.mapping) for field in absent)
     if feed.mapping.fixed is None or feed.preset:
         return ()
     return tuple(_cut_places(_fixed_rows(data, feed, feed.mapping.fixed), feed.mapping.fixed, feed.mapping.wanted))
+
+
+def _absent(field: str, mapping: FeedMapping) -> str:
+    """A field, in the words of the feed, whose keys no line has."""
+    rules = {
+        row_field(number): "[rows] drop" if row.is_drop else "[rows] keep" for number, row in enumerate(mapping.rows)
+    }
+    place = {**rules, "join": "[join] key"}.get(field, field)
+    return f"{place}: no line has {' or '.join(map(str, mapping.wanted[field]))}: is it spelt as in the file?"
 
 
 def _cut_places(rows: list[str], layout: FixedLayout, wanted: Mapping[str, tuple[Column, ...]]) -> Iterator[str]:
