@@ -56,6 +56,13 @@ class Term:
         """The custodians that keep for it."""
         return tuple(name for name, _ in self.held)
 
+    def may_be_joined(self, now: dt.datetime) -> bool:
+        """Whether there is time to say ``held`` for the first time.
+
+        Instants are subtracted, never added to: an entry may be dated at the end of the calendar.
+        """
+        return now < self.until and now - self.time < TO_SATISFY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedHold:
@@ -84,7 +91,7 @@ class LoggedHold:
         if self.released is not None:
             return HoldStatus.RELEASED
         if not self._is_satisfied(first, roster):
-            return HoldStatus.BEGUN if now < min(first.time + TO_SATISFY, first.until) else HoldStatus.LAPSED
+            return HoldStatus.BEGUN if first.may_be_joined(now) else HoldStatus.LAPSED
         return HoldStatus.IN_FORCE if now < self.until(roster) else HoldStatus.OVER
 
     def until(self, roster: Roster) -> dt.datetime:
@@ -92,23 +99,27 @@ class LoggedHold:
         joined = [term.until for term in self.terms if self._is_satisfied(term, roster)]
         return max(joined, default=self.terms[0].until)
 
-    def may_be_joined(self, now: dt.datetime) -> bool:
-        """Whether custodians may still say that they keep, for the hold or the last note that extends it."""
-        last = self.terms[-1]
-        return self.released is None and now < min(last.time + TO_SATISFY, last.until)
+    def is_open(self, roster: Roster, now: dt.datetime) -> bool:
+        """Whether it is begun or in force: nothing that has ended begins again."""
+        return self.status(roster, now) in (HoldStatus.BEGUN, HoldStatus.IN_FORCE)
 
-    def is_kept_by(self, name: str, roster: Roster, now: dt.datetime) -> bool:
-        """Whether this custodian may still have its values: it joined a term that has not ended.
+    def may_be_joined(self, roster: Roster, now: dt.datetime) -> bool:
+        """Whether custodians may still say that they keep, for the hold or the last note that extends it."""
+        return self.is_open(roster, now) and self.terms[-1].may_be_joined(now)
+
+    def terms_kept_by(self, name: str, roster: Roster, now: dt.datetime) -> tuple[Term, ...]:
+        """The terms for which this custodian may still have its values: it joined them, and they have not ended.
 
         A custodian that did not join an extension keeps no longer than what it did join.
         """
-        if self.status(roster, now) not in (HoldStatus.BEGUN, HoldStatus.IN_FORCE):
-            return False
-        return any(
-            now < term.until
-            and name in term.holders
-            and (self._is_satisfied(term, roster) or now < term.time + TO_SATISFY)
+        if not self.is_open(roster, now):
+            return ()
+        return tuple(
+            term
             for term in self.terms
+            if now < term.until
+            and name in term.holders
+            and (self._is_satisfied(term, roster) or term.may_be_joined(now))
         )
 
     def term(self, note: Commitment) -> Term | None:
@@ -132,7 +143,7 @@ def verify_hold(
         raise Broken("H1", "names a roster that is not in force, or a rule that it has not")
     _verify_new(holds, entry.note, "H1")
     _verify_until(entry.until, time, "H1")
-    recent = [one for one in reversed(holds.values()) if one.time > time - _DAY]
+    recent = [one for one in holds.values() if time - one.time < _DAY]
     if sum(one.entry.requester == entry.requester for one in recent) >= MOST_A_DAY:
         raise Broken("H1", "too many holds of this requester in 24 hours")
     return LoggedHold(entry=entry, terms=(Term(index=index, time=time, note=entry.note, until=entry.until),))
@@ -149,7 +160,7 @@ def verify_held(hold: LoggedHold, roster: Roster, time: dt.datetime, entry: Held
     if term is None or not any(entry.custodian in {*rule.members, *rule.indispensable} for rule in rules):
         raise Broken("H2", "another note than the hold's, or a custodian that none of its rules names")
     before = dict(term.held).get(entry.custodian)
-    if time >= (term.until if before is not None else min(term.until, term.time + TO_SATISFY)):
+    if time >= term.until or not hold.is_open(roster, time) or (before is None and not term.may_be_joined(time)):
         raise Broken("H2", "too late")
     if before is not None and entry.cells_at_most <= before:
         raise Broken("H2", "no more cells than this custodian said before")

@@ -27,6 +27,10 @@ class Term:
     until: datetime
     held: dict[str, int] = field(default_factory=dict)
 
+    def may_be_joined(self, now: datetime) -> bool:
+        """Whether a custodian may still say `held` for the first time; no instant beyond the calendar is made."""
+        return now < self.until and now - self.time < TO_SATISFY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
@@ -57,7 +61,7 @@ class Hold:
         if self.released:
             return "released"
         if not self.is_joined(first):
-            return "begun" if now < min(first.time + TO_SATISFY, first.until) else "lapsed"
+            return "begun" if first.may_be_joined(now) else "lapsed"
         return "in force" if now < self.until else "over"
 
 
@@ -97,7 +101,7 @@ class Holds:
         self._verify_new(body.text["note"], "H1")
         until = _end_of(body, time, "H1")
         own = [hold for hold in self.all.values() if hold.requester == body.text["requester"]]
-        recent = sum(hold.terms[0].time > time - DAY for hold in own)
+        recent = sum(time - hold.terms[0].time < DAY for hold in own)
         demand(recent < MOST_A_DAY, "H1", f"requester: found {recent} holds in 24 hours", may_happen=True)
         term = Term(time=time, note=body.text["note"], until=until)
         self.all[index] = Hold(requester=body.text["requester"], roster=roster, rules=rules, terms=(term,))
@@ -112,8 +116,9 @@ class Holds:
         if term is None:
             raise RuleBroken("H2", "note: found none of this hold")
         before, cells = term.held.get(name, 0), body.number["cells-at-most"]
-        last = term.until if before else min(term.until, term.time + TO_SATISFY)
-        demand(time < last, "H2", "held: found it too late", may_happen=True)
+        in_time = time < term.until if before else term.may_be_joined(time)
+        in_time = in_time and hold.status(time) in ("begun", "in force")
+        demand(in_time, "H2", "held: found it too late", may_happen=True)
         demand(cells > before, "H2", "held: found no more cells than before", may_happen=True)
         terms[term.note] = replace(term, held=term.held | {name: cells})
         self.all[body.number["hold"]] = replace(hold, terms=tuple(terms.values()))
