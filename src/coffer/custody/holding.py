@@ -109,9 +109,9 @@ def verify_keepable(
 
 
 def is_withdrawn(note: Commitment, state: State, name: str) -> bool:
-    """Whether the log says that a note was revoked, or refused by this custodian, whatever its own folder says.
+    """Whether the log says that a note was revoked, or refused by this custodian.
 
-    As of an authorization: a folder may have been put back from a backup.
+    As of an authorization, whatever its own folder says: that may have been put back from a backup.
     """
     return note in state.revoked or state.is_refused(note, name)
 
@@ -173,7 +173,7 @@ class Held:
 
 
 def is_answerable(held: Held, approved: Collection[Commitment], state: State, name: str, now: dt.datetime) -> bool:
-    """Whether a custodian may answer from it: in force, and a term of it joined by itself that has not ended.
+    """Whether a custodian may answer from it: it is in force, and this custodian joined a term that has not ended.
 
     Its people approved the hold's note and that of the term, and withdrew neither. If the clock is behind the log's
     newest time, the log's time counts.

@@ -130,7 +130,10 @@ def segments_of(
 
 
 def _held_by(holds: Sequence[Hold], terms: Terms, state: State, now: dt.datetime) -> IsHeld:
-    """Whether a hold in force names a subject and its periods in a segment. The custodians decide for themselves."""
+    """Whether a hold in force names a subject and its periods in a segment.
+
+    The custodians decide for themselves.
+    """
     in_force = {term.note for hold in state.holds_in_force(max(now, state.newest)) for term in hold.terms}
     covers = [Coverage(hold.terms) for hold in holds if hold.commitment in in_force]
     return lambda segment, number: any(
