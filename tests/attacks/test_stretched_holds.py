@@ -185,6 +185,31 @@ def test_hold_that_is_over_does_not_begin_again(world):
     assert world.state().hold_status(world.state().holds[index], over) is HoldStatus.IN_FORCE
 
 
+def segment_files(world):
+    return [path for path in (world.vault.path / "segments").rglob("*") if path.is_file()]
+
+
+def test_clock_that_is_ahead_removes_no_files_of_a_hold(world, monkeypatch):
+    hold = held(world, until_days=80)
+    died(world)
+    files, uptime = segment_files(world), world.uptime()
+    monkeypatch.setattr(World, "uptime", lambda _self: uptime)
+    world.now += dt.timedelta(days=60)
+    assert retire(world).files == 0
+    world.now -= dt.timedelta(days=60)
+    assert segment_files(world) == files != []
+    assert len(rows_of(opened(world, hold))) == 3
+
+
+def test_files_of_a_hold_go_when_the_log_shows_its_end(world):
+    held(world, until_days=60)
+    died(world)
+    world.now += dt.timedelta(days=31)
+    desk_of(world).intent()  # dated like any entry of that day
+    retire(world)
+    assert segment_files(world) == []
+
+
 @pytest.mark.parametrize("damaged", ["note", "values"])
 def test_damaged_files_of_one_hold_leave_the_others_answered(world, damaged):
     holds = [held(world), held(world)]

@@ -112,7 +112,7 @@ class _Asked:
     held: tuple[Held, ...] | None = None
 
     def holds_of(self, cell: Cell, terms: Terms) -> tuple[Held, ...]:
-        """The holds from which a cell may be answered here: about its subject, and all of its periods on that day."""
+        """The holds that may answer a cell here: of its subject, and of all its periods on that day."""
         if not self.held:
             return ()
         sid, periods, day = terms.subjects[cell.line - 1].sid, terms.periods[cell.line - 1], self.header.core.day

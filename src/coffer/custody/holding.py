@@ -173,7 +173,7 @@ class Held:
 
 
 def is_answerable(held: Held, approved: Collection[Commitment], state: State, name: str, now: dt.datetime) -> bool:
-    """Whether a custodian may answer from it: it is in force, and this custodian joined a term that has not ended.
+    """Whether a custodian may answer from it: in force, and joined by itself for a term that lasts.
 
     Its people approved the hold's note and that of the term, and withdrew neither. If the clock is behind the log's
     newest time, the log's time counts.

@@ -108,7 +108,7 @@ class LoggedHold:
         return self.is_open(roster, now) and self.terms[-1].may_be_joined(now)
 
     def terms_kept_by(self, name: str, roster: Roster, now: dt.datetime) -> tuple[Term, ...]:
-        """The terms for which this custodian may still have its values: it joined them, and they have not ended.
+        """The terms for which this custodian may still have values: it joined them, and they last.
 
         A custodian that did not join an extension keeps no longer than what it did join.
         """

@@ -110,7 +110,7 @@ class Expected:
     """What a place should hold, by the proven log.
 
     ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``under_way``: keys that an ingest noted.
-    ``held``: dead segments that stay for a hold.
+    ``held``: dead segments that may stay for a hold. ``needed``: those of them that must.
     """
 
     state: State
@@ -118,11 +118,13 @@ class Expected:
     tile: Callable[[str], bytes]
     under_way: frozenset[str] = frozenset()
     held: frozenset[SegmentId] = frozenset()
+    needed: frozenset[SegmentId] = frozenset()
 
     @property
     def living(self) -> list[Segment]:
-        """The segments that must be there."""
-        return [segment for segment in self.state.segments.values() if not self.state.is_dead(segment)]
+        """The segments that must be there, those that stay for a hold included."""
+        segments = self.state.segments.items()
+        return [one for seg_id, one in segments if seg_id in self.needed or not self.state.is_dead(one)]
 
     @property
     def tallies(self) -> list[Batch]:
@@ -258,7 +260,8 @@ def expected_of(vault: Vault) -> Expected:
 
     dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
     tiles, held = tuple(tiling.tiles_between(0, head.size)), frozenset(dead - vault.removable(state))
-    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held)
+    needed = frozenset(vault.held.needed(state, vault.outside.clock()))
+    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held, needed=needed)
 
 
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
@@ -282,4 +285,6 @@ def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
     replica = Replica.empty(log_key=pins.log_key, genesis=pins.genesis)
     state = replica.after(replica.prepare(checkpoint, log.entries)).state
     _ = state.roster  # there is none if genesis is another one
-    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile)
+    # which of its dead segments a hold needs only the vault's folder tells
+    held = frozenset(state.segments) if state.holds_open(state.newest) else frozenset[SegmentId]()
+    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile, held=held)

@@ -103,7 +103,7 @@ class Vault:
         self.objects = self.place.open(disk, outside.entropy)
         self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
-        self.held = HeldSegments(path=path, disk=disk)
+        self.held = HeldSegments(path=path, disk=disk, say=outside.say)
         self.stored = stored_of(
             self.objects, path=path, disk=disk, aside=self.aside, say=outside.say, removable=self.removable
         )

@@ -5,16 +5,18 @@ written here names days, kinds and rules and no subject: it says no more than th
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from coffer import wire
 from coffer.disk import Disk
+from coffer.errors import MalformedInput
 from coffer.ledger.entries import Commitment, SegmentId
 from coffer.ledger.facts import Segment
-from coffer.ledger.holds import HoldStatus
+from coffer.ledger.holds import LoggedHold
+from coffer.ledger.retention import is_segment_past
 from coffer.ledger.state import State
 
 HOLDS: Final = "holds"
@@ -28,6 +30,7 @@ class HeldSegments:
 
     path: Path
     disk: Disk
+    say: Callable[[str], None]
 
     def keep(self, note: Commitment, covered: Iterable[Covered]) -> None:
         """Keep the files of these segments while the hold is begun or in force."""
@@ -37,26 +40,62 @@ class HeldSegments:
     def removable(self, state: State, now: dt.datetime) -> set[SegmentId]:
         """The dead segments that no hold needs. What is kept for ended holds is forgotten.
 
-        Of a hold that another machine of the vault logged nothing is known here: while it lasts, everything is kept.
+        Of a hold that another machine of the vault logged nothing is known here: while it lasts, everything is kept;
+        so it is where a file was damaged.
         """
-        dead = [segment for segment in state.segments.values() if state.is_dead(segment)]
-        covered: set[Covered] = set()
+        shown = min(now, state.newest)
         for hold in state.holds.values():
-            if state.hold_status(hold, max(now, state.newest)) not in (HoldStatus.BEGUN, HoldStatus.IN_FORCE):
+            if not _is_open(hold, state, shown):
                 self.disk.remove(self._file(hold.entry.note))
-            elif self.disk.is_file(self._file(hold.entry.note)):
-                covered |= self._read(hold.entry.note)
-            else:
-                return set()
-        return {segment.line.seg_id for segment in dead if covered_as(segment) not in covered}
+        if any(own is None for _, own in self._covered(state, shown)):
+            return set()
+        dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
+        return dead - self.needed(state, now)
 
-    def _read(self, note: Commitment) -> set[Covered]:
-        lines = self.disk.read(self._file(note)).decode("ascii").splitlines()
-        parts = [line.split(" ") for line in lines]
-        return {(wire.parse_day(day, HOLDS), kind, rule) for day, kind, rule in parts}
+    def needed(self, state: State, now: dt.datetime) -> set[SegmentId]:
+        """The dead segments that must be here for holds.
+
+        What was over when a hold was logged is not held by it.
+        """
+        covered = self._covered(state, min(now, state.newest))
+        return {
+            segment.line.seg_id
+            for segment in state.segments.values()
+            if state.is_dead(segment)
+            and any(
+                own is not None and covered_as(segment) in own and not is_segment_past(segment, hold.time.date())
+                for hold, own in covered
+            )
+        }
+
+    def _covered(self, state: State, shown: dt.datetime) -> list[tuple[LoggedHold, set[Covered] | None]]:
+        """What each hold covers that has not ended; None where that is not known here.
+
+        ``shown``: a hold has ended once clock and log both show that time. A clock that is ahead would remove what
+        custodians, who go by evident time, still answer for.
+        """
+        return [(hold, self._read(hold.entry.note)) for hold in state.holds.values() if _is_open(hold, state, shown)]
+
+    def _read(self, note: Commitment) -> set[Covered] | None:
+        path = self._file(note)
+        if not self.disk.is_file(path):
+            return None
+        try:
+            parts = [line.split(" ") for line in wire.parse_lines(self.disk.read(path), HOLDS)]
+            return {(wire.parse_day(day, HOLDS), kind, rule) for day, kind, rule in parts}
+        except (MalformedInput, ValueError):
+            self.say(
+                f"{HOLDS}/{path.name}: damaged, expected lines of day, kind and rule: every dead segment is kept while "
+                "this hold lasts"
+            )
+            return None
 
     def _file(self, note: Commitment) -> Path:
         return self.path / HOLDS / note.hex()
+
+
+def _is_open(hold: LoggedHold, state: State, shown: dt.datetime) -> bool:
+    return hold.is_open(state.rosters[hold.entry.roster], shown)
 
 
 def covered_as(segment: Segment) -> Covered:

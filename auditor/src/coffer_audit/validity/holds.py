@@ -32,7 +32,7 @@ class Term:
     joined: dict[str, int] = field(default_factory=dict)
 
     def may_be_joined(self, now: datetime) -> bool:
-        """Whether a custodian may still say `held` for the first time; no instant beyond the calendar is made."""
+        """Whether a custodian may still say `held` for the first time; makes no instant that may not exist."""
         return now < self.until and now - self.time < TO_SATISFY
 
 
@@ -69,9 +69,9 @@ class Hold:
         return "in force" if now < self.until else "over"
 
     def may_answer(self, name: str, now: datetime, destroyed: int) -> bool:
-        """Whether a custodian can answer from the hold at a time, whose key the entry of that index destroyed.
+        """Whether a custodian can answer from the hold at a time, after it destroyed its key.
 
-        It joined the hold before that, and a term that has not ended.
+        It joined the hold before the entry of index `destroyed`, and a term that has not ended.
         """
         own = [term for term in self.terms if name in term.held]
         is_kept = any(now < term.until and (self.is_joined(term) or term.may_be_joined(now)) for term in own)
