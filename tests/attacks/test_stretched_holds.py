@@ -170,6 +170,17 @@ def test_custodian_without_a_clause_of_a_dead_segment_answers_the_rest(tmp_path)
     assert len(rows_of(alone)) == 1  # nobody held the other day for this subject
 
 
+def test_custodian_whose_word_would_not_count_keeps_nothing_and_says_so(tmp_path):
+    rules = (("base", "2 of judge,dpo,regulator"), ("FR", "2 of regulator,fr,fr2"))
+    world = World.make(tmp_path, retention_days=10, custodians=(*ALL, "fr", "fr2"), rules=rules)
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest("+33612345678,+4915112345678,2016-09-01 10:00:00,60\n")
+    hold = begun(world)
+    said = kept(world, hold, "judge", "regulator")
+    assert said == {"judge": "hold: no rule of the hold names judge, so that its word would not count", "regulator": ""}
+    assert not (world.vault.path / "custodians" / "judge" / "holds").exists()
+
+
 def test_hold_that_is_over_does_not_begin_again(world):
     hold = held(world, "judge", "dpo", until_days=5)
     world.now += dt.timedelta(days=4, hours=23)
@@ -206,7 +217,8 @@ def test_files_of_a_hold_go_when_the_log_shows_its_end(world):
     died(world)
     world.now += dt.timedelta(days=31)
     desk_of(world).intent()  # dated like any entry of that day
-    retire(world)
+    with world.vault.writing() as state:
+        world.vault.remove_dead_segments(state)
     assert segment_files(world) == []
 
 

@@ -20,8 +20,9 @@ from coffer.custodian.sealed_files import SealedFiles
 from coffer.custodian.wrapping import unwrap, wrap
 from coffer.disk import Disk
 from coffer.entropy import Entropy
-from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State
 from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import Secret
 
@@ -45,14 +46,20 @@ class HoldFiles:
         self._context = context
         self._sealed = SealedFiles(path, disk, name)
 
-    def wait(self, hold: Hold, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Keep a note until people decide on it; those that are over go.
+    def wait(self, hold: Hold, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Keep a note until people decide on it; those that ended go.
+
+        The log bounds how many there are, and how long each lasts.
 
         Raises:
+            Refused: the log has no such hold, or it ended.
             Unavailable: too many wait.
         """
+        clock = max(now, state.newest)
+        if not _is_open(hold, state, clock):
+            raise Refused("hold: the log has no such hold, or it ended", code="log")
         for waiting in self.waiting(keys):
-            if now >= waiting.terms.until:
+            if not _is_open(waiting, state, clock):
                 self._disk.remove(self._path / WAITING / waiting.commitment.hex())
         if self._disk.is_file(self._path / WAITING / hold.commitment.hex()):
             return
@@ -188,6 +195,15 @@ class HoldFiles:
 
     def _aad(self, commitment: Commitment) -> bytes:
         return wire.tag("hold-key") + self._context + b"\n" + commitment
+
+
+def _is_open(hold: Hold, state: State, clock: dt.datetime) -> bool:
+    """Whether the log has it with this end, and it is begun or in force."""
+    logged = state.hold_of(hold.commitment)
+    term = None if logged is None else logged.term(hold.commitment)
+    if logged is None or term is None or term.until != hold.terms.until:
+        return False
+    return clock < term.until and logged.is_open(state.rosters[logged.entry.roster], clock)
 
 
 def _folder_name(commitment: Commitment) -> str:

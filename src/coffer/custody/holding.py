@@ -98,6 +98,12 @@ def verify_keepable(
     said = (entry.roster, entry.rules, entry.requester, term.until)
     if said != (terms.roster, terms.rules, terms.requester.name, terms.until):
         raise Refused(f"{place}: the log says otherwise than the note", code="scope")
+    if not logged.may_be_kept_by(name, roster):
+        raise Refused(
+            f"{place}: no rule of the hold names {name}, so that its word would not count",
+            code="scope",
+            hint="what was sealed before a rule was added cannot be held for its subjects",
+        )
     _verify_extends(hold, first, logged, place)
     if any(is_withdrawn(note, state, name) for note in (hold.commitment, entry.note)):
         raise Refused(f"{place}: revoked, or refused by {name}", code="time")

@@ -122,6 +122,11 @@ class LoggedHold:
             and (self._is_satisfied(term, roster) or term.may_be_joined(now))
         )
 
+    def may_be_kept_by(self, name: str, roster: Roster) -> bool:
+        """Whether a rule of the hold names this custodian, so that its word counts."""
+        rules = [roster.rules[rule] for rule in self.entry.rules]
+        return any(name in {*rule.members, *rule.indispensable} for rule in rules)
+
     def term(self, note: Commitment) -> Term | None:
         """The term of this note."""
         return next((term for term in self.terms if term.note == note), None)
@@ -156,8 +161,7 @@ def verify_held(hold: LoggedHold, roster: Roster, time: dt.datetime, entry: Held
     """
     _verify_standing(hold, "H2")
     term = hold.term(entry.note)
-    rules = [roster.rules[name] for name in hold.entry.rules]
-    if term is None or not any(entry.custodian in {*rule.members, *rule.indispensable} for rule in rules):
+    if term is None or not hold.may_be_kept_by(entry.custodian, roster):
         raise Broken("H2", "another note than the hold's, or a custodian that none of its rules names")
     before = dict(term.held).get(entry.custodian)
     if time >= term.until or not hold.is_open(roster, time) or (before is None and not term.may_be_joined(time)):

@@ -260,7 +260,7 @@ def expected_of(vault: Vault) -> Expected:
 
     dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
     tiles, held = tuple(tiling.tiles_between(0, head.size)), frozenset(dead - vault.removable(state))
-    needed = frozenset(vault.held.needed(state, vault.outside.clock()))
+    needed = frozenset(vault.needed(state))
     return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held, needed=needed)
 
 

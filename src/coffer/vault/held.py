@@ -37,27 +37,27 @@ class HeldSegments:
         lines = sorted(f"{day} {kind} {rule}\n" for day, kind, rule in set(covered))
         self.disk.write(self._file(note), "".join(lines).encode("ascii"), private=True)
 
-    def removable(self, state: State, now: dt.datetime) -> set[SegmentId]:
+    def removable(self, state: State, shown: dt.datetime) -> set[SegmentId]:
         """The dead segments that no hold needs. What is kept for ended holds is forgotten.
 
         Of a hold that another machine of the vault logged nothing is known here: while it lasts, everything is kept;
-        so it is where a file was damaged.
+        so it is where a file was damaged. ``shown``: the time that has evidently come. A clock that is ahead would
+        remove what custodians, who go by that, still answer for.
         """
-        shown = min(now, state.newest)
         for hold in state.holds.values():
             if not _is_open(hold, state, shown):
                 self.disk.remove(self._file(hold.entry.note))
         if any(own is None for _, own in self._covered(state, shown)):
             return set()
         dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
-        return dead - self.needed(state, now)
+        return dead - self.needed(state, shown)
 
-    def needed(self, state: State, now: dt.datetime) -> set[SegmentId]:
+    def needed(self, state: State, shown: dt.datetime) -> set[SegmentId]:
         """The dead segments that must be here for holds.
 
         What was over when a hold was logged is not held by it.
         """
-        covered = self._covered(state, min(now, state.newest))
+        covered = self._covered(state, shown)
         return {
             segment.line.seg_id
             for segment in state.segments.values()
@@ -69,11 +69,7 @@ class HeldSegments:
         }
 
     def _covered(self, state: State, shown: dt.datetime) -> list[tuple[LoggedHold, set[Covered] | None]]:
-        """What each hold covers that has not ended; None where that is not known here.
-
-        ``shown``: a hold has ended once clock and log both show that time. A clock that is ahead would remove what
-        custodians, who go by evident time, still answer for.
-        """
+        """What each hold covers that has not ended; None where that is not known here."""
         return [(hold, self._read(hold.entry.note)) for hold in state.holds.values() if _is_open(hold, state, shown)]
 
     def _read(self, note: Commitment) -> set[Covered] | None:
