@@ -164,7 +164,8 @@ def verify_held(hold: LoggedHold, roster: Roster, time: dt.datetime, entry: Held
     if term is None or not hold.may_be_kept_by(entry.custodian, roster):
         raise Broken("H2", "another note than the hold's, or a custodian that none of its rules names")
     before = dict(term.held).get(entry.custodian)
-    if time >= term.until or not hold.is_open(roster, time) or (before is None and not term.may_be_joined(time)):
+    may_join = term.may_be_joined(time) and hold.is_open(roster, time)  # what is over does not begin again
+    if time >= term.until or (before is None and not may_join):
         raise Broken("H2", "too late")
     if before is not None and entry.cells_at_most <= before:
         raise Broken("H2", "no more cells than this custodian said before")

@@ -133,8 +133,8 @@ class Holds:
         if term is None:
             raise RuleBroken("H2", "note: found none of this hold")
         before, cells = term.held.get(name, 0), body.number["cells-at-most"]
-        in_time = time < term.until if before else term.may_be_joined(time)
-        in_time = in_time and hold.status(time) in ("begun", "in force")
+        may_join = term.may_be_joined(time) and hold.status(time) in ("begun", "in force")
+        in_time = time < term.until if before else may_join
         demand(in_time, "H2", "held: found it too late", may_happen=True)
         demand(cells > before, "H2", "held: found no more cells than before", may_happen=True)
         joined = {name: index} | term.joined
