@@ -235,3 +235,19 @@ def test_damaged_files_of_one_hold_leave_the_others_answered(world, damaged):
         if len(path.name) == 64:
             path.write_bytes(bytes(80))
     assert asked(world) == Decline(step=14, code=Code.INTERNAL)
+
+
+def test_ranks_that_one_hold_lacks_are_answered_from_another(world):
+    held(world)
+    wide = begun(world, is_hub=True)
+    raw = wide.note.raw
+    for name in ALL:
+        raw = world.custodian(name).countersign(raw, "hold").raw
+    assert keep_hold(world.vault, raw, [world.custodian("judge"), world.custodian("dpo")]) == {"judge": "", "dpo": ""}
+    died(world)
+    desk = desk_of(world, is_hub=True)
+    beyond = 64 * (world.state().roster.cell_cap // 64 + 1)
+    request = desk.labels(desk.intent(), desk.cell(first=beyond))
+    assert isinstance(desk.decide(request), Grant)
+    refuse(world, wide)
+    assert desk.decide(request) == Decline(step=11, code=Code.BUDGET)

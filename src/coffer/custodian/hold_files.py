@@ -5,6 +5,7 @@ Promises: values are sealed under the hold's own key, and worthless once that is
 """
 
 import datetime as dt
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ HOLDS: Final = "holds"
 WAITING: Final = "holds-waiting"
 MOST_KEPT: Final = 1_024
 """Holds that one custodian keeps at once: 32 of each day of a month. More are refused until some have ended."""
+_SEGMENT: Final = re.compile("[0-9a-f]{64}")
 _NOTE: Final = "note"
 _KEY: Final = "key"
 _EXTENDS: Final = "extends-"
@@ -141,7 +143,7 @@ class HoldFiles:
     def segments(self, commitment: Commitment) -> frozenset[bytes]:
         """The segments of which values are kept."""
         names = self._disk.names(self._folder(commitment))
-        return frozenset(bytes.fromhex(name) for name in names if len(name) == 64 and name.isalnum())
+        return frozenset(bytes.fromhex(name) for name in names if _SEGMENT.fullmatch(name))
 
     def write_values(self, commitment: Commitment, seg_id: bytes, values: bytes, key: Secret, entropy: Entropy) -> None:
         """Keep the values of one segment, durably."""

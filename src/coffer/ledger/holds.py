@@ -6,6 +6,7 @@ No clock stands in State: whether a hold is in force is asked with a time. Sourc
 import datetime as dt
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import takewhile
 from typing import Final
 
 from coffer.ledger.entries import Commitment, ExtendEntry, HeldEntry, HoldEntry, ReleaseEntry
@@ -24,6 +25,7 @@ MOST_A_DAY: Final = 32
 RULES: Final = {HeldEntry: "H2", ExtendEntry: "H3", ReleaseEntry: "H4"}
 """The rule of each entry about a hold that stands already."""
 _DAY: Final = dt.timedelta(days=1)
+_BACKDATING: Final = dt.timedelta(minutes=15)
 
 
 class HoldStatus(StrEnum):
@@ -148,7 +150,9 @@ def verify_hold(
         raise Broken("H1", "names a roster that is not in force, or a rule that it has not")
     _verify_new(holds, entry.note, "H1")
     _verify_until(entry.until, time, "H1")
-    recent = [one for one in holds.values() if time - one.time < _DAY]
+    # an entry is dated at most 15 minutes before an earlier one (V1): what stands before an older hold is older
+    latest = takewhile(lambda one: time - one.time < _DAY + _BACKDATING, reversed(holds.values()))
+    recent = [one for one in latest if time - one.time < _DAY]
     if sum(one.entry.requester == entry.requester for one in recent) >= MOST_A_DAY:
         raise Broken("H1", "too many holds of this requester in 24 hours")
     return LoggedHold(entry=entry, terms=(Term(index=index, time=time, note=entry.note, until=entry.until),))
