@@ -3,11 +3,16 @@
 import json
 
 import pytest
+from forging import log_entries
 
+import coffer.custody.decide
+import coffer.procedures.opening.decide
+from coffer.custodian.holding import Holding
+from coffer.ledger.entries import HeldEntry
 from coffer.procedures.holding import release_hold
 from coffer_audit.cli import main as audit
 from coffer_audit.validity.holds import Hold
-from holds import died, founded, held, opened
+from holds import begun, died, founded, held, opened
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,49 @@ def test_an_answer_about_dead_days_without_a_hold_in_force_is_refused(world, cap
     code, report = said(capsys, "answer", world.path / "answer", "--vault", world.vault.path)
     assert code == 3
     assert "no hold in force then" in report["violations"][0]["message"]
+
+
+def all_held(_segment, _number):
+    return True
+
+
+def judged(world, capsys, monkeypatch, *holds):
+    """The violations of an answer about dead days, where custodians answer from what no hold in force let them keep."""
+    monkeypatch.setattr(coffer.custody.decide, "is_answerable", lambda *_: True)
+    monkeypatch.setattr(coffer.procedures.opening.decide, "_held_by", lambda *_: all_held)
+    answer = world.write_answer(opened(world, *holds))
+    code, report = said(capsys, "answer", answer, "--vault", world.vault.path)
+    return code, [one["message"] for one in report["violations"]]
+
+
+def test_an_answer_from_a_released_hold_under_another_is_refused(tmp_path, capsys, monkeypatch):
+    world = founded(tmp_path)
+    hold = held(world)
+    died(world)
+    release_hold(world.vault, hold.note.raw)
+    late = begun(world, subjects=["tel:+33600000001"], days=[("2015-01-01", "2015-01-01")], kinds="text")
+    index = max(world.state().holds)
+    for name in ("judge", "dpo"):
+        entry = HeldEntry(hold=index, note=late.commitment, custodian=name, cells_at_most=2)
+        log_entries(world, entry, key=world.keys(name).resp)
+    code, messages = judged(world, capsys, monkeypatch)
+    assert code == 3
+    assert "which destroyed its key of the day" in messages[0]
+    assert "joined no hold in force before" in messages[0]
+
+
+def test_an_answer_of_more_cells_than_a_custodian_kept_is_refused(tmp_path, capsys, monkeypatch):
+    world = founded(tmp_path)
+    monkeypatch.setattr(Holding, "_keep_segments", keep_and_say_one(Holding._keep_segments))
+    held(world)
+    died(world)
+    code, messages = judged(world, capsys, monkeypatch)
+    assert code == 3
+    assert "found 2 cells of judge from holds, expected at most 1" in messages[0]
+
+
+def keep_and_say_one(keep):
+    return lambda *words: min(1, keep(*words))
 
 
 def test_certificate_of_a_day_names_the_holds_that_remain(world, capsys, tmp_path):

@@ -5,7 +5,9 @@ import os
 
 import pytest
 
+import coffer.custodian.hold_files
 from asking import Client
+from coffer.authority.hold import format_hold_terms
 from coffer.cli.main import run
 from coffer.custodian.machine.folder import Machine
 from coffer.custody.exchange import format_frame
@@ -13,9 +15,10 @@ from coffer.custody.parcel import MAX_HEADERS, format_parcel, hold_info, parcels
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.notes.keys import seal
-from coffer.procedures.holding import DistantKeeper, keep_hold
+from coffer.notes.note import sign_note
+from coffer.procedures.holding import DistantKeeper, keep_hold, release_hold
 from elsewhere import Elsewhere
-from holds import begun, opened
+from holds import begun, opened, with_terms
 from world import CHEAP, PASSPHRASE
 
 NAMES = ("judge", "dpo")
@@ -94,6 +97,26 @@ def test_parcels_hold_every_header_once_and_are_bounded():
     assert [parse_parcel(raw) for raw in parcels(b"note", [])] == [(b"note", ())]
     with pytest.raises(MalformedInput, match="expected fewer"):
         parse_parcel(format_parcel(b"note", [b""] * (MAX_HEADERS + 1)))
+
+
+def test_note_waits_only_while_the_log_has_its_hold(world, monkeypatch):
+    before = holds_of(world, "dpo", "holds-waiting")
+    monkeypatch.setattr(coffer.custodian.hold_files, "MOST_KEPT", len(before) + 1)
+    hold, key = begun_today(world), world.vault.operator_key("desk")
+    roster = world.state().roster
+    member, post = roster.custodian("dpo"), Post(world, "dpo")
+    later = world.now + dt.timedelta(days=2_000)
+
+    def send(raw):
+        post.send_hold(seal(format_parcel(raw, []), member.req, info=hold_info(roster.hash, member.index)))
+        return [name for name in holds_of(world, "dpo", "holds-waiting") if name not in before]
+
+    terms = with_terms(hold, until=later, secret_until=later.date()).terms
+    assert send(sign_note(format_hold_terms(terms), key).raw) == []
+    assert send(hold.note.raw) == [hold.commitment.hex()]
+    release_hold(world.vault, hold.note.raw)
+    second = begun_today(world)
+    assert send(second.note.raw) == [second.commitment.hex()]
 
 
 def test_hold_is_sent_approved_kept_and_opened_after_the_key_died(world):

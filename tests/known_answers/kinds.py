@@ -21,7 +21,7 @@ COUNTS = {
     "rules": 20,
     "segments": 154,
     "standing": 50,
-    "state": 189,
+    "state": 191,
     "wire": 48,
 }
 ATTRIBUTES = ".gitattributes"

@@ -139,6 +139,25 @@ def parse_periods(values: Sequence[str], place: str) -> tuple[Period, ...]:
     return periods
 
 
+def is_within(asked: Iterable[Period], others: Sequence[Period], day: dt.date) -> bool:
+    """Whether others cover what these periods include of a UTC day.
+
+    ``others`` ascend without overlaps, as ``parse_periods`` demands; one may begin where the one before ends.
+    """
+    for period in asked:
+        if not period.first_day <= day <= period.last_day:
+            continue
+        at = max(period.first, dt.datetime.combine(day, dt.time(), dt.UTC))
+        # the day after the last of the calendar is never asked for
+        end = period.end if period.last_day == day else dt.datetime.combine(day + _DAY, dt.time(), dt.UTC)
+        for other in others:
+            if other.holds(at):
+                at = other.end
+        if at < end:
+            return False
+    return True
+
+
 def days_of_periods(periods: Iterable[Period], place: str) -> tuple[dt.date, ...]:
     """The UTC days that they touch, ascending, each once.
 

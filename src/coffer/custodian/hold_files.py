@@ -5,6 +5,7 @@ Promises: values are sealed under the hold's own key, and worthless once that is
 """
 
 import datetime as dt
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +21,9 @@ from coffer.custodian.sealed_files import SealedFiles
 from coffer.custodian.wrapping import unwrap, wrap
 from coffer.disk import Disk
 from coffer.entropy import Entropy
-from coffer.errors import MalformedInput, NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State
 from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import Secret
 
@@ -29,6 +31,7 @@ HOLDS: Final = "holds"
 WAITING: Final = "holds-waiting"
 MOST_KEPT: Final = 1_024
 """Holds that one custodian keeps at once: 32 of each day of a month. More are refused until some have ended."""
+_SEGMENT: Final = re.compile("[0-9a-f]{64}")
 _NOTE: Final = "note"
 _KEY: Final = "key"
 _EXTENDS: Final = "extends-"
@@ -45,14 +48,20 @@ class HoldFiles:
         self._context = context
         self._sealed = SealedFiles(path, disk, name)
 
-    def wait(self, hold: Hold, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Keep a note until people decide on it; those that are over go.
+    def wait(self, hold: Hold, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
+        """Keep a note until people decide on it; those that ended go.
+
+        The log bounds how many there are, and how long each lasts.
 
         Raises:
+            Refused: the log has no such hold, or it ended.
             Unavailable: too many wait.
         """
+        clock = max(now, state.newest)
+        if not _is_open(hold, state, clock):
+            raise Refused("hold: the log has no such hold, or it ended", code="log")
         for waiting in self.waiting(keys):
-            if now >= waiting.terms.until:
+            if not _is_open(waiting, state, clock):
                 self._disk.remove(self._path / WAITING / waiting.commitment.hex())
         if self._disk.is_file(self._path / WAITING / hold.commitment.hex()):
             return
@@ -134,7 +143,7 @@ class HoldFiles:
     def segments(self, commitment: Commitment) -> frozenset[bytes]:
         """The segments of which values are kept."""
         names = self._disk.names(self._folder(commitment))
-        return frozenset(bytes.fromhex(name) for name in names if len(name) == 64 and name.isalnum())
+        return frozenset(bytes.fromhex(name) for name in names if _SEGMENT.fullmatch(name))
 
     def write_values(self, commitment: Commitment, seg_id: bytes, values: bytes, key: Secret, entropy: Entropy) -> None:
         """Keep the values of one segment, durably."""
@@ -188,6 +197,15 @@ class HoldFiles:
 
     def _aad(self, commitment: Commitment) -> bytes:
         return wire.tag("hold-key") + self._context + b"\n" + commitment
+
+
+def _is_open(hold: Hold, state: State, clock: dt.datetime) -> bool:
+    """Whether the log has it with this end, and it is begun or in force."""
+    logged = state.hold_of(hold.commitment)
+    term = None if logged is None else logged.term(hold.commitment)
+    if logged is None or term is None or term.until != hold.terms.until:
+        return False
+    return clock < term.until and logged.is_open(state.rosters[logged.entry.roster], clock)
 
 
 def _folder_name(commitment: Commitment) -> str:

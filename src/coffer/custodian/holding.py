@@ -7,6 +7,7 @@ Promises: nothing is kept before its own people approved the note; what is kept 
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +15,7 @@ from coffer.authority.countersign import all_signed
 from coffer.authority.hold import Hold, parse_hold
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keyring import KeyRing
-from coffer.custody.holding import Coverage, Held, compute_values, ranks_of, verify_keepable
+from coffer.custody.holding import Coverage, Held, compute_values, is_withdrawn, ranks_of, verify_keepable
 from coffer.custody.logged import contradiction, parse_logged_header
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Refused
@@ -103,15 +104,23 @@ class Holding:
     def _may_keep(self, logged: LoggedHold, state: State, now: dt.datetime, known: dt.datetime) -> bool:
         """By its own ``held`` entries, or while it may still log one.
 
-        An extension counts only if it was asked to keep for it. Whatever the log hides, its own ends count.
+        An extension counts only if it was asked to keep for it. Whatever the log hides, its own ends count. Nothing is
+        kept for a note that it refused in public, or that was revoked.
         """
         name, first = self._folder.name, logged.terms[0]
-        own = [one for one in logged.terms if one is first or self._folder.holds.has_extension(first.note, one.note)]
-        if now >= max(term.until for term in own):
+        own = [
+            one
+            for one in logged.terms
+            if (one is first or self._folder.holds.has_extension(first.note, one.note))
+            and not is_withdrawn(one.note, state, name)
+        ]
+        if first not in own or now >= max(term.until for term in own):
             return False
         is_asked = logged.terms[-1] in own
         roster = state.rosters[logged.entry.roster]
-        return logged.is_kept_by(name, roster, known) or (is_asked and logged.may_be_joined(known))
+        return any(term in own for term in logged.terms_kept_by(name, roster, known)) or (
+            is_asked and logged.may_be_joined(roster, known)
+        )
 
     def _verify_heightened(self, hold: Hold, state: State, place: str) -> None:
         """Step 4. Every subject is looked up, whatever the outcome."""
@@ -166,9 +175,10 @@ class Holding:
         here = self._folder.holds.commitments()
         for commitment in here:
             if commitment not in self._known:
-                note = self._folder.holds.note(commitment, self._ring.keys)
-                if note is not None and note.commitment == commitment:
-                    self._known[commitment] = _Kept(hold=note, coverage=Coverage(note.terms))
+                with suppress(MalformedInput, NotProven):  # a damaged note loses this hold, and no other
+                    note = self._folder.holds.note(commitment, self._ring.keys)
+                    if note is not None and note.commitment == commitment:
+                        self._known[commitment] = _Kept(hold=note, coverage=Coverage(note.terms))
         return [self._known[commitment] for commitment in here if commitment in self._known]
 
     def _held(self, kept: _Kept, segment: Segment, state: State) -> Held | None:
@@ -181,6 +191,7 @@ class Holding:
         return Held(
             note=kept.hold.commitment,
             sids=sids,
+            periods={line: kept.hold.terms.periods[line - 1] for line in sids},
             ranks=ranks_of(kept.hold, state),
             clauses=clauses,
             read=partial(self._read, kept.hold.commitment, seg_id),

@@ -337,6 +337,11 @@ class CustodianService:
                     is_current = False
                 self._lifetime.destroy_holds(self.state, now, passphrase, entropy, is_current=is_current)
 
+    def evident_time(self, now: dt.datetime) -> dt.datetime:
+        """The latest instant that has evidently come, by what this custodian saw of machine and log."""
+        with self._lock:
+            return self._lifetime.look_at_time(now)
+
     @property
     def held_back(self) -> int:
         """How many days were due by this machine's clock alone at the last ``destroy_due``: they wait."""

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.authorization import Authorization, Terms, parse_authorization
 from coffer.authority.countersign import Countersigned, all_signed, subject_rule, verify_countersigned
 from coffer.authority.known import Authorities, needs_every_signature
 from coffer.custody.exchange import Cell, Code, Request, draw_commitment, format_payload
@@ -111,9 +111,16 @@ class _Asked:
     clauses: tuple[int, ...]
     held: tuple[Held, ...] | None = None
 
-    def hold_of(self, sid: bytes) -> Held | None:
-        """The hold from which a subject is answered here."""
-        return next((one for one in self.held or () if one.names(sid)), None)
+    def holds_of(self, cell: Cell, terms: Terms) -> tuple[Held, ...]:
+        """The holds that may answer a cell here: of its subject, and of all its periods on that day."""
+        if not self.held:
+            return ()
+        sid, periods, day = terms.subjects[cell.line - 1].sid, terms.periods[cell.line - 1], self.header.core.day
+        return tuple(held for held in self.held if held.covers(sid, periods, day))
+
+    def wide_holds_of(self, cell: Cell, terms: Terms) -> tuple[Held, ...]:
+        """Those of ``holds_of`` that keep all ranks of the cell."""
+        return tuple(held for held in self.holds_of(cell, terms) if cell.rank_from + cell.rank_count <= held.ranks)
 
 
 def decide(request: Request, state: State, decider: Decider) -> Decision:
@@ -268,7 +275,7 @@ def _verify_segment(
     clauses, day = segment.clauses_held(decider.name), segment.line.day
     is_past = is_segment_past(segment, max(decider.now, state.newest).date())
     held = None
-    if is_past or (clauses and (decider.name, day) in state.destroyed):
+    if clauses and (is_past or (decider.name, day) in state.destroyed):  # who holds no clause gives nothing of it
         kept = decider.held(segment, state)
         held = tuple(o for o in kept if is_answerable(o, decider.approvals, state, decider.name, decider.now))
         if not held:
@@ -281,14 +288,14 @@ def _verify_days(cells: tuple[Cell, ...], authorization: Authorization, asked: d
     """Each cell's day is authorised for its own subject.
 
     The periods of one subject never reach the records of another. A day that is over is opened for those alone for
-    whom it was held.
+    whom, and for those hours for which, it was held.
     """
     terms = authorization.terms
     for cell in cells:
         is_line, item = 1 <= cell.line <= len(terms.subjects), asked[cell.seg_id]
         if is_line and not terms.touches(cell.line, item.header.core.day):  # step 10 refuses a line that is not there
             raise _Stop(Code.SCOPE)
-        if item.held is not None and not (is_line and item.hold_of(terms.subjects[cell.line - 1].sid)):
+        if item.held is not None and not (is_line and item.holds_of(cell, terms)):
             raise _Stop(Code.TIME)
 
 
@@ -328,8 +335,8 @@ def _verify_ranks(
 ) -> None:
     terms, cap = authorization.terms, state.rosters[authorization.terms.roster].cell_cap
     for cell in request.cells:
-        held = asked[cell.seg_id].hold_of(terms.subjects[cell.line - 1].sid)
-        if held is not None and cell.rank_from + cell.rank_count > held.ranks:
+        item = asked[cell.seg_id]
+        if item.held is not None and not item.wide_holds_of(cell, terms):
             raise _Stop(Code.BUDGET)
     pairs = [(cell.seg_id, cell.line) for cell in request.cells]
     if request.lane == prf.LABEL_LANE:
@@ -405,7 +412,7 @@ def _compute_partials(
             sid=sids[cell.line - 1],
             kind=asked[cell.seg_id].header.core.kind,
             key=keys.get(cell.seg_id, {}).get(clause),
-            held=asked[cell.seg_id].hold_of(sids[cell.line - 1]),
+            held=asked[cell.seg_id].wide_holds_of(cell, authorization.terms),
         )
         for cell in request.cells
         for clause in asked[cell.seg_id].clauses

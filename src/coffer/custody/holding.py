@@ -10,12 +10,13 @@ from typing import Final
 
 from coffer.authority.countersign import subject_rule, verify_requested
 from coffer.authority.hold import Hold, HoldTerms
+from coffer.authority.period import Period, is_within
 from coffer.custody.exchange import Cell
-from coffer.errors import NotProven, Refused
+from coffer.errors import CofferError, NotProven, Refused, Unavailable
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.entries import Commitment
 from coffer.ledger.facts import Segment
-from coffer.ledger.holds import TO_SATISFY, HoldStatus, LoggedHold, Term
+from coffer.ledger.holds import HoldStatus, LoggedHold, Term
 from coffer.ledger.state import State
 from coffer.notes.keys import Secret, VerifyKey
 from coffer.segments import prf
@@ -48,9 +49,13 @@ class Coverage:
             and self._rule(number, subject, segment) == line.rule
         )
 
-    def sids(self, segment: Segment) -> frozenset[bytes]:
-        """Those of these subjects."""
-        return frozenset(self._terms.subjects[number - 1].sid for number in self.lines(segment))
+    def covers(self, segment: Segment, sid: bytes, periods: Sequence[Period]) -> bool:
+        """Whether it names a subject in a segment, and these periods of it."""
+        subjects, own, day = self._terms.subjects, self._terms.periods, segment.line.day
+        return any(
+            subjects[number - 1].sid == sid and is_within(periods, own[number - 1], day)
+            for number in self.lines(segment)
+        )
 
     def _rule(self, number: int, subject: Identifier, segment: Segment) -> str:
         key = number, segment.roster.hash
@@ -77,8 +82,8 @@ def verify_keepable(
 
     Raises:
         NotProven: its requester did not sign it, or it names other rules than those of its subjects.
-        Refused: another vault's or roster's, not in the log as it says, released, too late, or it extends something
-            else.
+        Refused: another vault's or roster's, not in the log as it says, released, too late, withdrawn there, or it
+            extends something else.
     """
     terms, roster = hold.terms, state.rosters.get(hold.terms.roster)
     member = None if roster is None else roster.custodian(name)
@@ -93,12 +98,28 @@ def verify_keepable(
     said = (entry.roster, entry.rules, entry.requester, term.until)
     if said != (terms.roster, terms.rules, terms.requester.name, terms.until):
         raise Refused(f"{place}: the log says otherwise than the note", code="scope")
+    if not logged.may_be_kept_by(name, roster):
+        raise Refused(
+            f"{place}: no rule of the hold names {name}, so that its word would not count",
+            code="scope",
+            hint="what was sealed before a rule was added cannot be held for its subjects",
+        )
     _verify_extends(hold, first, logged, place)
+    if any(is_withdrawn(note, state, name) for note in (hold.commitment, entry.note)):
+        raise Refused(f"{place}: revoked, or refused by {name}", code="time")
     clock = max(now, state.newest)
-    is_late = clock >= (term.until if name in term.holders else min(term.until, term.time + TO_SATISFY))
-    if is_late or state.hold_status(logged, clock) not in (HoldStatus.BEGUN, HoldStatus.IN_FORCE):
+    is_late = clock >= term.until or (name not in term.holders and not term.may_be_joined(clock))
+    if is_late or not logged.is_open(roster, clock):
         raise Refused(f"{place}: released, lapsed or over, or too late to join", code="time")
     return logged, term
+
+
+def is_withdrawn(note: Commitment, state: State, name: str) -> bool:
+    """Whether the log says that a note was revoked, or refused by this custodian.
+
+    As of an authorization, whatever its own folder says: that may have been put back from a backup.
+    """
+    return note in state.revoked or state.is_refused(note, name)
 
 
 def _verify_extends(hold: Hold, first: Hold | None, logged: LoggedHold, place: str) -> None:
@@ -141,32 +162,34 @@ def compute_values(keys: Mapping[int, Secret], subjects: Sequence[tuple[int, byt
 class Held:
     """What this custodian keeps of one segment for one hold.
 
-    ``sids``: of the subjects that the note names there, by line. ``read``: the values, read when they are needed.
+    ``sids``: of the subjects that the note names there, by line. ``periods``: theirs, by line; a value opens a whole day,
+    and yet is given for no other hours than those that were held. ``read``: the values, read when they are needed.
     """
 
     note: Commitment
     sids: Mapping[int, bytes]
+    periods: Mapping[int, Sequence[Period]]
     ranks: int
     clauses: tuple[int, ...]
     read: Callable[[], bytes]
 
-    def names(self, sid: bytes) -> bool:
-        """Whether the hold is about this subject there."""
-        return sid in self.sids.values()
+    def covers(self, sid: bytes, periods: Sequence[Period], day: dt.date) -> bool:
+        """Whether the hold is about this subject there, and about all that these periods include of the day."""
+        return any(own == sid and is_within(periods, self.periods[line], day) for line, own in self.sids.items())
 
 
 def is_answerable(held: Held, approved: Collection[Commitment], state: State, name: str, now: dt.datetime) -> bool:
-    """Whether a custodian may answer from it: in force, joined by itself, and approved by its own people.
+    """Whether a custodian may answer from it: in force, and joined by itself for a term that lasts.
 
-    If the clock is behind the log's newest time, the log's time counts.
+    Its people approved the hold's note and that of the term, and withdrew neither. If the clock is behind the log's
+    newest time, the log's time counts.
     """
     logged, clock = state.hold_of(held.note), max(now, state.newest)
-    return (
-        logged is not None
-        and held.note in approved
-        and state.hold_status(logged, clock) is HoldStatus.IN_FORCE
-        and logged.is_kept_by(name, state.rosters[logged.entry.roster], clock)
-    )
+    if logged is None or state.hold_status(logged, clock) is not HoldStatus.IN_FORCE:
+        return False
+    terms = logged.terms_kept_by(name, state.rosters[logged.entry.roster], clock)
+    kept = [term.note for term in terms if term.note in approved and not is_withdrawn(term.note, state, name)]
+    return bool(kept) and held.note in approved and not is_withdrawn(held.note, state, name)
 
 
 class HeldValues:
@@ -200,7 +223,7 @@ class HeldValues:
 class Part:
     """One run of ranks of a request: one cell, one clause.
 
-    ``key``: None where it is answered from ``held``.
+    ``key``: None where it is answered from one of ``held``, which are equally good.
     """
 
     cell: Cell
@@ -208,18 +231,18 @@ class Part:
     sid: bytes
     kind: int
     key: Secret | None
-    held: Held | None
+    held: Sequence[Held]
 
 
 def compute_partials(parts: Sequence[Part], *, lane: int) -> Blocks:
     """p_c of all parts, one after the other: computed by their keys, or as they were held.
 
     Raises:
-        NotProven, Unavailable: what was held cannot be read.
+        NotProven, Unavailable: what was held cannot be read, nor for another hold.
     """
     import numpy as np  # noqa: PLC0415 - who only signs loads no library of arrays
 
-    live = [part for part in parts if part.held is None]
+    live = [part for part in parts if not part.held]
     computed = (
         prf.run_partials(
             prf.Runs(
@@ -236,15 +259,34 @@ def compute_partials(parts: Sequence[Part], *, lane: int) -> Blocks:
     )
     if computed is not None and len(live) == len(parts):
         return computed
-    blocks, files, at = [], dict[tuple[bytes, Commitment], HeldValues](), 0
+    blocks, files, at = [], dict[tuple[bytes, Commitment], HeldValues | CofferError](), 0
     for part in parts:
-        cell, held = part.cell, part.held
-        if held is None and computed is not None:
+        cell = part.cell
+        if not part.held and computed is not None:
             blocks.append(computed[at : at + cell.rank_count])
             at += cell.rank_count
-        elif held is not None:
-            key = cell.seg_id, held.note
-            if key not in files:  # a segment's file is read once
-                files[key] = HeldValues(held)
-            blocks.append(files[key].take(part.sid, part.clause, lane, start=cell.rank_from, count=cell.rank_count))
+        elif part.held:
+            values = _readable(part, files)
+            blocks.append(values.take(part.sid, part.clause, lane, start=cell.rank_from, count=cell.rank_count))
     return np.concatenate(blocks)
+
+
+def _readable(part: Part, files: dict[tuple[bytes, Commitment], HeldValues | CofferError]) -> HeldValues:
+    """The first of a part's holds whose values can be read. A segment's file is read once.
+
+    Raises:
+        NotProven, Unavailable: none can, and this is what the last one said.
+    """
+    said: CofferError = Unavailable("hold: nothing is held")
+    for held in part.held:
+        key = part.cell.seg_id, held.note
+        if key not in files:
+            try:
+                files[key] = HeldValues(held)
+            except CofferError as error:
+                files[key] = error
+        values = files[key]
+        if isinstance(values, HeldValues):
+            return values
+        said = values
+    raise said

@@ -6,6 +6,7 @@ No clock stands in State: whether a hold is in force is asked with a time. Sourc
 import datetime as dt
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import takewhile
 from typing import Final
 
 from coffer.ledger.entries import Commitment, ExtendEntry, HeldEntry, HoldEntry, ReleaseEntry
@@ -24,6 +25,7 @@ MOST_A_DAY: Final = 32
 RULES: Final = {HeldEntry: "H2", ExtendEntry: "H3", ReleaseEntry: "H4"}
 """The rule of each entry about a hold that stands already."""
 _DAY: Final = dt.timedelta(days=1)
+_BACKDATING: Final = dt.timedelta(minutes=15)
 
 
 class HoldStatus(StrEnum):
@@ -56,6 +58,13 @@ class Term:
         """The custodians that keep for it."""
         return tuple(name for name, _ in self.held)
 
+    def may_be_joined(self, now: dt.datetime) -> bool:
+        """Whether there is time to say ``held`` for the first time.
+
+        Instants are subtracted, never added to: an entry may be dated at the end of the calendar.
+        """
+        return now < self.until and now - self.time < TO_SATISFY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedHold:
@@ -84,7 +93,7 @@ class LoggedHold:
         if self.released is not None:
             return HoldStatus.RELEASED
         if not self._is_satisfied(first, roster):
-            return HoldStatus.BEGUN if now < min(first.time + TO_SATISFY, first.until) else HoldStatus.LAPSED
+            return HoldStatus.BEGUN if first.may_be_joined(now) else HoldStatus.LAPSED
         return HoldStatus.IN_FORCE if now < self.until(roster) else HoldStatus.OVER
 
     def until(self, roster: Roster) -> dt.datetime:
@@ -92,24 +101,33 @@ class LoggedHold:
         joined = [term.until for term in self.terms if self._is_satisfied(term, roster)]
         return max(joined, default=self.terms[0].until)
 
-    def may_be_joined(self, now: dt.datetime) -> bool:
-        """Whether custodians may still say that they keep, for the hold or the last note that extends it."""
-        last = self.terms[-1]
-        return self.released is None and now < min(last.time + TO_SATISFY, last.until)
+    def is_open(self, roster: Roster, now: dt.datetime) -> bool:
+        """Whether it is begun or in force: nothing that has ended begins again."""
+        return self.status(roster, now) in (HoldStatus.BEGUN, HoldStatus.IN_FORCE)
 
-    def is_kept_by(self, name: str, roster: Roster, now: dt.datetime) -> bool:
-        """Whether this custodian may still have its values: it joined a term that has not ended.
+    def may_be_joined(self, roster: Roster, now: dt.datetime) -> bool:
+        """Whether custodians may still say that they keep, for the hold or the last note that extends it."""
+        return self.is_open(roster, now) and self.terms[-1].may_be_joined(now)
+
+    def terms_kept_by(self, name: str, roster: Roster, now: dt.datetime) -> tuple[Term, ...]:
+        """The terms for which this custodian may still have values: it joined them, and they last.
 
         A custodian that did not join an extension keeps no longer than what it did join.
         """
-        if self.status(roster, now) not in (HoldStatus.BEGUN, HoldStatus.IN_FORCE):
-            return False
-        return any(
-            now < term.until
-            and name in term.holders
-            and (self._is_satisfied(term, roster) or now < term.time + TO_SATISFY)
+        if not self.is_open(roster, now):
+            return ()
+        return tuple(
+            term
             for term in self.terms
+            if now < term.until
+            and name in term.holders
+            and (self._is_satisfied(term, roster) or term.may_be_joined(now))
         )
+
+    def may_be_kept_by(self, name: str, roster: Roster) -> bool:
+        """Whether a rule of the hold names this custodian, so that its word counts."""
+        rules = [roster.rules[rule] for rule in self.entry.rules]
+        return any(name in {*rule.members, *rule.indispensable} for rule in rules)
 
     def term(self, note: Commitment) -> Term | None:
         """The term of this note."""
@@ -132,7 +150,9 @@ def verify_hold(
         raise Broken("H1", "names a roster that is not in force, or a rule that it has not")
     _verify_new(holds, entry.note, "H1")
     _verify_until(entry.until, time, "H1")
-    recent = [one for one in reversed(holds.values()) if one.time > time - _DAY]
+    # an entry is dated at most 15 minutes before an earlier one (V1): what stands before an older hold is older
+    latest = takewhile(lambda one: time - one.time < _DAY + _BACKDATING, reversed(holds.values()))
+    recent = [one for one in latest if time - one.time < _DAY]
     if sum(one.entry.requester == entry.requester for one in recent) >= MOST_A_DAY:
         raise Broken("H1", "too many holds of this requester in 24 hours")
     return LoggedHold(entry=entry, terms=(Term(index=index, time=time, note=entry.note, until=entry.until),))
@@ -145,11 +165,11 @@ def verify_held(hold: LoggedHold, roster: Roster, time: dt.datetime, entry: Held
     """
     _verify_standing(hold, "H2")
     term = hold.term(entry.note)
-    rules = [roster.rules[name] for name in hold.entry.rules]
-    if term is None or not any(entry.custodian in {*rule.members, *rule.indispensable} for rule in rules):
+    if term is None or not hold.may_be_kept_by(entry.custodian, roster):
         raise Broken("H2", "another note than the hold's, or a custodian that none of its rules names")
     before = dict(term.held).get(entry.custodian)
-    if time >= (term.until if before is not None else min(term.until, term.time + TO_SATISFY)):
+    may_join = term.may_be_joined(time) and hold.is_open(roster, time)  # what is over does not begin again
+    if time >= term.until or (before is None and not may_join):
         raise Broken("H2", "too late")
     if before is not None and entry.cells_at_most <= before:
         raise Broken("H2", "no more cells than this custodian said before")

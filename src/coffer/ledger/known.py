@@ -109,6 +109,10 @@ class Known:
         """The holds in force at ``now``, in the log's order."""
         return [hold for hold in self.holds.values() if self.hold_status(hold, now) is HoldStatus.IN_FORCE]
 
+    def holds_open(self, now: dt.datetime) -> bool:
+        """Whether any hold is begun or in force at ``now``."""
+        return any(hold.is_open(self.rosters[hold.entry.roster], now) for hold in self.holds.values())
+
     def drawn(self, authorization: Commitment, *, up_to: int) -> int:
         """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""
         return sum(

@@ -44,8 +44,8 @@ FILES: Final = (
 )
 """Files that are copied as they are, where the vault has them."""
 DESK: Final = "desk"
-WHOLE: Final = (DESK, HOLDS)
-"""Folders of which each file is copied as it is."""
+FOLDERS: Final = (DESK, HOLDS)
+"""Folders whose files are copied, and removed where the vault has them no more."""
 DATABASE: Final = "desk.sqlite3"
 PROVEN: Final = (CONFIG, "log", "segments", "tally")
 """Copied and compared with the log, object by object."""
@@ -109,7 +109,7 @@ def back_up(vault: Vault, folder: Path) -> BackedUp:
     if not done.examined.faults:
         with suppress(Unavailable):  # of a folder that only reads, such as a snapshot: the figure alone lacks it
             vault.disk.write(vault.path / BACKED_UP, f"{wire.format_time(vault.outside.clock())}\n".encode("ascii"))
-    unknown = set(vault.disk.names(vault.path)) - {*PROVEN, *FILES, *LEFT_OUT, *WHOLE, DATABASE}
+    unknown = set(vault.disk.names(vault.path)) - {*PROVEN, *FILES, *LEFT_OUT, *FOLDERS, DATABASE}
     return BackedUp(
         replicated=done, files=files, unknown=tuple(sorted(name for name in unknown if TEMPORARY not in name))
     )
@@ -163,10 +163,10 @@ def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> R
 def _copy_files(disk: Disk, vault: Path, folder: Path) -> int:
     """The files beside log and segments, of desk and holds; what the vault no longer has is removed."""
     wanted = [name for name in FILES if disk.is_file(vault / name)]
-    wanted += [f"{part}/{name}" for part in WHOLE for name in disk.names(vault / part) if TEMPORARY not in name]
+    wanted += [f"{of}/{name}" for of in FOLDERS for name in disk.names(vault / of) if TEMPORARY not in name]
     for name in wanted:
         disk.write(folder / name, disk.read(vault / name), private=True)
-    there = [*FILES, *(f"{part}/{name}" for part in WHOLE for name in disk.names(folder / part))]
+    there = [*FILES, *(f"{of}/{name}" for of in FOLDERS for name in disk.names(folder / of))]
     for name in set(there) - set(wanted):
         disk.remove(folder / name)
     if not disk.is_file(vault / DATABASE):

@@ -110,7 +110,7 @@ class Expected:
     """What a place should hold, by the proven log.
 
     ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``under_way``: keys that an ingest noted.
-    ``held``: dead segments that stay for a hold.
+    ``held``: dead segments that may stay for a hold. ``needed``: those of them that must.
     """
 
     state: State
@@ -118,12 +118,13 @@ class Expected:
     tile: Callable[[str], bytes]
     under_way: frozenset[str] = frozenset()
     held: frozenset[SegmentId] = frozenset()
+    needed: frozenset[SegmentId] = frozenset()
 
     @property
     def living(self) -> list[Segment]:
         """The segments that must be there, those that stay for a hold included."""
-        segments = self.state.segments.values()
-        return [one for one in segments if not self.state.is_dead(one) or one.line.seg_id in self.held]
+        segments = self.state.segments.items()
+        return [one for seg_id, one in segments if seg_id in self.needed or not self.state.is_dead(one)]
 
     @property
     def tallies(self) -> list[Batch]:
@@ -258,10 +259,9 @@ def expected_of(vault: Vault) -> Expected:
         return vault.disk.read(vault.path / LOG / name)
 
     dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
-    tiles, kept = tuple(tiling.tiles_between(0, head.size)), dead - vault.removable(state)
-    keys = {seg_id: key_of(state.segments[seg_id].line.day, seg_id) for seg_id in kept}
-    held = frozenset(one for one in kept if vault.objects.size(f"{keys[one]}.header") is not None)  # not dead before it
-    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held)
+    tiles, held = tuple(tiling.tiles_between(0, head.size)), frozenset(dead - vault.removable(state))
+    needed = frozenset(vault.needed(state))
+    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held, needed=needed)
 
 
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
@@ -285,4 +285,6 @@ def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
     replica = Replica.empty(log_key=pins.log_key, genesis=pins.genesis)
     state = replica.after(replica.prepare(checkpoint, log.entries)).state
     _ = state.roster  # there is none if genesis is another one
-    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile)
+    # which of its dead segments a hold needs only the vault's folder tells
+    held = frozenset(state.segments) if state.holds_open(state.newest) else frozenset[SegmentId]()
+    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile, held=held)

@@ -18,6 +18,7 @@ from coffer.custody.waiting import own_entries, waiting_body
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
 from coffer.ledger.entries import ExtendEntry, HeldEntry, HoldEntry, ReleaseEntry
+from coffer.ledger.facts import Invalid
 from coffer.ledger.holds import HoldStatus, LoggedHold
 from coffer.ledger.retention import is_segment_past
 from coffer.ledger.state import State, verify_clock
@@ -201,8 +202,9 @@ def keep_hold(vault: Vault, raw: bytes, keepers: Sequence[HoldKeeper]) -> dict[s
             except CofferError as error:
                 said[keeper.name] = error.message
                 continue
-            vault.append_counting(entries, state)
-            said[keeper.name] = ""
+            verdicts = vault.append_counting(entries, state)
+            lost = [verdict.reason for verdict in verdicts if isinstance(verdict, Invalid)]
+            said[keeper.name] = f"{_PLACE}: what {keeper.name} said has no effect: {lost[0]}" if lost else ""
     return said
 
 

@@ -60,7 +60,8 @@ def run_retirement(
                 indexes += vault.append(entries, state)  # step 4
             service.forget_ended(now)
             destroyed[service.name] = tuple(sorted(day for _, day in state.destroyed - known))
-        files = vault.remove_dead_segments(state)  # step 5
+        evident = min((service.evident_time(now) for service in services), default=None)
+        files = vault.remove_dead_segments(state, evident=evident)  # step 5
         return Retired(days=destroyed, entries=tuple(indexes), segments=len(_dead(state) - before), files=files)
 
 

@@ -103,7 +103,7 @@ class Vault:
         self.objects = self.place.open(disk, outside.entropy)
         self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
-        self.held = HeldSegments(path=path, disk=disk)
+        self.held = HeldSegments(path=path, disk=disk, say=outside.say)
         self.stored = stored_of(
             self.objects, path=path, disk=disk, aside=self.aside, say=outside.say, removable=self.removable
         )
@@ -154,16 +154,28 @@ class Vault:
         """Be the only ingest. Other commands may write to the vault meanwhile, and leave staged files alone."""
         return self.disk.locked(self.path / INGEST_LOCK, wait_s=self._wait_s)
 
-    def remove_dead_segments(self, state: State) -> int:
-        """Remove the files of dead segments that no hold needs; returns how many files."""
-        self.held.forget_ended(state, self.outside.clock())
-        if self.stored is not None:
-            return self.stored.remove_dead(state)
-        return self.segments.remove_listed(self.removable(state))
+    def remove_dead_segments(self, state: State, *, evident: dt.datetime | None = None) -> int:
+        """Remove the files of dead segments that no hold needs; returns how many files.
 
-    def removable(self, state: State) -> set[SegmentId]:
+        ``evident``: the time that has evidently come by what custodians at hand say.
+        """
+        self.held.forget_ended(state, self._shown(state, evident))
+        removable = self.removable(state, evident=evident)
+        if self.stored is not None:
+            return self.stored.remove_dead(state, removable)
+        return self.segments.remove_listed(removable)
+
+    def removable(self, state: State, *, evident: dt.datetime | None = None) -> set[SegmentId]:
         """The dead segments whose files no hold needs."""
-        return self.held.removable(state, self.outside.clock())
+        return self.held.removable(state, self._shown(state, evident))
+
+    def needed(self, state: State) -> set[SegmentId]:
+        """The dead segments whose files must be here for holds."""
+        return self.held.needed(state, self._shown(state, None))
+
+    def _shown(self, state: State, evident: dt.datetime | None) -> dt.datetime:
+        """The time by this clock, as far as the log or custodians show it too."""
+        return min(self.outside.clock(), max(state.newest, evident or state.newest))
 
     def copy_log(self) -> None:
         """Copy what is new in the log to the store, if there is one."""

@@ -82,7 +82,7 @@ class Leftovers:
         """Remove the tallies of superseded batches, also those put aside: they count nowhere any more."""
         if self.stored is not None:
             with self.stored.later("tallies of superseded batches"):
-                self.stored.remove_dead(state)
+                self.stored.remove_dead(state, self.stored.removable(state))
             return
         withdrawn = {batch.hex() for batch in state.withdrawn}
         if not withdrawn:

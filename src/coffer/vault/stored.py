@@ -148,13 +148,13 @@ class Stored:
         if self.disk.is_file(path):
             self._delete(parse_puts(self.disk.read(path)), state)
 
-    def remove_dead(self, state: State) -> int:
+    def remove_dead(self, state: State, removable: set[SegmentId]) -> int:
         """Remove dead segments and superseded tallies; how many objects of segments.
 
         What was removed is remembered by name, so that it is not asked for again.
         """
         removed = self._removed()
-        dead = {seg_id.hex(): state.segments[seg_id].line.day for seg_id in self.removable(state)}
+        dead = {seg_id.hex(): state.segments[seg_id].line.day for seg_id in removable}
         segments = [name for name in dead if name not in removed]
         tallies = [batch for batch in state.withdrawn if batch.hex() not in removed]
         keys = [f"{key_of(dead[name], bytes.fromhex(name))}{suffix}" for name in segments for suffix in SUFFIXES]

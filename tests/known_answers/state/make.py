@@ -613,6 +613,25 @@ def make_holds(out):
     add("extended-once-more", "ok ok ok ok ok ok ok", *kept, extend(), *joined, last)
     add("extended-once-more-by-one-alone", "ok ok ok ok ok H3", *kept, extend(), joined[0], last)
     add("extended-nine-times", f"ok ok ok {'ok ' * 8}H3", *kept, *(extend(f"e{number}") for number in range(9)))
+    prolonged = [extend(time=days_later(60, -2)), held(note="h2", time=days_later(60, -2))]
+    add(
+        "joined-at-its-end-and-a-second-before",
+        "ok ok ok ok ok H2 ok",
+        *kept,
+        *prolonged,
+        held("dpo", note="h2", time=ends),
+        held("dpo", note="h2", time=days_later(60, -1)),
+    )
+    far, end = "9999-12-29T12:00:00Z", "9999-12-31T12:00:00Z"
+    add(
+        "dated-at-the-end-of-the-calendar",
+        "ok ok ok H3 ok",
+        hold(time=far, until=end),
+        held(time=far),
+        held("dpo", time=far),
+        extend(until=end, time=far),
+        extend(until="9999-12-31T23:59:59Z", time=far),
+    )
     add("released", "ok ok H4 H2", hold(), release(), release(), held())
     add("released-by-a-custodian", "ok ok", hold(), release(signer="dpo/auth"))
     add("released-by-a-stranger", "ok H4 H4", hold(), release(signer="dpo/resp"), release(signer="stranger"))

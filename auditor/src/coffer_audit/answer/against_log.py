@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer.completeness import verify_complete
@@ -91,17 +92,41 @@ def verify_against_log(
 
 
 def _verify_held(given: Given, before: State, opening: Opening, findings: Findings) -> None:
-    """A segment that was dead at the intent is asked only while a hold is in force.
+    """A segment that was dead at the intent is answered only by custodians that kept for a hold in force.
 
-    Whom a hold names stands in its note, so that this is a condition of the verdict.
+    Each of them said so before it destroyed its key of the day, and of no fewer cells than it answered. Whom a hold
+    names stands in its note, so that this is a condition of the verdict.
     """
-    dead = sum(before.is_dead(before.segments[cell.segment]) for cell in given.claims.cells)
+    dead = [cell for cell in given.claims.cells if before.is_dead(before.segments[cell.segment])]
     if not dead:
         return
-    holds = [str(index) for index, hold in before.holds.all.items() if hold.status(opening.time) == "in force"]
-    verify_that(holds, "cell: found a segment whose keys were destroyed before the intent, and no hold in force then")
+    now = max(opening.time, before.newest)
+    in_force = {index: hold for index, hold in before.holds.all.items() if hold.status(now) == "in force"}
+    verify_that(
+        in_force, "cell: found a segment whose keys were destroyed before the intent, and no hold in force then"
+    )
+    keepers: defaultdict[str, set[int]] = defaultdict(set)  # by custodian, the holds from which it can have answered
+    answered: Counter[str] = Counter()
+    for cell in dead:
+        day = before.segments[cell.segment].line.day.isoformat()
+        for name in cell.by:
+            gone = before.destroyed.get((name, day))
+            if gone is None:
+                continue  # it still had its key
+            kept = {index for index, hold in in_force.items() if hold.may_answer(name, now, gone)}
+            verify_that(
+                kept,
+                f"cell by: found {name}, which destroyed its key of the day in entry {gone} and joined no hold in force "
+                "before",
+            )
+            keepers[name] |= kept
+            answered[name] += 1
+    for name, count in answered.items():
+        most = sum(in_force[index].count_cells(name) for index in keepers[name])
+        verify_that(count <= most, f"cell by: found {count} cells of {name} from holds, expected at most {most}")
+    holds = " or ".join(map(str, sorted(set[int]().union(*keepers.values()) or in_force)))
     findings.conditions.append(
-        f"a hold in force (entry {' or '.join(holds)}) names the subjects of {dead} cells whose keys were destroyed before, "
+        f"a hold in force (entry {holds}) names the subjects of {len(dead)} cells whose keys were destroyed before, "
         "which only its note shows"
     )
 

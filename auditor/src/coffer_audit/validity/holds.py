@@ -20,12 +20,20 @@ CODES = {"hold": "H1", "held": "H2", "extend": "H3", "release": "H4"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A hold, or a note that extends it; `held`: the cells that custodians keep for it, by name."""
+    """A hold, or a note that extends it; `held`: the cells that custodians keep for it, by name.
+
+    `joined`: by name, the entry in which a custodian first said so.
+    """
 
     time: datetime
     note: str
     until: datetime
     held: dict[str, int] = field(default_factory=dict)
+    joined: dict[str, int] = field(default_factory=dict)
+
+    def may_be_joined(self, now: datetime) -> bool:
+        """Whether a custodian may still say `held` for the first time; makes no instant that may not exist."""
+        return now < self.until and now - self.time < TO_SATISFY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +65,21 @@ class Hold:
         if self.released:
             return "released"
         if not self.is_joined(first):
-            return "begun" if now < min(first.time + TO_SATISFY, first.until) else "lapsed"
+            return "begun" if first.may_be_joined(now) else "lapsed"
         return "in force" if now < self.until else "over"
+
+    def may_answer(self, name: str, now: datetime, destroyed: int) -> bool:
+        """Whether a custodian can answer from the hold at a time, after it destroyed its key.
+
+        It joined the hold before the entry of index `destroyed`, and a term that has not ended.
+        """
+        own = [term for term in self.terms if name in term.held]
+        is_kept = any(now < term.until and (self.is_joined(term) or term.may_be_joined(now)) for term in own)
+        return is_kept and self.status(now) == "in force" and min(term.joined[name] for term in own) < destroyed
+
+    def count_cells(self, name: str) -> int:
+        """The most cells that a custodian keeps for it, by its own word."""
+        return max((term.held.get(name, 0) for term in self.terms), default=0)
 
 
 class Holds:
@@ -84,7 +105,7 @@ class Holds:
             case "hold":
                 self._begin(index, time, roster, body)
             case "held":
-                self._keep(time, body)
+                self._keep(index, time, body)
             case "extend":
                 self._extend(time, body)
             case _:
@@ -97,12 +118,12 @@ class Holds:
         self._verify_new(body.text["note"], "H1")
         until = _end_of(body, time, "H1")
         own = [hold for hold in self.all.values() if hold.requester == body.text["requester"]]
-        recent = sum(hold.terms[0].time > time - DAY for hold in own)
+        recent = sum(time - hold.terms[0].time < DAY for hold in own)
         demand(recent < MOST_A_DAY, "H1", f"requester: found {recent} holds in 24 hours", may_happen=True)
         term = Term(time=time, note=body.text["note"], until=until)
         self.all[index] = Hold(requester=body.text["requester"], roster=roster, rules=rules, terms=(term,))
 
-    def _keep(self, time: datetime, body: Act) -> None:
+    def _keep(self, index: int, time: datetime, body: Act) -> None:
         hold, name = self.standing(body.number["hold"], "H2"), body.text["custodian"]
         position, rules = hold.roster.find(name), [hold.roster.rules[rule] for rule in hold.rules]
         is_named = position and any(rule.everyone >> (position - 1) & 1 for rule in rules)
@@ -112,10 +133,12 @@ class Holds:
         if term is None:
             raise RuleBroken("H2", "note: found none of this hold")
         before, cells = term.held.get(name, 0), body.number["cells-at-most"]
-        last = term.until if before else min(term.until, term.time + TO_SATISFY)
-        demand(time < last, "H2", "held: found it too late", may_happen=True)
+        may_join = term.may_be_joined(time) and hold.status(time) in ("begun", "in force")
+        in_time = time < term.until if before else may_join
+        demand(in_time, "H2", "held: found it too late", may_happen=True)
         demand(cells > before, "H2", "held: found no more cells than before", may_happen=True)
-        terms[term.note] = replace(term, held=term.held | {name: cells})
+        joined = {name: index} | term.joined
+        terms[term.note] = replace(term, held=term.held | {name: cells}, joined=joined)
         self.all[body.number["hold"]] = replace(hold, terms=tuple(terms.values()))
 
     def _extend(self, time: datetime, body: Act) -> None:

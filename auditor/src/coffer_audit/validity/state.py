@@ -45,7 +45,7 @@ class State:
         self.rosters: list[Roster] = []
         self.times: list[datetime] = []
         self.keys: dict[tuple[str, str], bytes] = {}
-        self.destroyed: set[tuple[str, str]] = set()
+        self.destroyed: dict[tuple[str, str], int] = {}
         self.batches: dict[str, Batch] = {}
         self.pending: dict[str, Batch] = {}
         self.withdrawn: dict[str, int] = {}
@@ -365,7 +365,7 @@ class State:
                 "destroy: found no key, or one destroyed before",
                 may_happen=slot in self.destroyed,
             )
-            self.destroyed.add(slot)
+            self.destroyed[slot] = index
         elif body.type == "receipt":
             slot = (name, body.text["segment"])
             demand(

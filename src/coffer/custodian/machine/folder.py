@@ -303,10 +303,11 @@ class Machine:
         """Keep for a hold that is approved here, with the entry that says so; else its note waits for people.
 
         Raises:
-            NotProven, Refused, Unavailable: as ``CustodianService.held_entries``; or too many notes wait.
+            NotProven, Refused, Unavailable: as ``CustodianService.held_entries``; or the log has no such hold, or too
+                many notes wait.
         """
         if hold.commitment not in self.folder.approvals(service.keys):
-            self.folder.holds.wait(hold, now, service.keys)
+            self.folder.holds.wait(hold, service.sync(), now, service.keys)
             return
         with self._making():  # the key of a hold must not be made while the wrapping key changes
             for raw in service.held_entries(hold.note.raw, headers, entropy, "hold"):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import Authorization, Terms
 from coffer.authority.countersign import Countersigned, subject_rule
 from coffer.authority.hold import Hold
 from coffer.custody.ballot import Ballot, Choice
@@ -42,7 +42,8 @@ from coffer.segments.rows import (
 from coffer.visible import visible
 
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
-IsHeld = Callable[[Segment, Identifier], bool]
+IsHeld = Callable[[Segment, int], bool]
+"""Whether a hold covers, in a segment, what is asked of a subject, by number from 1."""
 MAX_HEADER_BYTES: Final = 7 * 2**20
 """Headers of one request. With note, cells and checkpoint it stays under the custodians' 8 MiB."""
 
@@ -124,15 +125,20 @@ def segments_of(
     """
     terms = authorization.terms
     days = [terms.days_of(number) for number in range(1, len(terms.subjects) + 1)]
-    is_held = _held_by(holds, state, now)
+    is_held = _held_by(holds, terms, state, now)
     return segments_for(terms.subjects, days, terms.kinds, state, before=before, now=now, is_held=is_held)
 
 
-def _held_by(holds: Sequence[Hold], state: State, now: dt.datetime) -> IsHeld:
-    """Whether a hold in force names a subject in a segment. The custodians decide for themselves."""
+def _held_by(holds: Sequence[Hold], terms: Terms, state: State, now: dt.datetime) -> IsHeld:
+    """Whether a hold in force names a subject and its periods in a segment.
+
+    The custodians decide for themselves.
+    """
     in_force = {term.note for hold in state.holds_in_force(max(now, state.newest)) for term in hold.terms}
     covers = [Coverage(hold.terms) for hold in holds if hold.commitment in in_force]
-    return lambda segment, subject: any(subject.sid in coverage.sids(segment) for coverage in covers)
+    return lambda segment, number: any(
+        coverage.covers(segment, terms.subjects[number - 1].sid, terms.periods[number - 1]) for coverage in covers
+    )
 
 
 def segments_for(
@@ -143,7 +149,7 @@ def segments_for(
     *,
     before: int,
     now: dt.datetime,
-    is_held: IsHeld = lambda _segment, _subject: False,
+    is_held: IsHeld = lambda _segment, _number: False,
 ) -> list[tuple[Segment, int]]:
     """The same for a request that is not written yet. ``days``: the UTC days of each subject."""
     reached = []
@@ -157,7 +163,7 @@ def segments_for(
         is_gone = state.is_dead(segment) or is_segment_past(segment, now.date())
         for number, subject in enumerate(subjects, 1):
             is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
-            if is_gone and not is_held(segment, subject):
+            if is_gone and not is_held(segment, number):
                 continue
             if is_elsewhere or line.day not in asked[number - 1]:
                 continue
