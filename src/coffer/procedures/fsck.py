@@ -18,16 +18,18 @@ from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import SegmentId
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.state import State
+from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
 from coffer.objects.puts import TASKS
 from coffer.replica import Replica
 from coffer.segments.header import Header
 from coffer.segments.manifest import batch_hash, entry_hash, verify_manifest
 from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of, sizes_of
+from coffer.sequencer.published import CHECKPOINT_KEY, read_published
 from coffer.sequencer.shared import SharedLog
 from coffer.tally.release import tally_hash
 from coffer.translog import tiling
-from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.checkpoint import EMPTY, verify_checkpoint
 from coffer.translog.store.files import FileLog
 from coffer.vault.folder import Vault
 from coffer.vault.pins import Pins
@@ -109,13 +111,14 @@ class SegmentProof:
 class Expected:
     """What a place should hold, by the proven log.
 
-    ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``under_way``: keys that an ingest noted.
+    ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``key``: the log's. ``under_way``: keys that an ingest noted.
     ``held``: dead segments that stay for a hold.
     """
 
     state: State
     tiles: tuple[str, ...]
     tile: Callable[[str], bytes]
+    key: VerifyKey
     under_way: frozenset[str] = frozenset()
     held: frozenset[SegmentId] = frozenset()
 
@@ -153,6 +156,7 @@ def examine(objects: Objects, expected: Expected, *, is_deep: bool, known: Seque
         faults = [
             *known,
             *(one for one in pool.map(partial(_of_tile, objects, expected), expected.tiles) if one is not None),
+            *_of_checkpoint(objects, expected),
             *unnamed,
         ]
     return Examined(
@@ -225,6 +229,13 @@ def _of_tile(objects: Objects, expected: Expected, name: str) -> Found | None:
     return None if objects.read(key) == expected.tile(name) else Found(fault=Fault.WRONG, key=key)
 
 
+def _of_checkpoint(objects: Objects, expected: Expected) -> Iterator[Found]:
+    """Any checkpoint of this log will do: the newest one is published a moment after it is logged."""
+    published = read_published(objects, expected.key)
+    if published.is_damaged or published.head == EMPTY:
+        yield Found(fault=Fault.WRONG if published.is_damaged else Fault.MISSING, key=CHECKPOINT_KEY)
+
+
 def dead_keys(objects: Objects, expected: Expected) -> list[str]:
     """What the log says is dead and a place still has, as far as its list shows."""
     return [one.key for one in _unnamed(objects, expected) if one.fault is Fault.DEAD]
@@ -261,7 +272,7 @@ def expected_of(vault: Vault) -> Expected:
     tiles, kept = tuple(tiling.tiles_between(0, head.size)), dead - vault.removable(state)
     keys = {seg_id: key_of(state.segments[seg_id].line.day, seg_id) for seg_id in kept}
     held = frozenset(one for one in kept if vault.objects.size(f"{keys[one]}.header") is not None)  # not dead before it
-    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held)
+    return Expected(state=state, tiles=tiles, tile=tile, key=vault.pins.log_key, under_way=noted, held=held)
 
 
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
@@ -285,4 +296,4 @@ def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
     replica = Replica.empty(log_key=pins.log_key, genesis=pins.genesis)
     state = replica.after(replica.prepare(checkpoint, log.entries)).state
     _ = state.roster  # there is none if genesis is another one
-    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile)
+    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile, key=pins.log_key)

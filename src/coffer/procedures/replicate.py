@@ -24,11 +24,12 @@ from coffer.procedures.fsck import (
     faults_of_tally,
 )
 from coffer.segments.store import key_of
+from coffer.sequencer.published import read_published, verify_continued
+from coffer.sequencer.shared import SharedLog
 from coffer.tally.release import tally_hash
-from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.store.files import FileLog
-from coffer.vault.stored import LOG, kept_head, tally_keys
+from coffer.vault.stored import tally_keys
 
 _AT_ONCE: Final = 4
 """Objects copied at once: each is held in memory, and the largest has hundreds of MB."""
@@ -70,10 +71,10 @@ def verify_continues(target: Objects, log: FileLog, checkpoint: bytes, key: Veri
     however long.
 
     Raises:
-        NotProven: it does not, or the checkpoint that is there is of another log.
+        NotProven: it does not.
     """
     size = verify_checkpoint(checkpoint, key, "checkpoint").head.size
-    log.verify_continues(kept_head(target, key, name), size, name)
+    verify_continued(target, read_published(target, key), log, size, name)
 
 
 def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: bytes) -> Replicated:
@@ -83,19 +84,16 @@ def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: 
     copied last.
 
     Raises:
-        NotProven: the target has other bytes under a name of the log, and no checkpoint.
         Unavailable: a place does not answer.
     """
-    # With a checkpoint there, its tree is a prefix of this one, so that a tile with other bytes is a damaged one.
-    put_tile = partial(_put, target) if target.is_there(f"{LOG}{tiling.CHECKPOINT}") else target.put
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         brought = [
             *pool.map(partial(_bring_segment, source, target), expected.living),
             *pool.map(partial(_bring_tally, source, target), expected.tallies),
         ]
-        for _ in pool.map(lambda name: put_tile(f"{LOG}{name}", expected.tile(name)), expected.tiles):
-            pass  # an error is raised here
-    target.replace(f"{LOG}{tiling.CHECKPOINT}", checkpoint)
+    shared = SharedLog(target)
+    shared.write(expected.tiles, expected.tile)
+    shared.publish(checkpoint)
     dead = dead_keys(target, expected)
     target.delete(dead)
     sizes = [size for one in brought for size in one.sizes]

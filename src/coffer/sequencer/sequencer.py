@@ -11,7 +11,8 @@ from coffer.entropy import Entropy
 from coffer.errors import NotProven, Unavailable
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.sequencer.port import CheckpointStore, Row
-from coffer.sequencer.shared import SharedLog
+from coffer.sequencer.published import CHECKPOINT_KEY, parse_published, verify_continued
+from coffer.sequencer.shared import REPLACED, SharedLog
 from coffer.sequencer.turns import Lost, Pace, Turn, taking
 from coffer.translog import tiling
 from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
@@ -134,7 +135,8 @@ class Sequencer:
         """
         for _ in range(_TRIES):
             shared = self._shared.checkpoint()  # before the row, which is at least as new
-            before, newest = self._head(shared or b""), self._follow(self._read(self._pace.patience_s))
+            published = parse_published(shared, self._key)
+            before, newest = published.head, self._follow(self._read(self._pace.patience_s))
             if before.size > newest.size or (before.size == newest.size and before.root != newest.root):
                 raise NotProven(f"log: {before.size} entries are published, {PLACE} have {newest.size}", hint=_OLDER)
             if newest == EMPTY:
@@ -143,11 +145,11 @@ class Sequencer:
             if shared is not None and before == newest and (shared == raw or not is_cosigned):
                 self._published = raw
                 return
-            self._log.verify_continues(before, newest.size, "the shared log")  # so that no tile of it is replaced
-            for key in self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile):
-                self._say(
-                    f"{key}: other bytes were there, which no log has: replaced; who else may write to the store?"
-                )
+            # So that no tile of it is replaced. A damaged checkpoint is: the row and this copy are proven.
+            verify_continued(self._shared.objects, published, self._log, newest.size, "the shared log")
+            junk = self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile)
+            for key in [*junk, CHECKPOINT_KEY] if published.is_damaged else junk:
+                self._say(REPLACED.format(key=key))
             self._shared.publish(raw)
             self._shared.unstage(newest)
             if self._head(self._read(self._pace.patience_s).checkpoint) == newest:
