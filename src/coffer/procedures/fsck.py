@@ -6,16 +6,16 @@ State names every object. Each is asked for by its name; the place's own list se
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Final
 
 from coffer.custody.logged import parse_logged_header
 from coffer.disk import TEMPORARY
-from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import SegmentId
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.entries import BatchId, SegmentId
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
@@ -33,7 +33,7 @@ from coffer.translog.checkpoint import EMPTY, verify_checkpoint
 from coffer.translog.store.files import FileLog
 from coffer.vault.folder import Vault
 from coffer.vault.pins import Pins
-from coffer.vault.stored import LOG, tally_keys
+from coffer.vault.stored import LOG, memory_key, tally_keys
 
 TALLY: Final = "tally/"
 IN_ORDER: Final = (".header", ".manifest", ".rows")
@@ -112,7 +112,8 @@ class Expected:
     """What a place should hold, by the proven log.
 
     ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``key``: the log's. ``under_way``: keys that an ingest noted.
-    ``held``: dead segments that stay for a hold.
+    ``held``: dead segments that stay for a hold. ``memories``: of a vault's own store alone, batches whose memory other
+    machines need, and ``is_remembered`` whether the one that is there can be read.
     """
 
     state: State
@@ -121,6 +122,8 @@ class Expected:
     key: VerifyKey
     under_way: frozenset[str] = frozenset()
     held: frozenset[SegmentId] = frozenset()
+    memories: tuple[BatchId, ...] = ()
+    is_remembered: Callable[[BatchId], bool] = lambda _: True
 
     @property
     def living(self) -> list[Segment]:
@@ -157,6 +160,7 @@ def examine(objects: Objects, expected: Expected, *, is_deep: bool, known: Seque
             *known,
             *(one for one in pool.map(partial(_of_tile, objects, expected), expected.tiles) if one is not None),
             *_of_checkpoint(objects, expected),
+            *(one for one in pool.map(partial(_of_memory, objects, expected), expected.memories) if one is not None),
             *unnamed,
         ]
     return Examined(
@@ -236,6 +240,13 @@ def _of_checkpoint(objects: Objects, expected: Expected) -> Iterator[Found]:
         yield Found(fault=Fault.WRONG if published.is_damaged else Fault.MISSING, key=CHECKPOINT_KEY)
 
 
+def _of_memory(objects: Objects, expected: Expected, batch: BatchId) -> Found | None:
+    key = memory_key(batch)
+    if not objects.is_there(key):
+        return Found(fault=Fault.MISSING, key=key)
+    return None if expected.is_remembered(batch) else Found(fault=Fault.WRONG, key=key)
+
+
 def dead_keys(objects: Objects, expected: Expected) -> list[str]:
     """What the log says is dead and a place still has, as far as its list shows."""
     return [one.key for one in _unnamed(objects, expected) if one.fault is Fault.DEAD]
@@ -272,7 +283,13 @@ def expected_of(vault: Vault) -> Expected:
     tiles, kept = tuple(tiling.tiles_between(0, head.size)), dead - vault.removable(state)
     keys = {seg_id: key_of(state.segments[seg_id].line.day, seg_id) for seg_id in kept}
     held = frozenset(one for one in kept if vault.objects.size(f"{keys[one]}.header") is not None)  # not dead before it
-    return Expected(state=state, tiles=tiles, tile=tile, key=vault.pins.log_key, under_way=noted, held=held)
+    expected = Expected(state=state, tiles=tiles, tile=tile, key=vault.pins.log_key, under_way=noted, held=held)
+    if vault.machines is None:
+        return expected
+    expected = replace(expected, memories=tuple(state.batches.keys() - state.withdrawn.keys()))
+    with suppress(Refused, Unavailable):  # without the operator's keys only what is missing is named
+        return replace(expected, is_remembered=partial(vault.machines.is_remembered, vault.memory_key()))
+    return expected
 
 
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:

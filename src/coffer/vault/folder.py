@@ -403,9 +403,18 @@ class Vault:
         counting = state.batches.keys() - state.withdrawn.keys()
         return [line for line in lines if line.batch in counting]
 
-    def remembered_elsewhere(self, state: State, known: Iterable[Remembered], first_day: dt.date) -> list[Remembered]:
+    def remembered_elsewhere(
+        self, state: State, known: Iterable[Remembered], first_day: dt.date, *, may_lack: bool
+    ) -> list[Remembered]:
         """Those of batches that other machines logged. Arguments and errors: ``Machines.remembered``."""
-        return [] if self.machines is None else self.machines.remembered(state, self.memory_key(), known, first_day)
+        if self.machines is None:
+            return []
+        return self.machines.remembered(state, self.memory_key(), known, first_day, may_lack=may_lack)
+
+    def put_back_memories(self, known: Sequence[Remembered], most: int | None = None) -> None:
+        """Put back what other machines need of these lines. Arguments: ``Machines.put_back``."""
+        if self.machines is not None:
+            self.machines.put_back(self.memory_key(), known, most)
 
     def forget(self, state: State) -> None:
         """Remove the lines that do not count from the memory."""
