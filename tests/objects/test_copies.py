@@ -89,7 +89,7 @@ def test_a_restored_vault_that_the_store_knows_to_be_older_logs_and_deletes_noth
     if emptied is not None:
         stored.vault.objects.replace("log/checkpoint", emptied)
     held = everything(stored)
-    with pytest.raises(Unavailable, match="store holds 12 entries, the vault 11: .*nothing logged or deleted") as told:
+    with pytest.raises(Unavailable, match=r"store holds 12 entries, the vault 11: .*nothing logged or deleted") as told:
         restored.ingest(more(2), name="c.csv")
     assert "longest" in told.value.hint
     with pytest.raises(Unavailable, match="12 entries, the vault 11"):
@@ -162,6 +162,21 @@ def test_junk_under_the_next_tile_and_for_a_checkpoint_is_replaced_and_said(stor
         assert objects.read("log/checkpoint") == stored.vault.log.checkpoint()
         for key in ("log/checkpoint", f"log/tile/entries/000.p/{size + 1}"):
             assert f"{key}: other bytes were there, which no log has: replaced" in told(stored)
+    assert run(["fsck", str(stored.vault.path)]) == 0
+
+
+def test_tidy_mends_the_stores_log_and_an_older_vaults_does_not(stored, tmp_path):
+    restored = put_back(stored, tmp_path / "restored")
+    stored.ingest(more(1), name="b.csv")
+    objects, good = stored.vault.objects, everything(stored)
+    keys = [f"log/tile/{level}/000.p/12" for level in ("entries", "0")]
+    for key in keys:
+        objects.replace(key, b"junk")
+    assert run(["tidy", str(restored.vault.path)]) == 5
+    assert objects.read(keys[0]) == b"junk"
+    assert run(["fsck", str(stored.vault.path)]) == 3
+    assert run(["tidy", str(stored.vault.path)]) == 0
+    assert everything(stored) == good
     assert run(["fsck", str(stored.vault.path)]) == 0
 
 

@@ -30,7 +30,9 @@ def memories(world):
 
 
 def faults(world):
-    return {one.key for one in examine(world.vault.objects, expected_of(world.reopen().vault), is_deep=False).faults}
+    return {
+        fault.key for fault in examine(world.vault.objects, expected_of(world.reopen().vault), is_deep=False).faults
+    }
 
 
 def test_memories_that_are_copied_over_each_other_have_no_file_sealed_twice(one):  # noqa: F811 - a fixture
@@ -106,3 +108,56 @@ def test_a_copy_has_no_memories_and_lacks_none(one, capsys):  # noqa: F811 - a f
     assert not (copy / "memory").exists()
     assert "0 faults" in capsys.readouterr().out
     shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"", b"\x00\x01x" * 11, None])
+def test_a_tile_that_is_overwritten_after_it_was_published_is_said_and_mended_by_who_has_it(one, junk):  # noqa: F811
+    """The third is a bundle of other entries."""
+    two = joined(one, "two")
+    ingest(two, SECOND, "second.csv")
+    ingest(one, FIRST, "first.csv")
+    place, size = one.vault.objects, one.vault.log.size()
+    keys = [f"log/tile/{level}/000.p/{size}" for level in ("entries", "0")]
+    held = {key: place.read(key) for key in keys}
+    for key in keys:
+        if junk is None:
+            place.delete([key])
+        else:
+            place.replace(key, junk)
+    with pytest.raises((Unavailable, NotProven)) as told:
+        ingest(two, FIRST, "first.csv")
+    assert junk is None or "coffer tidy on a machine that has these entries" in told.value.hint
+    assert set(keys) == faults(one)
+    assert run(["tidy", str(one.vault.path)]) == 0
+    assert {key: place.read(key) for key in keys} == held
+    assert ingest(two, FIRST, "first.csv").files[0].is_known
+
+
+@pytest.mark.parametrize("junk", [b"junk", b""])
+def test_junk_for_the_published_checkpoint_is_replaced_and_said_and_stops_no_machine(one, junk, capsys):  # noqa: F811
+    two = joined(one, "two")
+    ingest(one, FIRST, "first.csv")
+    one.vault.objects.replace("log/checkpoint", junk)
+    assert run(["fsck", str(one.vault.path)]) == 3
+    assert "log/checkpoint: not the one in the log" in capsys.readouterr().out
+    assert ingest(two, SECOND, "second.csv").files[0].kept == 6
+    assert any("log/checkpoint: other bytes were there" in said for said in two.outside.told)
+    assert one.vault.objects.read("log/checkpoint") == two.vault.log.checkpoint()
+    assert faults(one) == set()
+
+
+def test_an_older_row_goes_over_no_shared_log_whose_checkpoint_was_emptied(one, tmp_path):  # noqa: F811
+    """The twin: the newest row mends it."""
+    row = tmp_path / "checkpoints.sqlite3"
+    ingest(one, FIRST, "first.csv")
+    shutil.copy(row, tmp_path / "older")
+    ingest(one, SECOND, "second.csv")
+    shutil.copy(row, tmp_path / "newest")
+    one.vault.objects.replace("log/checkpoint", b"")
+    shutil.copy(tmp_path / "older", row)
+    new = joined(one, "new")
+    with pytest.raises(NotProven, match="the shared log holds 12 entries, the vault 11: nothing was copied over it"):
+        ingest(new, "+33612345678,+33698765432,2016-09-02 11:00:00,5\n", "third.csv")
+    assert one.vault.objects.read("log/checkpoint") == b""
+    shutil.copy(tmp_path / "newest", row)
+    assert ingest(new, SECOND, "second.csv").files[0].is_known

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from coffer.entropy import Entropy
-from coffer.errors import NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.sequencer.port import CheckpointStore, Row
 from coffer.sequencer.published import CHECKPOINT_KEY, parse_published, verify_continued
@@ -23,6 +23,11 @@ _TRIES: Final = 8
 """Rounds of publishing. Each further one means that another machine went on meanwhile."""
 _OLDER: Final = (
     "was an older copy of it put back? nothing was logged: put the newest published checkpoint into the store"
+)
+
+_MENDED: Final = (
+    "coffer tidy on a machine that has these entries mends the shared log, and so may its next entry; then run this "
+    "again. If every machine says so, keep everything as it is, and compare with a custodian's copy"
 )
 
 
@@ -172,10 +177,19 @@ class Sequencer:
             raise NotProven(f"log: {own.size} entries are here, {PLACE} have {newest.size}", hint=_OLDER)
         if newest.size > own.size:
             self._log.remove_orphans()  # of a step that was cut short; it is made again
-            self._log.follow(
-                self._shared.entries(own.size, newest, lambda new: self._log.grown(new) == newest), row.checkpoint
-            )
+            self._log.follow(self._entries(own.size, newest), row.checkpoint)
         return newest
+
+    def _entries(self, start: int, newest: TreeHead) -> Sequence[bytes]:
+        """The shared entries from the end of this copy. Raises as ``turn``."""
+        what = f"log: entries {start + 1} to {newest.size} of the shared log"
+        try:
+            entries = self._shared.entries(start, newest, lambda new: self._log.grown(new) == newest)
+        except MalformedInput as error:
+            raise Unavailable(f"{what} are damaged ({error.message})", hint=_MENDED) from error
+        if self._log.grown(entries) != newest:
+            raise NotProven(f"{what} do not give the root that {PLACE} have", hint=_MENDED)
+        return entries
 
     def _read(self, patience_s: float = 0.0) -> Row:
         """The row, asked for at least twice: a connection may have gone since the last time."""

@@ -232,6 +232,16 @@ class Stored:
         shared.publish(checkpoint)
         self.disk.write(path, checkpoint)
 
+    def mend_log(self, log: FileLog) -> None:
+        """Put each tile of the store's log that is gone or another one. Call it while the vault is written.
+
+        Then what is there was proven to be a prefix of this log.
+        """
+        with self.later("tiles of the log"):
+            self.verify_newest()
+            for key in SharedLog(self.objects).write(tiling.tiles_between(0, log.size()), log.tile):
+                self.say(REPLACED.format(key=key))
+
     @contextmanager
     def later(self, what: str) -> Iterator[None]:
         """Say what a store prevents, and go on: the next command that writes does it, or says it again."""

@@ -37,8 +37,8 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
     """Remove what commands put aside because the log did not know it.
 
     A folder is removed once witnesses or custodians elsewhere know no longer log. What the log knows goes back
-    to its place first. Each folder holds a text that says why it is there. Of several machines, each puts back
-    what its ingests remembered and the object store lacks.
+    to its place first. Each folder holds a text that says why it is there. In an object store, what is
+    damaged of the log is put anew, and what this machine remembers for others.
     """
     opened, before = vault_at(vault), clock() - dt.timedelta(days=days)
     with opened.writing():
@@ -57,6 +57,8 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
             )
         for folder in unwanted:
             opened.leftovers.remove(folder, state)
+        if opened.stored is not None:
+            opened.stored.mend_log(opened.log)
         with suppress(Refused):  # without the passphrase of the operator's keys nothing can be sealed
             opened.put_back_memories(opened.remembered(state))
     left = [folder for folder in there if folder not in unwanted]
