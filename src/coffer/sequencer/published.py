@@ -1,8 +1,8 @@
-"""Whether a log continues what a place of objects holds of it, so that nothing is written over a longer or another log.
+"""Whether a log continues what a place of objects holds of it, and so may be written there.
 
-The place's own checkpoint says it. One that is empty, or not of this log, is damaged and says nothing, and a place
-without one has none yet or lost it. Then the bundles that lie there say it: each must be a beginning of this log. What
-does not parse as a bundle holds no entry of any log. Trusts: that the place's list shows its bundles. Who can hide them
+Promises: nothing is written over a longer or another log. The place's own checkpoint says what is there. One that is
+empty, or not of this log, is damaged and says nothing, and a place without one has none yet or lost it. Then the bundles
+that lie there say it: each must be a part of this log. What does not parse as a bundle holds no entry of any log. Trusts: that the place's list shows its bundles. Who can hide them
 can also show an old checkpoint.
 """
 
@@ -25,7 +25,10 @@ _NO_CHECKPOINT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """The tree of a place's checkpoint. ``is_damaged``: an object is there that is no checkpoint of this log."""
+    """The tree of a place's checkpoint; empty without one.
+
+    ``is_damaged``: an object is there that is no checkpoint of this log.
+    """
 
     head: TreeHead
     is_damaged: bool
@@ -47,9 +50,9 @@ def read_published(objects: Objects, key: VerifyKey) -> Published:
 
 
 def verify_continued(objects: Objects, published: Published, log: FileLog, size: int, name: str) -> None:
-    """Prove that the first ``size`` entries of a log continue what a place holds; then tiles there may be replaced.
+    """Prove that the first ``size`` entries of a log continue what a place holds.
 
-    ``name``: the place, for people.
+    Then tiles there that are not the log's may be replaced. ``name``: the place, for people.
 
     Raises:
         NotProven: the place holds a longer log, or another history.

@@ -177,9 +177,9 @@ class Stored:
         return set(self.disk.read(path).decode("ascii").split()) if self.disk.is_file(path) else set()
 
     def verify_newest(self) -> None:
-        """Prove that the log here continues its copy in the store. Call it before anything is logged or deleted.
+        """Prove that the log here continues its copy in the store.
 
-        Of several machines' log the store of checkpoints says it, at each turn.
+        Call it before anything is logged or deleted. Of several machines' log the store of checkpoints says it, at each turn.
 
         Raises:
             Unavailable: it does not, since this folder is an older copy of the vault or another history. Or the store
