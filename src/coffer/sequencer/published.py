@@ -1,9 +1,9 @@
 """Whether a log continues what a place of objects holds of it, and so may be written there.
 
 Promises: nothing is written over a longer or another log. The place's own checkpoint says what is there. One that is
-empty, or not of this log, is damaged and says nothing, and a place without one has none yet or lost it. Then the bundles
-that lie there say it: each must be a part of this log. What does not parse as a bundle holds no entry of any log. Trusts: that the place's list shows its bundles. Who can hide them
-can also show an old checkpoint.
+empty, or not of this log, is damaged and says nothing, and a place without one has none yet or lost it. Then the
+bundles that lie there say it: each must be a part of this log. What does not parse as a bundle holds no entry of any
+log. Trusts: that the place's list shows its bundles. Who can hide them can also show an old checkpoint.
 """
 
 from dataclasses import dataclass
