@@ -10,7 +10,7 @@ import pytest
 
 from coffer.cli.main import run
 from coffer.disk import Disk
-from coffer.errors import NotProven
+from coffer.errors import NotProven, Unavailable
 from coffer.objects.address import StoreAddress
 from coffer.procedures.backup import back_up
 from coffer.vault.folder import open_vault
@@ -79,30 +79,105 @@ def test_a_backup_is_not_replaced_by_another_history(tmp_path):
     assert back_up(world.vault, tmp_path / "backup").replicated.examined.faults == ()
 
 
-def test_a_restored_vault_rolls_no_store_back_and_its_fork_goes_over_nothing(stored, tmp_path):
-    """A backup has no memory of what was copied: what the store has is asked."""
+@pytest.mark.parametrize("emptied", [None, b"", b"junk"])
+def test_a_restored_vault_that_the_store_knows_to_be_older_logs_and_deletes_nothing(stored, tmp_path, capsys, emptied):
+    """A backup has no memory of what was copied: what the store has is asked, if need be its bundles."""
+    first = next(iter(stored.state().batches))
     restored = put_back(stored, tmp_path / "restored")
     (restored.vault.path / "copied").unlink()
     stored.ingest(more(1), name="b.csv")
-    newest = log_of(stored)
-    with restored.vault.writing():
-        pass
-    assert log_of(stored) == newest
-    assert "a copy of the log: refused: log: its copy in the store holds 12 entries, the vault 11" in told(restored)
-    for number in range(2, 5):
-        restored.ingest(more(number), name=f"{number}.csv")
-        assert log_of(stored) == newest
-        assert "holds another history of 12 entries" in told(restored)
-    stored.ingest(more(9), name="d.csv")
-    assert log_of(stored) != newest
-    assert run(["fsck", str(stored.vault.path)]) == 3, "what the fork put is in no log of the store"
+    if emptied is not None:
+        stored.vault.objects.replace("log/checkpoint", emptied)
+    held = everything(stored)
+    with pytest.raises(Unavailable, match=r"store holds 12 entries, the vault 11: .*nothing logged or deleted") as told:
+        restored.ingest(more(2), name="c.csv")
+    assert "longest" in told.value.hint
+    with pytest.raises(Unavailable, match="12 entries, the vault 11"):
+        restored.vault.stored.verify_newest()
+    capsys.readouterr()
+    for words in (["supersede", first.hex(), "--yes"], ["tidy"]):
+        assert run([words[0], str(restored.vault.path), *words[1:]]) != 0
+        assert "12 entries, the vault 11" in capsys.readouterr().err
+    assert everything(stored) == held
+    assert restored.vault.log.size() == 11
+    shutil.rmtree(restored.vault.path / "log")
+    shutil.copytree(stored.vault.path / "log", restored.vault.path / "log")
+    restored.ingest(more(2), name="c.csv")
+    assert run(["fsck", str(restored.vault.path), "--deep"]) == 0
 
 
-def test_an_empty_checkpoint_in_the_store_is_written_anew(stored):
-    objects = stored.vault.objects
-    objects.replace("log/checkpoint", b"")
+@pytest.mark.parametrize("emptied", [None, b"", b"junk"])
+def test_a_fork_logs_nothing_more_once_the_store_has_the_true_log(stored, tmp_path, emptied):
+    forked = put_back(stored, tmp_path / "fork")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("coffer.vault.stored.Stored._verify_continued", lambda *_: None)  # as of a store that was down
+        patch.setattr("coffer.vault.folder.Vault.copy_log", lambda _: None)
+        for number in (2, 3):
+            forked.ingest(more(number), name=f"{number}.csv")
     stored.ingest(more(1), name="b.csv")
-    assert objects.read("log/checkpoint") == stored.vault.log.checkpoint()
+    if emptied is not None:
+        stored.vault.objects.replace("log/checkpoint", emptied)
+    held = everything(stored)
+    with pytest.raises(Unavailable, match=r"holds (another history of 12 entries|other entries) than the vault"):
+        forked.ingest(more(4), name="4.csv")
+    assert everything(stored) == held
+    stored.ingest(more(9), name="d.csv")
+    assert stored.vault.objects.read("log/checkpoint") == stored.vault.log.checkpoint()
+
+
+@pytest.mark.parametrize("emptied", [b"", b"junk"])
+def test_a_copy_whose_checkpoint_is_emptied_is_not_rolled_back_and_its_true_log_mends_it(tmp_path, capsys, emptied):
+    world = made(tmp_path / "true")
+    older, forked = put_back(world, tmp_path / "older"), put_back(world, tmp_path / "fork")
+    world.ingest(more(1), name="b.csv")
+    forked.ingest(more(2), name="c.csv")
+    copy, backup = tmp_path / "copy", tmp_path / "backup"
+    assert run(["replicate", str(world.vault.path), str(copy)]) == 0
+    back_up(world.vault, backup)
+    for place in (copy, backup):
+        (place / "log/checkpoint").write_bytes(emptied)
+        held = files_below(place)
+        capsys.readouterr()
+        for source in (older, forked):
+            words = ["replicate" if place == copy else "backup", str(source.vault.path), str(place)]
+            assert run(words) == 3
+            said = capsys.readouterr().err
+            assert ("holds 12 entries, the vault 11" if source is older else "holds other entries") in said
+        assert files_below(place).items() >= held.items()
+        assert (place / "log/checkpoint").read_bytes() == emptied
+        assert run([words[0], str(world.vault.path), str(place)]) == 0
+        assert (place / "log/checkpoint").read_bytes() == world.vault.log.checkpoint()
+
+
+def test_junk_under_the_next_tile_and_for_a_checkpoint_is_replaced_and_said(stored, capsys):
+    objects = stored.vault.objects
+    for junk in (b"", b"junk"):
+        size = stored.vault.log.size()
+        objects.replace("log/checkpoint", junk)
+        objects.replace(f"log/tile/entries/000.p/{size + 1}", junk)
+        capsys.readouterr()
+        assert run(["fsck", str(stored.vault.path)]) == 3
+        assert "log/checkpoint" in capsys.readouterr().out
+        stored.ingest(more(size), name=f"{size}.csv")
+        assert objects.read("log/checkpoint") == stored.vault.log.checkpoint()
+        for key in ("log/checkpoint", f"log/tile/entries/000.p/{size + 1}"):
+            assert f"{key}: other bytes were there, which no log has: replaced" in told(stored)
+    assert run(["fsck", str(stored.vault.path)]) == 0
+
+
+def test_tidy_mends_the_stores_log_and_an_older_vaults_does_not(stored, tmp_path):
+    restored = put_back(stored, tmp_path / "restored")
+    stored.ingest(more(1), name="b.csv")
+    objects, good = stored.vault.objects, everything(stored)
+    keys = [f"log/tile/{level}/000.p/12" for level in ("entries", "0")]
+    for key in keys:
+        objects.replace(key, b"junk")
+    assert run(["tidy", str(restored.vault.path)]) == 5
+    assert objects.read(keys[0]) == b"junk"
+    assert run(["fsck", str(stored.vault.path)]) == 3
+    assert run(["tidy", str(stored.vault.path)]) == 0
+    assert everything(stored) == good
+    assert run(["fsck", str(stored.vault.path)]) == 0
 
 
 def test_what_is_damaged_in_the_source_is_not_kept_and_what_is_damaged_in_the_copy_is_mended(tmp_path, capsys):
@@ -159,9 +234,10 @@ def told(world):
     return "\n".join(world.vault.outside.told)
 
 
-def log_of(world):
-    """The log in the store."""
-    return {key: world.vault.objects.read(key) for key in world.vault.objects.keys("log/")}
+def everything(world):
+    """All that is in the store."""
+    folders = ("log/", "segments/", "tally/")
+    return {key: world.vault.objects.read(key) for name in folders for key in world.vault.objects.keys(name)}
 
 
 def files_below(folder, names=None):

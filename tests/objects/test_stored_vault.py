@@ -154,10 +154,12 @@ def test_an_older_log_does_not_take_the_place_of_its_newer_copy(world, tmp_path)
     shutil.rmtree(log)
     shutil.copytree(tmp_path / "older", log)
     again = world.reopen()
-    with again.vault.writing():
+    with (
+        pytest.raises(Unavailable, match="its copy in the store holds 11 entries, the vault 10: nothing was copied"),
+        again.vault.writing(),
+    ):
         pass
     assert again.vault.objects.read("log/checkpoint") == newer
-    assert "its copy in the store holds 11 entries, the vault 10: nothing was copied over it" in again.outside.told[-1]
 
 
 def test_an_answer_lost_in_ingest_and_500s_change_nothing(world, bucket):

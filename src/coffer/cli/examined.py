@@ -41,6 +41,6 @@ def verify_faultless(examined: "Examined", command: str) -> None:
     if examined.faults:
         raise NotProven(
             f"{command}: {counted(len(examined.faults), 'fault')}",
-            hint="what is missing or changed: restore it from a copy; dead objects may be deleted in the store, "
+            hint="what is missing or changed: restore it from a copy (of log/ and memory/: coffer tidy); dead objects may be deleted in the store, "
             "and orphans if this log is the newest",
         )

@@ -21,12 +21,11 @@ from coffer.errors import MalformedInput, Unavailable
 from coffer.objects.folder import FolderObjects
 from coffer.procedures.fsck import Examined, Expected, expected_of
 from coffer.procedures.replicate import Replicated, replicate, verify_continues
+from coffer.sequencer.shared import SharedLog
 from coffer.serving.figures import Figure, gauge, sample
-from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.vault.folder import CONFIG, Vault
 from coffer.vault.held import HOLDS
-from coffer.vault.stored import LOG
 
 FILES: Final = (
     "policy.toml",
@@ -153,9 +152,9 @@ def _settled(vault: Vault) -> tuple[Expected, bytes]:
 
 
 def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> Replicated:
-    for name in expected.tiles:
-        target.put(f"{LOG}{name}", expected.tile(name))
-    target.replace(f"{LOG}{tiling.CHECKPOINT}", checkpoint)
+    shared = SharedLog(target)
+    shared.write(expected.tiles, expected.tile)
+    shared.publish(checkpoint)
     looked = Examined(segments=0, tallies=0, tiles=len(expected.tiles), is_deep=True, faults=())
     return Replicated(copied=0, size_bytes=0, kept=0, deleted=0, unproven=(), examined=looked)
 

@@ -6,32 +6,34 @@ State names every object. Each is asked for by its name; the place's own list se
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Final
 
 from coffer.custody.logged import parse_logged_header
 from coffer.disk import TEMPORARY
-from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import SegmentId
+from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.entries import BatchId, SegmentId
 from coffer.ledger.facts import Batch, Segment
 from coffer.ledger.state import State
+from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
 from coffer.objects.puts import TASKS
 from coffer.replica import Replica
 from coffer.segments.header import Header
 from coffer.segments.manifest import batch_hash, entry_hash, verify_manifest
 from coffer.segments.store import SEGMENTS, SUFFIXES, id_of, key_of, sizes_of
+from coffer.sequencer.published import CHECKPOINT_KEY, read_published
 from coffer.sequencer.shared import SharedLog
 from coffer.tally.release import tally_hash
 from coffer.translog import tiling
-from coffer.translog.checkpoint import verify_checkpoint
+from coffer.translog.checkpoint import EMPTY, verify_checkpoint
 from coffer.translog.store.files import FileLog
 from coffer.vault.folder import Vault
 from coffer.vault.pins import Pins
-from coffer.vault.stored import LOG, tally_keys
+from coffer.vault.stored import LOG, memory_key, tally_keys
 
 TALLY: Final = "tally/"
 IN_ORDER: Final = (".header", ".manifest", ".rows")
@@ -109,16 +111,21 @@ class SegmentProof:
 class Expected:
     """What a place should hold, by the proven log.
 
-    ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``under_way``: keys that an ingest noted.
-    ``held``: dead segments that may stay for a hold. ``needed``: those of them that must.
+    ``tiles``: names of the log's tiles, and ``tile`` gives the bytes of one. ``key``: the log's. ``under_way``: keys that an
+    ingest noted. ``held``: dead segments that may stay for a hold. ``needed``: those of them that must. ``memories``: of a
+    vault's own store alone, batches whose memory other machines need, and ``is_remembered`` whether the one that is there
+    can be read.
     """
 
     state: State
     tiles: tuple[str, ...]
     tile: Callable[[str], bytes]
+    key: VerifyKey
     under_way: frozenset[str] = frozenset()
     held: frozenset[SegmentId] = frozenset()
     needed: frozenset[SegmentId] = frozenset()
+    memories: tuple[BatchId, ...] = ()
+    is_remembered: Callable[[BatchId], bool] = lambda _: True
 
     @property
     def living(self) -> list[Segment]:
@@ -154,6 +161,8 @@ def examine(objects: Objects, expected: Expected, *, is_deep: bool, known: Seque
         faults = [
             *known,
             *(one for one in pool.map(partial(_of_tile, objects, expected), expected.tiles) if one is not None),
+            *_of_checkpoint(objects, expected),
+            *(one for one in pool.map(partial(_of_memory, objects, expected), expected.memories) if one is not None),
             *unnamed,
         ]
     return Examined(
@@ -226,6 +235,20 @@ def _of_tile(objects: Objects, expected: Expected, name: str) -> Found | None:
     return None if objects.read(key) == expected.tile(name) else Found(fault=Fault.WRONG, key=key)
 
 
+def _of_checkpoint(objects: Objects, expected: Expected) -> Iterator[Found]:
+    """Any checkpoint of this log will do: the newest one is published a moment after it is logged."""
+    published = read_published(objects, expected.key)
+    if published.is_damaged or published.head == EMPTY:
+        yield Found(fault=Fault.WRONG if published.is_damaged else Fault.MISSING, key=CHECKPOINT_KEY)
+
+
+def _of_memory(objects: Objects, expected: Expected, batch: BatchId) -> Found | None:
+    key = memory_key(batch)
+    if not objects.is_there(key):
+        return Found(fault=Fault.MISSING, key=key)
+    return None if expected.is_remembered(batch) else Found(fault=Fault.WRONG, key=key)
+
+
 def dead_keys(objects: Objects, expected: Expected) -> list[str]:
     """What the log says is dead and a place still has, as far as its list shows."""
     return [one.key for one in _unnamed(objects, expected) if one.fault is Fault.DEAD]
@@ -260,8 +283,21 @@ def expected_of(vault: Vault) -> Expected:
 
     dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
     tiles, held = tuple(tiling.tiles_between(0, head.size)), frozenset(dead - vault.removable(state))
-    needed = frozenset(vault.needed(state))
-    return Expected(state=state, tiles=tiles, tile=tile, under_way=noted, held=held, needed=needed)
+    expected = Expected(
+        state=state,
+        tiles=tiles,
+        tile=tile,
+        key=vault.pins.log_key,
+        under_way=noted,
+        held=held,
+        needed=frozenset(vault.needed(state)),
+    )
+    if vault.machines is None:
+        return expected
+    expected = replace(expected, memories=tuple(state.batches.keys() - state.withdrawn.keys()))
+    with suppress(Refused, Unavailable):  # without the operator's keys only what is missing is named
+        return replace(expected, is_remembered=partial(vault.machines.is_remembered, vault.memory_key()))
+    return expected
 
 
 def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
@@ -287,4 +323,5 @@ def expected_by(objects: Objects, pins: Pins, log: FileLog) -> Expected:
     _ = state.roster  # there is none if genesis is another one
     # which of its dead segments a hold needs only the vault's folder tells
     held = frozenset(state.segments) if state.holds_open(state.newest) else frozenset[SegmentId]()
-    return Expected(state=state, tiles=tuple(tiling.tiles_between(0, head.size)), tile=log.tile, held=held)
+    tiles = tuple(tiling.tiles_between(0, head.size))
+    return Expected(state=state, tiles=tiles, tile=log.tile, key=pins.log_key, held=held)

@@ -5,7 +5,7 @@ desk and no custodians, so that it opens nothing.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -24,11 +24,12 @@ from coffer.procedures.fsck import (
     faults_of_tally,
 )
 from coffer.segments.store import key_of
+from coffer.sequencer.published import read_published, verify_continued
+from coffer.sequencer.shared import SharedLog
 from coffer.tally.release import tally_hash
-from coffer.translog import tiling
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.store.files import FileLog
-from coffer.vault.stored import LOG, kept_head, tally_keys
+from coffer.vault.stored import tally_keys
 
 _AT_ONCE: Final = 4
 """Objects copied at once: each is held in memory, and the largest has hundreds of MB."""
@@ -70,32 +71,31 @@ def verify_continues(target: Objects, log: FileLog, checkpoint: bytes, key: Veri
     however long.
 
     Raises:
-        NotProven: it does not, or the checkpoint that is there is of another log.
+        NotProven: it does not.
     """
     size = verify_checkpoint(checkpoint, key, "checkpoint").head.size
-    log.verify_continues(kept_head(target, key, name), size, name)
+    verify_continued(target, read_published(target, key), log, size, name)
 
 
 def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: bytes) -> Replicated:
     """Prove what is there, copy what is not there or is another one, delete what died.
 
+    What machines remember of their files (``memory/``) is not copied: nobody could prove it without their key.
+
     ``verify_continues`` was called before. What is read from the source is proven before it is kept. The checkpoint is
     copied last.
 
     Raises:
-        NotProven: the target has other bytes under a name of the log, and no checkpoint.
         Unavailable: a place does not answer.
     """
-    # With a checkpoint there, its tree is a prefix of this one, so that a tile with other bytes is a damaged one.
-    put_tile = partial(_put, target) if target.is_there(f"{LOG}{tiling.CHECKPOINT}") else target.put
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         brought = [
             *pool.map(partial(_bring_segment, source, target), expected.living),
             *pool.map(partial(_bring_tally, source, target), expected.tallies),
         ]
-        for _ in pool.map(lambda name: put_tile(f"{LOG}{name}", expected.tile(name)), expected.tiles):
-            pass  # an error is raised here
-    target.replace(f"{LOG}{tiling.CHECKPOINT}", checkpoint)
+    shared = SharedLog(target)
+    shared.write(expected.tiles, expected.tile)
+    shared.publish(checkpoint)
     dead = dead_keys(target, expected)
     target.delete(dead)
     sizes = [size for one in brought for size in one.sizes]
@@ -106,7 +106,12 @@ def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: 
         deleted=len(dead),
         kept=sum(one.objects for one in brought) - len(sizes) - len(unproven),
         unproven=unproven,
-        examined=examine(target, expected, is_deep=True, known=[fault for one in brought for fault in one.faults]),
+        examined=examine(
+            target,
+            replace(expected, memories=()),
+            is_deep=True,
+            known=[fault for one in brought for fault in one.faults],
+        ),
     )
 
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from coffer.entropy import Entropy
-from coffer.errors import NotProven, Unavailable
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.notes.keys import SigningKey, VerifyKey
 from coffer.sequencer.port import CheckpointStore, Row
-from coffer.sequencer.shared import SharedLog
+from coffer.sequencer.published import CHECKPOINT_KEY, parse_published, verify_continued
+from coffer.sequencer.shared import REPLACED, SharedLog
 from coffer.sequencer.turns import Lost, Pace, Turn, taking
 from coffer.translog import tiling
 from coffer.translog.checkpoint import EMPTY, Checkpoint, TreeHead, sign_checkpoint, verify_checkpoint
@@ -22,6 +23,11 @@ _TRIES: Final = 8
 """Rounds of publishing. Each further one means that another machine went on meanwhile."""
 _OLDER: Final = (
     "was an older copy of it put back? nothing was logged: put the newest published checkpoint into the store"
+)
+
+_MENDED: Final = (
+    "coffer tidy on a machine that has these entries mends the shared log, and so may its next entry; then run this "
+    "again. If every machine says so, keep everything as it is, and compare with a custodian's copy"
 )
 
 
@@ -134,7 +140,8 @@ class Sequencer:
         """
         for _ in range(_TRIES):
             shared = self._shared.checkpoint()  # before the row, which is at least as new
-            before, newest = self._head(shared or b""), self._follow(self._read(self._pace.patience_s))
+            published = parse_published(shared, self._key)
+            before, newest = published.head, self._follow(self._read(self._pace.patience_s))
             if before.size > newest.size or (before.size == newest.size and before.root != newest.root):
                 raise NotProven(f"log: {before.size} entries are published, {PLACE} have {newest.size}", hint=_OLDER)
             if newest == EMPTY:
@@ -143,11 +150,11 @@ class Sequencer:
             if shared is not None and before == newest and (shared == raw or not is_cosigned):
                 self._published = raw
                 return
-            self._log.verify_continues(before, newest.size, "the shared log")  # so that no tile of it is replaced
-            for key in self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile):
-                self._say(
-                    f"{key}: other bytes were there, which no log has: replaced; who else may write to the store?"
-                )
+            # So that no tile of it is replaced. A damaged checkpoint is: the row and this copy are proven.
+            verify_continued(self._shared.objects, published, self._log, newest.size, "the shared log")
+            junk = self._shared.write(tiling.tiles_between(before.size, newest.size), self._log.tile)
+            for key in [*junk, CHECKPOINT_KEY] if published.is_damaged else junk:
+                self._say(REPLACED.format(key=key))
             self._shared.publish(raw)
             self._shared.unstage(newest)
             if self._head(self._read(self._pace.patience_s).checkpoint) == newest:
@@ -170,10 +177,19 @@ class Sequencer:
             raise NotProven(f"log: {own.size} entries are here, {PLACE} have {newest.size}", hint=_OLDER)
         if newest.size > own.size:
             self._log.remove_orphans()  # of a step that was cut short; it is made again
-            self._log.follow(
-                self._shared.entries(own.size, newest, lambda new: self._log.grown(new) == newest), row.checkpoint
-            )
+            self._log.follow(self._entries(own.size, newest), row.checkpoint)
         return newest
+
+    def _entries(self, start: int, newest: TreeHead) -> Sequence[bytes]:
+        """The shared entries from the end of this copy. Raises as ``turn``."""
+        what = f"log: entries {start + 1} to {newest.size} of the shared log"
+        try:
+            entries = self._shared.entries(start, newest, lambda new: self._log.grown(new) == newest)
+        except MalformedInput as error:
+            raise Unavailable(f"{what} are damaged ({error.message})", hint=_MENDED) from error
+        if self._log.grown(entries) != newest:
+            raise NotProven(f"{what} do not give the root that {PLACE} have", hint=_MENDED)
+        return entries
 
     def _read(self, patience_s: float = 0.0) -> Row:
         """The row, asked for at least twice: a connection may have gone since the last time."""

@@ -17,6 +17,7 @@ from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead
 
 STAGED: Final = f"{tiling.LOG}staged/"
+REPLACED: Final = "{key}: other bytes were there, which no log has: replaced; who else may write to the store?"
 _LOOKS: Final = 3
 """Between two looks, another machine may have written what was staged."""
 

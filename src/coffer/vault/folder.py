@@ -104,10 +104,16 @@ class Vault:
         self.segments = SegmentStore(self.objects)
         self.aside = Aside(path, disk)
         self.held = HeldSegments(path=path, disk=disk, say=outside.say)
-        self.stored = stored_of(
-            self.objects, path=path, disk=disk, aside=self.aside, say=outside.say, removable=self.removable
-        )
         self.machines = machines_of(path, disk, log=self.log, objects=self.objects, key=pins.log_key, outside=outside)
+        self.stored = stored_of(
+            self.objects,
+            path=path,
+            disk=disk,
+            aside=self.aside,
+            say=outside.say,
+            removable=self.removable,
+            log=self.log if self.machines is None else None,
+        )
         self.leftovers = Leftovers(
             path=path,
             disk=disk,
@@ -123,9 +129,15 @@ class Vault:
         """Hold the vault alone, with its log replayed and the leftovers of a crash cleared.
 
         ``wait_s``: how long to wait, instead of the vault's own time.
+
+        Raises:
+            Unavailable: another command holds it, or the store has a log that this one does not continue: this folder
+                is an older copy of the vault.
         """
         wait_s = self._wait_s if wait_s is None else wait_s
         with self.disk.locked(self.path / "lock", wait_s=wait_s), self._turn(wait_s):
+            if self.stored is not None:
+                self.stored.verify_newest_if_told()  # before anything is logged or deleted
             self._has_looked_outside = self._has_looked_outside and not self._is_warm  # a warm vault acts many times
             replica = self._replica()
             # Without a snapshot of its own the vault cannot tell whether this log is its own: it keeps all segments.
@@ -185,7 +197,7 @@ class Vault:
             if self.machines is not None:
                 self.machines.sequencer.publish_cosigned()
             else:
-                self.stored.copy_log(self.log, self.pins.log_key)
+                self.stored.copy_log(self.log)
 
     def replay(self) -> State:
         """The State of the log up to its checkpoint, proven.
@@ -404,9 +416,18 @@ class Vault:
         counting = state.batches.keys() - state.withdrawn.keys()
         return [line for line in lines if line.batch in counting]
 
-    def remembered_elsewhere(self, state: State, known: Iterable[Remembered], first_day: dt.date) -> list[Remembered]:
+    def remembered_elsewhere(
+        self, state: State, known: Iterable[Remembered], first_day: dt.date, *, may_lack: bool
+    ) -> list[Remembered]:
         """Those of batches that other machines logged. Arguments and errors: ``Machines.remembered``."""
-        return [] if self.machines is None else self.machines.remembered(state, self.memory_key(), known, first_day)
+        if self.machines is None:
+            return []
+        return self.machines.remembered(state, self.memory_key(), known, first_day, may_lack=may_lack)
+
+    def put_back_memories(self, known: Sequence[Remembered], most: int | None = None) -> None:
+        """Put back what other machines need of these lines. Arguments: ``Machines.put_back``."""
+        if self.machines is not None:
+            self.machines.put_back(self.memory_key(), known, most)
 
     def forget(self, state: State) -> None:
         """Remove the lines that do not count from the memory."""

@@ -49,6 +49,8 @@ WHOLE_STEP: Final = 256
 In many formats such a file is one call, and its exact length tells how long the numbers are.
 """
 _VERSION: Final = 2
+_OF_BATCH: Final = 3
+"""The version of one batch's memory in a store, which is bound to the batch. Before, one was taken for another's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +119,7 @@ class MemoryKey:
 
     def seal(self, lines: Sequence[Remembered], entropy: Callable[[int], bytes]) -> bytes:
         """The memory's file: these lines, encrypted. The oldest beyond ``MAX_LINES`` are left out."""
-        raw = msgspec.msgpack.encode(_Form(version=_VERSION, lines=list(lines[-MAX_LINES:])))
-        padded = len(raw).to_bytes(4, "big") + raw
-        padded += bytes(-len(padded) % _PADDING)
-        nonce = entropy(NONCE_BYTES)
-        return nonce + AESGCM(self._sealing()).encrypt(nonce, padded, self._aad)
+        return self._sealed(_Form(version=_VERSION, lines=list(lines[-MAX_LINES:])), self._aad, entropy)
 
     def unseal(self, raw: bytes, place: str) -> list[Remembered]:
         """The inverse of ``seal``.
@@ -131,18 +129,48 @@ class MemoryKey:
             MalformedInput: it has another version.
         """
         hint = f"remove {place} if you cannot restore it: every file is then taken as new"
+        return self._unsealed(raw, self._aad, _VERSION, place, hint)
+
+    def seal_batch(self, lines: Sequence[Remembered], batch: BatchId, entropy: Callable[[int], bytes]) -> bytes:
+        """One batch's lines for other machines, bound to the batch."""
+        assert all(line.batch == batch for line in lines), "a batch remembers its own files"
+        return self._sealed(_Form(version=_OF_BATCH, lines=list(lines[-MAX_LINES:])), self._bound(batch), entropy)
+
+    def unseal_batch(self, raw: bytes, batch: BatchId, place: str) -> list[Remembered]:
+        """The inverse of ``seal_batch``. It may be empty: what a topic gave is no file.
+
+        Raises:
+            NotProven: it was changed, or is another batch's or another vault's.
+            MalformedInput: it has another version.
+        """
+        lines = self._unsealed(raw, self._bound(batch), _OF_BATCH, place, None)
+        if any(line.batch != batch for line in lines):
+            raise NotProven(f"{place}: has lines of another batch")
+        return lines
+
+    def _bound(self, batch: BatchId) -> bytes:
+        return self._aad + wire.tag("ingested-batch") + batch
+
+    def _sealed(self, form: _Form, aad: bytes, entropy: Callable[[int], bytes]) -> bytes:
+        raw = msgspec.msgpack.encode(form)
+        padded = len(raw).to_bytes(4, "big") + raw
+        padded += bytes(-len(padded) % _PADDING)
+        nonce = entropy(NONCE_BYTES)
+        return nonce + AESGCM(self._sealing()).encrypt(nonce, padded, aad)
+
+    def _unsealed(self, raw: bytes, aad: bytes, expected: int, place: str, hint: str | None) -> list[Remembered]:
         try:
-            padded = AESGCM(self._sealing()).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._aad)
+            padded = AESGCM(self._sealing()).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], aad)
         except (InvalidTag, ValueError):
             raise NotProven(f"{place}: was changed, or is another vault's", hint=hint) from None
         content = padded[4 : 4 + int.from_bytes(padded[:4], "big")]
         try:
-            if (version := _NUMBERED.decode(content).version) > _VERSION:
-                raise MalformedInput(f"{place}: version {version}, expected {_VERSION}", hint=wire.NEWER)
+            if (version := _NUMBERED.decode(content).version) > expected:
+                raise MalformedInput(f"{place}: version {version}, expected {expected}", hint=wire.NEWER)
             form = _DECODER.decode(content)
         except msgspec.DecodeError:
             raise MalformedInput(f"{place}: not of this version", hint=hint) from None
-        if form.version != _VERSION or not all(_is_sound(line) for line in form.lines):
+        if form.version != expected or not all(_is_sound(line) for line in form.lines):
             raise MalformedInput(f"{place}: not of this version", hint=hint)
         return form.lines
 

@@ -21,12 +21,12 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import SegmentId
 from coffer.ledger.state import State
-from coffer.notes.keys import VerifyKey
 from coffer.objects.port import Objects
 from coffer.objects.puts import PUTS, Noted, Puts, Tasks, parse_puts
 from coffer.segments.store import SUFFIXES, id_of, key_of, keys_proven
+from coffer.sequencer.published import CHECKPOINT_KEY, Published, read_published, verify_continued
+from coffer.sequencer.shared import REPLACED, SharedLog
 from coffer.translog import tiling
-from coffer.translog.checkpoint import EMPTY, TreeHead, verify_checkpoint
 from coffer.translog.store.files import FileLog
 from coffer.vault.aside import UNLOGGED, Aside, PutAside
 
@@ -43,6 +43,7 @@ AGAIN: Final = dt.timedelta(hours=1)
 A request lives for half a minute, and a stopped process that goes on finds its ingest closed. So an hour is long.
 """
 LOG: Final = tiling.LOG
+COPY: Final = "its copy in the store"
 _SWEPT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)-[0-9a-f]{16}")
 _TIME: Final = "%Y-%m-%dT%H%M%SZ"
 
@@ -59,7 +60,10 @@ def memory_key(batch: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """The vault's side of its store. The caller holds the vault alone."""
+    """The vault's side of its store. The caller holds the vault alone.
+
+    ``log``: of a vault that one machine writes, whose copy is in the store.
+    """
 
     path: Path
     disk: Disk
@@ -67,6 +71,7 @@ class Stored:
     aside: Aside
     say: Callable[[str], None]
     removable: Callable[[State], set[SegmentId]]
+    log: FileLog | None = None
 
     def sweep(self, state: State, now: dt.datetime, *, is_newest: bool = False) -> None:
         """Remove what an ingest put and the log does not know. The caller holds the ingest's lock too.
@@ -100,6 +105,7 @@ class Stored:
         """
         from coffer.objects.tasks import close_tasks, forget_tasks  # noqa: PLC0415 - with the store's library
 
+        self.verify_newest()  # a newer log may know what this one does not
         by_tasks = [close_tasks(self.objects, one) for one in noted.tasks]
         theirs = [key for tasks, puts in zip(noted.tasks, by_tasks, strict=True) for key in _proven(tasks, puts)]
         unlogged = _unknown([*noted.keys, *theirs], state)
@@ -117,8 +123,9 @@ class Stored:
         Else what it does to its note when it fails would reach an earlier one's objects. The caller holds the ingest's lock and the vault.
 
         Raises:
-            Unavailable: the store does not answer.
+            Unavailable: the store does not answer, or knows a log that this one does not continue.
         """
+        self.verify_newest()
         self.sweep(state, clock())
         assert not self._puts.read().keys, "a note was swept or put aside"
 
@@ -158,9 +165,10 @@ class Stored:
         segments = [name for name in dead if name not in removed]
         tallies = [batch for batch in state.withdrawn if batch.hex() not in removed]
         keys = [f"{key_of(dead[name], bytes.fromhex(name))}{suffix}" for name in segments for suffix in SUFFIXES]
-        self.objects.delete([*keys, *(key for batch in tallies for key in tally_keys(batch))])
         names = [*segments, *(batch.hex() for batch in tallies)]
         if names:
+            self.verify_newest()
+            self.objects.delete([*keys, *(key for batch in tallies for key in tally_keys(batch))])
             self.disk.append(self.path / REMOVED, "".join(f"{name}\n" for name in names).encode("ascii"))
         return len(keys)
 
@@ -168,7 +176,40 @@ class Stored:
         path = self.path / REMOVED
         return set(self.disk.read(path).decode("ascii").split()) if self.disk.is_file(path) else set()
 
-    def copy_log(self, log: FileLog, log_key: VerifyKey) -> None:
+    def verify_newest(self) -> None:
+        """Prove that the log here continues its copy in the store.
+
+        Call it before anything is logged or deleted. Of several machines' log the store of checkpoints says it, at each turn.
+
+        Raises:
+            Unavailable: it does not, since this folder is an older copy of the vault or another history. Or the store
+                does not answer.
+        """
+        if (published := self._published()) is not None:
+            self._verify_continued(published)
+
+    def verify_newest_if_told(self) -> None:
+        """``verify_newest``, but a store that does not answer stops nobody: others are asked as well."""
+        try:
+            published = self._published()
+        except Unavailable:
+            return
+        if published is not None:
+            self._verify_continued(published)
+
+    def _published(self) -> Published | None:
+        return None if self.log is None else read_published(self.objects, self.log.key)
+
+    def _verify_continued(self, published: Published) -> None:
+        assert self.log is not None, "asked only of the log of one machine"
+        if published.is_damaged:
+            self.disk.remove(self.path / COPIED)  # so that it is copied again
+        try:
+            verify_continued(self.objects, published, self.log, self.log.size(), COPY)
+        except NotProven as error:
+            raise Unavailable(f"{error.message}, and nothing logged or deleted", hint=error.hint) from error
+
+    def copy_log(self, log: FileLog) -> None:
         """Copy the tiles of new entries, then the checkpoint, if it changed since the last copy.
 
         What the store has is asked, since this folder may be an older copy and know nothing of a later one.
@@ -181,16 +222,25 @@ class Stored:
         before = self.disk.read(path) if self.disk.is_file(path) else b""
         if before == checkpoint:
             return
-        key, new = LOG + tiling.CHECKPOINT, verify_checkpoint(checkpoint, log_key, "log/checkpoint").head.size
-        kept = kept_head(self.objects, log_key, "its copy in the store")
-        log.verify_continues(kept, new, "its copy in the store")
-        names = list(tiling.tiles_between(kept.size, new))
-        for _ in self.objects.map(
-            lambda name: self.objects.put(LOG + name, self.disk.read(self.path / LOG / name)), names
-        ):
-            pass  # an error is raised here
-        self.objects.replace(key, checkpoint)
+        new, published = log.size(), read_published(self.objects, log.key)
+        verify_continued(self.objects, published, log, new, COPY)
+        shared = SharedLog(self.objects)
+        for key in shared.write(tiling.tiles_between(published.head.size, new), log.tile):
+            self.say(REPLACED.format(key=key))
+        if published.is_damaged:
+            self.say(REPLACED.format(key=CHECKPOINT_KEY))
+        shared.publish(checkpoint)
         self.disk.write(path, checkpoint)
+
+    def mend_log(self, log: FileLog) -> None:
+        """Put each tile of the store's log that is gone or another one. Call it while the vault is written.
+
+        Then what is there was proven to be a prefix of this log.
+        """
+        with self.later("tiles of the log"):
+            self.verify_newest()
+            for key in SharedLog(self.objects).write(tiling.tiles_between(0, log.size()), log.tile):
+                self.say(REPLACED.format(key=key))
 
     @contextmanager
     def later(self, what: str) -> Iterator[None]:
@@ -211,35 +261,23 @@ def stored_of(
     aside: Aside,
     say: Callable[[str], None],
     removable: Callable[[State], set[SegmentId]],
+    log: FileLog | None,
 ) -> "Stored | None":
     """The vault's side of its store; None if its objects are in its folder.
 
-    ``removable``: the dead segments that no hold needs.
+    ``removable``: the dead segments that no hold needs. ``log``: None if several machines write it.
     """
     if objects.is_folder:
         return None
     from coffer.objects.store import StoreObjects  # noqa: PLC0415 - only vaults with a store load it
 
     assert isinstance(objects, StoreObjects), "what is no folder is a store"
-    return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say, removable=removable)
+    return Stored(path=path, disk=disk, objects=objects, aside=aside, say=say, removable=removable, log=log)
 
 
 def _proven(tasks: Tasks, puts: "TaskPuts") -> list[str]:
     """The keys of what tasks may have put: of segments that bear the name of their ingest."""
     return [key for proof in puts.proofs for key in keys_proven(proof, bytes.fromhex(tasks.name))]
-
-
-def kept_head(objects: Objects, log_key: VerifyKey, name: str) -> TreeHead:
-    """The tree of a log's copy in a place of objects.
-
-    It is empty before the first entry, or where the checkpoint is empty.
-
-    Raises:
-        MalformedInput, NotProven: its checkpoint is damaged, or another log's.
-    """
-    key = f"{LOG}{tiling.CHECKPOINT}"
-    raw = objects.read(key) if objects.is_there(key) else b""
-    return verify_checkpoint(raw, log_key, f"checkpoint of {name}").head if raw else EMPTY
 
 
 def _swept_at(name: str) -> dt.datetime | None:

@@ -1,13 +1,14 @@
 """``coffer tidy``."""
 
 import datetime as dt
+from contextlib import suppress
 
 import click
 
 from coffer.cli.console import clock, confirm, console, print_json, say
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
-from coffer.errors import Unavailable
+from coffer.errors import Refused, Unavailable
 from coffer.vault.aside import PutAside
 from coffer.visible import counted
 
@@ -36,7 +37,8 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
     """Remove what commands put aside because the log did not know it.
 
     A folder is removed once witnesses or custodians elsewhere know no longer log. What the log knows goes back
-    to its place first. Each folder holds a text that says why it is there.
+    to its place first. Each folder holds a text that says why it is there. In an object store, what is
+    damaged of the log is put anew, and what this machine remembers for others.
     """
     opened, before = vault_at(vault), clock() - dt.timedelta(days=days)
     with opened.writing():
@@ -55,6 +57,10 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
             )
         for folder in unwanted:
             opened.leftovers.remove(folder, state)
+        if opened.stored is not None:
+            opened.stored.mend_log(opened.log)
+        with suppress(Refused):  # without the passphrase of the operator's keys nothing can be sealed
+            opened.put_back_memories(opened.remembered(state))
     left = [folder for folder in there if folder not in unwanted]
     if as_json:
         print_json(

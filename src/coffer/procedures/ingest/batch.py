@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import Final
 
 from coffer.errors import Refused, Unavailable
 from coffer.identity.numbering import plans
@@ -35,6 +36,9 @@ from coffer.tally.release import format_table, release, require_noise, tally_has
 from coffer.vault.folder import INGESTER, Vault
 from coffer.vault.memory import Cost, Remembered
 from coffer.vault.stored import memory_key, tally_keys
+
+PUT_BACK: Final = 16
+"""Batches whose memory an ingest looks for and puts back: some milliseconds together. ``coffer tidy`` looks at all."""
 
 
 @dataclass(slots=True)
@@ -108,7 +112,8 @@ class Batch:
         lines = self.memory.learnt(self.id, last_day, self.first_day)
         if self.vault.machines is not None:
             new = [line for line in lines if line.batch == self.id]
-            staged = self.vault.objects.stage({memory_key(self.id): self._sealed(new)})
+            raw = self.memory.printer.key.seal_batch(new, self.id, self.memory.entropy)
+            staged = self.vault.objects.stage({memory_key(self.id): raw})
             self.staged += staged
             self.vault.objects.settle(staged)
         return lines
@@ -119,7 +124,7 @@ class Batch:
         Raises:
             Unavailable: another machine may have sealed one of these files meanwhile. Nothing is logged.
         """
-        others = self.vault.remembered_elsewhere(self.state, lines, self.first_day)
+        others = self.vault.remembered_elsewhere(self.state, lines, self.first_day, may_lack=self.memory.ignored)
         since = [line for line in others if line.batch not in self.begun.batches]
         what = "sealed a file of the same name or length" if self.memory.may_be_of(since) else ""
         if self.state.withdrawn.keys() != self.begun.withdrawn.keys():
@@ -129,10 +134,8 @@ class Batch:
                 f"ingest: another machine {what} meanwhile; nothing was logged",
                 hint="run the command again: it will know what is sealed",
             )
-        self.vault.disk.write(self.vault.ingested, self._sealed([*others, *lines]), private=True)
-
-    def _sealed(self, lines: Sequence[Remembered]) -> bytes:
-        return self.memory.printer.key.seal(lines, self.memory.entropy)
+        sealed = self.memory.printer.key.seal([*others, *lines], self.memory.entropy)
+        self.vault.disk.write(self.vault.ingested, sealed, private=True)
 
     def log(self, files: Sequence[FileCount], tally: bytes | None) -> list[int]:
         """Step 8: log the entries, which makes the batch exist; returns their indexes.
@@ -217,10 +220,11 @@ def begin_batch(vault: Vault, feed: Feed, count: int, *, as_new: bool) -> Batch:
     late = tuple(verify_receipted(state, now, vault.policy()))
     require_noise(state.roster.epsilon)
     first_day, own = accepted_window(state, now).earliest.date(), vault.remembered(state)
+    vault.put_back_memories(own, PUT_BACK)
     memory = Memory(
         printer=Printer(vault.memory_key(), Cost.of(count, vault.outside.costs.prints)),
         feed=feed.name,
-        lines=[*vault.remembered_elsewhere(state, own, first_day), *own],
+        lines=[*vault.remembered_elsewhere(state, own, first_day, may_lack=as_new), *own],
         entropy=entropy,
         ignored=as_new,
     )

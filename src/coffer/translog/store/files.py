@@ -51,6 +51,11 @@ class FileLog:
         self._disk = disk
         self._key = key
 
+    @property
+    def key(self) -> VerifyKey:
+        """The key that verifies its checkpoints."""
+        return self._key
+
     def checkpoint(self) -> bytes:
         """The newest checkpoint, raw."""
         return self._disk.read(self._folder / tiling.CHECKPOINT)

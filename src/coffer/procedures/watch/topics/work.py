@@ -172,9 +172,9 @@ class TopicWork:
         )
 
     def _look_for_silent(self, consumer: TopicConsumer) -> None:
-        """Ask for the end of each partition of which nothing is held, since its broker may be gone while others answer.
+        """Ask for the end of each partition of which nothing is held.
 
-        Those that do not answer are told once, and keep the topic from looking well; the others are read on.
+        Its broker may be gone while others answer. Those that do not answer are told once, and keep the topic from looking well; the others are read on.
         """
         silent = set[int]()
         for partition in self._holding.partitions:
