@@ -124,7 +124,7 @@ def test_a_tile_that_is_overwritten_after_it_was_published_is_said_and_mended_by
             place.delete([key])
         else:
             place.replace(key, junk)
-    with pytest.raises((Unavailable, NotProven)) as told:
+    with pytest.raises((Unavailable, NotProven), match="log") as told:
         ingest(two, FIRST, "first.csv")
     assert junk is None or "coffer tidy on a machine that has these entries" in told.value.hint
     assert set(keys) == faults(one)
