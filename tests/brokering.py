@@ -90,12 +90,12 @@ class Brokers:
 
     @classmethod
     @contextmanager
-    def serve(cls) -> Iterator["Brokers"]:
+    def serve(cls, brokers: int = 1) -> Iterator["Brokers"]:
         library, said = _library(), ctypes.create_string_buffer(512)
         handle = library.rd_kafka_new(_PRODUCER, ctypes.c_void_p(library.rd_kafka_conf_new()), said, 512)
         assert handle, said.value
         handle = ctypes.c_void_p(handle)
-        cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(handle, 1))
+        cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(handle, brokers))
         library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, _GROUP_WAIT_MS)
         try:
             address = library.rd_kafka_mock_cluster_bootstraps(cluster).decode()
@@ -133,10 +133,18 @@ class Brokers:
         consumer.close()
         return int(place.offset)
 
-    def stop(self) -> None:
-        """No connection is taken any more, and those that are there end."""
-        self.library.rd_kafka_mock_broker_set_down(self.cluster, 1)
+    def lead(self, topic: str, partition: int, broker: int) -> None:
+        """Have this broker lead a partition."""
+        self.library.rd_kafka_mock_partition_set_leader(self.cluster, topic.encode(), partition, broker)
 
-    def go_on(self) -> None:
+    def coordinate(self, group: str, broker: int) -> None:
+        """Have this broker coordinate a group."""
+        self.library.rd_kafka_mock_coordinator_set(self.cluster, b"group", group.encode(), broker)
+
+    def stop(self, broker: int = 1) -> None:
+        """No connection is taken any more, and those that are there end."""
+        self.library.rd_kafka_mock_broker_set_down(self.cluster, broker)
+
+    def go_on(self, broker: int = 1) -> None:
         """The inverse of ``stop``."""
-        self.library.rd_kafka_mock_broker_set_up(self.cluster, 1)
+        self.library.rd_kafka_mock_broker_set_up(self.cluster, broker)

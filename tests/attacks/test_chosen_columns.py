@@ -17,7 +17,8 @@ HEAD = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nnumber_style
 
 def read(text, data):
     """``(a, b)`` of each record, and the reasons of rejects."""
-    feed = parse_feed(HEAD + text, "feed")
+    head = HEAD.replace("local_identities = true\n", "") if "local_identities" in text else HEAD
+    feed = parse_feed(head + text, "feed")
     bound = format_named(feed.format).bind(feed, data.encode(), "file")
     body = "".join(data.splitlines(keepends=True)[bound.skip_lines :])
     parsed = bound.read(body.encode(), first_line=bound.skip_lines + 1, window=WINDOW)
@@ -40,6 +41,21 @@ def test_number_in_the_name_of_a_caller_is_nobodys(name):
         f"From,To,Date/Time,Total Duration,Rating Duration,Status\n{name} ({A}),{name} ({B}),1772445600,5,5,Answered\n"
     )
     assert read('preset = "pbxware"\n', data) == ([(A, B)], [])
+
+
+@pytest.mark.parametrize("name", ["Max", f"Max ({VICTIM})", f"Max ({VICTIM}", f"({VICTIM}) (", "Max ((", f"{VICTIM})"])
+@pytest.mark.parametrize("number", ["+49 (30) 111111", "+49 (0)30 111111", "(030) 111111", A])
+def test_parentheses_within_a_number_are_part_of_it(name, number):
+    row = f"{name} ({number}),{number},1772445600,5,5,Answered\n"
+    data = "From,To,Date/Time,Total Duration,Rating Duration,Status\n" + row
+    assert read('preset = "pbxware"\n', data) == ([(A, A)], [])
+
+
+@pytest.mark.parametrize("value", [f"{VICTIM} (Max)", f"Max ({VICTIM}) x", f"Max ({VICTIM}", f"Max (({VICTIM}"])
+def test_value_that_does_not_end_with_a_number_in_parentheses_is_no_number(value):
+    data = f"From,To,Date/Time,Total Duration,Rating Duration,Status\n{value},{B},1772445600,5,5,Answered\n"
+    kept, reasons = read('preset = "pbxware"\nlocal_identities = false\n', data)
+    assert (kept, reasons) == ([], ["not-a-number"])
 
 
 def test_first_parenthesis_would_be_the_callers_choice():
@@ -91,7 +107,7 @@ def test_column_beyond_the_width_is_not_there():
     text = (
         'kind = "call"\n[csv]\nheader = false\nwidth = 2\ndate_format = "epoch"\n[columns]\na = 0\nb = 1\nstart = 2\n'
     )
-    with pytest.raises(MalformedInput, match="no column 2 for start"):
+    with pytest.raises(MalformedInput, match="no column 2 for start, width says 2 columns counted from 0"):
         read(text, f"{A},{B},1772445600\n")
 
 
@@ -134,11 +150,12 @@ def test_trunk_or_code_is_no_party_though_local_identities_are_kept(name, line, 
 
 
 @pytest.mark.parametrize(
-    "pattern", ["", "[", "a|(?:b)", "a$", "a\\1", "(a+)+", "(a{9}){9}", "a{999}", "x" * 65, "a.b", "(?=a)", "\\d", "é"]
-)
+    "pattern", ["", "[", "a|(?:b)", "a$", "a\\1", "(a+)+", "(a{9}){9}", "a{999}", "x" * 65, "a.b", "(?=a)", "\\d", "é",
+     "[[:digit:]]+", "[[a]b]", "[a--b]", "[0-9||5]", "[][a]", "(?i)x", "(?#x)", "(?a)x", "a++", "a{2}+"]
+)  # fmt: skip
 def test_pattern_that_engines_may_read_otherwise_is_refused(pattern):
     text = 'kind = "call"\n[csv]\nheader = false\ndate_format = "epoch"\n[columns]\na = 0\nstart = 2\n'
-    with pytest.raises(MalformedInput, match="matches"):
+    with pytest.raises(MalformedInput, match="matches: not a pattern"):
         parse_feed(f"{HEAD}{text}b = {{ column = 1, matches = '{pattern}' }}\n", "feed")
 
 
@@ -147,6 +164,13 @@ def test_pattern_is_that_of_the_whole_value():
     data = "".join(f"{A},{b},1772445600\n" for b in (B, f" {B} ", "x", "xx", f"x{B}", f"{B}x", "x\u2028", "123", ""))
     kept, reasons = read(text, data)
     assert ([b for _, b in kept], reasons) == ([B, B, "x"], ["not-a-number"] * 5 + ["no-b-number"])
+
+
+@pytest.mark.parametrize("pattern", ["\\\\(?[-0-9]+\\\\++", "[0-9]+?", "[\\\\-+]5", "T[0-9]{3}|X"])
+def test_pattern_that_engines_read_alike_is_taken(pattern):
+    text = 'kind = "call"\n[csv]\nheader = false\ndate_format = "epoch"\n[columns]\na = 0\nstart = 2\n'
+    feed = parse_feed(f'{HEAD}{text}b = {{ column = 1, matches = "{pattern}" }}\n', "feed")
+    assert feed.mapping.patterns == {"b": pattern.replace("\\\\", "\\")}
 
 
 def test_both_marks_at_once_are_refused():

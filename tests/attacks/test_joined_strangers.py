@@ -80,7 +80,9 @@ def of_preset(name, *mails):
 # -- no key --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ["", None, "0", "<>", "-", "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.parametrize(
+    "key", ["", None, "0", "<>", "-", "00000000-0000-0000-0000-000000000000", "null", "[]", "\t", "\xa0", "< >", "\\N", "N/A"]
+)  # fmt: skip
 @pytest.mark.parametrize("name", [*JSON_PRESETS, "google-log-search"])
 def test_mails_to_one_recipient_whose_key_names_nothing_stay_as_many_as_they_are(name, key):
     found, reasons, merged = of_preset(name, (key, ANN, 10), (key, CID, 11), (key, DAN, 12))
@@ -114,8 +116,16 @@ def test_key_that_is_no_single_value_joins_nobody(keys):
     assert ([sender for sender, _ in found], reasons, merged) == ([ANN, CID, DAN], [], 0)
 
 
-def test_single_values_are_keys():
-    assert own("k", "k", "l")[2] == 1
+@pytest.mark.parametrize("key", ["k", "0a", "x0", "nanny", "1", "n", "null-1", "ü", "(1)", "0x01"])
+def test_single_values_are_keys(key):
+    assert own(key, key, "l")[2] == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["{}", "()", "''", "\u2013", "\u200b", "0x0", "0/0", "None", "(null)", "NaN", "false", "#N/A", "0.0"]
+)
+def test_what_programs_write_for_no_key_joins_nobody(key):
+    assert own(key, key, "l")[2] == 0
 
 
 def test_recipient_that_is_a_list_is_a_reject_of_its_own_for_each_row():
@@ -123,7 +133,7 @@ def test_recipient_that_is_a_list_is_a_reject_of_its_own_for_each_row():
     rows = [event("k", ANN, 0) | {"recipients": recipients} for recipients in ([BOB, CID], [BOB])]
     text = f'{HEAD}preset = "mimecast-events"\n'
     _, reasons, merged = read(text, lines(*rows, event("k", ANN, 0)))
-    assert (len(reasons), merged) == (2, 0)
+    assert (reasons, merged) == (["not-an-address"] * 2, 0)
     assert read(text, lines(event("k", ANN, 0), event("k", ANN, 1)))[1:] == ([], 1)
 
 
@@ -134,6 +144,52 @@ def test_parts_of_a_key_are_told_apart_whatever_stands_in_them(one, other):
     rule = 'key = ["k", "l"]'
     assert own(dict(zip("kl", one, strict=True)), dict(zip("kl", other, strict=True)), rule=rule)[2] == 0
     assert own(dict(zip("kl", one, strict=True)), dict(zip("kl", one, strict=True)), rule=rule)[2] == 1
+
+
+# -- a leg that is no call by itself -------------------------------------------------------------------------------------
+
+CALLS = HEAD + 'kind = "call"\n[csv]\nheader = true\ndate_format = "epoch"\n[columns]\na = "a"\nb = "b"\nstart = "t"\n'
+LEGS = CALLS + 'duration_s = "d"\nanswered = { column = "s", values = { A = true, N = false } }\n[join]\nkey = "k"\n'
+ONE, TWO, TRI, ODD = "+4930111111", "+4930222222", "+4930333333", "*97x"
+
+
+def legs(*rows, called="answered"):
+    """``(a, b, answered, duration)`` of each call, and rejects and merged rows; ``rows`` are ``(a, b, answered, duration)``."""
+    data = "a,b,s,d,t,k\n" + "".join(f"{a},{b},{s},{d},{NOON + n},k\n" for n, (a, b, s, d) in enumerate(rows))
+    feed = parse_feed(f'{LEGS}called = "{called}"\n', "feed")
+    reader = JoinedReader(feed, WINDOW, csv.bind_head)
+    results = [one for piece in pieces(0, data.encode(), 1 << 20, is_lines=True) for one in reader.take(piece)]
+    results += [*reader.end_file(0), *reader.finish()]
+    calls = [
+        (row["a_number"], row["b_number"], row["answered"], row["duration_s"])
+        for one in results
+        for row in one.parsed.batch.to_pylist()
+    ]
+    rejects = [field for one in results for field in one.parsed.rejects.fields]
+    return calls, rejects, sum(one.parsed.merged.total() for one in results)
+
+
+@pytest.mark.parametrize(
+    ("rows", "called", "call", "rejects", "merged"),
+    [
+        ([(ONE, TWO, "N", 0), (ONE, ODD, "A", 30)], "answered", (ONE, TWO, False, 0), ["b"], 0),
+        ([(ONE, ODD, "N", 0), (ONE, TRI, "A", 30)], "answered", (ONE, TRI, True, 30), ["b"], 0),
+        ([(ODD, TWO, "N", 0), (ONE, TRI, "A", 30)], "answered", (ONE, TRI, True, 30), ["a"], 0),
+        ([(ODD, TWO, "N", 0), (ODD, ODD, "N", 0), (ONE, TRI, "A", 30)], "first", (ONE, TRI, True, 30), ["a", "a"], 0),
+        ([(ONE, ODD, "N", 0), (ONE, TRI, "A", 30)], "first", (ONE, TRI, True, 30), ["b"], 0),
+        ([(ONE, "anonymous", "N", 0), (ONE, TRI, "A", 30)], "first", (ONE, TRI, True, 30), [], 1),
+        ([(ONE, TWO, "N", 0), (ONE, ODD, "A", 30)], "first", (ONE, TWO, True, 30), [], 1),
+        ([(ONE, TWO, "A", 30), (ODD, TRI, "N", 0)], "answered", (ONE, TWO, True, 30), [], 1),
+        ([(ONE, TWO, "N", 0), (ONE, TRI, "A", 30)], "answered", (ONE, TRI, True, 30), [], 1),
+    ],
+)
+def test_leg_with_a_party_that_is_none_takes_no_other_leg_with_it(rows, called, call, rejects, merged):
+    a, b, answered, duration = call
+    assert legs(*rows, called=called) == ([(int(a), int(b), answered, duration)], rejects, merged)
+
+
+def test_legs_of_which_none_is_a_call_are_a_reject_each():
+    assert legs((ODD, TWO, "N", 0), (ODD, TRI, "A", 5)) == ([], ["a", "a"], 0)
 
 
 # -- a key that a stranger writes ----------------------------------------------------------------------------------------

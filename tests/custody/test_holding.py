@@ -5,9 +5,13 @@ import shutil
 
 import pytest
 
+from coffer.cli.main import run
 from coffer.ledger.holds import HoldStatus
-from coffer.procedures.holding import keep_hold
+from coffer.procedures.backup import back_up
+from coffer.procedures.fsck import examine, expected_of
+from coffer.procedures.holding import keep_hold, release_hold
 from holds import ALL, begun, died, extended, founded, held, in_force, kept, opened, retire
+from world import PASSPHRASE
 
 ROWS = [
     "tel:+33612345678,call,out,tel:+33698765432,2016-09-01T10:00:00Z,60,true,,",
@@ -130,3 +134,47 @@ def test_a_hub_and_a_protected_subject_need_every_signature(world):
         raw = world.custodian(name).countersign(raw, "hold").raw
     assert keep_hold(world.vault, raw, world.custodians()) == dict.fromkeys(ALL, "")
     assert in_force(world) == 1
+
+
+def test_what_is_held_is_examined_and_copied_and_gone_with_the_hold(world, tmp_path):
+    hold = held(world)
+    died(world)
+    expected = expected_of(world.vault)
+    assert len(expected.living) == len(world.state().segments) == 2
+    assert examine(world.vault.objects, expected, is_deep=True).faults == ()
+    copied = back_up(world.vault, tmp_path / "backup")
+    assert (copied.unknown, copied.replicated.examined.segments) == ((), 2)
+    assert (tmp_path / "backup" / "holds" / hold.commitment.hex()).is_file()
+    release_hold(world.vault, hold.note.raw)
+    retire(world)
+    assert expected_of(world.vault).living == []
+    assert examine(world.vault.objects, expected_of(world.vault), is_deep=True).faults == ()
+
+
+def test_command_says_how_much_came_from_a_hold(world, tmp_path, monkeypatch, capsys):
+    hold = held(world)
+    died(world)
+    note = world.authorize(not_before=world.now, expires=world.now + dt.timedelta(days=7))
+    for name, raw in (("hold", hold.note.raw), ("request", note)):
+        (tmp_path / name).write_bytes(raw)
+    monkeypatch.setenv("COFFER_PASSPHRASE", PASSPHRASE.unsafe_bytes().decode())
+    for module in ("opening", "custodians", "console"):
+        monkeypatch.setattr(f"coffer.cli.{module}.clock", world.clock)
+    words = [str(world.vault.path), str(tmp_path / "request"), "--hold", str(tmp_path / "hold")]
+    assert run(["open", *words, "-o", str(tmp_path / "answer")]) == 0
+    assert "2 cells of 2 from a hold: the keys of their days are destroyed" in capsys.readouterr().err
+
+
+def test_a_country_rule_is_joined_only_with_its_indispensable_member(tmp_path):
+    names = ("judge", "dpo", "regulator", "cnctr")
+    rules = (("base", "2 of judge,dpo,regulator"), ("FR", "2 of judge,dpo,regulator and cnctr"))
+    world = founded(tmp_path, custodians=names, rules=rules)
+    hold = begun(world, subjects=["tel:+33612345678", "mailto:a@example.org"])
+    assert hold.terms.rules == ("FR", "base")
+    kept(world, hold, "judge", "dpo")
+    assert status(world) is HoldStatus.BEGUN
+    kept(world, hold, "cnctr")
+    assert status(world) is HoldStatus.IN_FORCE
+    died(world)
+    asked = {"by": ("judge", "dpo", "cnctr"), "custodians": world.custodians("judge", "dpo", "cnctr")}
+    assert rows_of(opened(world, hold, **asked)) == ROWS

@@ -598,6 +598,8 @@ def test_letter_is_due_when_secrecy_is_over_and_only_once(office):
         office.flow.write_letter(office.case, 1, language="fr", complaints=None, by=office.clerk.id, now=office.now)
     office.world.now += dt.timedelta(days=6)
     assert (office.step().state, office.step().step) == (CaseState.LETTER_DUE, Step.WRITE_LETTER)
+    with pytest.raises(Refused, match="none was written"):
+        office.flow.mark_told(office.case, 1, by=office.clerk.id, now=office.now)
     commitment = parse_authorization(office.case.requests[0].note, "x").commitment
     assert office.flow.letters_due(office.world.state(), office.now) == ((office.case.id, 1, commitment),)
     office.case = office.flow.write_letter(
@@ -605,7 +607,13 @@ def test_letter_is_due_when_secrecy_is_over_and_only_once(office):
     )
     assert office.store.document(office.case.id, office.case.documents[-2].id)[:5] == b"%PDF-"
     assert [item.kind for item in office.case.documents[-2:]] == [DocumentKind.LETTER, DocumentKind.PROOF]
+    assert len(office.flow.letters_due(office.world.state(), office.now)) == 1, "a letter in a drawer tells nobody"
+    assert (office.step().state, office.step().step) == (CaseState.LETTER_DUE, Step.SEND_LETTER)
+    office.case = office.flow.mark_told(office.case, 1, by=office.clerk.id, now=office.now)
+    assert office.store.history(office.case.id)[-1].did is Did.SENT_LETTER
     assert office.flow.letters_due(office.world.state(), office.now) == ()
+    with pytest.raises(Refused, match="none is due"):
+        office.flow.mark_told(office.case, 1, by=office.clerk.id, now=office.now)
     with pytest.raises(Refused, match="none is due"):
         office.flow.write_letter(office.case, 1, language="fr", complaints=None, by=office.clerk.id, now=office.now)
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,17 @@ from pypdf import PdfReader
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.ordered import Issuer, OrderClass
 from coffer.cli import main
-from coffer.disclosure.notice import concerning, find_notices, format_letter, format_openings, letter_document
+from coffer.disclosure.letterhead import MAX_WINDOW, Letterhead, Party
+from coffer.disclosure.notice import (
+    concerning,
+    find_notices,
+    format_letter,
+    format_openings,
+    letter_document,
+    proof_code,
+)
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
+from coffer.disclosure.qr import MAX_DATA_BYTES, qr_svg
 from coffer.errors import NotProven, Refused
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
 from coffer_audit.cli import main as audit
@@ -100,19 +110,32 @@ def test_kept_note_names_nobody_on_the_disk_and_is_refused_when_changed(opened):
         world.vault.desk.kept_notes()
 
 
-def test_person_is_due_once_secrecy_ended_and_told_once(opened, monkeypatch, capsys):
-    world, _ = opened
+def test_person_is_due_once_secrecy_ended_and_told_only_when_somebody_says_so(opened, monkeypatch, capsys):
+    world, note = opened
+    name = parse_authorization(note, "note").commitment.hex()[:32]
     world.now = AFTER - dt.timedelta(seconds=1)
     assert [notice.is_due(world.now) for notice in notices_of(world)] == [False]
     assert run(world, monkeypatch, "notices", "vault", "--write", "early") == 0
     assert not (world.path / "early").exists()
+    assert run(world, monkeypatch, "notices", "vault", "--mark-told", name) == 4
+    assert "secret, expected due" in capsys.readouterr().err
     world.now = AFTER
     assert [notice.is_due(world.now) for notice in notices_of(world)] == [True]
     assert run(world, monkeypatch, "notices", "vault", "--write", "letters", "--language", "fr") == 0
+    assert [notice.is_due(world.now) for notice in notices_of(world)] == [True], "a letter in a folder tells nobody"
     assert run(world, monkeypatch, "notices", "vault", "--write", "again") == 0
-    assert not (world.path / "again").exists()
+    for wrong in ("ff" * 16, name[:31], ""):
+        assert run(world, monkeypatch, "notices", "vault", "--mark-told", name, "--mark-told", wrong) == 2
+    assert run(world, monkeypatch, "notices", "vault", "--mark-told", name, "--write", "more") == 2
+    assert not list((world.vault.path / "desk").glob("*.told"))
+    assert run(world, monkeypatch, "notices", "vault", "--mark-told", name) == 0
+    assert "1 authorization marked as told\n" in capsys.readouterr().out
+    assert run(world, monkeypatch, "notices", "vault", "--mark-told", name) == 4
+    assert run(world, monkeypatch, "notices", "vault", "--write", "none") == 0
+    assert not (world.path / "none").exists()
+    capsys.readouterr()
     assert run(world, monkeypatch, "notices", "vault", "--json") == 0
-    listed = json.loads(capsys.readouterr().out.split("0 letters written\n")[-1])
+    listed = json.loads(capsys.readouterr().out)
     assert [(item["persons"], item["status"], item["records"]) for item in listed] == [
         (["A. Example"], "told 2016-10-01", 2)
     ]
@@ -167,7 +190,7 @@ def text_of(pdf):
     return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", list(NOTICE_TEXTS))
 def test_letter_says_who_what_when_and_is_made_of_nothing_else(opened, language):
     world, _ = opened
     (notice,) = notices_of(world)
@@ -192,11 +215,12 @@ def test_letter_does_not_say_opened_where_nothing_was(opened, language):
     assert words["title_none"] in text
 
 
-def test_texts_have_the_same_keys_in_every_language():
-    assert NOTICE_TEXTS["en"].keys() == NOTICE_TEXTS["fr"].keys()
+@pytest.mark.parametrize("language", list(NOTICE_TEXTS))
+def test_texts_have_the_same_keys_in_every_language(language):
+    assert NOTICE_TEXTS["en"].keys() == NOTICE_TEXTS[language].keys()
     for key, text in NOTICE_TEXTS["en"].items():
-        places = [name for name in ("{authority}", "{day}", "{origin}") if name in text]
-        assert [name for name in places if name not in NOTICE_TEXTS["fr"][key]] == []
+        places = [name for name in ("{authority}", "{day}", "{origin}", "{index}") if name in text]
+        assert [name for name in places if name not in NOTICE_TEXTS[language][key]] == []
 
 
 def test_subject_access_tells_of_openings_that_are_no_longer_secret_and_of_no_other(opened):
@@ -279,3 +303,38 @@ def test_a_person_who_asks_is_told_their_own_periods_of_an_order_about_several(t
     asking = replace(asked, commitment=bytes(32), terms=terms)
     (notice,) = concerning(notices_of(world), asking, world.now)
     assert (notice.lines, notice.persons) == ((2,), ("Βασιλική Παράδειγμα",))
+
+
+HEAD = Letterhead(
+    provider=Party(name="Telco Example", address=("1 Example Street",), contact=("desk@telco.example",)),
+    supervisor=Party(name="Supervisors of Exampleland", address=("2 Example Square",)),
+    window="https://window.telco.example",
+)
+
+
+@pytest.mark.parametrize("language", list(NOTICE_TEXTS))
+def test_letter_has_the_addresses_of_provider_and_supervisory_authority(opened, language):
+    (notice,) = notices_of(opened[0])
+    text = text_of(format_letter(notice, language=language, complaints=None, now=AFTER, letterhead=HEAD))
+    for party in (HEAD.provider, HEAD.supervisor):
+        assert [line for line in party.lines if line not in text] == []
+    said = NOTICE_TEXTS[language]["code"].format(index=notice.openings[0].index)
+    assert re.sub(r"[\s\u00ad-]", "", said) in re.sub(r"[\s\u00ad-]", "", text), "but for the hyphens at line ends"
+    assert text.startswith("Telco Example 1 Example Street desk@telco.example")
+
+
+def test_code_of_a_letter_leads_to_the_entry_and_carries_the_commitment(opened):
+    (notice,) = notices_of(opened[0])
+    commitment, index = notice.authorization.commitment.hex(), notice.openings[0].index
+    assert proof_code(notice, HEAD) == f"https://window.telco.example/log/{index}#{commitment}".encode()
+    assert proof_code(notice, None).decode() == (
+        f"coffer.notice/v2\norigin: test.example/vault\nauthorization: {commitment}\nentry: {index}\n"
+    )
+    shown = letter_document(notice, language="en", complaints=None, now=AFTER, letterhead=HEAD)
+    assert shown["code"] == qr_svg(proof_code(notice, HEAD))
+
+
+def test_longest_code_fits():
+    window, origin = "x" * MAX_WINDOW, "o" * 128
+    longest = f"coffer.notice/v2\norigin: {origin}\nauthorization: {'f' * 64}\nentry: {2**63}\n"
+    assert max(len(longest), len(f"{window}/log/{2**63}#{'f' * 64}")) <= MAX_DATA_BYTES

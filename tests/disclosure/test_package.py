@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coffer.disclosure import package
+from coffer.disclosure import package, pdf_texts
 from coffer.disclosure.formats import FORMATS, Rendering, parse_formats, render
 from coffer.disclosure.package import format_manifest, format_package
 from coffer.disclosure.pdf import PdfStyle
+from coffer.disclosure.readme_texts import README_TEXTS
 from coffer.disclosure.verified import verify_disclosure
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.notes.keys import Secret, SigningKey
@@ -90,6 +91,20 @@ def test_package_holds_every_form_and_equal_inputs_give_equal_bytes(parts, packe
         names
     )
     assert {name for name in names if name.startswith("evidence/")} == {n for n in disclosure.files if "/" in n}
+
+
+@pytest.mark.parametrize("language", pdf_texts.LANGUAGES)
+def test_readme_is_in_the_language_of_the_package_and_names_the_same_files(parts, tmp_path, language):
+    disclosure, forms, key = parts
+    raw = format_package(disclosure, forms, key, language=language)
+    readme = dict(parse_zip(raw))["README.txt"].decode()
+    assert verdict(raw, tmp_path) == 0
+    lines = README_TEXTS["en"].splitlines()
+    named = [line.split(" ")[0] for line in lines if line[18:19] == " " and line[:1].strip()]
+    assert len(named) == 8
+    assert [name for name in named if f"\n{name} " not in readme] == []
+    assert "    coffer-audit answer PACKAGE.zip --log-key KEY --genesis HASH\n" in readme
+    assert max(map(len, readme.splitlines())) <= 120
 
 
 def test_any_zip_program_unpacks_it_to_an_answer_that_is_audited(packed, tmp_path):

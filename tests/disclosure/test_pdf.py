@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pypdf import PdfReader
 
+from coffer.authority.period import parse_period
 from coffer.authority.typed import parse_zone
 from coffer.disclosure import pdf
 from coffer.disclosure.answer import SupersededBatch
+from coffer.disclosure.letterhead import Letterhead, Party
 from coffer.disclosure.pdf import PdfStyle, format_pdf, pdf_document
 from coffer.disclosure.pdf_texts import NARROW, NBSP, TEXTS, format_count, format_duration
 from coffer.errors import MalformedInput, Refused
@@ -23,6 +25,7 @@ NOW = dt.datetime(2016, 9, 5, 12, 0, 0, tzinfo=dt.UTC)
 PARIS = ZoneInfo("Europe/Paris")
 ENGLISH = PdfStyle(language="en", zone=PARIS)
 FRENCH = PdfStyle(language="fr", zone=PARIS)
+GERMAN = PdfStyle(language="de", zone=PARIS)
 
 
 def pages(disclosure, style=ENGLISH):
@@ -34,7 +37,7 @@ def squeezed(text):
     return re.sub(r"[\s\u00ad]", "", text)
 
 
-@pytest.mark.parametrize("style", [ENGLISH, FRENCH], ids=["en", "fr"])
+@pytest.mark.parametrize("style", [ENGLISH, FRENCH, GERMAN], ids=["en", "fr", "de"])
 def test_twelve_records_as_they_are_shown(golden, style):
     document = pdf_document(golden, style, now=NOW)
     shown = {key: document[key] for key in ("order", "summary", "remarks", "sections", "log", "columns")}
@@ -97,13 +100,13 @@ def test_equal_inputs_give_equal_bytes(golden):
 def test_heading_of_the_table_and_page_numbers_stand_on_every_page(golden):
     many = replace(golden, rows=golden.rows[:1] * 300)
     found = pages(many)
-    assert len(found) == 10
+    assert len(found) == 17
     for number, page in enumerate(found, 1):
         assert squeezed(f"Page {number} of {len(found)}") in squeezed(page)
     tables = [page for page in found if "698765432" in page]
-    assert len(tables) == 8
+    assert len(tables) == 15
     assert {"Localtime(Europe/Paris)" in squeezed(page) for page in tables} == {True}
-    assert "Page10sur10" in squeezed(pages(many, FRENCH)[-1])
+    assert "Page17sur17" in squeezed(pages(many, FRENCH)[-1])
 
 
 def longest_run(page, letter):
@@ -161,9 +164,10 @@ def test_more_records_than_a_document_holds_are_refused(golden, monkeypatch):
     format_pdf(replace(golden, rows=golden.rows[:11]), ENGLISH, now=NOW)
 
 
-def test_both_languages_say_everything():
-    assert TEXTS["en"].keys() == TEXTS["fr"].keys()
-    for key, text in TEXTS["fr"].items():
+@pytest.mark.parametrize("language", ["fr", "de"])
+def test_every_language_says_everything(language):
+    assert TEXTS["en"].keys() == TEXTS[language].keys()
+    for key, text in TEXTS[language].items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", TEXTS["en"][key])), key
 
 
@@ -173,6 +177,7 @@ def test_french_spaces_stand_before_high_marks():
         assert "'" not in text, key
     assert format_count(1_234_567, "fr") == f"1{NARROW}234{NARROW}567"
     assert format_count(1_234_567, "en") == "1,234,567"
+    assert format_count(1_234_567, "de") == "1.234.567"
 
 
 @pytest.mark.parametrize(
@@ -194,3 +199,67 @@ def test_the_hour_that_autumn_repeats_is_told_apart(golden):
     second = replace(golden.rows[0], start=dt.datetime(2016, 10, 30, 1, 30, tzinfo=dt.UTC))
     section = pdf_document(replace(golden, rows=(first, second)), ENGLISH, now=NOW)["sections"][0]
     assert [cells[1] for cells in section["rows"]] == ["2016-10-30 02:30:00 +02:00", "2016-10-30 02:30:00 +01:00"]
+
+
+def in_summer(golden, *periods):
+    """The same records under an order of these periods."""
+    terms = replace(golden.authorization.terms, periods=(tuple(parse_period(text, "period") for text in periods),))
+    return replace(golden, authorization=replace(golden.authorization, terms=terms))
+
+
+def test_times_stand_on_the_orders_own_clock_and_in_utc(golden):
+    ordered = in_summer(golden, "2016-09-01T00:00:00+02:00 2016-09-04T02:00:00+02:00")
+    document = pdf_document(ordered, PdfStyle(language="en"), now=NOW)
+    assert document["zone"] == "UTC+02:00"
+    assert document["made"] == "2016-09-05 14:00 (UTC+02:00)  = 2016-09-05 12:00 (UTC)"
+    lines = dict(map(tuple, document["order"]))
+    assert lines[TEXTS["en"]["period"]] == (
+        "2016-09-01 00:00 (UTC+02:00) until 2016-09-04 02:00 (UTC+02:00)\n"
+        "= 2016-08-31 22:00 (UTC) until 2016-09-04 00:00 (UTC)"
+    )
+    assert document["sections"][0]["rows"][0][1:3] == ["2016-09-02 00:59:58 +02:00", "2016-09-01 22:59:58"]
+    assert document["reading"][0] == TEXTS["en"]["reading_order"].format(zone="UTC+02:00")
+
+
+def test_each_record_is_on_the_clock_on_which_its_period_begins(golden):
+    ordered = in_summer(
+        golden,
+        "2016-09-01T00:00:00+02:00 2016-09-02T09:00:00+02:00",
+        "2016-09-02T08:00:00+01:00 2016-09-04T01:00:00+01:00",
+    )
+    document = pdf_document(ordered, PdfStyle(language="en"), now=NOW)
+    assert document["zone"] == "UTC+02:00, UTC+01:00"
+    rows = document["sections"][0]["rows"]
+    assert [row[1] for row in rows[:2]] == ["2016-09-02 00:59:58 +02:00", "2016-09-02 09:00:00 +01:00"]
+
+
+def test_order_in_utc_has_its_times_once(golden):
+    document = pdf_document(golden, PdfStyle(language="en"), now=NOW)
+    assert (document["zone"], document["columns"][:3]) == ("UTC", ["no", "utc", "kind"])
+    assert document["sections"][0]["rows"][0][:3] == ["1", "2016-09-01 22:59:58", "call"]
+    assert "2016-09-0200:59:58" not in squeezed("".join(pages(golden, PdfStyle(language="en"))))
+
+
+def test_no_hash_stands_in_base64(golden):
+    text = squeezed("".join(pages(golden)))
+    assert "15" + "00" * 32 in text, "the root of the checkpoint"
+    assert "AAAA" not in text
+
+
+@pytest.mark.parametrize("language", list(TEXTS))
+def test_provider_stands_at_the_head_of_the_first_page_alone(golden, language):
+    provider = Party(name="Télécom Example", address=("1 Example Street",), contact=("#desk@telco.example",))
+    style = PdfStyle(language=language, letterhead=Letterhead(provider=provider))
+    first, *others = (squeezed(page) for page in pages(golden, style))
+    assert first.startswith("TélécomExample1ExampleStreet#desk@telco.example")
+    assert [page for page in others if "Télécom" in page] == []
+    assert "Télécom" not in "".join(pages(golden))
+
+
+def test_zone_that_is_asked_for_in_place_of_the_orders_is_not_said_to_be_the_orders(golden):
+    ordered = in_summer(golden, "2016-09-01T00:00:00+02:00 2016-09-04T02:00:00+02:00")
+    for zone in (ZoneInfo("UTC"), dt.UTC):
+        document = pdf_document(ordered, PdfStyle(language="en", zone=zone), now=NOW)
+        assert (document["zone"], document["reading"][0]) == ("UTC", "Times are in UTC.")
+    paris = pdf_document(ordered, ENGLISH, now=NOW)
+    assert paris["reading"][0] == TEXTS["en"]["reading_time"].format(zone="Europe/Paris")

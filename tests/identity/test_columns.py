@@ -57,6 +57,39 @@ def test_what_is_no_number_is_a_fault_and_no_identity(written, fault):
     assert (found.type[0], found.fault[0]) == (IdentityType.NONE, fault)
 
 
+@pytest.mark.parametrize("kind", [1, 2])
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("mark", ["", "+"])
+@pytest.mark.parametrize(
+    "part", [".0", ".00", ".000000", ".0000000000", ",0", ",00", ".5", ".50", ".000001", ",5", ".1234"]
+)
+def test_decimal_part_of_a_number_is_dropped_if_it_is_zeros_and_else_a_fault(part, mark, local, kind):
+    found = parse([f"{mark}33612345678{part}", "+33612345679"], kind=kind, local=local)
+    number, fault = (33612345678, Fault.NONE) if not part.strip(".,0") else (0, Fault.NOT_A_NUMBER)
+    assert found.number.tolist() == [number, 33612345679]
+    assert (found.fault.tolist(), found.text.null_count) == ([fault, Fault.NONE], 2)
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "number"),
+    [
+        ("FR", "06.12.34.56.78", 33612345678),
+        ("FR", "+336.12345678", 33612345678),
+        ("US", "+1.2025550123", 12025550123),
+        ("US", "202.555.0100", 12025550100),
+        ("DE", "0171.1234567", 491711234567),
+        ("DE", "0049171.1234567", 491711234567),
+    ],
+)
+def test_dot_between_parts_of_a_number_is_no_decimal_point(country, written, number):
+    assert parse([written], country).number.tolist() == [number]
+
+
+def test_short_code_with_a_decimal_part_is_no_longer_one():
+    assert unpack_short_code(int(parse(["112.00"], "DE").number[0])) == ("DE", "112")
+    assert parse(["112.5"], "DE").fault.tolist() == [Fault.NOT_A_NUMBER]
+
+
 @pytest.mark.parametrize("written", ["", "anonymous", "Restricted", " unavailable ", "-1"])
 def test_a_withheld_caller_is_no_fault(written):
     found = parse([written])

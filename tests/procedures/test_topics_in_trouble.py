@@ -283,3 +283,50 @@ def test_property_that_the_client_refuses_is_named_without_its_value(watched, li
     with pytest.raises(MalformedInput, match=said) as caught:
         watched.once()
     assert "/nowhere" not in str(caught.value)
+
+
+def test_partition_whose_broker_is_gone_is_told_while_the_others_are_read(world, monkeypatch):
+    monkeypatch.setattr("coffer.procedures.watch.topics.consumer.ANSWER_S", 0.3)
+    monkeypatch.setattr("coffer.procedures.watch.topics.work._ASKED_EVERY_S", 0.5)
+    with Brokers.serve(2) as brokers:
+        brokers.topic("cdr", 2)
+        brokers.coordinate("one", 1)
+        for partition in (0, 1):
+            brokers.lead("cdr", partition, partition + 1)
+        brokers.send("cdr", 0, message(1))
+        brokers.send("cdr", 1, message(2))
+        watched = Topic(world, brokers, "cdr", "batch_seconds = 1\nbatch_messages = 2")
+        with Going(watched, group="one") as going:
+            going.until(lambda: watched.total() == 2, "both")
+            brokers.stop(2)
+            going.until(
+                lambda: any("partition 1: " in said for kind, said in watched.told if kind == "trouble"), "told"
+            )
+            brokers.send("cdr", 0, *messages(3, 4))
+            going.until(lambda: watched.total() == 4, "the other partition")
+            assert "well" not in kinds(watched)
+            brokers.go_on(2)
+            going.until(lambda: "well" in kinds(watched), "well again")
+            brokers.send("cdr", 1, *messages(5, 6))
+            going.until(lambda: watched.total() == 6, "and the first again")
+
+
+def test_run_that_is_given_no_partition_says_so(watched, monkeypatch):
+    """Another member of the group has them all: that nothing was read must not look as if nothing were there."""
+    watched.send(0, *messages(1, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(TopicConsumer, "is_joined", property(lambda _consumer: True))
+        patch.setattr(TopicConsumer, "read", lambda *_: Read())
+        with pytest.raises(Unavailable, match="no partition was given to this watch, so that nothing was read"):
+            watched.once()
+    assert watched.taken() == []
+    watched.once()
+    assert watched.taken() == [[(0, 0, 0, 2)]]
+
+
+def test_run_that_sees_neither_messages_nor_an_end_ends(watched, monkeypatch):
+    watched.send(0, *messages(1, 2))
+    monkeypatch.setattr("coffer.procedures.watch.topics.work.JOIN_S", 1.0)
+    monkeypatch.setattr(TopicConsumer, "read", lambda *_: Read())
+    with pytest.raises(Unavailable, match="no sign of"):
+        watched.once()

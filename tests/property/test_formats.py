@@ -5,7 +5,7 @@ what is signed, or of a signature that is required, verifies.
 # ruff: noqa: DTZ001, E501 - hypothesis wants naive bounds beside the zone
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import reference as ref
 from coffer import wire
-from coffer.authority.authorization import Terms, format_terms, parse_authorization
+from coffer.authority.authorization import Named, Terms, format_terms, parse_authorization
 from coffer.authority.countersign import rules_of, verify_requested
+from coffer.authority.hold import HoldTerms, format_hold_terms, parse_hold
 from coffer.authority.ordered import OPENING_CLASSES, IssuedIn, Issuer, OrderClass, Ordered, OrderFile, Urgency
 from coffer.authority.period import Period
 from coffer.custody import exchange
@@ -147,6 +148,23 @@ bodies = st.one_of(
     st.builds(le.RevealEntry, authorization=hashes, lines=revealed),
     st.builds(le.AbsenceEntry, custodian=custodians),
     st.builds(le.ObjectionEntry, absence=numbers),
+    st.builds(
+        le.HoldEntry,
+        note=hashes,
+        roster=hashes,
+        rules=st.sets(st.sampled_from(["base", "FR", "US"]), min_size=1).map(lambda names: tuple(sorted(names))),
+        requester=key_names,
+        until=times,
+    ),
+    st.builds(
+        le.HeldEntry,
+        hold=numbers,
+        note=hashes,
+        custodian=custodians,
+        cells_at_most=st.integers(0, 20).map(lambda n: 2**n),
+    ),
+    st.builds(le.ExtendEntry, hold=numbers, note=hashes, until=times),
+    st.builds(le.ReleaseEntry, hold=numbers),
 )
 texts = st.lists(st.text(printable, min_size=1, max_size=80), min_size=1, max_size=8).map(
     lambda lines: ("\n".join(lines) + "\n").encode()
@@ -393,6 +411,19 @@ def format_parsed_authorization(raw):
     return replace(found.note, text=format_terms(found.terms)).raw
 
 
+def hold_terms(found, extends):
+    """A hold about the same as an authorization."""
+    names = {field.name for field in fields(Named)}
+    said = {name: getattr(found, name) for name in names}
+    ordered = replace(found.ordered, order_class=OrderClass.PRESERVE, issuer=Issuer.COURT)
+    return HoldTerms(**said | {"ordered": ordered}, until=found.expires, extends=extends)
+
+
+def format_parsed_hold(raw):
+    found = parse_hold(raw, "note")
+    return replace(found.note, text=format_hold_terms(found.terms)).raw
+
+
 notes = st.builds(
     lambda text, names: sign_note(text, *map(signer, names)).raw,
     texts,
@@ -418,6 +449,12 @@ FORMATS = {
     "authorization": (
         terms().map(lambda found: sign_note(format_terms(found), DESK, AUTH["judge"]).raw),
         format_parsed_authorization,
+    ),
+    "hold": (
+        st.builds(hold_terms, terms(), st.none() | hashes).map(
+            lambda said: sign_note(format_hold_terms(said), DESK).raw
+        ),
+        format_parsed_hold,
     ),
     "header": (headers().map(lambda one: one.raw), lambda raw: header.parse_header(raw, "header").raw),
     "cells": (
@@ -568,6 +605,19 @@ def test_no_changed_byte_of_an_authorization_verifies(found, data):
         lambda raw: verify_requested(parse_authorization(raw, "note"), roster),
         data,
         place="^note: ",
+    )
+
+
+@FEW
+@given(terms(), st.none() | hashes, st.data())
+def test_no_changed_byte_of_a_hold_verifies(found, extends, data):
+    roster = parse_roster(format_rosters_of(NAMES), "roster")
+    said = hold_terms(replace(found, rules=rules_of(found.subjects, roster)), extends)
+    verify_nothing_changed(
+        sign_note(format_hold_terms(said), DESK).raw,
+        lambda raw: verify_requested(parse_hold(raw, "note"), roster),
+        data,
+        place="^(note|authorization): ",
     )
 
 

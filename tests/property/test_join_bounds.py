@@ -27,6 +27,7 @@ def test_an_event_ends_some_days_after_its_first_row(found, days):
             "duration_s": pl.Series([None] * len(found), dtype=pl.Int64),
             "answered": pl.Series([None] * len(found), dtype=pl.Boolean),
             **{party: pl.Series([""] * len(found), dtype=pl.String) for party in "abf"},
+            **{f"is_wrong_{party}": pl.Series([False] * len(found), dtype=pl.Boolean) for party in "ab"},
         }
     )
     events, merged = events_of(legs, rule=JoinRule(key=("k",), within_days=days), has_answered=True)

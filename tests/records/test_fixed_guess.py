@@ -109,3 +109,58 @@ def test_offset_and_noon_beside_a_time_are_read_with_it():
 def test_first_part_of_a_number_that_is_not_read_is_told():
     text = "Time,CC,From,To\n2026-11-02 10:00:00,+33,357377172,+4930111111\n2026-11-02 11:00:00,+33,357377173,+4930111112\n"
     assert any("column CC is not read, and looks like the first part" in note for note in proposed(text).notes)
+
+
+def notes_of(text):
+    return " ".join(proposed(text).notes)
+
+
+def test_titles_stand_above_a_line_of_dashes():
+    text = "STARTED             CALLED       CALLER      \n------------------- ------------ ------------\n" + "".join(
+        f"2026-11-{n:02} 10:00:00 +4930222222{n} +4930111111{n}\n" for n in range(13, 20)
+    )
+    guesses = {one.field: one.column for one in proposed(text).guesses}
+    assert (guesses["a"], guesses["b"]) == ("CALLER", "CALLED")
+
+
+def test_parties_that_are_told_by_their_values_are_asked_about():
+    text = "Time,Ours,Theirs\n" + "".join(f"2026-11-{n} 10:00:00,0357377172,03573771{n}\n" for n in range(13, 18))
+    assert "is Ours who called?" in notes_of(text)
+
+
+@pytest.mark.parametrize(("one", "other"), [("A", "P"), ("a", "p")])
+def test_clock_with_a_letter_for_its_half_is_not_proposed(one, other):
+    text = "Date,Time,Half,From,To\n" + "".join(
+        f"{n}/11/2026,{n - 10:02}:05,{h},0357377172,0357377173\n" for n, h in ((13, one), (14, other))
+    )
+    with pytest.raises(MalformedInput, match="column Half holds A and P beside the clock"):
+        proposed(text)
+
+
+def test_start_is_taken_before_an_end_and_the_talk_and_the_others_are_told():
+    text = "From,To,End Date,End Time,Start Date,Start Time,Talk\n" + "".join(
+        f"0357377172,0357377173,{n}/11/2026,10:05:00,{n}/11/2026,10:00:00,00:04:00\n" for n in (13, 14)
+    )
+    assert 'start = ["Start Date", "Start Time"]' in proposed(text).text
+    assert "is it when the call began?" in notes_of(text)
+
+
+@pytest.mark.parametrize(("name", "value"), [("Time (UTC)", ""), ("Time", "UTC")])
+def test_title_or_column_that_says_utc_sets_the_zone(name, value):
+    text = f"{name},From,To,TZ\n" + "".join(f"2026-11-{n} 10:00:00,0357377172,0357377173,{value}\n" for n in (13, 14))
+    assert 'time_zone = "UTC"\n[columns]' in proposed(text).text
+
+
+def test_directions_of_one_letter_and_of_charging_records_are_known():
+    for words in (("I", "O"), ("MTC", "MOC")):
+        text = "Time,Ours,Theirs,Way\n" + "".join(
+            f"2026-11-{n} 10:00:00,0357377172,03573771{n},{words[n % 2]}\n" for n in range(13, 18)
+        )
+        assert "direction = {" in proposed(text).text
+
+
+def test_duration_of_six_digits_with_zeros_before_is_not_taken_for_seconds():
+    text = "Time,From,To,Duration\n" + "".join(
+        f"2026-11-{n} 10:00:00,0357377172,0357377173,0001{n}\n" for n in (13, 14)
+    )
+    assert "duration_s" not in proposed(text).text

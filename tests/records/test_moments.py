@@ -61,9 +61,20 @@ def test_twin_that_says_one_is_taken(form):
     assert feed(form).mapping.date_formats == (form,)
 
 
-@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%H:%M:%SZ", "%d/%m/%Y %H:%M GMT"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%Y-%m-%d %H:%M:%S UTC",
+        "%Y-%m-%dT%H:%M:%SZ",
+        "%d/%m/%Y %H:%M GMT",
+        "%H:%M:%S UTC %d %b %Y",
+        "%Y-%m-%d %H:%M +00:00",
+        "%Y-%m-%d %H:%M (utc)",
+        "%F %TZ ",
+    ],
+)
 def test_utc_as_text_is_read_on_no_other_clock(form):
-    with pytest.raises(MalformedInput, match="ends with UTC as text, and time_zone is America/New_York"):
+    with pytest.raises(MalformedInput, match="says UTC as text, and time_zone is America/New_York"):
         feed(form)
     assert feed(form, more='time_zone = "UTC"').time_zone == "UTC"
     assert feed(form, zone="UTC").time_zone == "UTC"
@@ -136,3 +147,52 @@ def test_document_that_holds_its_records_in_a_list_says_how_to_write_lines():
     with pytest.raises(MalformedInput, match="none of the keys") as caught:
         bind_feed(by, b'{"+4930111111":[{"a":"1"}]}\n', "file")
     assert "4930" not in caught.value.hint
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S%:z", "%+", "%Y-%m-%dT%H:%M:%S%z"])
+def test_offset_of_any_code_counts_in_any_zone(form):
+    by = feed(form, zone="Asia/Kolkata")
+    assert starts(f"{PAIR}2026-11-20T10:00:00+02:00\n", by) == ["2026-11-20T08:00"]
+
+
+def test_zone_of_each_row_is_not_overruled_by_utc_as_text():
+    with pytest.raises(MalformedInput, match="says UTC as text, and time_zone is that of each row"):
+        feed("%d.%m.%Y %H:%M:%SZ", columns="time_zone = 3")
+
+
+def test_end_in_a_night_of_two_hours_is_of_its_own_year():
+    by = feed("%m/%d %H:%M:%S", zone="Europe/Berlin", more="newest = 2024-12-31", columns="end = 3")
+    parsed = read(f"{PAIR}10/27 01:30:00,10/27 02:40:00\n{PAIR}10/20 01:30:00,10/20 02:40:00\n", by)
+    assert parsed.batch.column("duration_s").to_pylist() == [4200]
+    assert parsed.rejects.counts() == {"ambiguous-time": 1}
+
+
+def test_end_of_a_day_that_its_year_has_not_is_no_end():
+    by = feed("%m-%d %H:%M", zone="UTC", more="newest = 2023-12-31", columns="end = 3")
+    assert read(f"{PAIR}02-20 10:00,02-29 10:00\n", by).rejects.counts() == {"bad-time": 1}
+
+
+def test_end_in_other_units_than_the_start_is_no_end():
+    by = feed("epoch", columns="end = 3")
+    parsed = read(f"{PAIR}1795000000,1795000060000\n{PAIR}1795000000,1795000060\n", by)
+    assert parsed.batch.column("duration_s").to_pylist() == [60]
+    assert parsed.rejects.counts() == {"bad-duration": 1}
+
+
+def test_own_date_format_brings_the_feed_s_own_zone_back():
+    text = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "Europe/Berlin"\npreset = "google-log-search"\n'
+    assert parse_feed(text, "feed").time_zone == "UTC"
+    assert parse_feed(text + '[csv]\ndate_format = "%Y/%m/%d %H:%M:%S"\n', "feed").time_zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize("zone", ["+19:59", "+15", "-14:01"])
+def test_row_of_a_zone_that_no_clock_has_is_a_reject(zone):
+    by = feed("%Y-%m-%d %H:%M", columns="time_zone = 3")
+    parsed = read(f"{PAIR}2026-11-20 10:00,{zone}\n{PAIR}2026-11-20 10:00,+14:00\n", by)
+    assert parsed.rejects.counts() == {"bad-time": 1}
+
+
+def test_answer_of_zeros_between_slashes_says_that_there_was_none():
+    by = feed("%d/%m/%Y %H:%M", columns="end = 3\nanswer = 4")
+    parsed = read(f"{PAIR}20/11/2026 10:00,20/11/2026 10:01,00/00/0000 00:00\n", by)
+    assert parsed.batch.column("duration_s").to_pylist() == [0]

@@ -11,7 +11,7 @@ from coffer.cli.main import run
 from coffer.errors import MalformedInput
 from coffer.records.feed import parse_feed
 from coffer.records.readers.mapped.jsonl import bind_feed
-from coffer.records.unmapped import layout_remarks, unmapped_columns
+from coffer.records.unmapped import is_name, layout_remarks, unmapped_columns
 
 HEAD = '[feed]\nname = "x"\nhome_country = "DE"\ntime_zone = "UTC"\nkind = "call"\n'
 CSV = HEAD + '[csv]\nheader = {header}\ndate_format = "epoch"\n[columns]\na = {a}\nb = {b}\nstart = {t}\n'
@@ -114,8 +114,60 @@ def test_key_of_a_party_that_no_line_has_is_refused_where_many_are_looked_at():
 
 def test_key_that_no_line_has_is_remarked():
     feed = parse_feed(JSONL.format(a="from", d="secs"), "feed")
-    assert layout_remarks(json_lines(3), feed) == ("duration_s: no line has the key that the feed names for it",)
+    assert layout_remarks(json_lines(3), feed) == ("duration_s: no line has secs: is it spelt as in the file?",)
     assert layout_remarks(json_lines(3), parse_feed(JSONL.format(a="from", d="s"), "feed")) == ()
+
+
+NESTED = {"p": {"a": A, "t": 1772445600, "leg": {"side": "A"}}, "to": [{"n": B}, {"n": B}], "s": 1}
+
+
+def nested(a="$.p.a", b="$.to[*].n", more=""):
+    return parse_feed(
+        f'{HEAD}[jsonl]\ndate_format = "epoch"\n[columns]\na = "{a}"\nb = "{b}"\nstart = "$.p.t"\n{more}', "feed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "is_there"),
+    [
+        ("$.p.a", True), ("$.p.caler", False), ("$.q.a", False), ("$.p.a.b", False), ("$.to[*].n", True), ("$.to[1].n", True),
+        ("$.to[0].n", True), ("$.to[7].n", True), ("$.to[*].m", False), ("$.to[1].m", False), ("$.s[0]", True), ("$.s[*].n", False),
+        ("$.p.leg.side", True), ("$.p.leg.sid", False),
+    ],
+)  # fmt: skip
+def test_path_is_walked_to_its_end(path, is_there):
+    """A list that is shorter, and what is empty, may stand for a value."""
+    lines = (json.dumps(NESTED) + "\n").encode() * 10
+    assert layout_remarks(lines, nested(more=f'duration_s = "{path}"\n')) == (
+        () if is_there else (f"duration_s: no line has {path}: is it spelt as in the file?",)
+    )
+    if is_there:
+        assert bind_feed(nested(a=path), lines, "file")
+    else:
+        with pytest.raises(MalformedInput, match="file: a: none of the first 10 objects has "):
+            bind_feed(nested(a=path), lines, "file")
+
+
+@pytest.mark.parametrize("empty", [None, {}, []])
+def test_party_that_is_empty_in_each_line_may_be_withheld(empty):
+    lines = (json.dumps(NESTED | {"q": empty}) + "\n").encode() * 10
+    assert bind_feed(nested(a="$.q.a"), lines, "file")
+    other = (json.dumps(NESTED | {"q": {"x": 1}}) + "\n").encode()
+    assert bind_feed(nested(a="$.q.a"), lines + other * 9, "file")
+    with pytest.raises(MalformedInput, match="file: a: none of the first 20 objects has"):
+        bind_feed(nested(a="$.q.a"), lines + other * 10, "file")
+
+
+def test_rule_whose_key_no_line_has_is_remarked_in_the_words_of_the_feed():
+    rules = {
+        '[rows]\nkeep = [{ column = "legg", values = ["A"] }]\n': "[rows] keep: no line has legg",
+        '[rows]\ndrop = [{ column = "$.p.leg.sid", values = ["B"] }]\n': "[rows] drop: no line has $.p.leg.sid",
+        '[join]\nkey = ["$.p.idd", "idd"]\n': "[join] key: no line has $.p.idd or idd",
+        'answered = { column = "$.p.leg.sidee", values = { A = true } }\n': "answered: no line has $.p.leg.sidee",
+    }
+    lines = (json.dumps(NESTED) + "\n").encode()
+    for more, remark in rules.items():
+        assert layout_remarks(lines, nested(more=more)) == (f"{remark}: is it spelt as in the file?",)
 
 
 def test_places_that_cut_a_value_are_remarked():
@@ -127,3 +179,14 @@ def test_places_that_cut_a_value_are_remarked():
     assert layout_remarks(line, parse_feed(text.format(end=11), "feed")) == ()
     (said,) = layout_remarks(line, parse_feed(text.format(end=10), "feed"))
     assert said.startswith("T: a character stands right behind its places")
+
+
+@pytest.mark.parametrize("name", ["tel:212-555-1234", "sip:030.1234.567", "Max 0171/1234/567", "212-555-1234 x"])
+def test_header_that_holds_a_number_is_no_name(name):
+    assert not is_name(name)
+    assert name not in str(shown(NAMED, f"a,b,t,{name}\n{A},{B},1772445600,x\n"))
+
+
+@pytest.mark.parametrize("name", ["duration_2016_09", "Call ID", "a2", "GT 2016-09"])
+def test_twin_of_few_digits_is(name):
+    assert is_name(name)

@@ -24,9 +24,18 @@ _OPTIONS: Final = (
         metavar="OUT.zip",
         help="One signed zip with the answer, its evidence and the forms (all, unless --format says which).",
     ),
-    click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of the PDF."),
     click.option(
-        "--time-zone", default="UTC", show_default=True, help="Of local times in the PDF, for example Europe/Paris."
+        "--to",
+        metavar="CERT.pem",
+        multiple=True,
+        help="Encrypt the package to this certificate (CMS); repeat for more.",
+    ),
+    click.option(
+        "--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of PDF and README.txt."
+    ),
+    click.option("--time-zone", help="Of local times in the PDF, like Europe/Paris; else as the order writes them."),
+    click.option(
+        "--letterhead", metavar="FILE", help="Name and addresses on the PDF; else letterhead.toml of the vault."
     ),
     click.option(
         "--etsi-country", help="countryCode of the ETSI response, for example FR; else that of the request or subject."
@@ -40,8 +49,17 @@ _OPTIONS: Final = (
     click.option("--etsi-provider", help="cSPID; else the vault's origin."),
 )
 _DEFAULTS: Final = dict.fromkeys(
-    ("formats", "package", "etsi_country", "etsi_organisation", "etsi_request_number", "etsi_provider")
-) | {"language": "en", "time_zone": "UTC"}
+    (
+        "formats",
+        "package",
+        "time_zone",
+        "letterhead",
+        "etsi_country",
+        "etsi_organisation",
+        "etsi_request_number",
+        "etsi_provider",
+    )
+) | {"language": "en", "to": ()}
 
 
 def form_options(command: Callable[..., None]) -> Callable[..., None]:

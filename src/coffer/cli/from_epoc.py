@@ -71,7 +71,9 @@ def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]
             if form.kind is FormKind.PRODUCTION
             else f"{place}: {TITLES[form.kind]}: nothing is preserved, and nothing is opened",
             code="scope",
-            hint=f"coffer reply {place} makes the form that says so",
+            hint=f"coffer reply {place} makes the form that says so"
+            if form.kind is FormKind.PRODUCTION
+            else f"coffer hold make keeps it, unread; coffer reply {place} makes the form that says that it was not",
         )
     if bool(form.issuing.name) == (given.authority is not None):
         missing = "names no issuing authority" if given.authority is None else "names the issuing authority itself"

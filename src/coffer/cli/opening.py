@@ -21,6 +21,8 @@ from coffer.disclosure.answer import Answer, answer_document, answer_files, coun
 from coffer.disclosure.order_times import opens_part_of_a_day
 from coffer.disk import Disk
 from coffer.errors import Refused
+from coffer.ledger.entries import SegmentId
+from coffer.ledger.state import State
 from coffer.notes.note import parse_note
 from coffer.procedures.opening.ask import CONSTANT
 from coffer.procedures.opening.run import run_opening
@@ -51,6 +53,7 @@ def open_answer(
     """
     opened, held = vault_at(vault), [parse_hold(read_file(name), Path(name).name) for name in holds]
     raw, _ = read_notes(notes)
+    forms = forms.headed(opened) if forms is not None else None
     if forms is not None and "etsi" in forms.formats:
         forms.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
@@ -72,6 +75,8 @@ def open_answer(
             for remote in remotes:
                 if remote.trouble is not None:
                     say(remote.trouble.message)
+    if held:
+        _say_held(answer, opened.replay())
     if as_json:
         print_json(answer_document(answer))
     else:
@@ -80,6 +85,13 @@ def open_answer(
             say(f"the forms ({', '.join(forms.formats)}) are in {path}/{FOLDER}")
         if forms is not None and forms.package:
             say(f"the package is {forms.package}")
+
+
+def _say_held(answer: Answer, state: State) -> None:
+    """Say how much came from a hold: what the log calls dead has no keys any more."""
+    segments = [state.segments[SegmentId(bytes.fromhex(cell.segment))] for cell in answer.cells]
+    if dead := sum(state.is_dead(segment) for segment in segments):
+        say(f"{counted(dead, 'cell')} of {len(segments)} from a hold: the keys of their days are destroyed")
 
 
 def _deliver(path: Path, answer: Answer, forms: "Forms | None", vault: Vault) -> None:

@@ -83,6 +83,7 @@ class Did(StrEnum):
     OPENED = "opened"
     STOPPED = "stopped"
     WROTE_LETTER = "wrote-letter"
+    SENT_LETTER = "sent-letter"
     CLOSED = "closed"
     REOPENED = "reopened"
     NOTED = "noted"

@@ -57,6 +57,8 @@ class Step(StrEnum):
     RESUME = "resume"
     HAND_OVER = "hand-over"
     WRITE_LETTER = "write-letter"
+    SEND_LETTER = "send-letter"
+    """It is written, and its person counts as told only once somebody says that it was sent."""
     CLOSE = "close"
     NOTHING = "nothing"
 
@@ -215,9 +217,8 @@ def next_step(case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: 
     if case.stage is Stage.SHREDDED:
         return NextStep(state=CaseState.SHREDDED, step=Step.NOTHING, actor=Actor.NOBODY)
     if due is not None:
-        return NextStep(
-            state=CaseState.LETTER_DUE, step=Step.WRITE_LETTER, actor=Actor.DESK, request=due.request, is_late=is_late
-        )
+        step = Step.SEND_LETTER if has_letter(case, due.request) else Step.WRITE_LETTER
+        return NextStep(state=CaseState.LETTER_DUE, step=step, actor=Actor.DESK, request=due.request, is_late=is_late)
     if case.stage is Stage.CLOSED:
         return NextStep(state=CaseState.CLOSED, step=Step.NOTHING, actor=Actor.NOBODY)
     if case.draft is not None or not standings:
@@ -267,9 +268,14 @@ def _step_of(
             return Step.WAIT_FOR_SIGNATURES, Actor.CUSTODIANS, None
 
 
+def has_letter(case: Case, number: int) -> bool:
+    """Whether a letter was written for a request."""
+    return any(item.kind is DocumentKind.LETTER and item.request == number for item in case.documents)
+
+
 def news_of(step: NextStep, case: Case, now: dt.datetime) -> News | None:
     """What to tell the person who has a case, if anything. Pure."""
-    if step.step is Step.WRITE_LETTER:
+    if step.step in (Step.WRITE_LETTER, Step.SEND_LETTER):
         return News.LETTER_DUE
     if step.is_late:
         return News.LATE

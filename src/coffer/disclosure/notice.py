@@ -15,10 +15,13 @@ from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
 from coffer.authority.period import Period
+from coffer.disclosure.letterhead import Letterhead
+from coffer.disclosure.naming import show_identity
 from coffer.disclosure.notice_texts import NOTICE_TEXTS
-from coffer.disclosure.order_times import periods_text
-from coffer.disclosure.pdf import show_identity
+from coffer.disclosure.order_times import local_of, moment_twice, periods_text, periods_twice
+from coffer.disclosure.pdf import letterhead_document
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS, format_count
+from coffer.disclosure.qr import qr_svg
 from coffer.disclosure.typesetting import typeset
 from coffer.ledger.entries import SALT_LINE, Commitment
 from coffer.ledger.facts import Opening
@@ -163,18 +166,23 @@ def _shown_lines(notice: Notice) -> list[list[int | str | None]]:
     return shown
 
 
-def format_letter(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> bytes:
+def format_letter(
+    notice: Notice, *, language: str, complaints: str | None, now: dt.datetime, letterhead: Letterhead | None = None
+) -> bytes:
     """The letter as PDF. Equal inputs give equal bytes; nothing of the notice ever becomes markup."""
-    document = letter_document(notice, language=language, complaints=complaints, now=now)
+    document = letter_document(notice, language=language, complaints=complaints, now=now, letterhead=letterhead)
     return typeset("notice.typ", document, now=now)
 
 
-def letter_document(notice: Notice, *, language: str, complaints: str | None, now: dt.datetime) -> dict[str, object]:
+def letter_document(
+    notice: Notice, *, language: str, complaints: str | None, now: dt.datetime, letterhead: Letterhead | None = None
+) -> dict[str, object]:
     """The letter's content for the template, as finished strings."""
     words, common, day = NOTICE_TEXTS[language], TEXTS[language], DATE_FORMAT[language]
     terms = notice.authorization.terms
+    supervisor = letterhead.supervisor if letterhead else None
     suffix = "" if notice.records else "_none"
-    opened = [opening.time.strftime(f"{day} %H:%M UTC") for opening in notice.openings]
+    opened = [moment_twice(local_of(o.time, None, terms), language, joint="  ") for o in notice.openings]
     return {
         "language": language,
         "text": words,
@@ -197,8 +205,27 @@ def letter_document(notice: Notice, *, language: str, complaints: str | None, no
             [words["entries"], ", ".join(str(index) for index in entry_indexes(notice))],
             [common["commitment"], notice.authorization.commitment.hex()],
         ],
+        "letterhead": letterhead_document(letterhead),
         "complaints": complaints or words["complaints"],
+        "code": qr_svg(proof_code(notice, letterhead)),
+        "code_text": words["code" if letterhead and letterhead.window else "code_offline"].format(
+            index=notice.openings[0].index
+        ),
+        "supervisor": "" if supervisor is None else "\n".join([words["supervisor"], *supervisor.lines]),
     }
+
+
+def proof_code(notice: Notice, letterhead: Letterhead | None) -> bytes:
+    """What the letter's QR code holds.
+
+    With a public window: the address of the log entry that announced the first opening, and behind ``#``, which no browser
+    sends, the commitment. Without one: both as text, with the log's origin.
+    """
+    commitment, index = notice.authorization.commitment.hex(), notice.openings[0].index
+    if letterhead is not None and letterhead.window:
+        return f"{letterhead.window}/log/{index}#{commitment}".encode("ascii")
+    origin = notice.authorization.terms.origin
+    return f"coffer.notice/v2\norigin: {origin}\nauthorization: {commitment}\nentry: {index}\n".encode("ascii")
 
 
 def _concerned(notice: Notice, language: str) -> list[list[str]]:
@@ -208,12 +235,12 @@ def _concerned(notice: Notice, language: str) -> list[list[str]]:
     if len({tuple(period.format() for period in periods) for _, periods in own}) == 1:
         return [
             [words["concerned"], "\n".join(subject for subject, _ in own)],
-            [common["period"], periods_text(notice.periods, language)],
+            [common["period"], periods_twice(notice.periods, language)],
         ]
     return [
         line
         for subject, periods in own
-        for line in ([words["concerned"], subject], [common["period"], periods_text(periods, language)])
+        for line in ([words["concerned"], subject], [common["period"], periods_twice(periods, language)])
     ]
 
 

@@ -5,7 +5,7 @@ Pure. Every key is in every table (a test compares them). The typography is that
 
 from typing import Final
 
-from coffer.disclosure.pdf_texts import NBSP
+from coffer.disclosure.pdf_texts import NARROW, NBSP
 
 _ENGLISH: Final = {
     "title": "Your communication records were opened",
@@ -26,9 +26,12 @@ _ENGLISH: Final = {
     "rights": "What you can do",
     "access": "You can ask for the records of your own identities and for every opening that concerned them (subject access). The desk that sent this letter must answer.",
     "complaints": "You can complain to the supervisory authority for data protection of your country, and ask a court to review the order. The authority that gave the order is named above, with the legal basis and the case.",
+    "supervisor": "The supervisory authority:",
     "verify": "How to verify this letter",
     "verify_text": "A folder named proof came with this letter. It holds every line of the order and the entries of a public log, to which one can only add. The free program coffer-audit shares no code with the one that wrote this letter. Run:",
     "verify_more": "It proves that the order is the one for which the log announces the openings, that the log holds those entries, and how many records were drawn. Obtain the key of the log and the hash of the first roster from one of the custodians named above, not from this letter, and give them as --log-key and --genesis.",
+    "code": "The code is the address of entry {index} of the public log, which announced the opening; behind # stands the commitment above, with which the entry names the order.",
+    "code_offline": "The code holds the log's name, the commitment above and the number of entry {index}, which announced the opening: the log, which is public, shows them.",
     "access_title": "Openings that concerned you",
     "access_text": "Under the orders below, records of the identities of this request were opened. Their secrecy is over. Each stands in the public log.",
     "access_none": "No opening whose secrecy is over concerned the identities of this request. An order that is still secret is not shown, and whether there is one is not said.",
@@ -52,11 +55,43 @@ _FRENCH: Final = {
     "rights": "Ce que vous pouvez faire",
     "access": "Vous pouvez demander les enregistrements de vos propres identités et toutes les ouvertures qui les ont concernées (droit d’accès). Le service qui vous adresse cette lettre doit répondre.",
     "complaints": "Vous pouvez adresser une réclamation à l’autorité de protection des données de votre pays (en France, la CNIL) et saisir un juge pour faire contrôler la réquisition. L’autorité qui l’a ordonnée est nommée ci-dessus, avec la base légale et l’affaire.",
+    "supervisor": f"L’autorité de contrôle{NBSP}:",
     "verify": "Comment vérifier cette lettre",
     "verify_text": f"Un dossier nommé proof accompagne cette lettre. Il contient chaque ligne de la réquisition et les entrées d’un journal public, auquel on ne peut qu’ajouter. Le programme libre coffer-audit ne partage aucun code avec celui qui a écrit cette lettre. Lancez{NBSP}:",
     "verify_more": "Il prouve que la réquisition est bien celle pour laquelle le journal annonce les ouvertures, que le journal contient ces entrées, et combien d’enregistrements ont été tirés. Obtenez la clé du journal et l’empreinte du premier registre auprès d’un des dépositaires nommés ci-dessus, et non de cette lettre, et indiquez-les avec --log-key et --genesis.",
+    "code": f"Le code est l’adresse de l’inscription {{index}} du journal public, qui a annoncé l’ouverture{NARROW}; derrière # figure l’engagement ci-dessus, par lequel l’inscription désigne la réquisition.",
+    "code_offline": f"Le code contient le nom du journal, l’engagement ci-dessus et le numéro de l’inscription {{index}}, qui a annoncé l’ouverture{NBSP}: le journal, qui est public, les montre.",
     "access_title": "Ouvertures qui vous ont concerné",
     "access_text": "En vertu des réquisitions ci-dessous, des enregistrements des identités de cette demande ont été ouverts. Leur secret a pris fin. Chacune figure au journal public.",
     "access_none": "Aucune ouverture dont le secret a pris fin n’a concerné les identités de cette demande. Une réquisition encore secrète n’est pas montrée, et il n’est pas dit s’il en existe une.",
 }
-NOTICE_TEXTS: Final = {"en": _ENGLISH, "fr": _FRENCH}
+_GERMAN: Final = {
+    "title": "Ihre Verbindungsdaten wurden geöffnet",
+    "title_none": "Ihre Verbindungsdaten wurden durchsucht",
+    "opening_none": "Auf Anordnung von {authority} wurde nach Datensätzen über Kommunikation der unten genannten Kennungen gesucht. Es wurden keine gefunden, die die Anordnung erlaubte, und nichts wurde geöffnet. Die Anordnung war bis {day} geheim. Diese Zeit ist vorbei, und Sie haben das Recht, es zu wissen.",
+    "to": "An",
+    "date": "Datum",
+    "from": "Von",
+    "vault": "dem Tresor {origin}",
+    "opening": "Auf Anordnung von {authority} wurden Datensätze über Kommunikation der unten genannten Kennungen geöffnet. Die Anordnung war bis {day} geheim. Diese Zeit ist vorbei, und Sie haben das Recht, es zu wissen.",
+    "content": "Datensätze sagen, wer mit wem wann und wie lange in Verbindung war, und bei Anrufen und SMS, nahe welcher Antenne. Sie sagen nie, was gesprochen oder geschrieben wurde: es wird kein Inhalt erhoben, und keiner kann geöffnet werden.",
+    "what": "Was verlangt und geöffnet wurde",
+    "concerned": "Betroffene Kennungen",
+    "opened": "Gefragt am",
+    "records": "Geöffnete Datensätze",
+    "handed": "Davon übergeben",
+    "entries": "Einträge im öffentlichen Protokoll",
+    "rights": "Was Sie tun können",
+    "access": "Sie können die Datensätze Ihrer eigenen Kennungen und jede Öffnung, die sie betraf, verlangen (Auskunft). Die Stelle, die Ihnen diesen Brief schreibt, muss antworten.",
+    "complaints": "Sie können sich bei der Aufsichtsbehörde für Datenschutz Ihres Landes beschweren und ein Gericht bitten, die Anordnung zu prüfen. Die Behörde, die sie erlassen hat, ist oben genannt, mit Rechtsgrundlage und Sache.",
+    "supervisor": "Die Aufsichtsbehörde:",
+    "verify": "So prüfen Sie diesen Brief",
+    "verify_text": "Mit diesem Brief kam ein Ordner namens proof. Er enthält jede Zeile der Anordnung und die Einträge eines öffentlichen Protokolls, dem man nur hinzufügen kann. Das freie Programm coffer-audit teilt keinen Code mit dem, das diesen Brief geschrieben hat. Führen Sie aus:",
+    "verify_more": "Es beweist, dass die Anordnung die ist, für die das Protokoll die Öffnungen ankündigt, dass das Protokoll diese Einträge enthält, und wie viele Datensätze entnommen wurden. Holen Sie den Schlüssel des Protokolls und den Hash der ersten Verwahrerliste von einem der oben genannten Verwahrer, nicht aus diesem Brief, und geben Sie sie mit --log-key und --genesis an.",
+    "code": "Der Code ist die Adresse von Eintrag {index} des öffentlichen Protokolls, der die Öffnung ankündigte; hinter # steht die Festlegung von oben, mit der der Eintrag die Anordnung nennt.",
+    "code_offline": "Der Code enthält den Namen des Protokolls, die Festlegung von oben und die Nummer von Eintrag {index}, der die Öffnung ankündigte: das Protokoll, das öffentlich ist, zeigt sie.",
+    "access_title": "Öffnungen, die Sie betrafen",
+    "access_text": "Auf die folgenden Anordnungen hin wurden Datensätze der Kennungen dieser Anfrage geöffnet. Ihre Geheimhaltung ist vorbei. Jede steht im öffentlichen Protokoll.",
+    "access_none": "Keine Öffnung, deren Geheimhaltung vorbei ist, betraf die Kennungen dieser Anfrage. Eine Anordnung, die noch geheim ist, wird nicht gezeigt, und ob es eine gibt, wird nicht gesagt.",
+}
+NOTICE_TEXTS: Final = {"en": _ENGLISH, "fr": _FRENCH, "de": _GERMAN}

@@ -6,6 +6,7 @@ A period does not include its end; both languages say so in the heading of such 
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from coffer.authority.authorization import Terms
 from coffer.authority.period import Period
@@ -16,11 +17,51 @@ _DAY: Final = dt.timedelta(days=1)
 
 def periods_text(periods: Iterable[Period], language: str) -> str:
     """A line for each period, on the clock of the order, with its offset from UTC."""
-    words = TEXTS[language]
-    return "\n".join(
-        f"{moment_text(period.first, language)} {words['until']} {moment_text(period.end, language)}"
-        for period in periods
-    )
+    return "\n".join(_span(period.first, period.end, TEXTS[language]["until"], language) for period in periods)
+
+
+def periods_twice(periods: Iterable[Period], language: str) -> str:
+    """The same, and below each line that is not in UTC the same in UTC."""
+    until = TEXTS[language]["until"]
+    return "\n".join(span_twice(period.first, period.end, until, language) for period in periods)
+
+
+def span_twice(first: dt.datetime, end: dt.datetime, word: str, language: str) -> str:
+    """Two moments on the clocks that they bear, and below in UTC if that is another."""
+    own, utc = _span(first, end, word, language), _span(_in_utc(first), _in_utc(end), word, language)
+    return own if own == utc else f"{own}\n= {utc}"
+
+
+def moment_twice(value: dt.datetime, language: str, *, joint: str = "\n") -> str:
+    """A moment on the clock that it bears, and behind ``joint`` in UTC if that is another."""
+    own, utc = moment_text(value, language), moment_text(_in_utc(value), language)
+    return own if own == utc else f"{own}{joint}= {utc}"
+
+
+def order_clocks(terms: Terms) -> tuple[dt.tzinfo, ...]:
+    """The offsets from UTC in which the order names its times, each once, as they come."""
+    instants = [instant for period in all_periods(terms) for instant in (period.first, period.end)]
+    return tuple(dict.fromkeys(dt.timezone(instant.utcoffset() or dt.timedelta()) for instant in instants))
+
+
+def clock_name(zone: dt.tzinfo | None, terms: Terms) -> str:
+    """A zone by its name; where ``zone`` is None, the offsets of the order."""
+    if isinstance(zone, ZoneInfo):
+        return zone.key
+    return ", ".join(str(clock) for clock in ((zone,) if zone is not None else order_clocks(terms)))
+
+
+def local_of(value: dt.datetime, zone: dt.tzinfo | None, terms: Terms, line: int | None = None) -> dt.datetime:
+    """A moment on a zone's clock, or on that of the order.
+
+    ``line``: whose subject's period holds the moment; the clock is then the one on which this period begins. Any other
+    moment is on the clock of the order's first period.
+    """
+    if zone is not None:
+        return value.astimezone(zone)
+    periods = all_periods(terms) if line is None else terms.periods[line - 1]
+    holding = next((period for period in periods if period.holds(value)), periods[0])
+    return value.astimezone((holding if line is not None else periods[0]).first.tzinfo)
 
 
 def has_own_periods(terms: Terms) -> bool:
@@ -57,6 +98,14 @@ def days_text(days: Sequence[dt.date], language: str) -> str:
         first.strftime(form) if first == last else f"{first.strftime(form)} {to} {last.strftime(form)}"
         for first, last in spans
     )
+
+
+def _span(first: dt.datetime, end: dt.datetime, word: str, language: str) -> str:
+    return f"{moment_text(first, language)} {word} {moment_text(end, language)}"
+
+
+def _in_utc(value: dt.datetime) -> dt.datetime:
+    return value.astimezone(dt.UTC)
 
 
 def _spans(periods: Sequence[Period]) -> list[str]:

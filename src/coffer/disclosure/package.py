@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from coffer import wire
+from coffer.disclosure.readme_texts import README_TEXTS
 from coffer.disclosure.verified import Disclosure
 from coffer.errors import NotProven, Refused
 from coffer.notes.keys import SigningKey
@@ -29,30 +30,13 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold. The true times are in the evidence."""
 _REGULAR_FILE: Final = 0o100600 << 16
 
-_README: Final = """This package answers an order. It names persons: keep it as you would keep the order itself.
 
-records.csv        the records, as they were proven; times are UTC
-superseded.csv     only if there is one: records from data that the operator later replaced
-record.pdf         the same for reading, with the order and the log entries
-records.json       the same for programs
-etsi/              the same as ETSI TS 102 657 messages, to be imported in the order of their numbers
-answer.json        what was asked, and with what outcome
-evidence/          what proves it
-MANIFEST           SHA-256 of every other file, signed by the disclosure desk
-
-Not every package has all of these. To verify it, without trusting whoever made it:
-
-    coffer-audit answer PACKAGE.zip --log-key KEY --genesis HASH
-
-KEY and HASH are public; take them from a custodian and not from here. records.csv is what is proven;
-the other forms are the desk's rendering of it, which the manifest's signature answers for.
-"""
-
-
-def format_package(disclosure: Disclosure, rendered: Mapping[str, bytes], key: SigningKey) -> bytes:
+def format_package(
+    disclosure: Disclosure, rendered: Mapping[str, bytes], key: SigningKey, *, language: str = "en"
+) -> bytes:
     """The bytes of the zip.
 
-    ``rendered``: files made from the disclosure, by path. ``key``: the requester's.
+    ``rendered``: files made from the disclosure, by path. ``key``: the requester's. ``language``: of README.txt.
 
     Raises:
         NotProven: the key is not that of the authorization's requester.
@@ -63,7 +47,7 @@ def format_package(disclosure: Disclosure, rendered: Mapping[str, bytes], key: S
             "package: the desk's key of this vault is not the requester's of the authorization",
             hint="a package is signed by the desk that asked: use its vault",
         )
-    files = dict(disclosure.files) | dict(rendered) | {README: _README.encode("ascii")}
+    files = dict(disclosure.files) | dict(rendered) | {README: README_TEXTS[language].encode("utf-8")}
     if len(files) + 1 > MAX_FILES or sum(map(len, files.values())) > MAX_PACKAGE_BYTES:
         raise Refused(
             f"package: {counted(len(files), 'file')}, expected at most {MAX_FILES - 1} and {MAX_PACKAGE_BYTES} bytes in all",

@@ -12,20 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from coffer import wire
-from coffer.authority.authorization import Terms
 from coffer.disclosure.answer import SupersededBatch, count_alone, days_opened
-from coffer.disclosure.order_times import (
-    all_periods,
-    days_text,
-    has_own_periods,
-    has_own_persons,
-    moment_text,
-    opens_part_of_a_day,
-    periods_text,
-)
+from coffer.disclosure.letterhead import Letterhead
+from coffer.disclosure.naming import show_identity
+from coffer.disclosure.order_lines import order_lines
+from coffer.disclosure.order_times import clock_name, days_text, local_of, moment_twice, opens_part_of_a_day
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
 from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.typesetting import typeset
@@ -35,20 +27,28 @@ from coffer.segments.opened import OpenedRow
 from coffer.visible import counted
 
 MAX_RECORDS: Final = 10_000
-"""Records of one document. This many fill 235 pages and took 9 s, 1.8 GiB of memory and 23 MB.
+"""Records of one document. This many fill 480 pages and took 15 s, 1.6 GiB of memory and 16 MB.
 
 Most of the bytes are the tags for reading aloud. Nobody reads more on paper, so more is refused; the other forms have
 no such limit.
 """
+_COLUMNS: Final = ("no", "local", "utc", "kind", "direction", "peer", "duration", "answered_column", "cell")
+_UTC: Final = "UTC"
+"""The clock beside which UTC needs no column of its own."""
 _CUT: Final = re.compile(r"~[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PdfStyle:
-    """How the PDF is set. ``language``: en or fr. ``zone``: the IANA zone of the local times."""
+    """How the PDF is set.
+
+    ``language``: one of ``LANGUAGES``. ``zone``: that of the times that stand before UTC; None for the order's own clock,
+    whose offsets its periods bear. ``letterhead``: None without one.
+    """
 
     language: str
-    zone: ZoneInfo
+    zone: dt.tzinfo | None = None
+    letterhead: Letterhead | None = None
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
@@ -80,14 +80,16 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
     """The content for the template: the texts of the language, and the values as finished strings."""
     terms, words = disclosure.authorization.terms, TEXTS[style.language]
     is_any_cut = any(_CUT.search(row.peer) for row in (*disclosure.rows, *disclosure.superseded))
-    day = DATE_FORMAT[style.language]
+    day, clock = DATE_FORMAT[style.language], clock_name(style.zone, terms)
+    about = "utc" if clock == _UTC else "order" if style.zone is None else "time"
     return {
         "language": style.language,
         "text": words,
+        "letterhead": letterhead_document(style.letterhead),
         "confidential": words["confidential"].format(day=terms.secret_until.strftime(day)),
-        "made": _instant(now, dt.UTC, style),
+        "made": moment_twice(local_of(now, style.zone, terms), style.language, joint="  "),
         "origin": terms.origin,
-        "order": _order(disclosure, style),
+        "order": order_lines(terms, style.zone, style.language),
         "approval": _approval(disclosure, words),
         "custodians": [
             [name, _conduct(status, words, has_signed=name in disclosure.signers)]
@@ -95,19 +97,8 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         ],
         "summary": _summary([row for row in disclosure.rows if not row.repeat], style),
         "remarks": _remarks(disclosure, style),
-        "columns": [
-            "no",
-            "local",
-            "utc",
-            "kind",
-            "direction",
-            "peer",
-            "duration",
-            "answered_column",
-            "cell",
-            *disclosure.devices,
-        ],
-        "zone": style.zone.key,
+        "columns": [*(name for name in _COLUMNS if name != "local" or clock != _UTC), *disclosure.devices],
+        "zone": clock,
         "sections": [_section(disclosure, n, style) for n in range(1, len(terms.subjects) + 1)],
         "superseded": [
             _superseded_section(disclosure, batch, line, style)
@@ -115,74 +106,20 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
             for line in sorted({row.line for row in disclosure.superseded if row.superseded == batch.batch})
         ],
         "reading": [
-            words[f"reading_{name}"].format(zone=style.zone.key)
-            for name in ("time", "direction", "duration", "cell", *(("cut",) if is_any_cut else ()), "content")
+            words[f"reading_{name}"].format(zone=clock)
+            for name in (about, "within", "direction", "duration", "cell", *(("cut",) if is_any_cut else ()), "content")
         ],
         "log": _log(disclosure, style),
         "proof": _proof(disclosure, words),
     }
 
 
-def _order(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
-    terms, words, day = disclosure.authorization.terms, TEXTS[style.language], DATE_FORMAT[style.language]
-    unit = words["record_unit" if terms.max_records == 1 else "records_unit"]
-    limit = f"{format_count(terms.max_records, style.language)} {unit}"
-    return [
-        *([words[key], getattr(terms, key)] for key in ("authority", "basis", "purpose")),
-        *_came(terms, style.language),
-        *_subjects(terms, style.language),
-        [words["kinds"], ", ".join(words[kind] for kind in terms.kinds)],
-        [words["limit"], f"{limit} ({words['hub']})" if terms.is_hub else limit],
-        [
-            words["in_force"],
-            f"{_instant(terms.not_before, dt.UTC, style)} {words['to']} {_instant(terms.expires, dt.UTC, style)} (UTC)",
-        ],
-        [words["secret"], terms.secret_until.strftime(day)],
-    ]
-
-
-def _came(terms: Terms, language: str) -> list[list[str]]:
-    """When the order came and is due, and the hash of each of its files."""
-    words, ordered = TEXTS[language], terms.ordered
-    due = [] if ordered.due is None else [[words["due"], moment_text(ordered.due, language)]]
-    files = "\n".join(f"SHA-256 {file.sha256.hex()}" for file in ordered.files)
-    return [
-        [words["received"], moment_text(ordered.received, language)],
-        *due,
-        *([[words["order_files"], files]] if files else []),
-    ]
-
-
-def _persons(terms: Terms, language: str) -> list[list[str]]:
-    """The person if all subjects are one person's; else each subject is shown with its own."""
-    return [] if has_own_persons(terms) else [[TEXTS[language]["person"], terms.persons[0]]]
-
-
-def _subjects(terms: Terms, language: str) -> list[list[str]]:
-    """Subjects and periods, and the UTC days that they open.
-
-    Subjects stand together if all have the same periods, else each stands with its own.
-    """
-    words = TEXTS[language]
-    subjects = [show_identity(subject.format(), words) for subject in terms.subjects]
-    if not has_own_periods(terms) and not has_own_persons(terms):
-        return [
-            *_persons(terms, language),
-            [words["subject" if len(subjects) == 1 else "subjects"], "\n".join(subjects)],
-            [words["period"], periods_text(all_periods(terms), language)],
-            [words["days_opened"], days_text(terms.all_days, language)],
-        ]
-    own = has_own_persons(terms)
-    return _persons(terms, language) + [
-        line
-        for number, subject in enumerate(subjects, 1)
-        for line in (
-            [words["subject_number"].format(number=number), subject],
-            *([[words["person"], terms.persons[number - 1]]] if own else []),
-            [words["period"], periods_text(terms.periods[number - 1], language)],
-            [words["days_opened"], days_text(terms.days_of(number), language)],
-        )
-    ]
+def letterhead_document(letterhead: Letterhead | None) -> dict[str, object] | None:
+    """The provider's name, address and contact for a template."""
+    if letterhead is None:
+        return None
+    provider = letterhead.provider
+    return {"name": provider.name, "address": list(provider.address), "contact": list(provider.contact)}
 
 
 def _approval(disclosure: Disclosure, words: dict[str, str]) -> list[list[str]]:
@@ -300,13 +237,18 @@ def _superseded_section(
 
 def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle) -> list[str]:
     """One line of the table. ``number``: the record's number, the same in every form."""
-    words = TEXTS[style.language]
+    words, terms = TEXTS[style.language], disclosure.authorization.terms
+    clock = clock_name(style.zone, terms)
     duration = "" if row.duration_s is None else format_duration(row.duration_s)
     devices = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
     return [
         str(number),
-        _instant(row.start, style.zone, style, with_offset=True),
-        _instant(row.start, dt.UTC, style),
+        *(
+            []
+            if clock == _UTC
+            else [_instant(local_of(row.start, style.zone, terms, row.line), style, with_offset=True)]
+        ),
+        _instant(row.start.astimezone(dt.UTC), style),
         f"{words[row.kind]} ({words[row.repeat]})" if row.repeat else words[row.kind],
         words[row.direction],
         show_identity(row.peer, words),
@@ -317,49 +259,29 @@ def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle)
     ]
 
 
-def show_identity(identity: str, words: dict[str, str]) -> str:
-    """A number as +33612345678, an address as it is, and any other identity with the name of its type.
-
-    The result holds no character that cannot be encoded.
-    """
-    scheme, _, value = identity.partition(":")
-    match scheme:
-        case "":
-            shown = words["withheld"]
-        case "tel" | "mailto":
-            shown = value
-        case "short" | "opaque" | "dialled":
-            scope, _, name = value.partition("/")
-            shown = words[scheme].format(name=name, scope=scope)
-        case "sender":
-            shown = words["sender"].format(name=value)
-        case _:
-            raise AssertionError("an identity of another scheme")
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
-
-
-def _instant(value: dt.datetime, zone: dt.tzinfo, style: PdfStyle, *, with_offset: bool = False) -> str:
-    local = value.astimezone(zone)
-    text = local.strftime(f"{DATE_FORMAT[style.language]} %H:%M:%S")
-    offset = local.strftime("%z")
+def _instant(value: dt.datetime, style: PdfStyle, *, with_offset: bool = False) -> str:
+    text = value.strftime(f"{DATE_FORMAT[style.language]} %H:%M:%S")
+    offset = value.strftime("%z")
     return f"{text} {offset[:3]}:{offset[3:5]}" if with_offset else text
 
 
 def _log(disclosure: Disclosure, style: PdfStyle) -> list[list[str]]:
-    words = TEXTS[style.language]
+    words, terms = TEXTS[style.language], disclosure.authorization.terms
     places = (("intent", disclosure.intent), ("draw", disclosure.draw), ("close", disclosure.close))
     return [
-        [str(place.index), words[name], _instant(place.time, dt.UTC, style)] if place else ["-", words["no_draw"], ""]
+        [str(place.index), words[name], moment_twice(local_of(place.time, style.zone, terms), style.language)]
+        if place
+        else ["-", words["no_draw"], ""]
         for name, place in places
     ]
 
 
 def _proof(disclosure: Disclosure, words: dict[str, str]) -> list[list[str]]:
-    """Hashes and keys, spelled as the programs print them, so that people can compare them."""
+    """Hashes in hex, and the log's key as programs take it."""
     head = disclosure.checkpoint.head
     return [
         [words["commitment"], disclosure.authorization.commitment.hex()],
-        [words["checkpoint"], f"{head.size}\n{wire.format_base64(head.root)}"],
+        [words["checkpoint"], f"{head.size}\n{head.root.hex()}"],
         [words["log_key"], disclosure.pins.log_key.format()],
         [words["genesis"], disclosure.pins.genesis.hex()],
         [words["records_hash"], hashlib.sha256(disclosure.files["records.csv"]).hexdigest()],

@@ -7,12 +7,14 @@ one before other double marks and between thousands.
 
 from typing import Final
 
+from coffer.disclosure.german_texts import GERMAN
+
 NBSP: Final = "\N{NO-BREAK SPACE}"
 NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
 
-LANGUAGES: Final = ("en", "fr")
-THOUSANDS: Final = {"en": ",", "fr": NARROW}
-DATE_FORMAT: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y"}
+LANGUAGES: Final = ("en", "fr", "de")
+THOUSANDS: Final = {"en": ",", "fr": NARROW, "de": "."}
+DATE_FORMAT: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y", "de": "%d.%m.%Y"}
 
 _ENGLISH: Final = {
     "title": "Disclosure of communication records",
@@ -113,7 +115,10 @@ _ENGLISH: Final = {
     "forwarded": "forwarded",
     "other": "other",
     "reading": "How to read the table",
-    "reading_time": "Local time is that of {zone}, with its distance from UTC. A record is within a period if it starts within: a call that began before is not shown, although it may have lasted into it.",
+    "reading_time": "Local time is that of {zone}, with its distance from UTC.",
+    "reading_order": "Times stand first on the clock of the order ({zone}), below in UTC.",
+    "reading_utc": "Times are in UTC.",
+    "reading_within": "A record is within a period if it starts within: a call that began before is not shown, although it may have lasted into it.",
     "reading_direction": "Direction is seen from the subject. Forwarded: a call that reached the subject and went on to the other party.",
     "reading_duration": "Duration is in hours, minutes and seconds; texts and e-mails have none. A duration that begins with at least is the "
     "longest that a record can hold.",
@@ -126,13 +131,13 @@ _ENGLISH: Final = {
     "trace_text": "Each opening leaves entries in a log to which one can only add. They name no person: the commitment below stands for the order.",
     "entry": "Entry",
     "what": "What",
-    "time": "Time (UTC)",
+    "time": "Time",
     "intent": "intent: the opening was announced",
     "draw": "draw: the number of records was fixed",
     "close": "close: the result was committed to",
     "no_draw": "nothing was drawn: no record was found",
     "commitment": "Commitment of the authorization",
-    "checkpoint": "Checkpoint: size and root",
+    "checkpoint": "Checkpoint: size and root (hex)",
     "log_key": "Key of the log",
     "genesis": "First roster (hash)",
     "records_hash": "SHA-256 of records.csv",
@@ -246,7 +251,10 @@ _FRENCH: Final = {
     "forwarded": "renvoyé",
     "other": "autre",
     "reading": "Comment lire le tableau",
-    "reading_time": f"L’heure locale est celle de {{zone}}, suivie de son écart avec UTC. Un enregistrement relève d’une période s’il y débute{NBSP}: un appel commencé avant n’y figure pas, même s’il s’y est prolongé.",
+    "reading_time": "L’heure locale est celle de {zone}, suivie de son écart avec UTC.",
+    "reading_order": "Les heures sont d’abord celles de la réquisition ({zone}), puis, dessous, en UTC.",
+    "reading_utc": "Les heures sont en UTC.",
+    "reading_within": f"Un enregistrement relève d’une période s’il y débute{NBSP}: un appel commencé avant n’y figure pas, même s’il s’y est prolongé.",
     "reading_direction": f"Le sens s’entend du point de vue de l’identité visée. Renvoyé{NBSP}: un appel qui est parvenu à l’identité visée, puis a été "
     "transféré au correspondant.",
     "reading_duration": f"La durée est en heures, minutes et secondes{NARROW}; les SMS et courriels n’en ont pas. Une durée précédée de «{NBSP}au moins{NBSP}» est "
@@ -261,13 +269,13 @@ _FRENCH: Final = {
     "ci-dessous représente la réquisition.",
     "entry": "Inscription",
     "what": "Objet",
-    "time": "Date et heure (UTC)",
+    "time": "Date et heure",
     "intent": f"intent{NBSP}: l’ouverture a été annoncée",
     "draw": f"draw{NBSP}: le nombre d’enregistrements a été fixé",
     "close": f"close{NBSP}: le résultat a été scellé",
     "no_draw": f"rien n’a été prélevé{NBSP}: aucun enregistrement trouvé",
     "commitment": "Engagement de l’autorisation",
-    "checkpoint": f"Point de contrôle{NBSP}: taille et racine",
+    "checkpoint": f"Point de contrôle{NBSP}: taille et racine (hex)",
     "log_key": "Clé du journal",
     "genesis": "Premier registre (empreinte)",
     "records_hash": "SHA-256 de records.csv",
@@ -281,7 +289,7 @@ _FRENCH: Final = {
     "verify_5": "Ce document est destiné à la lecture. S’il diffère de records.csv, c’est records.csv qui a été prouvé.",
 }
 
-TEXTS: Final = {"en": _ENGLISH, "fr": _FRENCH}
+TEXTS: Final = {"en": _ENGLISH, "fr": _FRENCH, "de": GERMAN}
 
 
 def format_count(number: int, language: str) -> str:

@@ -42,6 +42,12 @@ WITHHELD: Final = frozenset(
     {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "blocked", "-1"}
 )
 
+_ZEROS: Final = r"^ *(?:(\+?[0-9]+)[.,]00?|(\+?[0-9]{7,})[.,]0+) *$"
+_FRACTION: Final = r"^ *(?:\+?[0-9]+[.,][0-9]{1,2}|\+?[0-9]{7,}[.,][0-9]{1,6}) *$"
+"""A number of seven digits or more with up to six behind a dot is one of a program; shorter parts are those of a person."""
+_NO_VALUE: Final = "\0"
+"""What no rule takes for a number, an address, a sender or a local identity."""
+
 
 class Fault(IntEnum):
     """Why a value is no identity; 0 means no fault.
@@ -147,7 +153,7 @@ def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> I
         text=pa.nulls(n, pa.string()),
         fault=np.zeros(n, np.uint8),
     )
-    column = _without_fraction(column)
+    column = _without_fraction(column, kinds)
     raw = scan(column)
     # Values of fewer than three digits are parsed one by one: -1 is a withheld caller, and 7 may be an extension.
     is_number = (kinds != 3) & ~raw.has_other & (raw.digits > 2)
@@ -177,15 +183,20 @@ def _parse_written(column: pa.BinaryArray, kinds: U8, rules: IdentityRules) -> I
     return Identities(type=out.type, number=out.number, text=text, fault=out.fault)
 
 
-def _without_fraction(column: pa.BinaryArray) -> pa.BinaryArray:
-    """The column without a final ``.0``, which nobody dialled.
+def _without_fraction(column: pa.BinaryArray, kinds: U8) -> pa.BinaryArray:
+    """The column without decimal parts of zeros, which nobody dialled.
 
-    A number column with gaps becomes one of floats in some programs, and these write 33612345678.0.
+    A number with another decimal part becomes ``_NO_VALUE``. A number column with gaps becomes one of floats in some
+    programs, and these write 33612345678.0. A single dot with few digits before it and some behind it stands between
+    parts of a number: 0171.1234567.
     """
-    text = column.cast(pa.string())
-    if not pc.any(pc.ends_with(text, ".0")).as_py():
+    data = np.frombuffer(column.buffers()[2] or b"", np.uint8)
+    if not any((data == point).any() for point in b".,"):  # most columns have none, and this is a cheap look
         return column
-    return pc.replace_substring_regex(text, r"^(\+?[0-9]+)\.0$", r"\1").cast(pa.binary())
+    text = column.cast(pa.string())
+    text = pc.replace_substring_regex(text, _ZEROS, r"\1\2")
+    is_fraction = pc.and_(pc.match_substring_regex(text, _FRACTION), pa.array(kinds != _MAIL))
+    return pc.if_else(is_fraction, pa.scalar(_NO_VALUE), text).cast(pa.binary())
 
 
 def _unwrap(
@@ -270,7 +281,7 @@ def _parse_one(raw: bytes, kind: int, rules: IdentityRules) -> tuple[IdentityTyp
         try:
             return IdentityType.EMAIL, parse_email(address_within(text), "address"), Fault.NONE
         except MalformedInput:
-            return nothing, None, wrong if is_visible(text) else Fault.ADDRESS_CONTROLS
+            return nothing, None, wrong if text == _NO_VALUE or is_visible(text) else Fault.ADDRESS_CONTROLS
     if kind == 2 and is_sender(text):
         return IdentityType.SENDER, text, Fault.NONE
     if rules.local_identities and is_opaque(text):

@@ -35,6 +35,7 @@ FILES: Final = (
     "notify.toml",
     "watch.toml",
     "objects.toml",
+    "letterhead.toml",
     "checkpoints.toml",
     "no-index.txt",
     "roster.note",
@@ -160,7 +161,7 @@ def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> R
 
 
 def _copy_files(disk: Disk, vault: Path, folder: Path) -> int:
-    """The files beside log and segments, and those of the desk; what the vault no longer has is removed."""
+    """The files beside log and segments, of desk and holds; what the vault no longer has is removed."""
     wanted = [name for name in FILES if disk.is_file(vault / name)]
     wanted += [f"{of}/{name}" for of in FOLDERS for name in disk.names(vault / of) if TEMPORARY not in name]
     for name in wanted:

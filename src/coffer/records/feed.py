@@ -101,7 +101,8 @@ def parse_feed(text: str, place: str) -> Feed:
         max_rejects_percent=_parse_max_rejects(feed),
         mapping=mapping,
     )
-    verify_zone_marks(mapping.date_formats, parsed.time_zone, f"{place}: {form}")
+    zone = parsed.time_zone if mapping.zone is None else "that of each row"
+    verify_zone_marks(mapping.date_formats, zone, f"{place}: {form}")
     feed.end()
     top.end(also=_tables_of(form))
     return parsed

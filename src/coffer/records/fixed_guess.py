@@ -41,8 +41,9 @@ def guess_fixed(numbered: Sequence[tuple[int, str]]) -> FixedGuess | None:
     if len(body) < 2 or any("\t" in line for line in body):
         return None
     above = [line for number, line in numbered if number < first]
-    titles = above[-1] if above else ""
-    spans = _under_titles(list(_runs([any(line[at] != " " for line in body) for at in range(width)])), titles)
+    # A line of dashes, or of units, may stand between the titles and the rows.
+    titles = next((line for line in reversed(above[-3:]) if len(re.findall("[A-Za-z]{2}", line)) > 2), "")
+    spans = _under_titles(list(_runs([any(line[at] != " " for line in body) for at in range(width)])), titles, body)
     blanks = list(_runs([all(not start <= at < end for start, end in spans) for at in range(width)]))
     if len(spans) < 3 or not blanks:
         return None
@@ -68,12 +69,13 @@ def _runs(marks: Sequence[bool]) -> Iterator[tuple[int, int]]:
             yield places[0], places[-1] + 1
 
 
-def _under_titles(spans: Sequence[tuple[int, int]], titles: str) -> list[tuple[int, int]]:
+def _under_titles(spans: Sequence[tuple[int, int]], titles: str, body: Sequence[str]) -> list[tuple[int, int]]:
     """Runs that a single space parts, as in 01:00 PM, are one column if they have one title."""
     merged: list[tuple[int, int]] = []
     for start, end in spans:
         is_beside = bool(merged) and bool(titles) and start - merged[-1][1] == 1
-        if is_beside and (titles[start - 1 : start].strip() or not titles[start:end].strip()):
+        is_number = any(line[start] == "+" for line in body)  # a number of its own, beside a trunk or a name
+        if is_beside and not is_number and (titles[start - 1 : start].strip() or not titles[start:end].strip()):
             merged[-1] = (merged[-1][0], end)
         else:
             merged.append((start, end))

@@ -14,8 +14,9 @@ from typing import Final
 
 import polars as pl
 
+from coffer.errors import MalformedInput
 from coffer.identity.columns import WITHHELD
-from coffer.records.mapping import Column
+from coffer.records.mapping import Column, is_zone
 from coffer.records.readers.text.times import parse_times
 
 ENOUGH: Final = 0.8
@@ -33,10 +34,11 @@ _STAMPS: Final = (
 )
 _NAMES: Final = {
     "a": ("a", "anumber", "caller", "callingnumber", "callingparty", "callingpartynumber", "from", "src", "source", "sender", "originating", "msisdn",
-          "callerid", "fromnumber", "calling", "orig", "anum", "senderaddress", "appelant", "emetteur", "anrufer", "rufender", "llamante", "origen"),
+          "callerid", "fromnumber", "originator", "extfrom", "callingno",
+          "calling", "orig", "anum", "senderaddress", "appelant", "emetteur", "anrufer", "rufender", "llamante", "origen"),
     "b": ("b", "bnumber", "callee", "called", "callednumber", "calledparty", "calledpartynumber", "to", "dst", "destination", "recipient", "receiver",
           "dialled", "dialed", "tonumber", "terminating", "dest", "bnum", "recipientaddress", "appele", "destinataire", "angerufener", "gerufener", "ziel",
-          "llamado", "destino"),
+          "llamado", "destino", "dialledno", "dialedno", "dialednumber", "diallednumber", "calledno"),
     "start": ("start", "starttime", "begin", "datetime", "timestamp", "time", "calldate", "date", "startdate", "starttimestamp", "seizuretime",
               "eventtime", "sentat", "createdat", "received", "heure", "zeit", "beginn", "hora", "fecha"),
     "duration_s": ("billsec", "billableseconds", "talktime", "talkduration", "conversationtime", "duration", "durations", "seconds", "secs",
@@ -51,6 +53,7 @@ ANSWERED: Final = {
     "delivered": True, "r\u00e9pondu": True, "\u00e9chec": False, "occup\u00e9": False, "manqu\u00e9": False,
 }  # fmt: skip
 
+_ZONES: Final = ("tz", "timezone", "zone", "utcoffset", "zeitzone", "fuseau")
 _STATIONS: Final = (  # of the telephones of one site
     "ext",
     "extn",
@@ -65,6 +68,7 @@ _STATIONS: Final = (  # of the telephones of one site
 _TALK: Final = ("billsec", "billableseconds", "talktime", "talkduration", "conversationtime")
 """Names of durations that count from the answer on; others may count the ringing."""
 _DIRECTIONS: Final = {
+    "i": "in", "mtc": "in", "o": "out", "moc": "out",
     "in": "in", "incoming": "in", "inbound": "in", "a_in": "in", "mt": "in", "received": "in", "entrant": "in",
     "out": "out", "outgoing": "out", "outbound": "out", "a_out": "out", "mo": "out", "dialed": "out", "dialled": "out", "sortant": "out",
 }  # fmt: skip
@@ -122,6 +126,14 @@ def with_halves(taken: Taken, start: Column | list[Column], form: str) -> tuple[
     Without them a time would be read twelve hours or a zone off.
     """
     columns = start if isinstance(start, list) else [start]
+    halves = next(
+        (name for name, v in taken.left.items() if share_of(v, lambda one: one.lower() in {"a", "p"}) == 1.0), None
+    )
+    if halves is not None and "%H" in form:
+        raise MalformedInput(
+            f"column {halves} holds A and P beside the clock: no date format reads them",
+            hint="have the source write AM and PM, or a clock of 24 hours",
+        )
     for code, pattern in (("%p", r"(?i)[ap]\.?m\.?"), ("%z", r"[+-][0-9]{2}:?[0-9]{2}|Z")):
         for name, values in list(taken.left.items()):
             if code not in form and share_of(values, lambda v, p=pattern: re.fullmatch(p, v) is not None) == 1.0:  # type: ignore[misc]
@@ -129,6 +141,23 @@ def with_halves(taken: Taken, start: Column | list[Column], form: str) -> tuple[
                 columns, form = [*columns, name], f"{form} {code}".replace("%H", "%I" if code == "%p" else "%H")
                 break
     return (columns if len(columns) > 1 else columns[0]), form
+
+
+def utc_of(start: Column | list[Column], taken: Taken) -> bool:
+    """Whether the title of the times, or a column of zones beside them, says that they are UTC.
+
+    A column of other zones is noted.
+    """
+    titles = " ".join(map(str, start if isinstance(start, list) else [start]))
+    for name, values in list(taken.left.items()):
+        if _plain(name) in _ZONES and share_of(values, is_zone) == 1.0:
+            if {value.strip() for value in values} <= {"UTC", "GMT", "Z", "+00:00", ""}:
+                taken.give("time_zone", name, "by its values: each says UTC")
+                return True
+            taken.notes.append(
+                f"time_zone: column {name} holds the zone of each row: name it as time_zone under [columns]"
+            )
+    return re.search(r"(?i)(?<![a-z])(?:utc|gmt)(?![a-z])", titles) is not None
 
 
 def halves_of(parties: Sequence[Column], taken: Taken) -> list[str]:
@@ -226,9 +255,16 @@ def _take_date_and_clock(taken: Taken) -> tuple[Column | list[Column] | None, st
             if _plain(name) not in _NAMES["duration_s"]
             for form in forms
         ]
-        share, name, form = max(shares, key=lambda item: item[0], default=(0.0, 0, ""))
-        if share < ENOUGH:
+        good = [one for one in shares if one[0] >= ENOUGH]
+        if not good:
             return None, ""
+        # Of several the first that is not called an end, a talk or an answer: the start comes first in most tables.
+        _, name, form = max(good, key=lambda item: (not _is_another_time(item[1]), item[0]))
+        several = dict.fromkeys(str(one[1]) for one in good)
+        if len(several) > 1:
+            taken.notes.append(
+                f"start: columns {', '.join(several)} hold such values; {name} was taken: is it when the call began?"
+            )
         found.append((name, form))
     (date, date_form), (clock, clock_form) = found
     if date == clock:
@@ -237,6 +273,10 @@ def _take_date_and_clock(taken: Taken) -> tuple[Column | list[Column] | None, st
     taken.give("start", date, f"by its values: dates like {date_form}")
     taken.give("start", clock, f"by its values: times of day like {clock_form}")
     return [date, clock], f"{date_form} {clock_form}"
+
+
+def _is_another_time(name: Column) -> bool:
+    return re.search("end|fin|stop|talk|dur|ring|answer|hang|wait|conn|ende|dauer", _plain(name)) is not None
 
 
 def _note_order(values: Sequence[str], form: str, notes: list[str]) -> None:
@@ -273,6 +313,8 @@ def _is_time(text: str, form: str) -> bool:
         return re.fullmatch(rf"[12][0-9]{{{digits - 1}}}(?:\.[0-9]+)?", text) is not None
     if form.startswith("%Y%m%d") and not text.isdigit():
         return False
+    if form == "%H%M%S" and re.fullmatch("[0-9]{6}", text) is None:
+        return False  # a station of three digits is no clock
     if "%f" in form:
         text = re.sub(r"(\.[0-9]{6})[0-9]{1,3}", r"\1", text)  # seven digits, as Exchange writes
     if form in _YEARLESS:
@@ -293,7 +335,9 @@ def is_party(text: str) -> bool:
 
 
 def is_duration(text: str) -> bool:
-    """Whether this looks like seconds, or h:mm:ss."""
+    """Whether this looks like seconds, or h:mm:ss; six digits with zeros before them may be hhmmss."""
+    if re.fullmatch(r"0[0-9]{5}", text):
+        return False
     return re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]+)?|[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]", text) is not None
 
 

@@ -25,6 +25,9 @@ DEFAULT_DAYS: Final = 5
 Column = int | str
 """A position from 0, or a name; of JSON lines and Parquet also a path that begins with ``$.``."""
 
+_OFFSET: Final = re.compile(r"%[:#]*z|%\+")
+_FURTHEST: Final = 14 * 60
+"""No clock of the world is further from UTC."""
 _YEARS: Final = re.compile("%[-_0^#]*[YyCGgDFcxsv+]")
 """Codes of a date format that hold a year."""
 EPOCHS: Final = ("epoch", "epoch-ms", "epoch-us")
@@ -114,7 +117,8 @@ class JoinRule:
 class Cut:
     """The part of a value that counts: behind the first ``after``, then before the first ``before``.
 
-    Either may be empty, and a value that does not hold it stays as it is. ``is_last``: behind the last ``after``.
+    Either may be empty, and a value that does not hold it stays as it is. ``is_last``: behind the last ``after``; of
+    parentheses what the pair holds that ends the value.
     """
 
     after: str = ""
@@ -251,6 +255,11 @@ def is_yearless(form: str) -> bool:
     return form not in EPOCHS and _YEARS.search(form) is None
 
 
+def says_offset(form: str) -> bool:
+    """Whether times in this format say their distance from UTC themselves."""
+    return _OFFSET.search(form) is not None
+
+
 def row_field(number: int) -> str:
     """The name by which the column of a row rule is read."""
     return f"rows-{number}"
@@ -296,4 +305,6 @@ def offset_minutes(text: str) -> int | None:
     if match is None:
         return None
     minutes = int(match[2]) * 60 + int(match[3] or 0)
+    if minutes > _FURTHEST:
+        return None
     return -minutes if match[1] == "-" else minutes

@@ -25,6 +25,7 @@ from coffer.records.mapping import (
     ZoneRule,
     is_zone,
     parse_path,
+    says_offset,
 )
 from coffer.records.part_tables import PartTables
 from coffer.records.parties import PARTIES
@@ -109,7 +110,7 @@ def _verify_sense(mapping: FeedMapping, place: str) -> None:
         raise MalformedInput(f"{place}: in and out: expected both for a and for b, with a direction")
     if mapping.join is not None and mapping.join.by_sender and "a" not in given:
         raise MalformedInput(f"{place}: a: missing, expected the sender by whom [join] tells rows apart")
-    if mapping.zone is not None and any(form in EPOCHS or "%z" in form for form in mapping.date_formats):
+    if mapping.zone is not None and any(form in EPOCHS or says_offset(form) for form in mapping.date_formats):
         raise MalformedInput(
             f"{place}: time_zone: with a date_format that says the offset itself, expected one of them"
         )

@@ -11,11 +11,15 @@ from coffer.errors import MalformedInput
 from coffer.records.mapping import Cut
 from coffer.toml import Table
 
+_LITERALS: Final = r"[A-Za-z0-9 *#+@?(),-]|\\[+*.()?-]"
 _PATTERN: Final = re.compile(
     r"(?!.*\)[{*+?])"  # a group is not repeated: what a pattern unfolds to is bounded
-    r"(?:[A-Za-z0-9 *#+@?|()\[\],-]|\{[0-9]{1,2}(?:,[0-9]{0,2})?\}|\\[+*.()?-]){1,64}"
+    r"(?!.*--)"  # of which some engines make a difference of two classes,
+    r"(?!.*(?<!\\)(?:\(\?|[*+?}]\+))"  # and of these flags, comments and repeats that give nothing back
+    rf"(?:{_LITERALS}|\||\[(?:{_LITERALS})+\]|\{{[0-9]{{1,2}}(?:,[0-9]{{0,2}})?\}}){{1,64}}"
 )
 """Characters, classes, repeats, groups, alternatives: what every engine reads alike."""
+_MOST_CHARACTERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,9 @@ def _parse_mark(table: Table, key: str) -> str:
 
 def _parse_pattern(table: Table) -> str:
     pattern = table.text("matches")
+    is_known = len(pattern) <= _MOST_CHARACTERS and _PATTERN.fullmatch(pattern) is not None
     try:
-        re.compile(pattern)
-        is_known = _PATTERN.fullmatch(pattern) is not None
+        re.compile(pattern if is_known else "")  # one that is not known may be a warning too
     except re.error:
         is_known = False
     if not is_known:

@@ -33,6 +33,7 @@ from coffer.records.guessing import (
     take_start,
     take_station,
     unclear_duration,
+    utc_of,
     with_halves,
 )
 from coffer.records.mapping import Column
@@ -243,6 +244,8 @@ def _compose(
             hint=_obstacle(columns),
         )
     start, date_format = with_halves(taken, start, date_format)
+    if "%z" not in date_format and not date_format.startswith("epoch") and zone != "UTC" and utc_of(start, taken):
+        own = [part for line in own for part in ((line, 'time_zone = "UTC"') if line == "date_format" else (line,))]
     _note_rounded({"a": a, "b": b}, columns, taken)
     direction = direction_of(a, columns)
     if direction is not None and station is None and len(set(columns[a])) > len(set(columns[b])):
@@ -252,6 +255,9 @@ def _compose(
     unclear = unclear_duration(taken) if duration is None else None
     answered = taken.take("answered", is_answered, only_named=True)
     taken.notes += halves_of((a, b), taken)
+    by_values = [one for one in taken.guesses if one.field in {"a", "b"} and "by its values" in one.reason]
+    if by_values:
+        taken.notes.append(f"a, b: columns {a} and {b} are told by their values: is {a} who called?")
     kind = kind or _kind([*columns[a], *columns[b]], duration, unclear, taken)
     style = guess_style([*columns[a], *columns[b]], home_plan(country, "home_country")) if kind != "email" else None
     lines = [
@@ -276,13 +282,7 @@ def _compose(
     lines += [f"duration_s = {json.dumps(duration)}"] if duration is not None else []
     lines += [f"forwarded = {json.dumps(forwarded)}"] if forwarded is not None else []
     if answered is not None:
-        words = sorted({value.strip() for value in columns[answered]} - {""})
-        values = {word: ANSWERED[word.lower()] for word in words if word.lower() in ANSWERED}
-        if len(values) < len(words):
-            taken.notes.append(
-                f"answered: column {answered} holds {len(words) - len(values)} other words; say under values what they mean"
-            )
-        lines.append(f"answered = {{ column = {json.dumps(answered)}, values = {_inline(values)} }}")
+        lines.append(_answered_line(answered, columns[answered], taken))
     reason = "columns proposed by their names and by what their values look like"
     return Proposal(
         text="\n".join([*lines, ""]),
@@ -291,6 +291,16 @@ def _compose(
         guesses=tuple(taken.guesses),
         unclear=unclear,
     )
+
+
+def _answered_line(column: Column, written: Sequence[str], taken: Taken) -> str:
+    words = sorted({value.strip() for value in written} - {""})
+    values = {word: ANSWERED[word.lower()] for word in words if word.lower() in ANSWERED}
+    if len(values) < len(words):
+        taken.notes.append(
+            f"answered: column {column} holds {len(words) - len(values)} other words; say under values what they mean"
+        )
+    return f"answered = {{ column = {json.dumps(column)}, values = {_inline(values)} }}"
 
 
 def _note_rounded(parties: Mapping[str, Column], columns: Mapping[Column, list[str]], taken: Taken) -> None:

@@ -8,10 +8,11 @@ import re
 from typing import Final
 
 from coffer.errors import MalformedInput
-from coffer.records.mapping import DEFAULT_DURATIONS, EPOCHS, is_yearless, zone_names
+from coffer.records.mapping import DEFAULT_DURATIONS, EPOCHS, is_yearless, says_offset, zone_names
 from coffer.toml import Table
 
-_UTC_MARK: Final = re.compile(r"(?:(?<!%)Z|UTC|GMT)$")
+_CODE: Final = re.compile(r"%[-_0^#:.]*[0-9]?[A-Za-z%+]")
+_UTC_MARK: Final = re.compile(r"(?i)(?<![a-z])(?:utc|gmt|z)(?![a-z])|[+-]00:?00")
 _MOMENTS: Final = (dt.datetime(2004, 2, 29, 4, 5, 6), dt.datetime(2023, 11, 12, 17, 54, 45))  # noqa: DTZ001 - in UTC
 DURATIONS: Final = ("s", "ms", "h:m:s", "m:s", "h:m")
 
@@ -50,12 +51,14 @@ def _says_moments(form: str) -> bool:
     from coffer.records.readers.text.times import as_of_engine, parse_times  # noqa: PLC0415 - as above
 
     whole = f"%Y {form}" if is_yearless(form) else form
-    if whole != form and "%z" in form:
+    if whole != form and says_offset(form):
         return False  # a year is found on one clock
+    # What says its offset is read alike in every zone.
+    zone = "Asia/Kolkata" if says_offset(form) else "UTC"
     moments = pl.Series(_MOMENTS).dt.replace_time_zone("UTC")
     try:
         written = moments.dt.strftime(as_of_engine(whole))
-        read = parse_times(written, (whole,), "UTC", "first").start
+        read = parse_times(written, (whole,), zone, "first").start
     except (pl.exceptions.PolarsError, ValueError):
         return False
     return bool((read.dt.truncate("1m") == moments.dt.truncate("1m")).fill_null(value=False).all())
@@ -81,9 +84,9 @@ def verify_zone_marks(formats: tuple[str, ...], zone: str, place: str) -> None:
     Raises:
         MalformedInput: such a time would be read on another clock than it says.
     """
-    if zone != "UTC" and any(_UTC_MARK.search(text) for text in formats):
+    if zone != "UTC" and any(_UTC_MARK.search(_CODE.sub(" ", text)) for text in formats):
         raise MalformedInput(
-            f"{place}: date_format: ends with UTC as text, and time_zone is {zone}",
+            f"{place}: date_format: says UTC as text, and time_zone is {zone}",
             hint='write time_zone = "UTC" beside it, or %z where Z stands',
         )
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from coffer.records.feed import Feed
 from coffer.records.guessing import mask
-from coffer.records.mapping import Column, FixedLayout
+from coffer.records.mapping import Column, FeedMapping, FixedLayout, row_field
 from coffer.records.readers.mapped.csv import bind_head, rows_of
 from coffer.records.readers.mapped.fixed import is_of_layout
 from coffer.records.readers.mapped.jsonl import absent_fields, bind_names
@@ -32,6 +32,8 @@ _SHAPES: Final = 3
 _LONGEST: Final = 40
 _SPACES: Final = 2
 """A date, a clock and a zone have two spaces between them; a value with more is free text."""
+_DIGITS_OF_A_NAME: Final = 6
+"""A name may hold a date without its day; more digits, however they are parted, may be somebody's number."""
 _TEXT: Final = "text"
 _LOOKED_AT_BYTES: Final = 1 << 26
 """What the columns of a Parquet file may unfold to that are looked into; the others are named alone."""
@@ -66,10 +68,19 @@ def layout_remarks(data: bytes, feed: Feed) -> tuple[str, ...]:
     """
     if feed.format == "jsonl":
         absent = absent_fields(bind_names(feed, "file"), decoded(data, feed.mapping.text.encoding))[1]
-        return tuple(f"{field}: no line has the key that the feed names for it" for field in absent)
+        return tuple(_absent(field, feed.mapping) for field in absent)
     if feed.mapping.fixed is None or feed.preset:
         return ()
     return tuple(_cut_places(_fixed_rows(data, feed, feed.mapping.fixed), feed.mapping.fixed, feed.mapping.wanted))
+
+
+def _absent(field: str, mapping: FeedMapping) -> str:
+    """A field, in the words of the feed, whose keys no line has."""
+    rules = {
+        row_field(number): "[rows] drop" if row.is_drop else "[rows] keep" for number, row in enumerate(mapping.rows)
+    }
+    place = {**rules, "join": "[join] key"}.get(field, field)
+    return f"{place}: no line has {' or '.join(map(str, mapping.wanted[field]))}: is it spelt as in the file?"
 
 
 def _cut_places(rows: list[str], layout: FixedLayout, wanted: Mapping[str, tuple[Column, ...]]) -> Iterator[str]:
@@ -84,7 +95,10 @@ def _cut_places(rows: list[str], layout: FixedLayout, wanted: Mapping[str, tuple
 def is_name(text: str) -> bool:
     """Whether this is plainly a column's name and not a value: words without long numbers."""
     is_short = len(text) < 65 and text.isprintable()
-    return is_short and bool(re.search("[A-Za-z]", text)) and not re.search(r"[0-9]{5}|@|\"", text)
+    is_number = sum(map(str.isdigit, text)) > _DIGITS_OF_A_NAME or re.search(
+        r"[0-9]{5}|@|\"|^(?:tel|sips?|mailto):", text
+    )
+    return is_short and bool(re.search("[A-Za-z]", text)) and not is_number
 
 
 def _of_csv(data: bytes, feed: Feed) -> Shapes:

@@ -159,6 +159,7 @@ class Vault:
 
         ``evident``: the time that has evidently come by what custodians at hand say.
         """
+        self.held.forget_ended(state, self._shown(state, evident))
         removable = self.removable(state, evident=evident)
         if self.stored is not None:
             return self.stored.remove_dead(state, removable)

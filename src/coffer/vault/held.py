@@ -38,19 +38,22 @@ class HeldSegments:
         self.disk.write(self._file(note), "".join(lines).encode("ascii"), private=True)
 
     def removable(self, state: State, shown: dt.datetime) -> set[SegmentId]:
-        """The dead segments that no hold needs. What is kept for ended holds is forgotten.
+        """The dead segments that no hold needs.
 
         Of a hold that another machine of the vault logged nothing is known here: while it lasts, everything is kept;
         so it is where a file was damaged. ``shown``: the time that has evidently come. A clock that is ahead would
         remove what custodians, who go by that, still answer for.
         """
-        for hold in state.holds.values():
-            if not _is_open(hold, state, shown):
-                self.disk.remove(self._file(hold.entry.note))
         if any(own is None for _, own in self._covered(state, shown)):
             return set()
         dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
         return dead - self.needed(state, shown)
+
+    def forget_ended(self, state: State, shown: dt.datetime) -> None:
+        """Forget what was kept for holds that ended."""
+        for hold in state.holds.values():
+            if not _is_open(hold, state, shown):
+                self.disk.remove(self._file(hold.entry.note))
 
     def needed(self, state: State, shown: dt.datetime) -> set[SegmentId]:
         """The dead segments that must be here for holds.

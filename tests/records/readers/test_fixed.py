@@ -78,6 +78,9 @@ def test_a_line_of_another_layout_is_a_reject_and_moves_nothing(line):
 def test_a_file_that_begins_without_any_line_of_the_layout_is_refused():
     with pytest.raises(MalformedInput, match="no line of the layout at its beginning: 39 characters, expected 40"):
         read((LINE[:-2] + "\n").encode())
+    wrong = LINE.replace("10:00  0", "10:00 x0")
+    with pytest.raises(MalformedInput, match="layout at its beginning: characters at 12-13, expected spaces"):
+        read(wrong.encode())
 
 
 @pytest.mark.parametrize("more", ["width = 40\n", ""], ids=["width", "blank alone"])

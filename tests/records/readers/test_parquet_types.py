@@ -56,10 +56,10 @@ def packed(columns):
     return out.getvalue()
 
 
-def read(raw):
-    reader = ParquetReader(parse_feed(FEED, "feed.toml"), WINDOW)
+def read(raw, text=FEED):
+    reader = ParquetReader(parse_feed(text, "feed.toml"), WINDOW)
     reader.take(Piece(file=0, data=raw, first=0))
-    found = reader.end_file(0)
+    found = [*reader.end_file(0), *reader.finish()]
     rows = [row for one in found for row in one.parsed.batch.to_pylist()]
     rejects = [Reason(int(reason)) for one in found for reason in one.parsed.rejects.reasons]
     assert sum(one.parsed.read for one in found) == len(rows) + len(rejects)
@@ -118,6 +118,35 @@ def test_a_value_that_cannot_be_read_is_one_reject_and_the_other_row_is_kept(nam
 def test_a_value_of_another_type_is_what_it_says(name, values, field, expected):
     rows, rejects = with_column(name, values)
     assert (rows[0][field], len(rows), rejects) == (expected, 2, [])
+
+
+NAN, INF = float("nan"), float("inf")
+LOCAL = FEED.replace("[parquet]", "local_identities = true\n[parquet]")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a", ("a_type", 0)), ("forwarded", ("f_type", 0)), ("duration_s", ("duration_s", None)), ("answered", ("answered", None))]
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_nan_is_no_value(name, expected, kind):
+    rows, rejects = read(packed(GOOD | {name: pa.array([NAN, NAN], kind)}), LOCAL)
+    assert ([row[expected[0]] for row in rows], rejects) == ([expected[1]] * 2, [])
+
+
+@pytest.mark.parametrize("value", [INF, -INF])
+def test_infinity_is_nobody_though_local_identities_are_kept(value):
+    for name, kept in (("a", 1), ("b", 1), ("forwarded", 2)):
+        rows, rejects = read(packed(GOOD | {name: pa.array([value, 33611111111.0])}), LOCAL)
+        assert (len(rows), rejects) == (kept, [Reason.NOT_A_NUMBER] * (2 - kept))
+        assert {row[f"{party}_type"] for row in rows for party in "abf"} <= {0, 1}
+
+
+@pytest.mark.parametrize(("keys", "kept"), [((NAN, NAN), 2), ((INF, INF), 2), ((0.0, -0.0), 2), ((7.0, 7.0), 1)])
+def test_number_that_is_none_is_no_key(keys, kept):
+    text = LOCAL + '[join]\nkey = "k"\n'
+    reader = ParquetReader(parse_feed(text, "feed.toml"), WINDOW)
+    reader.take(Piece(file=0, data=packed(GOOD | {"k": pa.array(keys)}), first=0))
+    assert sum(one.parsed.batch.num_rows for one in [*reader.end_file(0), *reader.finish()]) == kept
 
 
 @pytest.mark.parametrize(

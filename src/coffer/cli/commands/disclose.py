@@ -20,7 +20,9 @@ from coffer.visible import counted
 Examples:
 coffer disclose answer/ --format etsi,pdf --language fr \\
     --time-zone Europe/Paris
-coffer disclose answer/ --package case-16-0042.zip --vault vault"""
+coffer disclose answer/ --package case-16-0042.zip --vault vault
+coffer disclose answer/ --package case-16-0042.zip.p7m --to court.pem \\
+    --vault vault"""
 )
 @click.argument("answer")
 @click.option("-o", "--output", help="Folder to make for the forms; ANSWER/disclosure if not given.")
@@ -50,6 +52,7 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
     disclosure = verify_disclosure(files, pins_of(opened) if opened else None)
     if opened is not None:
         verify_complete(disclosure, *states_of(opened, disclosure))
+    forms = forms.headed(opened)
     if forms.package:
         assert opened is not None, "it was asked for above"
         raw = zip_bytes(forms, disclosure, opened)

@@ -309,8 +309,9 @@ class Machine:
         if hold.commitment not in self.folder.approvals(service.keys):
             self.folder.holds.wait(hold, service.sync(), now, service.keys)
             return
-        for raw in service.held_entries(hold.note.raw, headers, entropy, "hold"):
-            self._disk.write(self._outbox_path(raw), raw, private=True)  # it says no less than one that waits already
+        with self._making():  # the key of a hold must not be made while the wrapping key changes
+            for raw in service.held_entries(hold.note.raw, headers, entropy, "hold"):
+                self._disk.write(self._outbox_path(raw), raw, private=True)  # it says no less than one that waits
 
     def give_receipts(self, service: CustodianService, headers: Sequence[bytes]) -> int:
         """Keep a receipt, or an accusation of the ingester, for each of these segments; how many are new."""

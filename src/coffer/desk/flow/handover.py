@@ -19,13 +19,15 @@ from coffer.desk.flow.entry import Entry, authorization_of
 from coffer.desk.people import PersonId
 from coffer.desk.port import Post
 from coffer.desk.preview import unpack_answer
+from coffer.desk.steps import has_letter
 from coffer.disclosure.formats import Rendering, render
-from coffer.disclosure.notice import format_letter
+from coffer.disclosure.notice import Notice, format_letter
 from coffer.disclosure.package import format_package, zip_files
 from coffer.disclosure.verified import Disclosure, PinnedLog, verify_disclosure
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
+from coffer.procedures.letterhead import letterhead_of
 from coffer.procedures.notices import notices_of, openings_for, proof_of
 from coffer.vault.folder import DESK
 
@@ -58,9 +60,12 @@ class Handover(Entry):
         about = case.document(document)
         pins = PinnedLog(log_key=self.vault.pins.log_key, genesis=self.vault.pins.genesis)
         disclosure = verify_disclosure(self.answer(case, document), pins)
-        chosen = replace(rendering(disclosure), openings=openings_for(self.vault, disclosure.authorization, now))
+        asked = rendering(disclosure)
+        style = replace(asked.style, letterhead=letterhead_of(self.vault))
+        chosen = replace(asked, style=style, openings=openings_for(self.vault, disclosure.authorization, now))
         rendered = render(disclosure, chosen, now=now)
-        raw = format_package(disclosure, rendered, self.vault.operator_key(DESK))
+        key = self.vault.operator_key(DESK)
+        raw = format_package(disclosure, rendered, key, language=style.language)
         made = self.new_document(raw, kind=DocumentKind.PACKAGE, name=name, by=by, now=now, request=about.request)
         edit = cases.with_documents(Edit(case=case, events=(cases.document_event(made.about),)), [made])
         return self.store.write(edit, by=by, now=now, post=post).case
@@ -80,22 +85,19 @@ class Handover(Entry):
     def write_letter(
         self, case: Case, number: int, *, language: str, complaints: str | None, by: PersonId, now: dt.datetime
     ) -> Case:
-        """Put a letter and its proof for each person into the case; they count as told from then on.
+        """Put a letter and its proof for each person into the case. Nobody counts as told before it was sent.
 
         Raises:
             Refused: no letter is due: the request was not opened, is still secret, or its person was told.
         """
-        commitment = authorization_of(case.request(number)).commitment
         with self.vault.alone():
             state = self.vault.replay()
-            notices = {notice.authorization.commitment: notice for notice in notices_of(self.vault, state)}
-            notice = notices.get(commitment)
-            if notice is None or not notice.is_due(now):
-                raise Refused("letter: none is due for this request", code="time")
+            notice = self._due(case, number, state, now)
             documents: list[NewDocument] = []
+            head = letterhead_of(self.vault)
             each = notice.for_each_person()
             for place, own in enumerate(each, 1):
-                letter = format_letter(own, language=language, complaints=complaints, now=now)
+                letter = format_letter(own, language=language, complaints=complaints, now=now, letterhead=head)
                 proof = zip_files(dict(sorted(proof_of(self.vault, state, own).items())))
                 mark = f"-{place}" if len(each) > 1 else ""
                 documents += [
@@ -111,7 +113,28 @@ class Handover(Entry):
                 events = (event, *(cases.document_event(item.about) for item in documents))
                 return cases.with_documents(Edit(case=now_case, events=events), documents)
 
-            # The letter is in the case before the person counts as told: after a crash in between there are two letters.
-            updated = self.apply(case.id, edit, by=by, now=now)
-            self.vault.desk.mark_told(commitment, now)
+            return self.apply(case.id, edit, by=by, now=now)
+
+    def mark_told(self, case: Case, number: int, *, by: PersonId, now: dt.datetime) -> Case:
+        """Keep that the letters of a request were sent: its persons count as told.
+
+        Raises:
+            Refused: no letter is due, or none was written.
+        """
+        if not has_letter(case, number):
+            raise Refused("letter: none was written for this request", code="time")
+        event = NewEvent(did=Did.SENT_LETTER, values={"request": number})
+        with self.vault.alone():
+            notice = self._due(case, number, self.vault.replay(), now)
+            # The history has it before the person counts as told: after a crash in between it is said again.
+            updated = self.apply(case.id, lambda now_case: Edit(case=now_case, events=(event,)), by=by, now=now)
+            self.vault.desk.mark_told(notice.authorization.commitment, now)
         return updated
+
+    def _due(self, case: Case, number: int, state: State, now: dt.datetime) -> Notice:
+        commitment = authorization_of(case.request(number)).commitment
+        notices = {notice.authorization.commitment: notice for notice in notices_of(self.vault, state)}
+        notice = notices.get(commitment)
+        if notice is None or not notice.is_due(now):
+            raise Refused("letter: none is due for this request", code="time")
+        return notice

@@ -39,9 +39,7 @@ _NOT_HELD: Final = dict.fromkeys(
     )
 }
 _ELSEWHERE: Final = "not kept with the records: it is the customer systems' to answer"
-_NOT_PRESERVED: Final = (
-    "these records cannot be preserved beyond their retention without being opened; nothing was preserved"
-)
+_NOT_PRESERVED: Final = "nothing was preserved: no hold was made for this order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,9 +165,9 @@ def over_bound(name: str, rejected: Counter[str], records: int, most_percent: De
 
 HINTS: Final = {
     "bad-time": "does date_format in the feed file fit the file's dates?",
-    "too-late": "these records are older than the vault's late-days or retention-days allow",
+    "too-late": "these records are older than the vault's late-days or retention-days allow; or is an epoch-ms in seconds?",
     "wrong-column-count": "is the delimiter in the feed file the file's? Of fixed width: do width, blank and places fit?",
-    "in-future": "is this machine's clock right, and time_zone in the feed file that of the source?",
+    "in-future": "is this machine's clock right, and time_zone in the feed file that of the source? Is an epoch in milliseconds (epoch-ms)?",
     "row-too-long": 'does a cell begin with a quote that nothing closes? If the file quotes nothing, set quote = "" in the feed file',
     "not-a-number": "do columns a and b in the feed file point to the numbers?",
     "no-b-number": "does the source write who was called? coffer feed check shows how its lines are read",

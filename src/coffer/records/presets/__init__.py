@@ -97,6 +97,10 @@ def with_preset(top: Table, place: str) -> Table:
     merged: dict[str, Any] = dict(preset_named(name, f"{place}: [feed]").tables)
     for key, own in top.values.items():
         under = merged.get(key)
+        if isinstance(under, dict) and isinstance(own, dict) and "date_format" in own:
+            under = {
+                name: value for name, value in under.items() if name != "time_zone"
+            }  # it is of the preset's own dates
         merged[key] = {**under, **own} if isinstance(under, dict) and isinstance(own, dict) else own
     return Table(merged, top.place)
 

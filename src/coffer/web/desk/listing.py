@@ -6,6 +6,7 @@ from fastapi import Response
 
 from coffer.desk.case import Case, CaseId
 from coffer.desk.rights import Action
+from coffer.desk.steps import has_letter
 from coffer.errors import MalformedInput
 from coffer.web.desk.frame import Frame
 from coffer.web.desk.rows import Row, lines_of, row_of
@@ -80,6 +81,7 @@ class ListingPages:
                     "request": item.request,
                     "person": item.person,
                     "ended": item.ended,
+                    "is_written": item.case is not None and has_letter(item.case, item.request),
                     "may_write": item.case is not None
                     and self._frame.may_with(visit, Action.WRITE_LETTERS, item.case.assigned),
                 }

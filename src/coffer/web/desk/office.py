@@ -441,7 +441,7 @@ class Office:
         *,
         formats: Sequence[str],
         language: str,
-        zone: ZoneInfo,
+        zone: ZoneInfo | None,
         country: str,
     ) -> Case:
         """The forms of an answer in a signed package, which becomes a document of the case."""
@@ -464,7 +464,7 @@ class Office:
         raise Unavailable("case: it is changed all the time", hint="try again in a moment")
 
     def write_letter(self, visit: Visit, number: int, *, language: str) -> Case:
-        """The letter and its proof become documents; the person counts as told."""
+        """The letter and its proof become documents; nobody counts as told yet."""
         return self.flow.write_letter(
             visit.the_case, number, language=language, complaints=None, by=visit.person.id, now=visit.now
         )
@@ -548,3 +548,7 @@ class Office:
         """End the background. An opening that runs stops at its next stage and is taken up at the next start."""
         self._stopping.set()
         self._pool.shutdown(wait=True)
+
+    def mark_told(self, visit: Visit, number: int) -> Case:
+        """The letter was sent; the person counts as told."""
+        return self.flow.mark_told(visit.the_case, number, by=visit.person.id, now=visit.now)

@@ -141,21 +141,28 @@ class PaperPages:
             case.document(document),
             formats=formats,
             language=_parse_language(form.text("in")),
-            zone=parse_zone(form.text("clock") or visit.reader.zone.key, "local times"),
+            zone=parse_zone(form.text("clock"), "local times") if form.text("clock") else None,
             country=country,
         )
         return to(f"{case_path(case.id)}#answer")
 
     def letter(self, visit: Visit) -> Response:
         """Write the letter for a person who is due to be told, with its proof."""
-        number = visit.form.text("request")
-        if not (number.isascii() and number.isdigit() and len(number) < 4):
-            raise MalformedInput("letter: of which request?")
         try:
-            self._frame.office.write_letter(visit, int(number), language=_parse_language(visit.form.text("in")))
+            self._frame.office.write_letter(
+                visit, _parse_request(visit), language=_parse_language(visit.form.text("in"))
+            )
         except CofferError as error:
             return self._frame.show_case(visit, refused=error)
         return to(case_path(visit.the_case.id))
+
+    def told(self, visit: Visit) -> Response:
+        """Keep that the letter was sent: its person counts as told."""
+        try:
+            self._frame.office.mark_told(visit, _parse_request(visit))
+        except CofferError as error:
+            return self._frame.show_case(visit, refused=error)
+        return to("/letters")
 
 
 _COLUMNS: Final = {
@@ -213,6 +220,13 @@ def _cell(column: str, value: str, words: Wording) -> str:
                 return value
         case _:
             return value
+
+
+def _parse_request(visit: Visit) -> int:
+    number = visit.form.text("request")
+    if not (number.isascii() and number.isdigit() and len(number) < 4):
+        raise MalformedInput("letter: of which request?")
+    return int(number)
 
 
 def _parse_document_id(text: str) -> DocumentId:

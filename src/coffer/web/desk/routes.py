@@ -76,6 +76,7 @@ ROUTES: Final = (
     _get("/cases/{case}/documents/{document}/preview", Action.DOWNLOAD, "papers.preview"),
     _post("/cases/{case}/documents/{document}/package", Action.DOWNLOAD, "papers.package"),
     _post("/cases/{case}/letter", Action.WRITE_LETTERS, "papers.letter"),
+    _post("/cases/{case}/told", Action.WRITE_LETTERS, "papers.told"),
     _post("/cases/{case}/shred/challenge", Action.SHRED, "case.challenge_shred"),
     _post("/cases/{case}/shred", Action.SHRED, "case.shred"),
 )

@@ -36,6 +36,7 @@ _STEPS: Final[Mapping[Step, str]] = {
     Step.RESUME: N_("The opening goes on"),
     Step.HAND_OVER: N_("Hand the answer over"),
     Step.WRITE_LETTER: N_("Write the letter"),
+    Step.SEND_LETTER: N_("Send the letter"),
     Step.CLOSE: N_("Close the case"),
     Step.NOTHING: N_("None"),
 }
@@ -93,6 +94,7 @@ _EVENTS: Final[Mapping[Did, str]] = {
     Did.OPENED: N_("Request %(request)s was opened"),
     Did.STOPPED: N_("The opening of request %(request)s stopped"),
     Did.WROTE_LETTER: N_("%(who)s wrote the letter"),
+    Did.SENT_LETTER: N_("%(who)s said that the letter was sent"),
     Did.CLOSED: N_("%(who)s closed the case"),
     Did.REOPENED: N_("%(who)s opened the case again"),
     Did.NOTED: N_("%(who)s wrote a note"),

@@ -35,6 +35,7 @@ JOIN_S: Final = 60.0
 """How long a run that ends waits for its partitions: others must finish their batches before they give any away."""
 _ASKED_EVERY_S: Final = 60.0
 """A client that lost its only broker may say nothing of it: without a question now and then silence looks well."""
+_MOST_SILENT: Final = 3
 _WAIT_S: Final = 0.2
 _AT_ONCE: Final = 1_000
 """Messages of one look: enough that the client's own cost is small, and few enough to notice soon that it is to stop."""
@@ -70,6 +71,7 @@ class TopicWork:
         self._ended: set[int] = set()
         self._out_of_range: set[int] = set()
         self._adrift = Adrift()
+        self._silent: set[int] = set()
         self._is_elsewhere = False
         self._told_of = ""
         self._failed: Unavailable | None = None
@@ -128,7 +130,7 @@ class TopicWork:
     @property
     def is_waiting(self) -> bool:
         """Whether a partition waits while the others are read."""
-        return bool(self._adrift)
+        return bool(self._adrift) or bool(self._silent)
 
     def close(self) -> None:
         """Leave the group; what is held is read again by whoever comes next."""
@@ -146,6 +148,7 @@ class TopicWork:
             self._cluster, self._asked_at = self._consumer.cluster(), self._timer()
         elif self._consumer.was_cut_off or self._timer() - self._asked_at >= _ASKED_EVERY_S:
             self._verify_cluster(self._consumer)
+            self._look_for_silent(self._consumer)
         return self._consumer
 
     def _verify_cluster(self, consumer: TopicConsumer) -> None:
@@ -167,6 +170,28 @@ class TopicWork:
             f"[{self._topic.name}]: kafka: brokers of another cluster answer: nothing of theirs was taken",
             hint="the next look reads their topic as another one; if that is wrong, mend bootstrap.servers",
         )
+
+    def _look_for_silent(self, consumer: TopicConsumer) -> None:
+        """Ask for the end of each partition of which nothing is held, since its broker may be gone while others answer.
+
+        Those that do not answer are told once, and keep the topic from looking well; the others are read on.
+        """
+        silent = set[int]()
+        for partition in self._holding.partitions:
+            if not self._holding.is_empty(partition):
+                continue
+            try:
+                consumer.bounds(partition)
+            except Unavailable as error:
+                silent.add(partition)
+                if partition not in self._silent:
+                    self._figures.failures += 1
+                    self._figures.is_in_trouble = True
+                    said = f"partition {partition}: {error.message.rpartition('kafka: ')[2]}: the others are read on"
+                    self._tell(Event(kind="trouble", folder=self._topic.name, message=said, is_trouble=True))
+                if len(silent) >= _MOST_SILENT:
+                    break  # each costs a wait; the rest is asked with the next look
+        self._silent = silent
 
     @property
     def _key(self) -> TopicKey:
@@ -255,7 +280,13 @@ class TopicWork:
     def _gather(self, consumer: TopicConsumer, *, is_last: bool, is_stopping: Callable[[], bool]) -> bool:
         """Hold what comes; whether nothing more was there."""
         began, is_dry = self._timer(), False
+        moved = began
         while (room := self._holding.room) and not is_stopping():
+            if is_last and consumer.is_joined and not self._holding.partitions:
+                raise Unavailable(
+                    f"[{self._topic.name}]: kafka: no partition was given to this watch, so that nothing was read",
+                    hint=f"another member of the group {self._topic.settings.group} reads them all",
+                )
             if is_last and consumer.is_joined and self._ended.issuperset(self._places()):
                 return True
             read = consumer.read(min(room, _AT_ONCE), _WAIT_S)
@@ -270,8 +301,10 @@ class TopicWork:
             if self._out_of_range:
                 break
             if is_last:
-                if not consumer.is_joined and now - began >= JOIN_S:
-                    raise Unavailable(f"[{self._topic.name}]: kafka: no partitions in {JOIN_S:.0f} s")
+                moved = now if read.messages or read.ended else moved
+                if now - max(began, moved) >= JOIN_S:
+                    what = "an end of each partition, or a message," if consumer.is_joined else "partitions"
+                    raise Unavailable(f"[{self._topic.name}]: kafka: no sign of {what} in {JOIN_S:.0f} s")
             elif is_dry or now - began >= TURN_S or self._holding.is_due(now):
                 break
         return is_dry and not self._out_of_range
@@ -280,6 +313,7 @@ class TopicWork:
         if read.messages and self._figures.oldest_ns is None:
             self._figures.oldest_ns = max(0, read.messages[0].time_ms) * 1_000_000
         now = self._timer()
+        self._silent -= {message.partition for message in read.messages} | read.ended
         for message in read.messages:
             self._holding.take(message.partition, message.offset, message.value, now)
         self._ended |= read.ended

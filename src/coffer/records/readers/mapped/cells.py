@@ -4,6 +4,7 @@ Each step looks at all rows at once.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import pyarrow.compute as pc
 from coffer.records.draft import Bools, PartyDraft
 from coffer.records.mapping import Cut
 
+_PARENTHESES: Final = Cut(after="(", before=")", is_last=True)
+_AT_END: Final = r"\(([^()]*(?:\([^()]*\)[^()]*)*)\) *$"
+"""What a value ends with in parentheses: a number may hold some itself, as in ``Max ((212) 555-1234)``, and ``+49 (30) 123`` has none."""
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
@@ -43,6 +47,8 @@ def first_filled(columns: tuple[pa.BinaryArray, ...]) -> pa.BinaryArray:
 def cut_cells(column: pa.BinaryArray, cut: Cut) -> pa.BinaryArray:
     """The part of each value that counts."""
     text = as_text(column)
+    if cut == _PARENTHESES:
+        return text.str.extract(_AT_END).fill_null(text).to_arrow().cast(pa.binary())
     if cut.after and cut.is_last:
         text = text.str.split(cut.after).list.last()
     elif cut.after:

@@ -43,7 +43,7 @@ Columns = Mapping[str, tuple[pa.Array, ...]]
 """By field the columns that a feed names for it, as bytes, empty where a value is missing; where a cell holds several values, lists of them."""
 LEFT_OUT: Final = "row-left-out"
 """The word for rows that ``[rows]`` of a feed leaves out."""
-_NO_TIME: Final = r"^[0:. TZ-]*$"
+_NO_TIME: Final = r"^[0:./ TZ-]*$"
 """A time that says that there was none: empty, 0, 0000-00-00 00:00:00."""
 
 
@@ -135,6 +135,7 @@ class MappedColumns:
         self._rows = rows
         self._given = times
         self._dating = dating
+        self._began: pl.Series | None = None
         self._at: I64 | None = None
         self.skipped: Counter[str] = Counter()
         self.assumed: Counter[str] = Counter()
@@ -295,20 +296,22 @@ class MappedColumns:
             bad = fault == reason
             self.marks.mark(bad if among is None else bad & among, Reason(reason), key)
 
-    def _parsed_times(self, key: str, near: pl.Series | None = None) -> Times:
-        """Times of a field. ``near``: when the rows began, whose years dates without one take."""
+    def _parsed_times(self, key: str) -> Times:
+        """Times of a field. Dates without a year take that of the start, which is read first."""
         zones = self._zones()
         # Spaces around a time are rare, and looking for them is as slow as reading it: done only if some are no times.
         for is_stripped in (False, True):
             text = self._joined_text(key, is_stripped=is_stripped)
             assert text is not None, "a feed without start is refused"
-            if near is not None and self._dating.bare:
-                times = self._dating.dated_near(text, near, lambda dated: self._read_times(dated, zones))
+            if key != "start" and self._began is not None:
+                dated = self._dating.dated_near(text, self._began)
             else:
-                text, years = self._dating.dated(text, zones)
-                times = self._read_times(text, zones)
+                dated, years = self._dating.dated(text, zones)
+            times = self._read_times(dated, zones)
             if not (times.fault == Reason.BAD_TIME).any():
                 break
+        if key == "start" and self._dating.bare:
+            self._began = self._dating.clocks(dated)
         if key == "start" and self._dating.doubtful is not None:
             self.assumed.update(f"year {year}" for year in years.drop_nulls())
             times = times.without(years.is_not_null() & (times.start > self._dating.doubtful), Reason.IN_FUTURE)
@@ -341,13 +344,13 @@ class MappedColumns:
     def _duration_of_span(self, start: pl.Series) -> pa.Array:
         """End minus answer where the file says when it was answered, else end minus start."""
         is_ended = ~self._is_empty("end")
-        ends = self._parsed_times("end", start)
+        ends = self._parsed_times("end")
         self._mark_times(ends, "end", is_ended)
         begins = start
         is_silent = np.zeros(self._rows, np.bool_)
         if "answer" in self._columns:
             is_silent = self._is_empty("answer")
-            answers = self._parsed_times("answer", start)
+            answers = self._parsed_times("answer")
             self._mark_times(answers, "answer", ~is_silent)
             begins = answers.start
             # A stamp of 1970 says that there was none; a clock alone, behind the date of the start, that midnight passed.
@@ -356,7 +359,10 @@ class MappedColumns:
         seconds = (ends.start - begins).dt.total_microseconds() // 1_000_000
         seconds = seconds.zip_with(pl.Series(is_ended), pl.repeat(None, self._rows, dtype=pl.Int64, eager=True))
         seconds = seconds.zip_with(pl.Series(~is_silent), pl.repeat(0, self._rows, dtype=pl.Int64, eager=True))
-        self.marks.mark((seconds < 0).fill_null(value=False).to_numpy(), Reason.BAD_DURATION, "end")
+        is_odd = seconds < 0
+        if self._dating.clock is not None:  # also an end in other units than the start
+            is_odd |= ends.start > self._dating.clock
+        self.marks.mark(is_odd.fill_null(value=False).to_numpy(), Reason.BAD_DURATION, "end")
         return seconds.to_arrow()
 
     def _is_empty(self, key: str) -> Bools:

@@ -193,11 +193,13 @@ def rows_of(lines: list[str], text: TextLayout, *, is_strict: bool = True) -> It
 
 def _position(column: Column, names: list[str], key: str, feed: Feed, place: str) -> int:
     if isinstance(column, int):
-        if column < (feed.mapping.text.width or len(names)):
+        width = feed.mapping.text.width
+        if column < (width or len(names)):
             return column
         if feed.mapping.text.is_ragged and not feed.mapping.text.has_header:
             return column
-        raise MalformedInput(f"{place}: no column {column} for {key}, found {len(names)} columns counted from 0")
+        count = f"width says {width}" if width else f"found {len(names)}"
+        raise MalformedInput(f"{place}: no column {column} for {key}, {count} columns counted from 0")
     if names.count(column) == 1:
         return names.index(column)
     raise MalformedInput(

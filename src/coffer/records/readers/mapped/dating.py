@@ -5,7 +5,6 @@ Rows of a table are read in any order, so that no year can be counted on from a 
 """
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 from zoneinfo import ZoneInfo
@@ -17,8 +16,9 @@ from coffer.records.feed import Feed
 from coffer.records.mapping import is_yearless, offset_minutes, zone_names
 from coffer.records.readers.text.distinct import distinct
 from coffer.records.readers.text.stamps import Years
-from coffer.records.readers.text.times import Times
+from coffer.records.readers.text.times import parse_times
 
+_HALF_A_YEAR: Final = dt.timedelta(days=183)
 _AHEAD: Final = dt.timedelta(minutes=15)
 """How far the clock of a switch may be ahead without its dates being doubtful."""
 
@@ -30,7 +30,7 @@ class Dating:
     ``formats``: the feed's, with a year in front where they lack one; ``bare``: those that lack one, as they are.
     ``zone``: of times without an offset. ``latest``: no date
     gets a later year; None where none lacks one. ``doubtful``: a date that got its year and is later may be a year old, or of a
-    clock that is ahead; None where the feed says a newest day that is over, so that nothing is assumed.
+    clock that is ahead; None where the feed says a newest day that is over, so that nothing is assumed. ``clock``: nothing is later, whatever the feed says.
     """
 
     formats: tuple[str, ...]
@@ -38,6 +38,7 @@ class Dating:
     zone: str = "UTC"
     latest: dt.datetime | None = None
     doubtful: dt.datetime | None = None
+    clock: dt.datetime | None = None
 
     @classmethod
     def of(cls, feed: Feed, latest: dt.datetime | None) -> Self:
@@ -45,7 +46,8 @@ class Dating:
         formats, newest = feed.mapping.date_formats, feed.mapping.newest
         bare = tuple(form for form in formats if is_yearless(form))
         if not bare or latest is None:
-            return cls(formats=formats)
+            return cls(formats=formats, clock=latest)
+        clock = latest
         doubtful: dt.datetime | None = latest - FUTURE + _AHEAD
         if newest is not None:
             end = dt.datetime.combine(newest, dt.time.max, ZoneInfo(feed.time_zone))
@@ -57,6 +59,7 @@ class Dating:
             zone=feed.time_zone,
             latest=latest,
             doubtful=doubtful,
+            clock=clock,
         )
 
     def dated(self, text: pl.Series, zones: pl.Series | None) -> tuple[pl.Series, pl.Series]:
@@ -88,17 +91,19 @@ class Dating:
             written = years.newest(written, form)
         return written.gather(rows)
 
-    def dated_near(self, text: pl.Series, start: pl.Series, read: Callable[[pl.Series], Times]) -> Times:
-        """Other times of rows that began at ``start``: each of the year in which it is nearest to that.
+    def clocks(self, dated: pl.Series) -> pl.Series:
+        """What the clocks of rows showed, whatever their zones; null where that is no time."""
+        return parse_times(dated, self.formats, "UTC", "first").start
 
-        ``read``: reads times that have their years.
+    def dated_near(self, text: pl.Series, start: pl.Series) -> pl.Series:
+        """Other times of rows, each with the year in which it is nearest to ``start``.
+
+        ``start``: as the row's clock showed it. What is not within half a year of it in any stays as written.
         """
-        best = read(text)
-        distance: pl.Series | None = None
+        best, distance = text, pl.repeat(_HALF_A_YEAR, len(text), dtype=pl.Duration("us"), eager=True)
         for step in (-1, 0, 1):
-            times = read((start.dt.year() + step).cast(pl.String) + " " + text)
-            apart = (times.start - start).abs().fill_null(dt.timedelta.max)
-            is_nearer = times.start.is_not_null() & (True if distance is None else apart < distance)
-            best = times.over(best, is_nearer)
-            distance = apart if distance is None else apart.zip_with(is_nearer, distance)
+            candidate = (start.dt.year() + step).cast(pl.String) + " " + text
+            apart = (self.clocks(candidate) - start).abs()
+            is_nearer = (apart < distance).fill_null(value=False)
+            best, distance = candidate.zip_with(is_nearer, best), apart.zip_with(is_nearer, distance)
         return best

@@ -103,6 +103,12 @@ def bind_feed(feed: Feed, head: bytes, place: str) -> BoundFixed:
         widths = ", ".join(f"{width:,}" for width in sorted(rows.str.len_chars().unique())[:3]) or "0"
         if b"\0" in head or rows.str.contains("\r", literal=True).any():
             raise MalformedInput(f"{place}: a CR or NUL within each line at its beginning, expected neither")
+        filled = _filled_blanks(rows, layout)
+        if filled:
+            raise MalformedInput(
+                f"{place}: no line of the layout at its beginning: characters at {filled}, expected spaces",
+                hint="do the places of blank under [fixed] fit the options of the source?",
+            )
         wanted = " or ".join(f"{width:,}" for width in sorted(layout.widths)) or "spaces at its blank places"
         raise MalformedInput(
             f"{place}: no line of the layout at its beginning: {widths} characters, expected {wanted}",
@@ -121,6 +127,14 @@ def is_of_layout(rows: pl.Series, layout: FixedLayout) -> pl.Series:
     for start, size in layout.blanks:
         is_good &= rows.str.slice(start, size).str.strip_chars(" ") == ""
     return is_good
+
+
+def _filled_blanks(rows: pl.Series, layout: FixedLayout) -> str:
+    """The blank places at which the first line of a right width has something, up to three."""
+    right = rows.filter(rows.str.len_chars().is_in(sorted(layout.widths))) if layout.widths else rows
+    line = next(iter(right), "")
+    spans = [(start, size) for start, size in layout.blanks if line[start : start + size].strip(" ")]
+    return ", ".join(str(start + 1) if size == 1 else f"{start + 1}-{start + size}" for start, size in spans[:3])
 
 
 def _layout(feed: Feed) -> FixedLayout:

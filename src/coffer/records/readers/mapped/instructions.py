@@ -14,6 +14,7 @@ import polars as pl
 
 from coffer import kernels
 from coffer.identity.arrays import POWERS_OF_TEN
+from coffer.records.mapping import says_offset
 from coffer.records.readers.text.times import parse_times
 
 _CODES: Final = {
@@ -53,7 +54,7 @@ def instructions(formats: tuple[str, ...]) -> tuple[bytes, ...]:
 
 
 def _counts_before(one: str, other: str, *, is_earlier: bool) -> bool:
-    is_sure, is_other_sure = (form in _EPOCHS or "%z" in form for form in (one, other))
+    is_sure, is_other_sure = (form in _EPOCHS or says_offset(form) for form in (one, other))
     return is_earlier if is_sure == is_other_sure else is_sure
 
 

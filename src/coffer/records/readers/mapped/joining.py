@@ -5,7 +5,7 @@ The first leg says the caller, the leg that answered the called and the talk tim
 Source: ``docs/formats/feed.md``, "Rows of one call".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -23,7 +23,7 @@ from coffer.records.readers.mapped.columns import MappedColumns
 from coffer.records.readers.mapped.csv import BoundCsv
 from coffer.records.readers.mapped.fixed import BoundFixed
 from coffer.records.readers.mapped.jsonl import BoundJson
-from coffer.records.readers.mapped.keys import join_keys
+from coffer.records.readers.mapped.keys import People, join_keys, people_of
 from coffer.records.readers.port import MAX_OPEN, Found, Piece
 from coffer.records.readers.text.lines import BOM
 from coffer.records.readers.text.quoting import Quoting, RowEnds
@@ -49,14 +49,18 @@ class Legs:
         self._waiting = Waiting(account, join, max_open)
 
     def add(self, file: int, columns: MappedColumns, numbers: npt.NDArray[np.int64]) -> None:
-        """Rows of one file; those that cannot be kept for their own sake are rejected, and join nothing."""
+        """Rows of one file; those that cannot be kept for their own sake are rejected, and join nothing.
+
+        Whether a party is one matters only where it is taken: ``events_of`` decides that.
+        """
         draft = columns.draft(numbers)
         self._account.skip_counts(file, columns.skipped)
         self._account.assume_counts(file, columns.assumed)
         self._account.reject(file, draft.marks.rejects(draft.offsets))
         self._account.empty(file, draft.marks.flaws(draft.offsets))
-        keys = join_keys(columns.join_columns(), draft, self._feed, self._rule)
-        rows = _frame(file, draft, columns.is_ambiguous, keys)
+        people = {name: people_of(name, draft, self._feed) for name in ("a", "b")}
+        keys = join_keys(columns.join_columns(), people, self._rule)
+        rows = _frame(file, draft, columns.is_ambiguous, keys, people)
         self._waiting.add(rows.filter(pl.Series(draft.marks.reason == 0)) if draft.marks.reason.any() else rows)
 
     def finish(self) -> None:
@@ -64,7 +68,10 @@ class Legs:
         self._waiting.finish()
 
 
-def _frame(file: int, draft: Draft, is_ambiguous: npt.NDArray[np.bool_], keys: pl.Series) -> pl.DataFrame:
+def _frame(
+    file: int, draft: Draft, is_ambiguous: npt.NDArray[np.bool_], keys: pl.Series, people: Mapping[str, People]
+) -> pl.DataFrame:
+    """Rows as ``events_of`` takes them; a called party that is nobody is empty, however it is written."""
     parties: dict[str, pl.Series] = {}
     for name in PARTIES:
         party = draft.parties.get(name)
@@ -84,24 +91,36 @@ def _frame(file: int, draft: Draft, is_ambiguous: npt.NDArray[np.bool_], keys: p
             "duration_s": pl.Series(pl.from_arrow(draft.duration_s)),
             "answered": pl.Series(pl.from_arrow(draft.answered), dtype=pl.Boolean),
             **parties,
+            **{f"is_wrong_{name}": one.is_wrong for name, one in people.items()},
         }
-    ).with_columns(file=pl.lit(file, pl.Int32))
+    ).with_columns(
+        file=pl.lit(file, pl.Int32), b=pl.when(pl.Series(people["b"].is_nobody)).then(pl.lit("")).otherwise("b")
+    )
     # A text and a call that share a key are two events.
     key = pl.col("kind").cast(pl.String) + pl.col("key")
     if (keys == "").any():
-        alone = pl.format("x{}:{}:{}", "file", "offset", pl.int_range(pl.len()))
-        key = pl.when(pl.col("key") == "").then(alone).otherwise(key)
+        key = pl.when(pl.col("key") == "").then(_alone("x")).otherwise(key)
     return rows.with_columns(key=key)
+
+
+def _alone(letter: str) -> pl.Expr:
+    """A key that no other row has, of those that get one with this letter."""
+    return pl.format(letter + "{}:{}:{}", "file", "offset", pl.int_range(pl.len()))
 
 
 def events_of(legs: pl.DataFrame, *, rule: JoinRule, has_answered: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events (columns of ``account.EVENTS``) and merged rows."""
-    groups = _Groups.of(legs, rule.within_days * _DAY_S)
+    within_s = rule.within_days * _DAY_S
+    groups = _Groups.of(legs, within_s)
+    if (legs["is_wrong_a"] | legs["is_wrong_b"]).any() and len(groups.begins) < len(legs):
+        legs = _with_wrong_apart(legs[groups.order], groups, rule, has_answered=has_answered)
+        groups = _Groups.of(legs, within_s)
+    legs = legs.drop("is_wrong_a", "is_wrong_b")
     if len(groups.begins) == len(legs):  # most files have one row for most calls
         return legs.drop("key"), legs.select("file", what=pl.lit("leg")).clear()
     legs = legs[groups.order]
     duration = legs["duration_s"].fill_null(0).to_numpy()
-    is_talk = legs["answered"].fill_null(value=False).to_numpy() if has_answered else duration > 0
+    is_talk = _is_talk(legs, has_answered=has_answered)
     talker = groups.first_of(is_talk)
     named = groups.first_of((legs["b"] != "").to_numpy())
     led = groups.first_of((legs["f"] != "").to_numpy())
@@ -132,6 +151,28 @@ def events_of(legs: pl.DataFrame, *, rule: JoinRule, has_answered: bool) -> tupl
     is_merged[groups.begins] = False
     events = calls.drop("key").with_columns(**changed)
     return events, legs.filter(pl.Series(is_merged)).select("file", what=pl.lit("leg"))
+
+
+def _is_talk(legs: pl.DataFrame, *, has_answered: bool) -> Bools:
+    found: Bools = (legs["answered"] if has_answered else legs["duration_s"] > 0).fill_null(value=False).to_numpy()
+    return found
+
+
+def _with_wrong_apart(legs: pl.DataFrame, groups: "_Groups", rule: JoinRule, *, has_answered: bool) -> pl.DataFrame:
+    """Legs without a party stand alone where their event would take it from them.
+
+    ``legs``: in the order of ``groups``. A leg whose caller or called is none is rejected then for its own sake, and
+    the others stay. In any other event it adds no more than that it answered.
+    """
+    is_wrong_a, is_wrong_b = legs["is_wrong_a"].to_numpy(), legs["is_wrong_b"].to_numpy()
+    is_named = (legs["b"] != "").to_numpy()
+    called = groups.first_of(is_named)
+    takes_wrong = is_wrong_a[groups.begins] | ((called >= 0) & is_wrong_b[called])
+    if rule.called == "answered":
+        by = groups.first_of(_is_talk(legs, has_answered=has_answered))
+        takes_wrong |= (by >= 0) & is_wrong_b[by]
+    is_apart = np.repeat(takes_wrong, groups.sizes) & (is_wrong_a | is_wrong_b)
+    return legs.with_columns(key=pl.when(pl.Series(is_apart)).then(_alone("w")).otherwise("key"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

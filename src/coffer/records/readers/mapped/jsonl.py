@@ -1,14 +1,14 @@
 """JSON lines to records, column-wise: one object a line, the feed names its keys. Pure.
 
 A chunk is any run of whole lines, as with CSV. Values are text, numbers, true and false; a missing key and null are
-empty. A name that begins with ``$`` is a path into nested values; only its end is looked at. Lines are read all at
+empty. A name that begins with ``$`` is a path into nested values; only its end is read. Lines are read all at
 once, and one by one where that fails: both ways give the same. Source: RFC 8259, RFC 9535 for paths,
 ``docs/formats/feed.md``.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from itertools import islice
@@ -95,9 +95,9 @@ def verify_keys(bound: BoundJson, lines: bytes, place: str) -> None:
         MalformedInput: the field, and the word that the feed has for it.
     """
     seen, absent = absent_fields(bound, lines)
-    lacking = [key for key in ("a", "b", "start") if key in absent]
+    lacking = [key for key in ("a", "b", "start") if absent.get(key, 0) >= _ENOUGH_OBJECTS]
     is_each_whole = bound.feed.mapping.join is None and not bound.feed.mapping.rows  # else some rows hold less
-    if seen >= _ENOUGH_OBJECTS and lacking and is_each_whole:
+    if lacking and is_each_whole:
         key = lacking[0]
         words = " or ".join(map(str, bound.feed.columns[key]))
         raise MalformedInput(
@@ -106,9 +106,12 @@ def verify_keys(bound: BoundJson, lines: bytes, place: str) -> None:
         )
 
 
-def absent_fields(bound: BoundJson, lines: bytes) -> tuple[int, tuple[str, ...]]:
-    """How many objects stand among the first lines, and the fields of which none of them has a key."""
-    seen: set[str] = set()
+def absent_fields(bound: BoundJson, lines: bytes) -> tuple[int, dict[str, int]]:
+    """How many objects stand among the first lines, and the fields that none of them has.
+
+    Of each field how many objects plainly lack it: what is empty may stand for an object or a list that has it.
+    """
+    lacking = dict.fromkeys(bound.paths, 0)
     count = 0
     for line in islice(lines.removeprefix(BOM).splitlines(), _LOOKED_AT):
         try:
@@ -117,9 +120,31 @@ def absent_fields(bound: BoundJson, lines: bytes) -> tuple[int, tuple[str, ...]]
             continue  # also a last line that ends with what was looked at
         if isinstance(one, dict):
             count += 1
-            seen |= {str(key) for key in one}
-    fields = bound.paths.items()
-    return count, tuple(key for key, paths in fields if not any(str(steps[0]) in seen for steps in paths))
+            for key in tuple(lacking):
+                is_there = _any_there(_is_there(one, steps) for steps in bound.paths[key])
+                if is_there:
+                    del lacking[key]
+                elif is_there is False:
+                    lacking[key] += 1
+    return count, {key: objects for key, objects in lacking.items() if objects}
+
+
+def _is_there(value: object, steps: Steps) -> bool | None:
+    """Whether a value has the keys of a path; None where something empty ends the way."""
+    if not steps:
+        return True
+    if value is None or value in ([], {}):
+        return None
+    step, rest = steps[0], steps[1:]
+    if isinstance(step, str):
+        return isinstance(value, dict) and step in value and _is_there(value[step], rest)
+    items = _items(value) if step == _EVERY else _items(value)[step : step + 1]
+    return _any_there(_is_there(item, rest) for item in items) if items else None
+
+
+def _any_there(each: Iterable[bool | None]) -> bool | None:
+    answers = set(each)
+    return True if True in answers else None if None in answers else False
 
 
 def _inner(document: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from coffer.records.draft import Bools
 from coffer.records.feed import Feed
+from coffer.records.readers.mapped.keys import ODD
 from coffer.records.readers.text.head import is_utf8
 from coffer.records.readers.text.times import Times, parse_times
 
@@ -127,15 +128,18 @@ def _bounded(column: pa.Array) -> Texts:
 def _floats(column: pa.Array) -> pa.StringArray:
     """Numbers as text, a whole number without its fraction.
 
-    A column of numbers with gaps is stored as 33612345678.0 and the like.
+    A column of numbers with gaps is stored as 33612345678.0 and the like, the gaps as NaN. An infinity is no value that
+    anybody wrote.
     """
     values = column.cast(pa.float64())
-    found = values.to_numpy(zero_copy_only=False)
+    numbers = values.to_numpy(zero_copy_only=False)
+    is_finite = np.isfinite(numbers)
     with np.errstate(invalid="ignore"):
-        is_whole = (np.floor(found) == found) & (np.abs(found) < 2.0**53)
-    whole = pa.array(np.where(is_whole, found, 0).astype(np.int64)).cast(pa.string())
+        is_whole = is_finite & (np.floor(numbers) == numbers) & (np.abs(numbers) < 2.0**53)
+    whole = pa.array(np.where(is_whole, numbers, 0).astype(np.int64)).cast(pa.string())
     text = pc.if_else(pa.array(is_whole), whole, values.cast(pa.string()))
-    return pc.if_else(values.is_valid(), text, pa.scalar(None, pa.string()))
+    text = pc.if_else(pa.array(np.isinf(numbers)), pa.scalar(ODD), text)
+    return pc.if_else(pa.array(~np.isnan(numbers)), text, pa.scalar(None, pa.string()))
 
 
 def _whole(text: pa.StringArray) -> pa.StringArray:

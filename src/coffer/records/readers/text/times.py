@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from coffer.records.mapping import offset_minutes, zone_names
+from coffer.records.mapping import offset_minutes, says_offset, zone_names
 from coffer.records.rejects import Reason
 
 _PER_MICROSECOND: Final = {"epoch": 1e6, "epoch-ms": 1e3, "epoch-us": 1.0}
@@ -85,12 +85,12 @@ def parse_times(text: pl.Series, formats: tuple[str, ...], zone: str, fold: str)
             number = text.cast(pl.Float64, strict=False)
             micros = (number * _PER_MICROSECOND[form]).round().cast(pl.Int64, strict=False)
             aware = _coalesce(aware, micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
-        elif "%z" in form:
-            aware = _coalesce(
-                aware, text.str.to_datetime(form, time_unit="us", strict=False).dt.convert_time_zone("UTC")
-            )
         else:
-            naive = _coalesce(naive, text.str.to_datetime(form, time_unit="us", strict=False))
+            read = text.str.to_datetime(form, time_unit="us", strict=False)
+            if says_offset(form):
+                aware = _coalesce(aware, read.dt.convert_time_zone("UTC"))
+            else:
+                naive = _coalesce(naive, read)
     if zone == "UTC":
         return Times.certain(_coalesce(aware, naive.dt.replace_time_zone("UTC")))
     return _with_zone(aware, naive, zone, fold)
