@@ -51,6 +51,9 @@ class Nothing:
     def take_order(self, sealed):
         del sealed
 
+    def take_hold(self, sealed):
+        del sealed
+
     def take_headers(self, raw):
         del raw
 

@@ -60,6 +60,7 @@ def test_damaged_list_of_what_a_hold_covers_is_said_and_everything_stays(world, 
     died(world)
     assert len(files_below(world.vault.path / "segments")) == 6
     assert f"holds/{path.name}: damaged" in said[0]
+    assert examined(world).faults == ()  # what may be there is not called dead, and no copy loses it
     release_hold(world.vault, hold.note.raw)
     retire(world)
     assert files_below(world.vault.path / "segments") == []

@@ -257,7 +257,7 @@ def dead_keys(objects: Objects, expected: Expected) -> list[str]:
 def _unnamed(objects: Objects, expected: Expected) -> Iterator[Found]:
     """What a list shows and the log does not want."""
     listed = [key for prefix in (SEGMENTS, TALLY, TASKS) for key in objects.keys(prefix) if TEMPORARY not in key]
-    segments = {segment.line.seg_id.hex() for segment in expected.living}
+    segments = {segment.line.seg_id.hex() for segment in expected.living} | {one.hex() for one in expected.held}
     dead = {seg_id.hex() for seg_id in expected.state.segments} - segments
     tallies = {key for batch in expected.tallies for key in tally_keys(batch.batch)}
     withdrawn = {key for batch in expected.state.withdrawn for key in tally_keys(batch)}
