@@ -180,6 +180,24 @@ def test_tidy_mends_the_stores_log_and_an_older_vaults_does_not(stored, tmp_path
     assert run(["fsck", str(stored.vault.path)]) == 0
 
 
+@pytest.mark.parametrize("way", ["checkpoint", "log"])
+def test_a_forged_bundle_beside_a_damaged_checkpoint_stops_until_a_person_follows_the_hint(stored, way):
+    """GAP: from the store alone that is no other than a longer log that lost its checkpoint."""
+    objects = stored.vault.objects
+    objects.replace("log/checkpoint", b"junk")
+    objects.replace("log/tile/entries/000.p/12", b"\x00\x01x" * 12)
+    with pytest.raises(Unavailable, match="holds 12 entries, the vault 11") as told:
+        stored.ingest(more(1), name="b.csv")
+    assert "put the newest one that anyone has in its place" in told.value.hint
+    assert "remove log/ there instead" in told.value.hint
+    if way == "checkpoint":
+        objects.replace("log/checkpoint", stored.vault.log.checkpoint())
+    else:
+        objects.delete(list(objects.keys("log/")))
+    stored.ingest(more(1), name="b.csv")
+    assert run(["fsck", str(stored.vault.path)]) == 0
+
+
 def test_what_is_damaged_in_the_source_is_not_kept_and_what_is_damaged_in_the_copy_is_mended(tmp_path, capsys):
     world, copy = made(tmp_path / "vault"), tmp_path / "copy"
     objects = world.vault.objects

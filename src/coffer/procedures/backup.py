@@ -153,7 +153,7 @@ def _settled(vault: Vault) -> tuple[Expected, bytes]:
 
 def _copy_log(target: FolderObjects, expected: Expected, checkpoint: bytes) -> Replicated:
     shared = SharedLog(target)
-    shared.write(expected.tiles, expected.tile)
+    shared.mend(expected.tiles, expected.tile)
     shared.publish(checkpoint)
     looked = Examined(segments=0, tallies=0, tiles=len(expected.tiles), is_deep=True, faults=())
     return Replicated(copied=0, size_bytes=0, kept=0, deleted=0, unproven=(), examined=looked)

@@ -94,7 +94,7 @@ def replicate(source: Objects, target: Objects, expected: Expected, checkpoint: 
             *pool.map(partial(_bring_tally, source, target), expected.tallies),
         ]
     shared = SharedLog(target)
-    shared.write(expected.tiles, expected.tile)
+    shared.mend(expected.tiles, expected.tile)
     shared.publish(checkpoint)
     dead = dead_keys(target, expected)
     target.delete(dead)

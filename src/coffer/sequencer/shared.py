@@ -100,6 +100,16 @@ class SharedLog:
 
         return [key for key in self.objects.map(put, list(names)) if key is not None]
 
+    def mend(self, names: Sequence[str], read: Callable[[str], bytes]) -> list[str]:
+        """``write`` those that are gone or other ones; each is read first, since most are there."""
+
+        def is_its(name: str) -> bool:
+            key = f"{tiling.LOG}{name}"
+            return self.objects.is_there(key) and self.objects.read(key) == read(name)
+
+        sound = self.objects.map(is_its, names)
+        return self.write([name for name, is_sound in zip(names, sound, strict=True) if not is_sound], read)
+
     def publish(self, checkpoint: bytes) -> None:
         """Replace the checkpoint, last."""
         self.objects.replace(f"{tiling.LOG}{tiling.CHECKPOINT}", checkpoint)

@@ -239,7 +239,7 @@ class Stored:
         """
         with self.later("tiles of the log"):
             self.verify_newest()
-            for key in SharedLog(self.objects).write(tiling.tiles_between(0, log.size()), log.tile):
+            for key in SharedLog(self.objects).mend(list(tiling.tiles_between(0, log.size())), log.tile):
                 self.say(REPLACED.format(key=key))
 
     @contextmanager

@@ -43,8 +43,8 @@ coffer replicate s3://bucket/vault /mnt/audit/vault --pins vault.toml"""
 def replicate(source: str, target: str, pins: str | None, *, as_json: bool) -> None:
     """Copy a vault's log, segments and tallies to a folder or store, and prove the copy.
 
-    Keys, desk and custodians stay where they are. What is there already is not copied again, and what died is
-    deleted there. coffer-audit reads a folder that was made so. With --pins, VAULT is an address such as
+    Keys, desk, custodians and what machines remember of files (memory/) stay where they are. What is there already is
+    not copied again, and what died is deleted there. coffer-audit reads a folder that was made so. With --pins, VAULT is an address such as
     s3://BUCKET/PREFIX, or a copy, and nothing of the vault's own folder is needed.
     """
     done = _replicate(source, target, pins)
