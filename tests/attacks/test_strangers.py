@@ -60,6 +60,9 @@ class Served:
     def take_order(self, sealed):
         del sealed
 
+    def take_hold(self, sealed):
+        del sealed
+
     def take_headers(self, raw):
         del raw
 
