@@ -33,7 +33,7 @@ start = 3
 )
 BY = [feed(CSV.format(own="", more="")), feed(CSV.format(own='quote = ""', more=""))]
 JOINED = feed(CSV.format(own="", more="[join]\nkey = 0"))
-JSON = feed(HEAD + '[jsonl]\ndate_format = "%Y-%m-%d"\n[columns]\na = "$.from.tel"\nb = "to"\nstart = "at"\n')
+JSON = feed(HEAD + '[jsonl]\ndate_format = "%Y-%m-%d %H:%M"\n[columns]\na = "$.from.tel"\nb = "to"\nstart = "at"\n')
 
 
 @pytest.fixture(params=["kernels", "pure"])
@@ -69,7 +69,7 @@ def test_file_with_as_many_nul_bytes_as_no_text_has_is_refused(world):
         world.ingest((ROW + "x\0\n") * 20, by=BY[0], name="texts.csv")
 
 
-LINE = f'{{"from":{{"tel":"{A}"}},"to":"{B}","at":"2016-09-01","text":"hello"}}'
+LINE = f'{{"from":{{"tel":"{A}"}},"to":"{B}","at":"2016-09-01 10:00","text":"hello"}}'
 
 
 @pytest.mark.parametrize(

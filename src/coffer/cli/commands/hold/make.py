@@ -28,8 +28,9 @@ DEFAULT_SECRECY_DAYS = 365
     cls=InOrder,
     epilog="""\b
 Example:
-coffer hold make vault --subject tel:+33612345678 --days 2012-12-10 2013-01-08 \\
-    --time-zone Europe/Paris --kinds call,text --until 2013-03-01T00:00:00Z \\
+coffer hold make vault --subject tel:+33612345678 \\
+    --days 2012-12-10 2013-01-08 --time-zone Europe/Paris \\
+    --kinds call,text --until 2013-03-01 \\
     --authority 'Court of Appeal' --basis 'Art. 77-1, case 12/345' \\
     --purpose 'Theft' --person 'A. Example' -o hold.note""",
 )
