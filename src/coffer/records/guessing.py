@@ -120,10 +120,13 @@ class Taken:
         self.guesses.append(Guess(field=field, column=str(column), reason=reason, samples=samples))
 
 
-def with_halves(taken: Taken, start: Column | list[Column], form: str) -> tuple[Column | list[Column], str]:
+def with_halves(taken: Taken, start: Column | list[Column], form: str, place: str) -> tuple[Column | list[Column], str]:
     """The columns of times and their format, with the columns beside them that say noon or an offset.
 
     Without them a time would be read twelve hours or a zone off.
+
+    Raises:
+        MalformedInput: a column says noon in a way that no date format reads.
     """
     columns = start if isinstance(start, list) else [start]
     halves = next(
@@ -131,7 +134,7 @@ def with_halves(taken: Taken, start: Column | list[Column], form: str) -> tuple[
     )
     if halves is not None and "%H" in form:
         raise MalformedInput(
-            f"column {halves} holds A and P beside the clock: no date format reads them",
+            f"{place}: column {halves} holds A and P beside the clock: no date format reads them",
             hint="have the source write AM and PM, or a clock of 24 hours",
         )
     for code, pattern in (("%p", r"(?i)[ap]\.?m\.?"), ("%z", r"[+-][0-9]{2}:?[0-9]{2}|Z")):

@@ -243,7 +243,7 @@ def _compose(
             f"{place}: no column for {' and '.join(missing)} found among {len(columns)} columns",
             hint=_obstacle(columns),
         )
-    start, date_format = with_halves(taken, start, date_format)
+    start, date_format = with_halves(taken, start, date_format, place)
     if "%z" not in date_format and not date_format.startswith("epoch") and zone != "UTC" and utc_of(start, taken):
         own = [part for line in own for part in ((line, 'time_zone = "UTC"') if line == "date_format" else (line,))]
     _note_rounded({"a": a, "b": b}, columns, taken)

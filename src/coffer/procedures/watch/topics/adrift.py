@@ -1,9 +1,14 @@
-"""Partitions whose place is none: each waits alone, and is looked at again after a while. Pure."""
+"""Partitions that are not read while others are: those whose place is none, and those that do not answer. Pure."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from coffer.errors import Unavailable
 from coffer.procedures.watch.decide import retry_after_s
+
+_MOST_SILENT: Final = 3
+"""Each costs a wait, and one is enough for trouble: no more are asked in one look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,31 @@ class Adrift:
     def keep(self, partitions: set[int]) -> None:
         """Only these are read by this watch, and may still wait."""
         self._waits = {partition: one for partition, one in self._waits.items() if partition in partitions}
+
+
+@dataclass(slots=True)
+class Silent:
+    """The partitions that did not say their end when they were last asked, while other brokers answer."""
+
+    _partitions: set[int] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self._partitions)
+
+    def look(self, partitions: Sequence[int], ask: Callable[[int], object]) -> list[tuple[int, Unavailable]]:
+        """Ask each of these; those that are silent now and were not before, each with why."""
+        before, self._partitions, told = self._partitions, set(), []
+        for partition in partitions:
+            try:
+                ask(partition)
+            except Unavailable as error:
+                self._partitions.add(partition)
+                if partition not in before:
+                    told.append((partition, error))
+                if len(self._partitions) == _MOST_SILENT:
+                    break
+        return told
+
+    def heard(self, partitions: set[int]) -> None:
+        """Something came of these."""
+        self._partitions -= partitions

@@ -21,7 +21,7 @@ from coffer.procedures.watch.decide import RESERVE_BYTES
 from coffer.procedures.watch.figures import Event, Figures, coarse
 from coffer.procedures.watch.reconcile import sums_of
 from coffer.procedures.watch.saying import event_of_gap, events_of_messages
-from coffer.procedures.watch.topics.adrift import Adrift
+from coffer.procedures.watch.topics.adrift import Adrift, Silent
 from coffer.procedures.watch.topics.consumer import Read, TopicConsumer
 from coffer.procedures.watch.topics.holding import Holding, Range
 from coffer.procedures.watch.topics.watching import WatchingTopic, reread
@@ -35,7 +35,6 @@ JOIN_S: Final = 60.0
 """How long a run that ends waits for its partitions: others must finish their batches before they give any away."""
 _ASKED_EVERY_S: Final = 60.0
 """A client that lost its only broker may say nothing of it: without a question now and then silence looks well."""
-_MOST_SILENT: Final = 3
 _WAIT_S: Final = 0.2
 _AT_ONCE: Final = 1_000
 """Messages of one look: enough that the client's own cost is small, and few enough to notice soon that it is to stop."""
@@ -71,7 +70,7 @@ class TopicWork:
         self._ended: set[int] = set()
         self._out_of_range: set[int] = set()
         self._adrift = Adrift()
-        self._silent: set[int] = set()
+        self._silent = Silent()
         self._is_elsewhere = False
         self._told_of = ""
         self._failed: Unavailable | None = None
@@ -176,22 +175,12 @@ class TopicWork:
 
         Its broker may be gone while others answer. Those that do not answer are told once, and keep the topic from looking well; the others are read on.
         """
-        silent = set[int]()
-        for partition in self._holding.partitions:
-            if not self._holding.is_empty(partition):
-                continue
-            try:
-                consumer.bounds(partition)
-            except Unavailable as error:
-                silent.add(partition)
-                if partition not in self._silent:
-                    self._figures.failures += 1
-                    self._figures.is_in_trouble = True
-                    said = f"partition {partition}: {error.message.rpartition('kafka: ')[2]}: the others are read on"
-                    self._tell(Event(kind="trouble", folder=self._topic.name, message=said, is_trouble=True))
-                if len(silent) >= _MOST_SILENT:
-                    break  # each costs a wait; the rest is asked with the next look
-        self._silent = silent
+        empty = [partition for partition in self._holding.partitions if self._holding.is_empty(partition)]
+        for partition, why in self._silent.look(empty, consumer.bounds):
+            self._figures.failures += 1
+            self._figures.is_in_trouble = True
+            said = f"partition {partition}: {why.message.rpartition('kafka: ')[2]}: the others are read on"
+            self._tell(Event(kind="trouble", folder=self._topic.name, message=said, is_trouble=True))
 
     @property
     def _key(self) -> TopicKey:
@@ -313,7 +302,7 @@ class TopicWork:
         if read.messages and self._figures.oldest_ns is None:
             self._figures.oldest_ns = max(0, read.messages[0].time_ms) * 1_000_000
         now = self._timer()
-        self._silent -= {message.partition for message in read.messages} | read.ended
+        self._silent.heard({message.partition for message in read.messages} | read.ended)
         for message in read.messages:
             self._holding.take(message.partition, message.offset, message.value, now)
         self._ended |= read.ended
