@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.hold import parse_hold
-from coffer.cli.console import clock, console, print_json, read_file, say
+from coffer.cli.console import clock, console, print_json, say
 from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.form_options import FOLDER
-from coffer.cli.notes import read_notes
+from coffer.cli.notes import read_note, read_notes
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.periods import show_days
 from coffer.cli.tables import Table
@@ -51,7 +51,7 @@ def open_answer(
 
     ``holds``: files of holds under which days were kept whose keys have died.
     """
-    opened, held = vault_at(vault), [parse_hold(read_file(name), Path(name).name) for name in holds]
+    opened, held = vault_at(vault), [parse_hold(read_note(name), Path(name).name) for name in holds]
     raw, _ = read_notes(notes)
     forms = forms.headed(opened) if forms is not None else None
     if forms is not None and "etsi" in forms.formats:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from coffer.authority.known import FILE, parse_authorities
+from coffer.authority.known import FILE
 from coffer.cli.console import clock, read_file, say
 from coffer.disclosure.enveloped import ENDING, MAX_RECIPIENTS, Recipient, parse_recipient
 from coffer.errors import MalformedInput
 from coffer.vault.folder import Vault
+from coffer.vault.known import desk_authorities
 
 
 def read_recipients(files: Sequence[str], package: Path | None) -> tuple[Recipient, ...]:
@@ -33,8 +34,7 @@ def say_recipients(recipients: Sequence[Recipient], authority: str, vault: Vault
 
     Nothing is refused: a package may go to somebody else, such as the person who asks for their own data.
     """
-    path = vault.path / FILE
-    known = parse_authorities(vault.disk.read(path), FILE) if vault.disk.is_file(path) else None
+    known = desk_authorities(vault)
     listed = known.named(authority) if known is not None else None
     expected = listed.fingerprint if listed is not None else ""
     for recipient in recipients:

@@ -1,7 +1,7 @@
 """A package encrypted to its recipients, as CMS: AES-256-CBC.
 
-Pure, but for the content's key, which the library draws and wraps for each recipient's RSA key. Nobody but the recipients reads the content. That it is whole
-is for the package's own manifest to say, which the desk signed: CBC does not.
+Pure, but for the content's key, which the library draws and wraps for each recipient's RSA key. Nobody but the
+recipients reads the content. That it is whole the package's own manifest says, which the desk signed: CBC does not.
 Source: RFC 5652 (EnvelopedData), RFC 5280; ``docs/formats/disclosure.md``, "Encrypted".
 """
 

@@ -1,4 +1,7 @@
-"""Partitions that are not read while others are: those whose place is none, and those that do not answer. Pure."""
+"""Partitions that are not read while others are. Pure.
+
+The place of some is none (``Adrift``), and some do not answer (``Silent``).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
