@@ -87,7 +87,7 @@ lock:
 	$(BIN)/pip install --quiet pip-tools
 	$(COMPILE) --output-file requirements-bench.lock bench/peers.in
 	$(COMPILE) --output-file requirements-spark.lock bench/spark.in
-	$(COMPILE) $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 stores kafka signatures build test lint) --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 stores kafka signatures age build test lint) --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv demo build

@@ -14,7 +14,7 @@ from typing import Literal
 from coffer.errors import Unavailable
 
 Extra = Literal[
-    "pictures", "pdf", "tally", "web", "pages", "postgresql", "pkcs11", "spark", "stores", "kafka", "signatures"
+    "pictures", "pdf", "tally", "web", "pages", "postgresql", "pkcs11", "spark", "stores", "kafka", "signatures", "age"
 ]
 
 

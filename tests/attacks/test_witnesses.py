@@ -474,3 +474,31 @@ def test_twin_witness_of_the_roster_in_force_tells_the_time(witnessed):
     looked(witnessed, cosigned=1)
     with pytest.raises(Unavailable, match="clock: the witnesses say"):
         looked(witnessed, cosigned=1, now=witnessed.world.now + dt.timedelta(minutes=16))
+
+
+def test_one_witness_with_two_keys_is_no_second_witness_when_a_roster_is_published(witnessed, monkeypatch, capfd):
+    """Its address is one: under a quorum of two, custodians would answer nothing."""
+    from coffer.cli.main import run
+    from coffer.notes.cosign import ML_DSA_44_COSIGNATURE
+
+    world = witnessed.world
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
+    own = [Cosigner.generate("w.example/a"), Cosigner.generate("w.example/a", ML_DSA_44_COSIGNATURE)]
+    keys = [key.public.format() for key in (*own, Cosigner.generate("w.example/b"))]
+    note = world.propose(witnesses=tuple(keys), quorum=2)
+    for name in ALL:
+        note = world.custodian(name).sign_roster(note, "roster").raw
+    (world.path / "r.note").write_bytes(note)
+    policy = world.vault.path / "policy.toml"
+    policy.write_text('format = "coffer.policy/v1"\n[witnesses]\n"w.example/a" = "http://127.0.0.1:1"\n')
+    assert run(["roster", "publish", str(world.vault.path), str(world.path / "r.note")]) == 2
+    said = capfd.readouterr().err
+    assert "witnesses: 1 have an address in policy.toml, and the roster asks for 2" in said
+    assert '"w.example/b" = ' in said
+    policy.write_text(policy.read_text() + '"w.example/b" = "http://127.0.0.1:1"\n')  # the twin
+    assert run(["roster", "publish", str(world.vault.path), str(world.path / "r.note")]) == 0
+    note = parse_note(world.vault.log.checkpoint(), "c", may_be_cosigned=True)
+    world.vault.log.cosign([own[0].cosign(note.text, world.now)])
+    assert run(["witness", "gather", str(world.vault.path)]) == 5
+    assert run(["roster", "show", str(world.vault.path)]) == 0
+    assert "2 of w.example/a, w.example/b" in " ".join(capfd.readouterr().out.split())

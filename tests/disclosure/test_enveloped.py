@@ -165,7 +165,7 @@ def test_what_is_asked_for_wrongly_is_refused_before_anything_is_opened(answered
         (["--to", "court.pem", "--package", "case.zip"], "expected a name that ends with .p7m"),
         (["--to", "r.note", "--package", "case.zip.p7m"], "r.note: not a certificate"),
         (["--to", "court.key", "--package", "case.zip.p7m"], "court.key: too long or with a private key"),
-        (["--to", "court.pem"] * 17 + ["--package", "case.zip.p7m"], "17 certificates, expected at most 16"),
+        (["--to", "court.pem"] * 17 + ["--package", "case.zip.p7m"], "17 recipients, expected at most 16"),
     ):
         assert run(["open", "vault", "r.note", "-o", "answer", *options]) == 2
         assert said in capfd.readouterr().err

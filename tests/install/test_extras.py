@@ -27,6 +27,7 @@ PLACES = {
     "pyhanko": {"signatures/look.py"},
     "pyhanko_certvalidator": {"signatures/look.py"},
     "signxml": {"signatures/look.py"},
+    "pyrage": {"disclosure/age.py"},
 }
 """Those of ``web`` have a contract of their own in .importlinter."""
 

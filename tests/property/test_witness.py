@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 import coffer_audit.notes as audit_notes
 import reference as ref
+from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven
 from coffer.notes.cosign import (
+    ED25519_COSIGNATURE,
     ML_DSA_44_COSIGNATURE,
     Cosigner,
     CosignKey,
@@ -28,6 +30,7 @@ from coffer.notes.note import Note, SignatureLine, parse_note
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.translog.merkle import leaf_hash, root_hash
 from coffer.translog.store.gather import gather
+from coffer.translog.store.witness import WitnessFolder, make_witness
 from coffer.translog.witness import Ask, Conflict, Cosign, Deny, Fork, decide_cosign, parse_ask
 
 LOG = SigningKey("log.example", Secret(bytes(32), "seed"))
@@ -125,6 +128,33 @@ def test_post_quantum_cosignature_is_of_its_time_and_no_changed_bit_of_it_verifi
     )
     with pytest.raises(NotProven, match=r"cosignature of w\.example does not verify"):
         witness.key.time_of(forged)
+
+
+def test_own_witness_signs_with_each_of_its_keys_as_both_readers_verify(tmp_path):
+    keys = [key.public for key in make_witness(tmp_path / "w", Disk(), "w.example", [LOG.verify_key.format()])]
+    assert [key.kind for key in keys] == [ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "w").glob("key*")} == {0o600}
+    moment, ask = dt.datetime(2016, 9, 5, 12, tzinfo=dt.UTC), Ask(old_size=0, proof=(), checkpoint=checkpoint(7))
+    status, lines = WitnessFolder(tmp_path / "w", Disk(), lambda: moment).add_checkpoint(ask.format())
+    assert status == 200
+    raw = checkpoint(7) + lines
+    note = parse_note(raw, "c", may_be_cosigned=True)
+    assert [key.time_of(note) for key in keys] == [int(moment.timestamp())] * 2
+    audited = [audit_notes.parse_vkey(key.format(), "k", kinds=audit_notes.COSIGNATURES) for key in keys]
+    assert len(audit_notes.verify_signers(audit_notes.parse_note(raw, "c", cosigned=True), audited, "c")) == 2
+    (tmp_path / "w/key-ml-dsa-44").unlink()  # as folders were before
+    status, lines = WitnessFolder(tmp_path / "w", Disk(), lambda: moment).add_checkpoint(
+        Ask(old_size=7, proof=(), checkpoint=checkpoint(7)).format()
+    )
+    assert (status, lines.count(b"\n")) == (200, 1)
+
+
+def test_own_post_quantum_key_is_that_of_its_seed_and_shows_no_secret():
+    own, other = Cosigner("w.example", Secret(bytes(32), "seed"), ML_DSA_44_COSIGNATURE), PostQuantum("w.example")
+    assert own.public == other.key
+    assert repr(own) == "<witness key w.example>"
+    with pytest.raises(MalformedInput, match="expected origin, size and root"):
+        own.cosign(b"no checkpoint\n", dt.datetime(2016, 9, 5, tzinfo=dt.UTC))
 
 
 def test_message_of_a_post_quantum_cosignature_is_what_another_implementation_signs():

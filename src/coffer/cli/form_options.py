@@ -26,9 +26,9 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--to",
-        metavar="CERT.pem",
+        metavar="CERT.pem|age1...",
         multiple=True,
-        help="Encrypt the package to this certificate (CMS); repeat for more.",
+        help="Encrypt the package: to a certificate (OUT.p7m), or with age to a recipient or a file of them (OUT.age); repeat for more.",
     ),
     click.option(
         "--language", default="en", show_default=True, type=click.Choice(LANGUAGES), help="Of PDF and README.txt."

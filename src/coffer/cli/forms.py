@@ -19,6 +19,7 @@ from coffer.procedures.notices import openings_for
 from coffer.vault.folder import DESK, Vault
 
 if TYPE_CHECKING:
+    from coffer.disclosure.age import AgeRecipient
     from coffer.disclosure.enveloped import Recipient
 
 
@@ -33,7 +34,7 @@ class Forms:
     package: Path | None
     style: PdfStyle
     header: Mapping[str, str]
-    recipients: tuple["Recipient", ...] = ()
+    recipients: "tuple[Recipient | AgeRecipient, ...]" = ()
 
     def header_of(self, terms: Terms) -> EtsiHeader:
         """Of ETSI responses; raises ``MalformedInput`` where nothing says a country."""
@@ -76,7 +77,7 @@ def parse_forms(options: Mapping[str, Any]) -> Forms:
     given = options["formats"]
     package = None if options["package"] is None else verify_absent(options["package"])
     formats = parse_formats(given, "--format") if given is not None else FORMATS if package else ()
-    recipients: tuple[Recipient, ...] = ()
+    recipients: tuple[Recipient | AgeRecipient, ...] = ()
     if options["to"]:
         from coffer.cli.recipients import read_recipients  # noqa: PLC0415 - the library of certificates is long to read
 
@@ -106,8 +107,6 @@ def zip_bytes(forms: Forms, disclosure: Disclosure, vault: Vault) -> bytes:
     package = format_package(disclosure, rendered, vault.operator_key(DESK), language=forms.style.language)
     if not forms.recipients:
         return package
-    from coffer.cli.recipients import say_recipients  # noqa: PLC0415 - as above
-    from coffer.disclosure.enveloped import envelop  # noqa: PLC0415
+    from coffer.cli.recipients import encrypt_package  # noqa: PLC0415 - as above
 
-    say_recipients(forms.recipients, disclosure.authorization.terms.authority, vault)
-    return envelop(package, forms.recipients)
+    return encrypt_package(package, forms.recipients, disclosure.authorization.terms.authority, vault)

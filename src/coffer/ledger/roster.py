@@ -91,6 +91,11 @@ class Roster:
         return tuple(custodian.name for custodian in self.custodians)
 
     @cached_property
+    def witness_names(self) -> tuple[str, ...]:
+        """The witnesses' names, in order; a witness with a key of each type stands once."""
+        return tuple(dict.fromkeys(key.name for key in self.witnesses))
+
+    @cached_property
     def _by_name(self) -> dict[str, Custodian]:
         return {custodian.name: custodian for custodian in self.custodians}
 

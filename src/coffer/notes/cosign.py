@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven
-from coffer.notes.keys import Secret, SigningKey, VerifyKey, parse_key_name
+from coffer.notes.keys import Secret, VerifyKey, parse_key_name
 from coffer.notes.note import COSIGNATURE_BYTES, Note, SignatureLine
 from coffer.visible import counted
 
@@ -52,6 +53,16 @@ class CosignKey:
         """The vkey."""
         return f"{self.name}+{self.key_id.hex()}+{wire.format_base64(bytes([self.kind]) + self.public)}"
 
+    def message(self, text: bytes, time: int) -> bytes:
+        """What this key signs of a checkpoint.
+
+        Raises:
+            MalformedInput: ML-DSA-44 signs what a text says, and this one is no checkpoint's.
+        """
+        if self.kind == ED25519_COSIGNATURE:
+            return cosigned_message(text, time)
+        return subtree_message(self.name, text, time)
+
     def newest_line(self, note: Note) -> tuple[int, SignatureLine] | None:
         """The newest line of this key and its time, in seconds since 1970; None if there is none.
 
@@ -82,10 +93,10 @@ class CosignKey:
         return time
 
     def _is_signature(self, signature: bytes, text: bytes, time: int) -> bool:
-        if self.kind == ED25519_COSIGNATURE:
-            return VerifyKey(name=self.name, public=self.public).is_signature(signature, cosigned_message(text, time))
         try:
-            message = subtree_message(self.name, text, time)
+            message = self.message(text, time)
+            if self.kind == ED25519_COSIGNATURE:
+                return VerifyKey(name=self.name, public=self.public).is_signature(signature, message)
             MLDSA44PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError, MalformedInput):
             return False
@@ -131,28 +142,33 @@ def parse_cosign_vkey(text: str, place: str) -> CosignKey:
 
 
 class Cosigner:
-    """A witness's private key with its name."""
+    """One of a witness's private keys, with the witness's name.
 
-    __slots__ = ("_key", "public")
+    ``seed``: 32 B, to be stored. ``kind``: as that of ``CosignKey``.
+    """
 
-    def __init__(self, name: str, seed: Secret) -> None:
-        self._key = SigningKey(name, seed)
-        self.public = CosignKey(name=name, public=self._key.verify_key.public)
+    __slots__ = ("_key", "public", "seed")
+
+    def __init__(self, name: str, seed: Secret, kind: int = ED25519_COSIGNATURE) -> None:
+        parse_key_name(name, "key name")
+        self._key: Ed25519PrivateKey | MLDSA44PrivateKey
+        if kind == ED25519_COSIGNATURE:
+            self._key = Ed25519PrivateKey.from_private_bytes(seed.unsafe_bytes())
+        else:
+            self._key = MLDSA44PrivateKey.from_seed_bytes(seed.unsafe_bytes())
+        self.public = CosignKey(name=name, public=self._key.public_key().public_bytes_raw(), kind=kind)
+        self.seed = seed
 
     @classmethod
-    def generate(cls, name: str) -> Self:
+    def generate(cls, name: str, kind: int = ED25519_COSIGNATURE) -> Self:
         """A fresh key."""
-        return cls(name, SigningKey.generate(name).seed)
-
-    @property
-    def seed(self) -> Secret:
-        """The 32-byte seed, to be stored."""
-        return self._key.seed
+        key = Ed25519PrivateKey.generate() if kind == ED25519_COSIGNATURE else MLDSA44PrivateKey.generate()
+        return cls(name, Secret(key.private_bytes_raw(), "witness seed"), kind)
 
     def cosign(self, text: bytes, now: dt.datetime) -> SignatureLine:
-        """The signature line over a checkpoint's text."""
+        """The signature line over a checkpoint's text. That of ML-DSA-44 differs each time."""
         time = int(now.timestamp())
-        signature = time.to_bytes(8, "big") + self._key.sign(cosigned_message(text, time))
+        signature = time.to_bytes(8, "big") + self._key.sign(self.public.message(text, time))
         return SignatureLine(name=self.public.name, key_id=self.public.key_id, signature=signature)
 
     def __repr__(self) -> str:

@@ -132,6 +132,7 @@ def _cosigned(checkpoint: Checkpoint, state: State) -> dict[str, datetime]:
     roster, times = state.rosters[-1], dict[str, int]()
     for witness in roster.witnesses:
         with suppress(NotProven):
-            times |= cosigned_times(checkpoint.note, [witness], "checkpoint")
+            newest = cosigned_times(checkpoint.note, [witness], "checkpoint")
+            times |= {name: max(time, times.get(name, 0)) for name, time in newest.items()}
     times |= find_cosigners(checkpoint, roster)
     return {name: datetime.fromtimestamp(time, UTC) for name, time in sorted(times.items())}

@@ -1,8 +1,9 @@
 """A witness's folder: its key, the logs it knows, and the newest checkpoint of each that it cosigned.
 
-A checkpoint is durable before the witness signs it. The files are:
+A checkpoint is durable before the witness signs it, with each of its keys. The files are:
 
-- ``name``, ``key``: the witness's name; its seed, hex, mode 0600.
+- ``name``: the witness's name.
+- ``key``, ``key-ml-dsa-44``: the seeds of its two keys, hex, mode 0600. A folder of before has the first alone.
 - ``logs``: one log vkey a line.
 - ``state/<H(origin) hex>.checkpoint``: the checkpoint that was cosigned last.
 - ``state/<H(origin) hex>.fork``: LP(remembered) || LP(offered). It exists only after a fork was seen; the witness then
@@ -17,16 +18,17 @@ from pathlib import Path
 from coffer import wire
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
-from coffer.notes.cosign import Cosigner
+from coffer.notes.cosign import ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE, Cosigner
 from coffer.notes.keys import Secret, VerifyKey, parse_vkey
 from coffer.translog.witness import Conflict, Cosign, Deny, Fork, Outcome, decide_cosign, parse_ask
 
+_KEYS = {"key": ED25519_COSIGNATURE, "key-ml-dsa-44": ML_DSA_44_COSIGNATURE}
 _WAIT_S = 10.0
 """Another process of this witness holds the lock only for one write."""
 
 
-def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner:
-    """A new witness, in a folder that does not exist yet.
+def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> tuple[Cosigner, ...]:
+    """A new witness, in a folder that does not exist yet: its keys, one of each type.
 
     Raises:
         MalformedInput: a name or key is wrong, or ``path`` exists.
@@ -36,10 +38,10 @@ def make_witness(path: Path, disk: Disk, name: str, logs: list[str]) -> Cosigner
     keys = [parse_vkey(text, f"--log {number}") for number, text in enumerate(logs, 1)]
     if len({key.name for key in keys}) != len(keys):
         raise MalformedInput("--log: an origin is named twice")
-    made = Cosigner.generate(name)
-    files = {
+    made = tuple(Cosigner.generate(name, kind) for kind in _KEYS.values())
+    seeds = (one.seed.unsafe_bytes().hex().encode("ascii") + b"\n" for one in made)
+    files = dict(zip(_KEYS, seeds, strict=True)) | {
         "name": f"{name}\n".encode("ascii"),
-        "key": made.seed.unsafe_bytes().hex().encode("ascii") + b"\n",
         "logs": "".join(f"{key.format()}\n" for key in keys).encode("ascii"),
     }
     disk.write_folder(path, files)
@@ -63,6 +65,11 @@ def add_log(path: Path, disk: Disk, log: str) -> VerifyKey:
     return key
 
 
+def _read_seed(path: Path, disk: Disk) -> Secret:
+    line = wire.parse_lines(disk.read(path), path.name)[0]
+    return Secret(wire.parse_hex(line, path.name, size=32), "witness seed")
+
+
 class WitnessFolder:
     """A witness at work. One request at a time."""
 
@@ -71,8 +78,11 @@ class WitnessFolder:
             raise MalformedInput(f"{path.name}: not a witness's folder", hint="make one with: coffer witness init")
         self._path, self._disk, self._clock = path, disk, clock
         name = wire.parse_lines(disk.read(path / "name"), "name")[0]
-        seed = wire.parse_hex(wire.parse_lines(disk.read(path / "key"), "key")[0], "key", size=32)
-        self.key = Cosigner(name, Secret(seed, "witness seed"))
+        self.keys = tuple(
+            Cosigner(name, _read_seed(path / file, disk), kind)
+            for file, kind in _KEYS.items()
+            if disk.is_file(path / file)
+        )
         lines = disk.read(path / "logs").decode("ascii", "replace").splitlines()
         self._logs: dict[str, VerifyKey] = {key.name: key for key in (parse_vkey(line, "logs") for line in lines)}
         self._lock = threading.Lock()
@@ -106,8 +116,8 @@ class WitnessFolder:
                 return 422, b"log: frozen since it showed this witness two histories\n"
             case Cosign(checkpoint=checkpoint):
                 self._disk.write(self._file(origin, "checkpoint"), checkpoint.note.raw)
-                line = self.key.cosign(checkpoint.note.text, self._clock())
-                return 200, line.format().encode("utf-8") + b"\n"
+                lines = [key.cosign(checkpoint.note.text, self._clock()).format() + "\n" for key in self.keys]
+                return 200, "".join(lines).encode("utf-8")
             case Conflict(size=size):
                 return 409, b"%d\n" % size
             case Fork(remembered=remembered, offered=offered, size=size):

@@ -77,7 +77,7 @@ def _show_roster(roster: Roster) -> None:
     for member in roster.custodians:
         out.print(f"custodian    {member.name}  {member.auth.key_id.hex()}")
     if roster.witnesses:
-        out.print(f"witnesses    {roster.quorum} of {', '.join(key.name for key in roster.witnesses)}")
+        out.print(f"witnesses    {roster.quorum} of {', '.join(roster.witness_names)}")
     out.print(
         f"retention    {counted(roster.retention_days, 'day')}; records up to {counted(roster.late_days, 'day')} old are taken"
     )

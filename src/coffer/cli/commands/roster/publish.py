@@ -85,9 +85,10 @@ def publish(
 
 def _verify_witnesses_can_be_asked(vault: Vault, new: Roster) -> None:
     """Refuse a roster whose witnesses nobody can reach: custodians would answer nothing under it."""
-    known = [key.name for key in new.witnesses if key.name in vault.policy().witnesses]
+    addresses = vault.policy().witnesses
+    known = [name for name in new.witness_names if name in addresses]
     if len(known) < new.quorum:
-        missing = [key.name for key in new.witnesses if key.name not in known]
+        missing = [name for name in new.witness_names if name not in known]
         raise MalformedInput(
             f"witnesses: {len(known)} have an address in {POLICY}, and the roster asks for {new.quorum}: custodians would answer nothing",
             hint=f'write there: format = "coffer.policy/v1", then a table [witnesses] with "{missing[0]}" = "https://..."',
@@ -99,7 +100,8 @@ def _verify_old_witnesses(vault: Vault, old: Roster, new: Roster, note: Note) ->
 
     Custodians ask for the old quorum too, unless every custodian of the old roster signed the new one (ADR 7).
     """
-    known = [key.name for key in old.witnesses if key.name in vault.policy().witnesses]
+    addresses = vault.policy().witnesses
+    known = [name for name in old.witness_names if name in addresses]
     unsigned = [custodian.name for custodian in old.custodians if not note.is_signed_by(custodian.auth)]
     if old.witnesses != new.witnesses and len(known) < old.quorum and unsigned:
         raise MalformedInput(

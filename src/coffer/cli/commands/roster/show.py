@@ -51,7 +51,7 @@ def _show(shown: Roster) -> None:
     table.add_row("custodians", ", ".join(shown.names))
     for name, rule in shown.rules.items():
         table.add_row(f"rule {name}", rule.expression)
-    table.add_row("witnesses", f"{shown.quorum} of {', '.join(key.name for key in shown.witnesses) or 'none'}")
+    table.add_row("witnesses", f"{shown.quorum} of {', '.join(shown.witness_names) or 'none'}")
     table.add_row("retention", counted(shown.retention_days, "day"))
     table.add_row("late", counted(shown.late_days, "day"))
     table.add_row("waiting", counted(shown.waiting_days, "day"))

@@ -24,7 +24,7 @@ def gather(vault: str) -> None:
         opened.is_confirmed_outside(state)  # cosignatures of before may still satisfy the quorum, on an old copy too
         note = verify_checkpoint(opened.log.checkpoint(), opened.pins.log_key, "checkpoint").note
         roster = state.roster
-        times = {key.name: key.time_of(note) for key in roster.witnesses}
+        cosigned = {key.name for key in roster.witnesses if key.time_of(note) is not None}
         try:
             verify_quorum(note, roster.witnesses, roster.quorum, newest=state.newest, now=clock())
         except NotProven as error:
@@ -32,5 +32,5 @@ def gather(vault: str) -> None:
                 error.message, hint="see that the witnesses run, and their addresses in policy.toml"
             ) from None
     console().print(
-        f"{sum(time is not None for time in times.values())} of {counted(len(times), 'witness')} cosigned, {roster.quorum} needed"
+        f"{len(cosigned)} of {counted(len(roster.witness_names), 'witness')} cosigned, {roster.quorum} needed"
     )

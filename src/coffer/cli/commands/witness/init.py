@@ -22,12 +22,14 @@ from coffer.translog.store.witness import make_witness
 def init(folder: str, name: str, logs: tuple[str, ...]) -> None:
     """Make a witness.
 
-    Its key lies in the folder, readable for its owner alone.
+    Its keys lie in the folder, readable for its owner alone. It signs with Ed25519 and with ML-DSA-44.
     """
     made = make_witness(Path(folder), Disk(), name, list(logs))
-    console().print(f"witness  {made.public.format()}", soft_wrap=True)
+    for key in made:
+        console().print(f"witness  {key.public.format()}", soft_wrap=True)
     say(
-        "give the key to whoever founds the vault (coffer init --witness) or proposes its roster (coffer roster propose --witness)"
+        "give both keys to whoever founds the vault (coffer init, --witness for each) or proposes its roster (coffer roster propose): "
+        "either counts, the second (ML-DSA-44) also when quantum computers can forge the first"
     )
     if not logs:
         say("once the vault is there: coffer witness add-log FOLDER VKEY, with the log key that its founder gives you")
