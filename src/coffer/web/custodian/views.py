@@ -137,9 +137,9 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRow:
-    """A hold in the list. ``at_most``: cells that the log says this custodian keeps for it, 0 if it keeps none.
+    """A hold in the list.
 
-    ``dies``: when what is kept is destroyed, as it stands. ``missing``: persons who must still agree.
+    ``at_most``: cells that the log says this custodian keeps for it, 0 if it keeps none. ``dies``: when what is kept is destroyed, as it stands. ``missing``: persons who must still agree.
     """
 
     digits: str

@@ -1,4 +1,4 @@
-"""What a hold asks to keep, in plain words beside the lines that are signed. Pure; as ``asked`` for a request."""
+"""What a hold asks to keep, in plain words beside the lines that are signed. Pure."""
 
 from coffer import wire
 from coffer.authority.hold import HoldTerms
