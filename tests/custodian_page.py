@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from asking import Client
 from authenticator import Authenticator
 from clerking import Bench
+from coffer.authority.hold import Hold
 from coffer.custodian.machine.attendant import Attendant
 from coffer.web.custodian.app import make_custodian_site
 from coffer.web.custodian.office import Office
@@ -61,6 +62,8 @@ class Page:
         return client
 
     def path(self, note):
+        if isinstance(note, Hold):
+            return f"/holds/{digits_of(note.commitment)}"
         return f"/requests/{digits_of(self.bench.commitment(note))}"
 
     def challenge(self, client, note, **fields):

@@ -7,6 +7,7 @@ from browsing import add_authenticator, open_page
 from clerking import Bench
 from coffer.custodian.people import Away
 from custodian_page import Page
+from holds import begun
 
 NAMES = ("M. Judge", "B. Second", "L. Third")
 BASIS = "Art. 60-1 CPP, case 12/0417, order of 8 January 2013"
@@ -62,6 +63,8 @@ class Story:
             basis="; ".join(["Paragraph 100g StPO"] * 20),
             purpose="Donaudampfschifffahrtsgesellschaftskapitaensversicherungsbetrug" * 3,
         )
+        self.hold = begun(self.world, days=[(self.world.today, self.world.today)], kinds="call,text", authority=COURT)
+        bench.machine.folder.holds.wait(self.hold, bench.service.sync(), now, bench.service.keys)
         bench.clerks.set_away(3, Away(since=now, until=now + dt.timedelta(days=5), stand_in=2), now)
         self.page.attendant.look()
 

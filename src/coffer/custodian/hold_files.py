@@ -31,7 +31,7 @@ HOLDS: Final = "holds"
 WAITING: Final = "holds-waiting"
 MOST_KEPT: Final = 1_024
 """Holds that one custodian keeps at once: 32 of each day of a month. More are refused until some have ended."""
-_SEGMENT: Final = re.compile("[0-9a-f]{64}")
+_HEX: Final = re.compile("[0-9a-f]{64}")
 _NOTE: Final = "note"
 _KEY: Final = "key"
 _EXTENDS: Final = "extends-"
@@ -76,6 +76,18 @@ class HoldFiles:
             with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or gone just now
                 notes.append(parse_hold(self._sealed.read(WAITING, path.name, keys), WAITING))
         return sorted(notes, key=lambda hold: (hold.terms.until, hold.commitment))
+
+    def waiting_commitments(self) -> list[Commitment]:
+        """Of the notes that wait or were decided on, without reading one."""
+        names = [path.name for path in self._sealed.files(WAITING)]
+        return [Commitment(bytes.fromhex(name)) for name in names if _HEX.fullmatch(name)]
+
+    def waiting_note(self, commitment: Commitment, keys: CustodianKeys) -> Hold | None:
+        """One of these; None if there is none that can be read."""
+        try:
+            return parse_hold(self._sealed.read(WAITING, commitment.hex(), keys), WAITING)
+        except (MalformedInput, NotProven, Unavailable):
+            return None
 
     def commitments(self) -> list[Commitment]:
         """Of the holds of which a folder lies here, in order."""
@@ -143,7 +155,12 @@ class HoldFiles:
     def segments(self, commitment: Commitment) -> frozenset[bytes]:
         """The segments of which values are kept."""
         names = self._disk.names(self._folder(commitment))
-        return frozenset(bytes.fromhex(name) for name in names if _SEGMENT.fullmatch(name))
+        return frozenset(bytes.fromhex(name) for name in names if _HEX.fullmatch(name))
+
+    def size_bytes(self, commitment: Commitment) -> int:
+        """Of the values that are kept, on the disk."""
+        folder = self._folder(commitment)
+        return sum(self._disk.size(folder / seg_id.hex()) for seg_id in self.segments(commitment))
 
     def write_values(self, commitment: Commitment, seg_id: bytes, values: bytes, key: Secret, entropy: Entropy) -> None:
         """Keep the values of one segment, durably."""

@@ -58,6 +58,11 @@ class Term:
         """The custodians that keep for it."""
         return tuple(name for name, _ in self.held)
 
+    @property
+    def to_be_joined_by(self) -> dt.datetime:
+        """When it lapses, unless enough custodians joined."""
+        return self.until if self.until - self.time < TO_SATISFY else self.time + TO_SATISFY
+
     def may_be_joined(self, now: dt.datetime) -> bool:
         """Whether there is time to say ``held`` for the first time.
 
@@ -123,6 +128,14 @@ class LoggedHold:
             and name in term.holders
             and (self._is_satisfied(term, roster) or term.may_be_joined(now))
         )
+
+    def kept_until(self, name: str, roster: Roster, now: dt.datetime) -> dt.datetime | None:
+        """When what this custodian keeps dies, as it stands; None if it keeps for no term that lasts."""
+        ends = [
+            term.until if self._is_satisfied(term, roster) else term.to_be_joined_by
+            for term in self.terms_kept_by(name, roster, now)
+        ]
+        return max(ends, default=None)
 
     def may_be_kept_by(self, name: str, roster: Roster) -> bool:
         """Whether a rule of the hold names this custodian, so that its word counts."""

@@ -60,7 +60,7 @@ def test_nothing_keeps_anybody_out(chromium, story):
         story.fill()
         page = enter(chromium, story, origin)
         paths = ["/", "/people", "/passkeys", "/sign-in"]
-        paths += [story.page.path(note) for note in (story.asked, story.shared, story.long)]
+        paths += [story.page.path(note) for note in (story.asked, story.shared, story.long, story.hold)]
         seen = 0
         for scheme, width, language in LOOKS:
             page.emulate_media(color_scheme=scheme)

@@ -11,8 +11,7 @@ import hmac
 from dataclasses import dataclass
 
 from coffer import wire
-from coffer.authority.authorization import Authorization
-from coffer.authority.hold import verify_opens
+from coffer.authority.hold import Hold, Requested, verify_opens
 from coffer.custodian.approvals import Agreed, Approvals, TakenBack, approval_challenge
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.people import (
@@ -33,6 +32,7 @@ from coffer.custodian.service import CustodianService
 from coffer.entropy import Entropy
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State
 from coffer.notes.note import Note
 from coffer.passkeys.ceremonies import (
     Assertion,
@@ -265,7 +265,8 @@ class Clerks:
         request = self._note(commitment)
         entry = self._service.refusal_entry(request.note.raw, reason, "request", person=ordinal)
         self._machine.put([entry])
-        self._machine.requests.keep_refused(request, reason, self._service.keys, now, self._entropy)
+        if not isinstance(request, Hold):  # a hold stays where it waits, until it ends
+            self._machine.requests.keep_refused(request, reason, self._service.keys, now, self._entropy)
         return self.standing(commitment)
 
     def countersigned(self, commitment: Commitment, now: dt.datetime) -> Note:
@@ -276,7 +277,8 @@ class Clerks:
         Raises:
             Refused: not enough persons agreed yet, or it is out of time, revoked or refused.
         """
-        signed = self._service.countersign(self._note(commitment).note.raw, "request")
+        request = verify_opens(self._note(commitment), "request")
+        signed = self._service.countersign(request.note.raw, "request")
         self._machine.requests.keep_signed(signed, self._service.keys, now, self._entropy)
         return signed
 
@@ -313,16 +315,29 @@ class Clerks:
             raise Refused(f"person {ordinal}: has no passkey", code="form", hint="ask for an invitation")
         return person
 
-    def _note(self, commitment: Commitment) -> Authorization:
-        """The request, whether it waits or was decided: an approved one can still be refused."""
-        keys = self._service.keys
-        request = self._machine.note(commitment, keys) or self._machine.requests.decided_note(commitment, keys)
+    def _note(self, commitment: Commitment) -> Requested:
+        """The request or hold, whether it waits or was decided: an approved one can still be refused."""
+        keys, machine = self._service.keys, self._machine
+        request = (
+            machine.note(commitment, keys)
+            or machine.requests.decided_note(commitment, keys)
+            or machine.folder.holds.waiting_note(commitment, keys)
+        )
         if request is None:
             raise Refused("request: does not wait here", code="form", hint="it may have expired, or been decided")
         return request
 
-    def _waiting(self, commitment: Commitment) -> Authorization:
-        return verify_opens(self._service.verify_approvable(self._note(commitment).note.raw, "request"), "request")
+    def _waiting(self, commitment: Commitment) -> Requested:
+        requested = self._service.verify_approvable(self._note(commitment).note.raw, "request")
+        if isinstance(requested, Hold):
+            self._verify_stands(requested, self._service.state)
+        return requested
+
+    def _verify_stands(self, hold: Hold, state: State) -> None:
+        """A hold that ended is not approved: nobody could keep for it any more."""
+        logged = state.hold_of(hold.commitment)
+        if logged is None or not logged.is_open(state.rosters[logged.entry.roster], state.newest):
+            raise Refused("hold: the log has none that stands", code="time", hint="it was released, lapsed, or is over")
 
     def _invited(self, code: str, now: dt.datetime) -> tuple[bytes, Person]:
         hashed = hash_code(code)

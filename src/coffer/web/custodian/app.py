@@ -1,71 +1,55 @@
 """The routes of a custodian's page."""
 
 import datetime as dt
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import anyio
-import anyio.to_thread
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from coffer.authority.authorization import Authorization
 from coffer.authority.file_kind import file_name
 from coffer.custodian.people import People
-from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
+from coffer.errors import CofferError, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.passkeys.sessions import Sessions
 from coffer.serving.crowd import Crowd
 from coffer.web.custodian.away import AwayForm, Wrong, read_away, too_few
+from coffer.web.custodian.deciding import Deciding, Matter
 from coffer.web.custodian.door import ClerkDoor, ordinal_of
 from coffer.web.custodian.health import Counting, certificate_of, health_of, keys_by_day
+from coffer.web.custodian.holds import HoldRoutes
+from coffer.web.custodian.kept import hold_rows
 from coffer.web.custodian.office import Office, here_within, presences
 from coffer.web.custodian.reading import (
     decided,
     find,
-    is_as_shown,
-    is_refusal_told,
     mark_seen,
     page_of,
     pages_of,
     queue,
     reason_words,
     review,
-    version_of,
 )
 from coffer.web.ground.app import N_, make_site_app
-from coffer.web.ground.door import Ceremony, Entrance, SignInNeeded, Visitor, options_response
-from coffer.web.ground.forms import Form, read_form
+from coffer.web.ground.door import Entrance, SignInNeeded, Visitor
+from coffer.web.ground.forms import read_form
 from coffer.web.ground.gate import Gate
 from coffer.web.ground.render import NavItem, Pages
 from coffer.web.ground.site import Site
 from coffer.web.ground.wording import Wording
 
 ROOM: Final = "custodian"
-ACTING: Final = 4
-"""Decisions in work at once. They may wait for the log, so they have threads of their own: a page never waits for them."""
 _NAV: Final = (
     NavItem(path="/", label=N_("Requests")),
+    NavItem(path="/#holds", label=N_("Holds")),
     NavItem(path="/people", label=N_("Away")),
     NavItem(path="/#keys", label=N_("Keys")),
     NavItem(path="/#health", label=N_("Health")),
     NavItem(path="/passkeys", label=N_("Passkeys")),
 )
-_CHANGED: Final = N_("Something changed after this page was shown, and nothing was done.")
-_READ_AGAIN: Final = N_("Load the page, read it again, then decide.")
-Value = TypeVar("Value")
-
-
-class _Stale(Exception):  # noqa: N818 - never leaves this module
-    """Something changed after the form was shown."""
-
-
-class _NoReason(Exception):  # noqa: N818 - never leaves this module
-    """A refusal without a reason."""
 
 
 def make_custodian_site(office: Office, site: Site, sessions: Sessions, *, crowd: Crowd | None = None) -> ASGIApp:
@@ -76,6 +60,7 @@ def make_custodian_site(office: Office, site: Site, sessions: Sessions, *, crowd
     app.include_router(entrance.router())
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
     _Routes(office, pages, entrance).add_to(app)
+    HoldRoutes(office, pages, entrance).add_to(app)
     return Gate(app, site, crowd=crowd)
 
 
@@ -93,7 +78,6 @@ class _Routes:
     def __init__(self, office: Office, pages: Pages, entrance: Entrance) -> None:
         self._office, self._pages, self._entrance = office, pages, entrance
         self._counting = Counting()
-        self._acting: anyio.CapacityLimiter | None = None
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -105,21 +89,11 @@ class _Routes:
             app.add_api_route(path, page, methods=["GET"], response_class=Response)
         app.add_api_route("/requests/{digits}", self._review, methods=["GET"], response_class=Response)
         app.add_api_route("/requests/{digits}/order/{number}", self._order, methods=["GET"], response_class=Response)
-        for word, act in (
-            ("challenge", self._challenge),
-            ("approve", self._approve),
-            ("take-back", self._take_back),
-            ("refuse", self._refuse),
-        ):
-            app.add_api_route(f"/requests/{{digits}}/{word}", act, methods=["POST"], response_class=Response)
+        Deciding(
+            self._office, self._pages, self._entrance, Matter(path="/requests", find=find, show=self._show)
+        ).add_to(app)
         app.add_api_route("/people/away", self._go_away, methods=["POST"], response_class=Response)
         app.add_api_route("/people/here", self._come_back, methods=["POST"], response_class=Response)
-
-    async def _act(self, act: Callable[[], Value]) -> Value:
-        """Work that may wait for the log."""
-        if self._acting is None:
-            self._acting = anyio.CapacityLimiter(ACTING)
-        return await anyio.to_thread.run_sync(act, limiter=self._acting)
 
     def _respond(self, request: Request, visitor: Visitor, name: str, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
         return self._pages.respond(
@@ -145,6 +119,7 @@ class _Routes:
                 "page": page,
                 "pages": pages_of(waiting),
                 "decided": decided(office, words),
+                "holds": hold_rows(office, you, words),
                 "persons": presences(people, you, now),
                 "required": people.required,
                 "present": len(here_within(people, now, now + dt.timedelta(seconds=1))),
@@ -252,7 +227,9 @@ class _Routes:
         await self._entrance.visitor(request)
 
         def read() -> Response:
-            note, office = self._find(digits), self._office
+            note, office = find(self._office, digits), self._office
+            if note is None:
+                raise HTTPException(404)
             requests, keys = office.machine.requests, office.service.keys
             here = {str(one.number): one.number for one in requests.order_files(note, keys) if one.is_here}
             if number not in here:
@@ -263,98 +240,6 @@ class _Routes:
             return Response(raw, headers=headers, media_type="application/octet-stream")
 
         return await run_in_threadpool(read)
-
-    # Acts.
-
-    def _find(self, digits: str) -> Authorization:
-        note = find(self._office, digits)
-        if note is None:
-            raise HTTPException(404)
-        return note
-
-    def _verify_shown(self, note: Authorization, form: Form) -> None:
-        if not is_as_shown(self._office, note, form.text("version")):
-            raise _Stale
-
-    async def _challenge(self, request: Request, digits: str) -> Response:
-        visitor = await self._entrance.visitor(request)
-        form = await read_form(request)
-        _ = self._pages.gettext(self._pages.reader(request))
-
-        def begin() -> Ceremony:
-            note, office = self._find(digits), self._office
-            self._verify_shown(note, form)
-            options = office.clerks.begin_approval(note.commitment, ordinal_of(visitor.id), office.clock())
-            return Ceremony(handle=version_of(office, note), options=options)
-
-        try:
-            return options_response(await self._act(begin))
-        except _Stale:
-            return JSONResponse({"what": _(_CHANGED), "hint": _(_READ_AGAIN)}, 409)
-        except CofferError as error:
-            return JSONResponse({"what": error.message, "hint": error.hint or ""}, error.http_status)
-
-    async def _approve(self, request: Request, digits: str) -> Response:
-        visitor = await self._entrance.visitor(request)
-        form = await read_form(request)
-        you, office = ordinal_of(visitor.id), self._office
-
-        def approve() -> None:
-            note = self._find(digits)
-            if you in office.clerks.standing(note.commitment).agreed_by:
-                return  # sent twice: the first one counts
-            self._verify_shown(note, form)
-            answer = form.text("answer")
-            if not answer:
-                raise MalformedInput(
-                    "passkey: the browser sent no answer", hint="approving needs a passkey and JavaScript"
-                )
-            office.clerks.approve(note.commitment, you, answer.encode("utf-8"), office.clock())
-
-        return await self._decide(request, visitor, digits, approve)
-
-    async def _take_back(self, request: Request, digits: str) -> Response:
-        visitor = await self._entrance.visitor(request)
-        form = await read_form(request)
-        you, office = ordinal_of(visitor.id), self._office
-
-        def take_back() -> None:
-            note = self._find(digits)
-            if you not in office.clerks.standing(note.commitment).agreed_by:
-                return  # sent twice
-            self._verify_shown(note, form)
-            office.clerks.take_back(note.commitment, you, office.clock())
-
-        return await self._decide(request, visitor, digits, take_back)
-
-    async def _refuse(self, request: Request, digits: str) -> Response:
-        visitor = await self._entrance.visitor(request)
-        form = await read_form(request)
-        you, office = ordinal_of(visitor.id), self._office
-
-        def refuse() -> None:
-            note = self._find(digits)
-            if is_refusal_told(office, note):
-                return  # sent twice
-            reason = form.text("reason")
-            if reason not in REFUSE_REASONS:
-                raise _NoReason
-            self._verify_shown(note, form)
-            office.clerks.refuse(note.commitment, you, reason, office.clock())
-
-        return await self._decide(request, visitor, digits, refuse)
-
-    async def _decide(self, request: Request, visitor: Visitor, digits: str, act: Callable[[], None]) -> Response:
-        """Do it, and lead back to the request, whose page says what stands now."""
-        try:
-            await self._act(act)
-        except _Stale:
-            return await self._show(request, visitor, digits, mistake="changed", status=409)
-        except _NoReason:
-            return await self._show(request, visitor, digits, mistake="reason", status=400)
-        except (Refused, MalformedInput, Unavailable) as error:
-            return await self._show(request, visitor, digits, refused=error, status=error.http_status)
-        return RedirectResponse(f"/requests/{digits}", 303)
 
     # Being away.
 

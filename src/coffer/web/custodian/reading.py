@@ -9,6 +9,7 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.hold import Requested
 from coffer.custodian.approvals import Approvals
 from coffer.custodian.marks import Marks
 from coffer.custodian.people import People
@@ -29,7 +30,7 @@ from coffer.web.ground.wording import Wording
 DECIDED_WITHIN: Final = dt.timedelta(days=30)
 PAGE: Final = 100
 """Requests on one page of the list: as many as a desk sends in a day. Thousands on one page would hold the machine."""
-_DIGITS: Final = re.compile(f"[0-9a-f]{{{NAME_DIGITS}}}")
+DIGITS: Final = re.compile(f"[0-9a-f]{{{NAME_DIGITS}}}")
 
 
 def digits_of(commitment: Commitment) -> str:
@@ -39,7 +40,7 @@ def digits_of(commitment: Commitment) -> str:
 
 def find(office: Office, digits: str) -> Authorization | None:
     """A request that waits or was decided here, by its digits."""
-    if not _DIGITS.fullmatch(digits):
+    if not DIGITS.fullmatch(digits):
         return None
     return office.machine.requests.begins_with(digits, office.service.keys)
 
@@ -67,9 +68,9 @@ def queue(office: Office, waiting: Sequence[Authorization], page: int, you: int,
                 is_read_by_you=you in _readers(marks),
                 agreed=names_of(people, _others(agreed, you)),
                 is_agreed_by_you=you in agreed,
-                needed=_who_could(people, agreed, you, now),
+                needed=who_could(people, agreed, you, now),
                 missing=max(0, people.required - len(agreed)),
-                is_protected=bool(_protected(office, note)),
+                is_protected=bool(protected_lines(office, note)),
             )
         )
     return rows
@@ -103,7 +104,7 @@ def decided(office: Office, words: Wording) -> list[DecidedRow]:
         if (time or note.terms.expires) < now - DECIDED_WITHIN:
             continue
         history = steadily(partial(history_of, note, state))
-        is_refused, reason = _refusal(office, note, marks, approvals)
+        is_refused, reason = refusal_by(office, note, marks, approvals)
         rows.append(
             DecidedRow(
                 digits=digits_of(note.commitment),
@@ -135,8 +136,8 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
     kept = [*waiting, *office.machine.requests.decided(keys)]
     known = office.machine.folder.authorities(keys)
     asked = read_terms(note.terms, words, marked=mark_authority(note.terms, known, words, custodian=office.name))
-    is_refused, reason = _refusal(office, note, marks, approvals)
-    stage = _stage(office, note, approvals, people, you, is_refused=is_refused)
+    is_refused, reason = refusal_by(office, note, marks, approvals)
+    stage = stage_of(office, note, approvals, people, you, is_refused=is_refused)
     earlier = _earlier(office, note, kept, approvals, words)
     received, due = (marks.held if marks else None), note.terms.expires
     places = [one.commitment for one in waiting]
@@ -153,16 +154,16 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
         stage=stage,
         due=due,
         received=received,
-        share=_share(received or note.terms.not_before, due, now),
+        share=share_of(received or note.terms.not_before, due, now),
         seconds_left=int((due - now).total_seconds()),
         place=places.index(note.commitment) + 1 if note.commitment in places else 0,
         waiting=len(places),
         words=check_words(note, office.name, marks.nonce) if marks else (),
         requester=note.terms.requester.name,
         files=office.machine.requests.order_files(note, keys),
-        protected=_protected(office, note),
+        protected=protected_lines(office, note),
         protected_size=_protected_size(office),
-        days=_days(note, state, now.date()),
+        days=days_of(note, state, now.date()),
         history=steadily(partial(history_of, note, state)),
         case_uses=len(case),
         case_records=sum(case),
@@ -172,7 +173,7 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
         parts=read_rule(note.terms, roster, signed, words, members=_members(office, note, stage, words)),
         agreed=names_of(people, agreed),
         is_agreed_by_you=you in agreed,
-        needed=_who_could(people, agreed, you, now),
+        needed=who_could(people, agreed, you, now),
         missing=max(0, people.required - len(agreed)),
         required=people.required,
         completes=len(agreed) + 1 >= people.required,
@@ -183,13 +184,13 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
     )
 
 
-def version_of(office: Office, note: Authorization) -> str:
+def version_of(office: Office, note: Requested) -> str:
     """What ``Review.version`` says now."""
     approvals = office.machine.folder.decided(office.service.keys)
     return _version(office, note, approvals, office.clerks.people())
 
 
-def _version(office: Office, note: Authorization, approvals: Approvals, people: People) -> str:
+def _version(office: Office, note: Requested, approvals: Approvals, people: People) -> str:
     """A hash over what a person decides on.
 
     It covers text, signatures, revocation, refusals, agreements and the protected list.
@@ -201,21 +202,31 @@ def _version(office: Office, note: Authorization, approvals: Approvals, people: 
         f"revoked {commitment in state.revoked}",
         f"refused {','.join(sorted(refusals))} {commitment in approvals.withdrawn}",
         f"agreed {approvals.agreed_by(commitment)} of {people.required}, {commitment in approvals.approved}",
-        f"protected {_protected(office, note)}",
-        f"expired {office.clock() >= note.terms.expires}",
+        f"protected {protected_lines(office, note)}",
+        f"expired {office.clock() >= note.terms.ends}",
+        f"hold {_hold_standing(office, note)}",
     ]
     return wire.digest("\n".join(parts).encode("utf-8")).hex()[:32]
 
 
-def _stage(
-    office: Office, note: Authorization, approvals: Approvals, people: People, you: int, *, is_refused: bool
+def _hold_standing(office: Office, note: Requested) -> str:
+    """How a hold stands in the log, and who keeps for the term of this note; empty for a request."""
+    state = office.service.state
+    logged = steadily(partial(state.hold_of, note.commitment))
+    term = None if logged is None else logged.term(note.commitment)
+    return "" if logged is None or term is None else f"{state.hold_status(logged, office.clock())} {term.holders}"
+
+
+def stage_of(
+    office: Office, note: Requested, approvals: Approvals, people: People, you: int, *, is_refused: bool
 ) -> Stage:
+    """What can still happen to a request here."""
     commitment, state = note.commitment, office.service.state
     if is_refused:
         return "refused" if is_refusal_told(office, note) else "unlogged"
     if commitment in state.revoked:
         return "revoked"
-    if office.clock() >= note.terms.expires:
+    if office.clock() >= note.terms.ends:
         return "expired"
     if commitment in approvals.approved:
         return "approved"
@@ -224,18 +235,20 @@ def _stage(
     return "agreed" if you in approvals.agreed_by(commitment) else "open"
 
 
-def is_refusal_told(office: Office, note: Authorization) -> bool:
+def is_refusal_told(office: Office, note: Requested) -> bool:
     """Whether the log shows this custodian's refusal, or will once the operator fetches it."""
     waits = f"refuse-{note.commitment.hex()}" in office.machine.waiting_names()
     return waits or office.service.state.is_refused(note.commitment, office.name)
 
 
-def _share(begins: dt.datetime, due: dt.datetime, now: dt.datetime) -> float:
+def share_of(begins: dt.datetime, due: dt.datetime, now: dt.datetime) -> float:
+    """Of the time between the two, what has passed: 0 to 1."""
     whole = (due - begins).total_seconds()
     return 1.0 if whole <= 0 else min(1.0, max(0.0, (now - begins).total_seconds() / whole))
 
 
-def _days(note: Authorization, state: State, today: dt.date) -> Days:
+def days_of(note: Requested, state: State, today: dt.date) -> Days:
+    """How the days that a note asks about stand."""
     retention = steadily(partial(retention_of, state))
     days = note.terms.all_days
     gone = tuple(day for day in days if retention.is_over(day, today))
@@ -295,7 +308,7 @@ def reason_words(reason: str, words: Wording) -> str:
     }.get(reason, reason)
 
 
-def _who_could(people: People, agreed: Sequence[int], you: int, now: dt.datetime) -> tuple[str, ...]:
+def who_could(people: People, agreed: Sequence[int], you: int, now: dt.datetime) -> tuple[str, ...]:
     """The others who are here and have not agreed."""
     here = here_within(people, now, now + dt.timedelta(seconds=1))
     return tuple(person.name for person in here if person.ordinal not in {*agreed, you})
@@ -316,7 +329,8 @@ def _marks(office: Office, commitment: Commitment) -> Marks | None:
         return None
 
 
-def _protected(office: Office, note: Authorization) -> tuple[int, ...] | None:
+def protected_lines(office: Office, note: Requested) -> tuple[int, ...] | None:
+    """The lines, from 1, of subjects on the custodian's own list; None if the list is damaged."""
     try:
         protected = office.machine.folder.protected(office.service.keys)
     except CofferError:  # then this custodian answers nothing, and the page says so
@@ -331,7 +345,7 @@ def _protected_size(office: Office) -> int:
         return 0
 
 
-def _refusal(office: Office, note: Authorization, marks: Marks | None, approvals: Approvals) -> tuple[bool, str]:
+def refusal_by(office: Office, note: Requested, marks: Marks | None, approvals: Approvals) -> tuple[bool, str]:
     """Whether this custodian refused, and the reason where one is known."""
     logged = [
         body.reason
@@ -378,7 +392,7 @@ def _earlier(
         return None
     last = before[0]
     marks = _marks(office, last.commitment)
-    is_refused, reason = _refusal(office, last, marks, approvals)
+    is_refused, reason = refusal_by(office, last, marks, approvals)
     return Earlier(
         number=_number_in_case(last, kept),
         is_refused=is_refused,
@@ -410,7 +424,7 @@ def _earlier_uses(note: Authorization, kept: Sequence[Authorization], state: Sta
     return of_case, of_subjects
 
 
-def is_as_shown(office: Office, note: Authorization, version: str) -> bool:
+def is_as_shown(office: Office, note: Requested, version: str) -> bool:
     """Whether nothing changed after a form with this version was shown.
 
     If something did, it is read again first.

@@ -4,10 +4,15 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
+from coffer.custodian.held_here import HeldHere
 from coffer.custodian.order_files import FileHere
 from coffer.custody.earlier import History
+from coffer.ledger.holds import HoldStatus
 from coffer.web.ground.asked import Asked, Difference
 from coffer.web.ground.signers import Part
+
+HoldStage = Literal["open", "agreed", "approved", "refused", "unlogged", "revoked", "expired", "terminal", "kept"]
+"""What can still happen to a hold here, as of a request; ``kept``: this custodian keeps for it. ``expired``: it ended."""
 
 Stage = Literal["open", "agreed", "approved", "refused", "unlogged", "revoked", "expired", "terminal"]
 """What can still happen to a request here.
@@ -128,3 +133,55 @@ class Review:
     def unopened(self) -> tuple[int, ...]:
         """Numbers of the files that nobody opened here, whether they came or not."""
         return tuple(one.number for one in self.files if one.opened is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRow:
+    """A hold in the list.
+
+    ``at_most``: cells that the log says this custodian keeps for it, 0 if it keeps none. ``dies``: when what is kept is destroyed, as it stands. ``missing``: persons who must still agree.
+    """
+
+    digits: str
+    asked: Asked
+    authority: str
+    until: dt.datetime
+    stage: HoldStage
+    agreed: tuple[str, ...]
+    missing: int
+    at_most: int
+    dies: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReview:
+    """One hold, whole. ``version`` as of ``Review``.
+
+    ``status``: how it stands in the log. ``joined_by``: by when enough custodians must keep. ``logged_at``: of its
+    entry. ``ends``: of what stands in the log, with what enough custodians joined. ``here``: None if nothing is kept.
+    """
+
+    digits: str
+    version: str
+    asked: Asked
+    text: str
+    line_count: int
+    stage: HoldStage
+    status: HoldStatus
+    is_extension: bool
+    until: dt.datetime
+    ends: dt.datetime
+    logged_at: dt.datetime
+    joined_by: dt.datetime
+    share: float
+    seconds_left: int
+    requester: str
+    protected: tuple[int, ...] | None
+    days: Days
+    parts: tuple[Part, ...]
+    agreed: tuple[str, ...]
+    needed: tuple[str, ...]
+    completes: bool
+    reason: str
+    here: HeldHere | None
+    at_most: int

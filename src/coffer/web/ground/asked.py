@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Terms
+from coffer.authority.authorization import Named, Terms
 from coffer.authority.period import Period
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.identity.shown import grouped_number, is_mobile
@@ -94,14 +94,14 @@ def read_terms(terms: Terms, words: Wording, *, short_authority: str = "", marke
     _ = words.gettext
     values = {
         "subjects": subjects_counted(terms.subjects, words),
-        "time": _time_counted(terms, words),
+        "time": time_counted(terms, words),
         "records": records_counted(terms.max_records, words),
     }
     name = short_authority or terms.authority
     authority = name if len(name) <= MAX_SHORT_NAME else _("An authority")
     return Asked(
         sentence=_(_SENTENCES[terms.kinds]) % (values | {"authority": authority}),
-        lede=tuple(_lede(terms, words)),
+        lede=tuple(lede_of(terms, words)),
         short=_(_SHORT[terms.kinds]) % values,
         facts=tuple(_facts(terms, words, marked)),
         is_doubtful=marked is not None and marked.is_doubtful,
@@ -138,7 +138,8 @@ def show_subject(subject: Identifier) -> str:
     return f"{subject.scope} {subject.value}" if subject.scope else subject.value
 
 
-def _lede(terms: Terms, words: Wording) -> list[str]:
+def lede_of(terms: Named, words: Wording) -> list[str]:
+    """What stands below the heading: whom and when, and what for."""
     _ = words.gettext
     first, more = show_subject(terms.subjects[0]), len(terms.subjects) - 1
     when = _span(terms, words)
@@ -155,7 +156,7 @@ def _lede(terms: Terms, words: Wording) -> list[str]:
     return lede
 
 
-def _span(terms: Terms, words: Wording) -> str:
+def _span(terms: Named, words: Wording) -> str:
     """From the first to the last day of all subjects, on the clock of the order."""
     periods = [period for own in terms.periods for period in own]
     first = min(periods, key=lambda period: period.first).first.date()
@@ -177,7 +178,8 @@ def is_whole(period: Period) -> bool:
     return period.first.time() == dt.time() == period.end.time()
 
 
-def _time_counted(terms: Terms, words: Wording) -> str:
+def time_counted(terms: Named, words: Wording) -> str:
+    """How many days of all subjects together."""
     periods = [period for own in terms.periods for period in own]
     count = len(_local_days(periods))
     if all(map(is_whole, periods)):
@@ -186,7 +188,8 @@ def _time_counted(terms: Terms, words: Wording) -> str:
     return pattern % {"num": words.number(count)}
 
 
-def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[Fact]:
+def asked_facts(terms: Named, words: Wording, marked: Marked | None = None) -> list[Fact]:
+    """Whom a note is about, when, which kinds, and the order behind it."""
     _ = words.gettext
     authority = free_fact("authority", _("Authority"), terms.authority, words)
     return [
@@ -198,7 +201,7 @@ def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[F
         Fact(
             key="kinds",
             label=_("Kinds"),
-            words=(_(_KINDS[terms.kinds]),),
+            words=(kinds_named(terms.kinds, words),),
             exact=(f"kinds: {','.join(terms.kinds)}",),
             notes=(
                 _(
@@ -207,6 +210,42 @@ def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[F
                 ),
             ),
         ),
+    ]
+
+
+def kinds_named(kinds: tuple[str, ...], words: Wording) -> str:
+    """Calls and texts."""
+    return words.gettext(_KINDS[kinds])
+
+
+def rules_fact(terms: Named, words: Wording) -> Fact:
+    """Whose rules it is under."""
+    _ = words.gettext
+    return Fact(
+        key="rules",
+        label=_("Rules"),
+        words=(words.names([_("the general rule") if rule == BASE else words.country(rule) for rule in terms.rules]),),
+        exact=(f"rules: {','.join(terms.rules)}",),
+    )
+
+
+def secret_fact(terms: Named, words: Wording) -> Fact:
+    """Until when the person concerned is not told."""
+    _ = words.gettext
+    return Fact(
+        key="secret-until",
+        label=_("Secret"),
+        words=(
+            _("until %(day)s, then the person concerned is told by letter") % {"day": words.day(terms.secret_until)},
+        ),
+        exact=(f"secret-until: {terms.secret_until}",),
+    )
+
+
+def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[Fact]:
+    _ = words.gettext
+    return [
+        *asked_facts(terms, words, marked),
         Fact(
             key="max-records",
             label=_("At most"),
@@ -223,14 +262,7 @@ def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[F
             ),
             exact=(f"hub: {'yes' if terms.is_hub else 'no'}",),
         ),
-        Fact(
-            key="rules",
-            label=_("Rules"),
-            words=(
-                words.names([_("the general rule") if rule == BASE else words.country(rule) for rule in terms.rules]),
-            ),
-            exact=(f"rules: {','.join(terms.rules)}",),
-        ),
+        rules_fact(terms, words),
         Fact(
             key="expires",
             label=_("Valid"),
@@ -247,19 +279,11 @@ def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[F
                 f"expires: {wire.format_time(terms.expires)}",
             ),
         ),
-        Fact(
-            key="secret-until",
-            label=_("Secret"),
-            words=(
-                _("until %(day)s, then the person concerned is told by letter")
-                % {"day": words.day(terms.secret_until)},
-            ),
-            exact=(f"secret-until: {terms.secret_until}",),
-        ),
+        secret_fact(terms, words),
     ]
 
 
-def _subject_facts(terms: Terms, line: int, words: Wording) -> list[Fact]:
+def _subject_facts(terms: Named, line: int, words: Wording) -> list[Fact]:
     _ = words.gettext
     subject, periods = terms.subjects[line - 1], terms.periods[line - 1]
     label, person, when = _(_TYPES[subject.type]), _("Person"), _("Days")

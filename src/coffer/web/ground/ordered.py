@@ -18,6 +18,7 @@ _CLASSES: Final = {
     OrderClass.PRODUCE: N_("An order to hand records over."),
     OrderClass.EXTEND: N_("An order that extends an earlier one."),
     OrderClass.ACCESS: N_("The person concerned asks for their own data."),
+    OrderClass.PRESERVE: N_("An order to keep records. Nobody reads them."),
 }
 _URGENCIES: Final = {Urgency.URGENT: N_("Urgent."), Urgency.EMERGENCY: N_("An emergency.")}
 _ISSUERS: Final = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from coffer.authority.authorization import Terms
+from coffer.authority.authorization import Named
 from coffer.authority.countersign import subject_rule
 from coffer.errors import Unavailable
 from coffer.ledger.roster import Roster
@@ -36,7 +36,7 @@ class Part:
 
 
 def read_rule(
-    terms: Terms, roster: Roster, signed: Sequence[str], words: Wording, *, members: Mapping[str, Member] | None = None
+    terms: Named, roster: Roster, signed: Sequence[str], words: Wording, *, members: Mapping[str, Member] | None = None
 ) -> tuple[Part, ...]:
     """Who must sign, by the parts of the rules of the request's subjects.
 
@@ -51,7 +51,7 @@ def read_rule(
     return tuple(parts)
 
 
-def _rules(terms: Terms, roster: Roster) -> list[Rule]:
+def _rules(terms: Named, roster: Roster) -> list[Rule]:
     try:
         return [subject_rule(subject, roster) for subject in terms.subjects]
     except Unavailable:  # numbering tables that this release does not have: the rules as the request names them

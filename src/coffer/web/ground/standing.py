@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from coffer.authority.authorization import Terms
+from coffer.authority.hold import HoldTerms
 from coffer.authority.known import Authorities, Standing, needs_every_signature, other_kind, standing_of
 from coffer.web.ground.wording import Wording
 
@@ -15,7 +16,9 @@ class Marked:
     is_doubtful: bool
 
 
-def mark_authority(terms: Terms, known: Authorities | None, words: Wording, *, custodian: str = "") -> Marked:
+def mark_authority(
+    terms: Terms | HoldTerms, known: Authorities | None, words: Wording, *, custodian: str = ""
+) -> Marked:
     """The mark of a request by a list.
 
     ``known``: None without a list. ``custodian``: whose list it is, if it is a custodian's.
@@ -37,7 +40,7 @@ def mark_authority(terms: Terms, known: Authorities | None, words: Wording, *, c
             )
     if other_kind(terms, known) is not None:
         sentences.append(_("The list has it as another kind of authority than the request."))
-    if needs_every_signature(terms, known):
+    if isinstance(terms, Terms) and needs_every_signature(terms, known):
         sentences.append(
             _("An emergency: %(custodian)s answers only if every custodian of the rule signs.")
             % {"custodian": custodian}

@@ -1,0 +1,178 @@
+"""The acts on a page where a request, or a hold, is decided: agree by passkey, take it back, refuse."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+
+from coffer.authority.hold import Requested
+from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
+from coffer.ledger.entries import REFUSE_REASONS
+from coffer.web.custodian.door import ordinal_of
+from coffer.web.custodian.office import Office
+from coffer.web.custodian.reading import is_as_shown, is_refusal_told, version_of
+from coffer.web.ground.app import N_
+from coffer.web.ground.door import Ceremony, Entrance, Visitor, options_response
+from coffer.web.ground.forms import Form, read_form
+from coffer.web.ground.render import Pages
+
+ACTING: Final = 4
+"""Decisions in work at once. They may wait for the log, so they have threads of their own: a page never waits for them."""
+_CHANGED: Final = N_("Something changed after this page was shown, and nothing was done.")
+_READ_AGAIN: Final = N_("Load the page, read it again, then decide.")
+Value = TypeVar("Value")
+
+
+class Show(Protocol):
+    """The page of one note, after an act that did nothing."""
+
+    def __call__(
+        self,
+        request: Request,
+        visitor: Visitor,
+        digits: str,
+        *,
+        refused: CofferError | None = None,
+        mistake: str = "",
+        status: int = 200,
+    ) -> Awaitable[Response]:
+        """``refused``: why the act did nothing. ``mistake``: ``changed`` or ``reason``, if that is why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """What is decided: the path of its pages, how a note is found by its digits, and its page."""
+
+    path: str
+    find: Callable[[Office, str], Requested | None]
+    show: Show
+
+
+class _Stale(Exception):  # noqa: N818 - never leaves this module
+    """Something changed after the form was shown."""
+
+
+class _NoReason(Exception):  # noqa: N818 - never leaves this module
+    """A refusal without a reason."""
+
+
+class Deciding:
+    """The routes of these acts."""
+
+    def __init__(self, office: Office, pages: Pages, entrance: Entrance, matter: Matter) -> None:
+        self._office, self._pages, self._entrance, self._matter = office, pages, entrance, matter
+        self._acting: anyio.CapacityLimiter | None = None
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        for word, act in (
+            ("challenge", self._challenge),
+            ("approve", self._approve),
+            ("take-back", self._take_back),
+            ("refuse", self._refuse),
+        ):
+            path = f"{self._matter.path}/{{digits}}/{word}"
+            app.add_api_route(path, act, methods=["POST"], response_class=Response)
+
+    async def _act(self, act: Callable[[], Value]) -> Value:
+        """Work that may wait for the log."""
+        if self._acting is None:
+            self._acting = anyio.CapacityLimiter(ACTING)
+        return await anyio.to_thread.run_sync(act, limiter=self._acting)
+
+    def _find(self, digits: str) -> Requested:
+        note = self._matter.find(self._office, digits)
+        if note is None:
+            raise HTTPException(404)
+        return note
+
+    def _verify_shown(self, note: Requested, form: Form) -> None:
+        if not is_as_shown(self._office, note, form.text("version")):
+            raise _Stale
+
+    async def _challenge(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        _ = self._pages.gettext(self._pages.reader(request))
+
+        def begin() -> Ceremony:
+            note, office = self._find(digits), self._office
+            self._verify_shown(note, form)
+            options = office.clerks.begin_approval(note.commitment, ordinal_of(visitor.id), office.clock())
+            return Ceremony(handle=version_of(office, note), options=options)
+
+        try:
+            return options_response(await self._act(begin))
+        except _Stale:
+            return JSONResponse({"what": _(_CHANGED), "hint": _(_READ_AGAIN)}, 409)
+        except CofferError as error:
+            return JSONResponse({"what": error.message, "hint": error.hint or ""}, error.http_status)
+
+    async def _approve(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        you, office = ordinal_of(visitor.id), self._office
+
+        def approve() -> None:
+            note = self._find(digits)
+            if you in office.clerks.standing(note.commitment).agreed_by:
+                return  # sent twice: the first one counts
+            self._verify_shown(note, form)
+            answer = form.text("answer")
+            if not answer:
+                raise MalformedInput(
+                    "passkey: the browser sent no answer", hint="approving needs a passkey and JavaScript"
+                )
+            office.clerks.approve(note.commitment, you, answer.encode("utf-8"), office.clock())
+
+        return await self._decide(request, visitor, digits, approve)
+
+    async def _take_back(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        you, office = ordinal_of(visitor.id), self._office
+
+        def take_back() -> None:
+            note = self._find(digits)
+            if you not in office.clerks.standing(note.commitment).agreed_by:
+                return  # sent twice
+            self._verify_shown(note, form)
+            office.clerks.take_back(note.commitment, you, office.clock())
+
+        return await self._decide(request, visitor, digits, take_back)
+
+    async def _refuse(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        you, office = ordinal_of(visitor.id), self._office
+
+        def refuse() -> None:
+            note = self._find(digits)
+            if is_refusal_told(office, note):
+                return  # sent twice
+            reason = form.text("reason")
+            if reason not in REFUSE_REASONS:
+                raise _NoReason
+            self._verify_shown(note, form)
+            office.clerks.refuse(note.commitment, you, reason, office.clock())
+
+        return await self._decide(request, visitor, digits, refuse)
+
+    async def _decide(self, request: Request, visitor: Visitor, digits: str, act: Callable[[], None]) -> Response:
+        """Do it, and lead back to the note, whose page says what stands now."""
+        show = self._matter.show
+        try:
+            await self._act(act)
+        except _Stale:
+            return await show(request, visitor, digits, mistake="changed", status=409)
+        except _NoReason:
+            return await show(request, visitor, digits, mistake="reason", status=400)
+        except (Refused, MalformedInput, Unavailable) as error:
+            return await show(request, visitor, digits, refused=error, status=error.http_status)
+        return RedirectResponse(f"{self._matter.path}/{digits}", 303)
