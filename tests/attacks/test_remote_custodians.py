@@ -16,7 +16,7 @@ from fastapi import FastAPI, Response
 from forging import Desk, Other, SecondHistory, forge, log_entries, lying, rows_of
 
 from coffer.authority.authorization import parse_authorization
-from coffer.custodian.machine.server import MAX_HEADERS_FRAME_BYTES, MAX_NOTE_FRAME_BYTES
+from coffer.custodian.machine.server import MAX_EXPLANATION_FRAME_BYTES, MAX_HEADERS_FRAME_BYTES, MAX_NOTE_FRAME_BYTES
 from coffer.custody.addresses import parse_addresses
 from coffer.custody.client import HttpCustodian
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, note_info
@@ -237,9 +237,13 @@ def test_connection_that_asks_again_and_again_is_kept_and_a_silent_one_is_not(wo
             assert silent.recv(1000) == b""
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/orders", "/v1/holds", "/v1/headers"])
+PATHS = ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/orders", "/v1/explanations", "/v1/holds", "/v1/headers"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_oversized_body_is_refused_unread(world, path):
     own = {"/v1/notes": MAX_NOTE_FRAME_BYTES, "/v1/standing": FRAME_BYTES}
+    own["/v1/explanations"] = MAX_EXPLANATION_FRAME_BYTES
     own |= dict.fromkeys(("/v1/headers", "/v1/holds"), MAX_HEADERS_FRAME_BYTES)
     most = own.get(path, MAX_FRAME_BYTES)
     with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
@@ -249,7 +253,7 @@ def test_oversized_body_is_refused_unread(world, path):
         assert client.post(path, content=format_frame(b"x")).status_code in (200, 202)
 
 
-@pytest.mark.parametrize("path", ["/v1/answer", "/v1/standing", "/v1/notes", "/v1/orders", "/v1/holds", "/v1/headers"])
+@pytest.mark.parametrize("path", PATHS)
 def test_hanging_up_in_the_middle_of_a_body_says_nothing_and_counts_as_malformed(world, path, capfd, caplog):
     with served_here(world.app("judge")) as url, httpx.Client(base_url=url, timeout=20) as client:
         host, port = url.removeprefix("http://").split(":")

@@ -70,7 +70,7 @@ def test_journal_of_an_opening_goes_with_the_seal_key(asked):
     world.vault.desk.write_opening(authorization.commitment, b"{}")
     world.now = authorization.terms.expires
     world.vault.replay()
-    assert [path.suffix for path in (world.vault.path / "desk").iterdir()] == []
+    assert [path.suffix for path in (world.vault.path / "desk").iterdir()] == [".request"]
 
 
 def test_seal_key_that_another_command_removes_meanwhile_stops_nobody(asked, monkeypatch):

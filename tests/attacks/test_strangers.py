@@ -63,6 +63,9 @@ class Served:
     def take_hold(self, sealed):
         del sealed
 
+    def take_explanation(self, sealed):
+        del sealed
+
     def take_headers(self, raw):
         del raw
 

@@ -54,6 +54,9 @@ class Nothing:
     def take_hold(self, sealed):
         del sealed
 
+    def take_explanation(self, sealed):
+        del sealed
+
     def take_headers(self, raw):
         del raw
 

@@ -20,7 +20,7 @@ COUNTS = {
     "notes": 71,
     "rules": 20,
     "segments": 154,
-    "standing": 50,
+    "standing": 73,
     "state": 191,
     "wire": 48,
 }

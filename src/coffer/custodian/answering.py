@@ -34,6 +34,7 @@ from coffer.custody.exchange import (
     response_message,
 )
 from coffer.custody.parcel import hold_info, parse_parcel
+from coffer.custody.questions import explanation_info
 from coffer.errors import CofferError, MalformedInput, NotProven
 from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
@@ -160,6 +161,16 @@ class Answering:
         """
         commitment, raw = parse_order(self.opened(sealed, order_info, "order")[0])
         return Commitment(commitment), raw
+
+    def unseal_explanation(self, sealed: bytes) -> tuple[Commitment, bytes, Roster]:
+        """What the desk explained, the commitment of the authorization that its sender names, and its roster.
+
+        Raises:
+            MalformedInput, NotProven: it is none. Whether the desk signed it is not proven yet.
+        """
+        raw, roster, _ = self.opened(sealed, explanation_info, "explanation")
+        commitment, explanation = parse_order(raw)
+        return Commitment(commitment), explanation, roster
 
     def decider(self) -> Decider:
         """What the decision knows of this custodian."""

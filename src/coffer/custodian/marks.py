@@ -10,6 +10,7 @@ from typing import Final, Self
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.authority.ordered import MAX_FILES
+from coffer.custody.again import Again
 from coffer.custody.check_words import NONCE_BYTES
 from coffer.errors import MalformedInput
 from coffer.ledger.entries import REFUSE_REASONS
@@ -26,7 +27,8 @@ class Marks:
 
     ``requester``, ``roster`` and ``expires`` are the note's. ``nonce``: of its check words. ``held``: when it was taken. ``seen``: first, in the list.
     ``readers``: each person's number, ascending, and when it opened the request first. ``opened``: each file of the order that was opened here, by its
-    number in the note, ascending, and when first. ``signed``: when its countersignature was kept. ``said_no``: the reason and the time of a refusal.
+    number in the note, ascending, and when first. ``signed``: when its countersignature was kept. ``said_no``: the reason and the time of a refusal;
+    ``again``: how the desk may come again after it, None if nobody said.
     """
 
     requester: VerifyKey
@@ -39,6 +41,7 @@ class Marks:
     opened: tuple[tuple[int, dt.datetime], ...] = ()
     signed: dt.datetime | None = None
     said_no: tuple[str, dt.datetime] | None = None
+    again: Again | None = None
 
     @classmethod
     def of(cls, authorization: Authorization, nonce: bytes, now: dt.datetime) -> Self:
@@ -68,9 +71,9 @@ class Marks:
         """Countersigned now, unless it was before."""
         return self if self.signed is not None else replace(self, signed=_second(now))
 
-    def with_no(self, reason: str, now: dt.datetime) -> Self:
+    def with_no(self, reason: str, now: dt.datetime, again: Again | None = None) -> Self:
         """Refused now, unless it was before: the first reason is the one in the log."""
-        return self if self.said_no is not None else replace(self, said_no=(reason, _second(now)))
+        return self if self.said_no is not None else replace(self, said_no=(reason, _second(now)), again=again)
 
     def format(self) -> bytes:
         """Its text."""
@@ -87,6 +90,7 @@ class Marks:
         lines += [f"opened: {number} {wire.format_time(time)}" for number, time in self.opened]
         lines += [f"signed: {wire.format_time(self.signed)}"] if self.signed is not None else []
         lines += [f"no: {self.said_no[0]} {wire.format_time(self.said_no[1])}"] if self.said_no is not None else []
+        lines += [f"again: {self.again.format()}"] if self.again is not None else []
         return ("\n".join(lines) + "\n").encode("ascii")
 
     @classmethod
@@ -103,6 +107,7 @@ class Marks:
         readers = tuple(_parse_numbered(text, place, MAX_NUMBER) for text in fields.many("reader"))
         opened = tuple(_parse_numbered(text, place, MAX_FILES) for text in fields.many("opened"))
         signed, said_no = fields.optional("signed"), fields.optional("no")
+        again = None if said_no is None else fields.optional("again")
         fields.end()
         marks = cls(
             requester=requester,
@@ -115,6 +120,7 @@ class Marks:
             opened=opened,
             signed=None if signed is None else wire.parse_time(signed, place),
             said_no=None if said_no is None else _parse_no(said_no, place),
+            again=None if again is None else Again.parse(again, place),
         )
         is_ascending = all(_is_ascending([number for number, _ in item]) for item in (readers, opened))
         if marks.format() != raw or not is_ascending:

@@ -18,6 +18,7 @@ from coffer.custodian.keyring import KeyRing
 from coffer.custodian.marks import Marks
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.standing import (
+    Asked,
     Away,
     Held,
     Query,
@@ -110,11 +111,11 @@ class Reporting:
         return Standing(
             custodian=self._folder.name,
             authorization=query.commitment,
-            held=self._held(query.commitment, marks) if marks is not None and is_theirs else None,
+            held=self._held(query.commitment, marks, roster) if marks is not None and is_theirs else None,
             away=self.away(),
         )
 
-    def _held(self, commitment: Commitment, marks: Marks) -> Held:
+    def _held(self, commitment: Commitment, marks: Marks, roster: Roster) -> Held:
         agreement = self.agreement(commitment)
         return Held(
             since=marks.held,
@@ -124,7 +125,20 @@ class Reporting:
             agreed=agreement.agreed,
             needed=agreement.needed,
             decision=self._decision(commitment, marks),
+            asked=self._asked(commitment, marks, roster),
         )
+
+    def _asked(self, commitment: Commitment, marks: Marks, roster: Roster) -> Asked | None:
+        """What its people ask the desk; None if nothing, or if somebody changed the file."""
+        keys, questions = self._ring.keys, self._folder.requests.questions
+        try:
+            question = questions.question(commitment, keys)
+            if question is None:
+                return None
+            explained = questions.explanations(commitment, marks.requester, roster, keys)
+        except CofferError:
+            return None
+        return Asked(question=question, is_explained=question in [one.question for one in explained])
 
     def _decision(self, commitment: Commitment, marks: Marks) -> Signed | SaidNo | None:
         """What the approvals file and the log say; marks only add when and why."""
@@ -136,7 +150,12 @@ class Reporting:
         ]
         if logged or self._folder.is_withdrawn(commitment, keys):
             noted, time = marks.said_no or (None, None)
-            return SaidNo(is_withdrawal=marks.signed is not None, reason=logged[0] if logged else noted, time=time)
+            return SaidNo(
+                is_withdrawal=marks.signed is not None,
+                reason=logged[0] if logged else noted,
+                time=time,
+                again=marks.again,
+            )
         if marks.signed is None or commitment not in self._folder.approvals(keys):
             return None
         note = self._folder.requests.decided_note(commitment, keys)

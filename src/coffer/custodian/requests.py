@@ -18,12 +18,16 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.marks import Marks
 from coffer.custodian.order_files import ORDERS, FileHere, OrderFiles, files_here
+from coffer.custodian.question_files import QUESTION_FOLDERS, QuestionFiles
 from coffer.custodian.sealed_files import SealedFiles
+from coffer.custody.again import Again
 from coffer.custody.check_words import NONCE_BYTES
+from coffer.custody.questions import Question
 from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import Commitment
+from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import seal
 from coffer.notes.note import Note
@@ -37,7 +41,7 @@ KEPT_AFTER: Final = dt.timedelta(days=92)
 INBOX: Final = "inbox"
 MARKS: Final = "marks"
 DECIDED: Final = "decided"
-FOLDERS: Final = (INBOX, MARKS, DECIDED, ORDERS)
+FOLDERS: Final = (INBOX, MARKS, DECIDED, ORDERS, *QUESTION_FOLDERS)
 _LOCK_WAIT_S: Final = 20.0
 
 
@@ -61,6 +65,8 @@ class Requests:
         self._name = name
         self._sealed = SealedFiles(path, disk, name)
         self._orders = OrderFiles(path, disk, name)
+        self.questions = QuestionFiles(path, disk, name)
+        """To be read by anybody; ``ask`` and ``take_explanation`` write."""
         self._tidied: dt.date | None = None
 
     # What waits.
@@ -227,6 +233,32 @@ class Requests:
         """A file of the order was handed to one of its people."""
         self._note(commitment, keys, lambda marks: marks.with_opened(number, now))
 
+    # What its people ask the desk.
+
+    def ask(self, question: Question, keys: CustodianKeys) -> None:
+        """Keep a question for the desk, which fetches it with the report of this request.
+
+        Raises:
+            Refused: one was asked before.
+            NotProven: no such request is held.
+        """
+        with self._exclusively():
+            if not self.is_held(question.authorization):
+                raise NotProven("question: about no request that is held here")
+            self.questions.keep_question(question, keys)
+
+    def take_explanation(self, commitment: Commitment, raw: bytes, roster: Roster, keys: CustodianKeys) -> None:
+        """Keep what the desk explained of a request that is held. What is here stays as it is.
+
+        Raises:
+            MalformedInput, NotProven: no such request is held, or it is none of it.
+        """
+        with self._exclusively():
+            authorization = self.note(commitment, keys) or self.decided_note(commitment, keys)
+            if authorization is None or authorization.terms.roster != roster.hash:
+                raise NotProven("explanation: of no request that is held here")
+            self.questions.take_explanation(authorization, raw, roster, keys)
+
     # What was decided.
 
     def keep_signed(self, note: Note, keys: CustodianKeys, now: dt.datetime, entropy: Entropy) -> None:
@@ -234,10 +266,20 @@ class Requests:
         self._keep(parse_authorization(note.raw, "note"), keys, now, entropy, lambda marks: marks.with_signed(now))
 
     def keep_refused(
-        self, authorization: Authorization, reason: str, keys: CustodianKeys, now: dt.datetime, entropy: Entropy
+        self,
+        authorization: Authorization,
+        reason: str,
+        keys: CustodianKeys,
+        now: dt.datetime,
+        entropy: Entropy,
+        *,
+        again: Again | None = None,
     ) -> None:
-        """Keep a note that this custodian refused, with the reason, and take it from the inbox."""
-        self._keep(authorization, keys, now, entropy, lambda marks: marks.with_no(reason, now))
+        """Keep a note that this custodian refused, with the reason, and take it from the inbox.
+
+        ``again``: how the desk may come again; None if nobody said.
+        """
+        self._keep(authorization, keys, now, entropy, lambda marks: marks.with_no(reason, now, again))
 
     def _keep(
         self,
@@ -290,10 +332,14 @@ class Requests:
             if now >= note.terms.expires or note.commitment in state.revoked:
                 self._disk.remove(self._file(INBOX, note.commitment))
         self._orders.remove_unless(self.is_held)
+        self.questions.remove_unless(self.is_held)
         for path in self._files(MARKS):
             with suppress(MalformedInput, NotProven, Unavailable):  # not its own: it matters only when it is read
                 commitment = Commitment(wire.parse_hex(path.name, MARKS, size=32))
-                if commitment in state.revoked or now >= self._read_marks(commitment, keys).expires:
+                marks = self._read_marks(commitment, keys)
+                is_ended = commitment in state.revoked or now >= marks.expires
+                # Why it was refused, and how the desk may come again, is shown beside later requests of its subjects.
+                if is_ended and not (marks.said_no is not None and self._is_file(DECIDED, commitment)):
                     self._disk.remove(path)
         if self._tidied != now.date():
             self._forget_decided(now, keys)

@@ -44,6 +44,7 @@ from coffer.ledger.entries import (
 )
 from coffer.ledger.grammar import format_entry
 from coffer.ledger.retention import due_days
+from coffer.ledger.roster import Roster
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret, SigningKey, VerifyKey
 from coffer.notes.note import Note, sign_note
@@ -517,6 +518,14 @@ class CustodianService:
             MalformedInput, NotProven: it is none.
         """
         return self._answering.unseal_order(sealed)
+
+    def unseal_explanation(self, sealed: bytes) -> tuple[Commitment, bytes, Roster]:
+        """What the desk explained, the commitment of its authorization, and the roster of the sealing.
+
+        Raises:
+            MalformedInput, NotProven: it is none.
+        """
+        return self._answering.unseal_explanation(sealed)
 
     def _entry(self, body: Body, key: SigningKey) -> bytes:
         now = self._clock()

@@ -179,6 +179,11 @@ class HttpCustodian:
         frame = format_frame(sealed)
         self._within_time(lambda: self._exchange("POST", "/v1/orders", frame, FRAME_BYTES))
 
+    def send_explanation(self, sealed: bytes) -> None:
+        """Hand over what the desk explains of an authorization that was handed over before."""
+        frame = format_frame(sealed)
+        self._within_time(lambda: self._exchange("POST", "/v1/explanations", frame, FRAME_BYTES))
+
     def send_hold(self, sealed: bytes) -> None:
         """Hand over a sealed hold with header files of segments that it covers."""
         frame = format_frame(sealed)

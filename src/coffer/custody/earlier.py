@@ -1,4 +1,4 @@
-"""What a custodian's people see beside a request: earlier ones of its case, and openings. Pure.
+"""What people see beside a request: earlier ones of its case or of its subjects, and openings. Pure.
 
 A **case** is what requests with the same ``basis:`` text belong to. A desk that writes the basis otherwise begins another case, and the page then says
 that no earlier request is known.
@@ -72,3 +72,15 @@ def earlier_of_case(authorization: Authorization, kept: Iterable[Authorization])
         if one.terms.basis == authorization.terms.basis and one.commitment != authorization.commitment
     ]
     return tuple(sorted(same, key=lambda one: (one.terms.not_before, one.commitment), reverse=True))
+
+
+def earlier_of_subjects(authorization: Authorization, kept: Iterable[Authorization]) -> tuple[Authorization, ...]:
+    """The kept requests that ask about one of its subjects, whatever their case, the newest first."""
+    sids = {subject.sid for subject in authorization.terms.subjects}
+    same = {
+        one.commitment: one
+        for one in kept
+        if one.commitment != authorization.commitment
+        and not sids.isdisjoint(subject.sid for subject in one.terms.subjects)
+    }
+    return tuple(sorted(same.values(), key=lambda one: (one.terms.not_before, one.commitment), reverse=True))

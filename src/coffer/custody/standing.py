@@ -12,7 +12,9 @@ from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
+from coffer.custody.again import Again
 from coffer.custody.check_words import NONCE_BYTES
+from coffer.custody.questions import Question, parse_told
 from coffer.errors import MalformedInput, NotProven
 from coffer.ledger.entries import REFUSE_REASONS, Commitment
 from coffer.ledger.roster import Custodian
@@ -23,12 +25,16 @@ from coffer.notes.note import SIGNATURE_BYTES
 FRESH_FOR: Final = dt.timedelta(minutes=15)
 """How far the query's time may be from the custodian's clock, as for everything else that two clocks compare."""
 PLAIN_BYTES: Final = 2_048
-"""Every reply has this length before it is sealed, so that its length says nothing. A report of the longest names has under 700 bytes."""
+"""Every reply has this length before it is sealed, so that its length says nothing.
+
+A report of the longest names has under 800 bytes, and a question of 1,000 bytes comes with 120 more.
+"""
 MAX_PEOPLE: Final = 99
-FORMAT: Final = "coffer.standing/v1"
+FORMAT: Final = "coffer.standing/v2"
 _QUERY: Final = b"COFSTQ01"
 _UNSAID: Final = "unsaid"
 _NO: Final = "no"
+_EXPLAINED: Final = {"open": False, "explained": True}
 _TOLD: Final = {"told": True, "untold": False}
 
 
@@ -126,12 +132,21 @@ class Signed:
 class SaidNo:
     """The custodian refused, or took its approval back (``is_withdrawal``).
 
-    ``reason`` and ``time`` are None where its machine only knows that it said no.
+    ``reason`` and ``time`` are None where its machine only knows that it said no. ``again``: how the desk may come again, None if nothing was said.
     """
 
     is_withdrawal: bool
     reason: str | None
     time: dt.datetime | None
+    again: Again | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The custodian's question. ``is_explained``: its machine has what the desk explained."""
+
+    question: Question
+    is_explained: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +154,7 @@ class Held:
     """What became of a note that the custodian's machine holds.
 
     ``seen``: one of its people saw it in the list first. ``reading``: one of them opened it first. ``agreed`` of ``needed``: its people.
+    ``asked``: what its people ask the desk.
     """
 
     since: dt.datetime
@@ -148,6 +164,7 @@ class Held:
     agreed: int
     needed: int
     decision: Signed | SaidNo | None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +192,7 @@ class Standing:
         lines = [FORMAT, f"custodian: {self.custodian}", f"authorization: {self.authorization.hex()}"]
         lines += [f"held: {_NO}"] if self.held is None else _held_lines(self.held)
         lines.append(f"away: {_NO if self.away is None else _format_away(self.away)}")
-        return ("\n".join(lines) + "\n").encode("ascii")
+        return ("\n".join(lines) + "\n").encode("utf-8")
 
 
 def _held_lines(held: Held) -> list[str]:
@@ -183,6 +200,12 @@ def _held_lines(held: Held) -> list[str]:
     lines += [f"seen: {wire.format_time(held.seen)}"] if held.seen is not None else []
     lines += [f"reading: {wire.format_time(held.reading)}"] if held.reading is not None else []
     lines += [f"agreed: {held.agreed} of {held.needed}", f"decision: {_format_decision(held.decision)}"]
+    if isinstance(held.decision, SaidNo) and held.decision.again is not None:
+        lines.append(f"again: {held.decision.again.format()}")
+    if held.asked is not None:
+        question, state = held.asked.question, "explained" if held.asked.is_explained else "open"
+        signature = wire.format_base64(question.signature)
+        lines.append(f"question: {wire.format_time(question.asked)} {state} {signature} {question.text}")
     return lines
 
 
@@ -203,11 +226,11 @@ def _format_away(away: Away) -> str:
 
 def parse_standing(raw: bytes, place: str) -> Standing:
     """The strict inverse of ``Standing.format``; raises ``MalformedInput``."""
-    fields = wire.Fields(wire.parse_lines(raw, place), place)
+    fields = wire.Fields(wire.parse_lines(raw, place, has_letters=True), place)
     fields.literal(FORMAT)
     custodian = parse_custodian_name(fields.one("custodian"), place)
     authorization = Commitment(wire.parse_hex(fields.one("authorization"), place, size=32))
-    held = _parse_held(fields, place)
+    held = _parse_held(fields, authorization, custodian, place)
     away = _parse_away(fields.one("away"), place)
     fields.end()
     standing = Standing(custodian=custodian, authorization=authorization, held=held, away=away)
@@ -216,7 +239,7 @@ def parse_standing(raw: bytes, place: str) -> Standing:
     return standing
 
 
-def _parse_held(fields: wire.Fields, place: str) -> Held | None:
+def _parse_held(fields: wire.Fields, authorization: Commitment, custodian: str, place: str) -> Held | None:
     since = fields.one("held")
     if since == _NO:
         return None
@@ -224,6 +247,12 @@ def _parse_held(fields: wire.Fields, place: str) -> Held | None:
     seen, reading = fields.optional("seen"), fields.optional("reading")
     agreed, _, needed = fields.one("agreed").partition(" of ")
     people = wire.parse_decimal(needed, place, low=1, high=MAX_PEOPLE)
+    decision = _parse_decision(fields.one("decision"), place)
+    again, asked = fields.optional("again"), fields.optional("question")
+    if again is not None:
+        if not isinstance(decision, SaidNo):
+            raise MalformedInput(f"{place}: again: only after a refusal")
+        decision = replace(decision, again=Again.parse(again, place))
     return Held(
         since=wire.parse_time(since, place),
         nonce=nonce,
@@ -231,8 +260,24 @@ def _parse_held(fields: wire.Fields, place: str) -> Held | None:
         reading=None if reading is None else wire.parse_time(reading, place),
         agreed=wire.parse_decimal(agreed, place, low=0, high=people),
         needed=people,
-        decision=_parse_decision(fields.one("decision"), place),
+        decision=decision,
+        asked=None if asked is None else _parse_asked(asked, authorization, custodian, place),
     )
+
+
+def _parse_asked(text: str, authorization: Commitment, custodian: str, place: str) -> Asked:
+    match text.split(" ", 3):
+        case [time, ("open" | "explained") as state, signature, told]:
+            question = Question(
+                authorization=authorization,
+                custodian=custodian,
+                asked=wire.parse_time(time, place),
+                text=parse_told(told, place),
+                signature=wire.parse_base64(signature, place, size=SIGNATURE_BYTES),
+            )
+            return Asked(question=question, is_explained=_EXPLAINED[state])
+        case _:
+            raise MalformedInput(f"{place}: question: expected a time, open or explained, a signature and a text")
 
 
 def _parse_decision(text: str, place: str) -> Signed | SaidNo | None:
@@ -274,7 +319,7 @@ def verify_standing(raw: bytes, *, query: Query, authorization: Authorization, m
     """Prove that an unsealed reply and its countersignature are this custodian's, to this query.
 
     Raises:
-        NotProven: another length, signature, custodian or request, or a countersignature that is not of its ``auth`` key.
+        NotProven: another length, signature, custodian or request, or a countersignature or question that is not of its ``auth`` key.
     """
     place = f"standing at {member.name}"
     padded, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
@@ -295,4 +340,6 @@ def verify_standing(raw: bytes, *, query: Query, authorization: Authorization, m
     decision = standing.held.decision if standing.held is not None else None
     if isinstance(decision, Signed) and not member.auth.is_signature(decision.signature, authorization.note.text):
         raise NotProven(f"{place}: its countersignature does not verify")
+    if standing.held is not None and standing.held.asked is not None:
+        standing.held.asked.question.verify(member.auth)
     return standing

@@ -5,8 +5,9 @@ to its authorization.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +19,11 @@ from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
 from coffer.notes.keyfile import NONCE_BYTES
 from coffer.notes.keys import SealKey, Secret
+
+KEPT_AFTER: Final = dt.timedelta(days=92)
+"""How long the desk's own copy of a request is kept after it expired: as long as custodians keep what they decided."""
+_COPY: Final = ("request", "sent", "reports", "explained")
+"""The files of the desk's own copy. They name persons."""
 
 
 class Desk:
@@ -138,6 +144,76 @@ class Desk:
         text = self._unwrapped(self._disk.read(path), wire.tag("nonces") + commitment, changed)
         pairs = (line.split(" ") for line in text.decode("ascii").splitlines())
         return {name: bytes.fromhex(nonce) for name, nonce in pairs}
+
+    # The desk's own copy of a request: the note, what custodians reported last, and what was explained to them.
+
+    def keep_request(self, commitment: Commitment, raw: bytes, expires: dt.datetime) -> None:
+        """Keep a request as it is now, with the signatures that arrived."""
+        expiry = wire.format_time(expires).encode("ascii")
+        sealed = self._wrapped(raw, wire.tag("desk-request") + commitment + expiry)
+        self._write(commitment, "request", expiry + b"\n" + sealed)
+
+    def read_request(self, commitment: Commitment) -> bytes | None:
+        """A request that was made here; None if it is forgotten.
+
+        Raises ``NotProven`` if its file was changed.
+        """
+        path = self._path(commitment, "request")
+        if not self._disk.is_file(path):
+            return None
+        expiry, _, sealed = self._disk.read(path).partition(b"\n")
+        changed = f"desk: {path.name[:16]}...: the request kept there was changed"
+        return self._unwrapped(sealed, wire.tag("desk-request") + commitment + expiry, changed)
+
+    def request_commitments(self) -> tuple[Commitment, ...]:
+        """The commitments of the requests that are kept, ascending. None is read."""
+        names = [path for path in self._disk.children(self._folder) if path.suffix == ".request"]
+        return tuple(Commitment(wire.parse_hex(path.stem, path.name, size=32)) for path in sorted(names))
+
+    def keep_parts(self, commitment: Commitment, what: str, parts: Sequence[bytes]) -> None:
+        """Keep something beside a request that is kept.
+
+        ``what``: to whom it was ``sent``, ``reports`` of custodians, or what was ``explained``.
+
+        Parts that are there already are not written again.
+        """
+        assert what in _COPY[1:], "the request itself is kept by keep_request"
+        if self._disk.is_file(self._path(commitment, "request")) and self.read_parts(commitment, what) != tuple(parts):
+            raw = b"".join(wire.lp(part) for part in parts)
+            self._write(commitment, what, self._wrapped(raw, wire.tag(f"desk-{what}") + commitment))
+
+    def read_parts(self, commitment: Commitment, what: str) -> tuple[bytes, ...]:
+        """What was kept so; raises ``NotProven`` if the file was changed."""
+        path = self._path(commitment, what)
+        if not self._disk.is_file(path):
+            return ()
+        changed = f"desk: {path.name[:16]}...: the {what} kept there were changed"
+        cursor = wire.Cursor(
+            self._unwrapped(self._disk.read(path), wire.tag(f"desk-{what}") + commitment, changed), what
+        )
+        parts = []
+        while not cursor.at_end():
+            parts.append(cursor.lp())
+        return tuple(parts)
+
+    def forget_request(self, commitment: Commitment) -> None:
+        """Remove the desk's own copy of a request."""
+        for what in reversed(_COPY):
+            self._disk.remove(self._path(commitment, what))
+
+    def remove_ended_requests(self, now: dt.datetime) -> None:
+        """Remove the desk's own copies of requests that expired long ago."""
+        for path in self._disk.children(self._folder):
+            if path.suffix != ".request":
+                continue
+            try:
+                commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
+                expiry = self._disk.read(path).partition(b"\n")[0].decode("ascii", "replace")
+                is_old = now >= wire.parse_time(expiry, path.name) + KEPT_AFTER
+            except (MalformedInput, Unavailable):
+                continue  # not ours, damaged, or removed just now by another command
+            if is_old:
+                self.forget_request(commitment)
 
     def mark_told(self, commitment: Commitment, now: dt.datetime) -> None:
         """Store that the person was told, and when. The file holds no identifier."""

@@ -233,6 +233,7 @@ class Vault:
         Every command does this, because a seal key that stays opens every recorded reply.
         """
         count = self.desk.remove_ended_seal_keys(state, self.outside.clock())
+        self.desk.remove_ended_requests(self.outside.clock())
         if count:  # only the number of keys: nobody is named
             keys = f"{count} seal key{'s' if count > 1 else ''}"
             self.outside.say(f"{keys} forgotten: replies under authorizations that have ended open no more")

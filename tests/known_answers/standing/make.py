@@ -11,6 +11,39 @@ from known_answers.parties import AUTH, DESK, INGESTER, RESP, seeded
 WORDS = (Path(__file__).parents[3] / "src/coffer/custody/data/check-words-1.txt").read_text("ascii").split()
 ROSTER = ref.roster_hash(GENESIS)
 TIME = 1_473_076_800
+QUESTION = "Why three days, and not one? Größe?"
+EXPLAINED = "The trip took three."
+
+
+def question_text(commitment, *, text=QUESTION, custodian="judge"):
+    lines = f"coffer.question/v1\nauthorization: {commitment.hex()}\ncustodian: {custodian}\n"
+    return f"{lines}asked: 2016-09-05T12:30:00Z\nquestion: {text}\n".encode()
+
+
+def explanation_text(commitment, *, signature=None, **changes):
+    asked = question_text(commitment, **changes)
+    signature = signature or ref.b64(AUTH["judge"].sign(asked))
+    lines = asked.replace(b"coffer.question/v1", b"coffer.explanation/v1") + f"signature: {signature}\n".encode()
+    return lines + f"explained: 2016-09-05T12:45:00Z\nexplanation: {EXPLAINED}\n".encode()
+
+
+def make_explanations(out, commitment):
+    def explanation(name, expect, said, *keys):
+        raw = ref.note(said, *(keys or (DESK,)))
+        more = {"commitment": commitment, "question": QUESTION.encode()} if expect == "ok" else {}
+        out.add(f"standing/explanation-{name}", expect, "explanation", key=DESK.vkey, **more, raw=raw, body=GENESIS)
+
+    good = explanation_text(commitment)
+    explanation("ordinary", "ok", good)
+    explanation("by-the-custodian", "verify", good, AUTH["judge"])
+    explanation("of-another-custodian", "verify", good.replace(b"custodian: judge", b"custodian: dpo"))
+    explanation("of-a-stranger", "verify", good.replace(b"custodian: judge", b"custodian: nobody"))
+    explanation("question-changed", "verify", good.replace(b"three days", b"these days"))
+    explanation("of-another-request", "verify", good.replace(commitment.hex().encode(), bytes(32).hex().encode()))
+    explanation("signed-by-two", "parse", good, DESK, AUTH["judge"])
+    explanation("line-added", "parse", good + b"more: none\n")
+    explanation("version-2", "parse", good.replace(b"explanation/v1", b"explanation/v2"))
+    explanation("too-long", "parse", good.replace(EXPLAINED.encode(), b"x" * 501))
 
 
 def make(out):
@@ -28,6 +61,7 @@ def make(out):
         fields = {"custodian": Word(custodian), "nonce": own, "word": [Word(word) for word in words]}
         out.add(f"standing/words-{name}", "ok", "check-words", **fields, body=ref.note(said, DESK))
 
+    make_explanations(out, commitment)
     reply_key = ref.stream(b"reply key", 1216)
 
     def query(name, expect, *, key=DESK, custodian=1, roster=ROSTER, mangle=lambda raw: raw, **changes):
@@ -58,7 +92,7 @@ def make(out):
     refused = "decision: refused scope 2016-09-05T13:00:00Z\n"
 
     def report(*, away="no", held=("2016-09-05T12:01:00Z",), middle="", decision="decision: open\n", agreed="0 of 1"):
-        lines = f"coffer.standing/v1\ncustodian: judge\nauthorization: {commitment.hex()}\nheld: {held[0]}\n"
+        lines = f"coffer.standing/v2\ncustodian: judge\nauthorization: {commitment.hex()}\nheld: {held[0]}\n"
         if held[0] != "no":
             lines += f"nonce: {nonce.hex()}\n{middle}agreed: {agreed}\n{decision}"
         return (lines + f"away: {away}\n").encode()
@@ -68,6 +102,10 @@ def make(out):
     withdrawn = "decision: withdrawn merit 2016-09-05T13:00:00Z\n"
     unsaid = "decision: refused unsaid unsaid\n"
     told = "2016-09-09T06:00:00Z told"
+    asked_text = question_text(commitment)
+    asked = "question: 2016-09-05T12:30:00Z open " + ref.b64(AUTH["judge"].sign(asked_text)) + f" {QUESTION}\n"
+    longest = "question: 2016-09-05T12:30:00Z explained {} " + "ö" * 500 + "\n"
+    longest = longest.format(ref.b64(AUTH["judge"].sign(question_text(commitment, text="ö" * 500))))
 
     def reply(name, expect, said, *, key=RESP["judge"], over=good, mangle=lambda raw: raw):
         raw = mangle(ref.standing_reply(key, said, ref.h(over)))
@@ -84,6 +122,12 @@ def make(out):
     reply("refused", "ok", report(middle=read, decision=refused))
     reply("refused-unsaid", "ok", report(decision=unsaid))
     reply("withdrawn", "ok", report(middle=read, decision=withdrawn))
+    reply("refused-not-again", "ok", report(decision=refused + "again: no\n"))
+    reply("refused-again-later", "ok", report(decision=refused + "again: later 2016-10-01\n"))
+    reply("withdrawn-again-narrower", "ok", report(middle=read, decision=withdrawn + "again: narrower\n"))
+    reply("asks", "ok", report(middle=read, decision="decision: open\n" + asked))
+    reply("asked-and-signed", "ok", report(middle=read, decision=signed + asked.replace(" open ", " explained ")))
+    reply("asks-the-longest", "ok", report(middle=read, decision=refused + "again: reasons\n" + longest))
     reply("away-deputy-not-told", "ok", report(away="2016-09-09T06:00:00Z untold"))
     reply("people-99-of-99", "ok", report(agreed="99 of 99"))
     reply("signed-by-auth", "verify", report(), key=AUTH["judge"])
@@ -108,7 +152,14 @@ def make(out):
     reply("nonce-15-bytes", "verify", report().replace(nonce.hex().encode(), nonce.hex()[:-2].encode()))
     reply("lines-exchanged", "verify", report(middle="reading: 2016-09-05T12:03:00Z\nseen: 2016-09-05T12:02:00Z\n"))
     reply("line-added", "verify", report() + b"question: none\n")
-    reply("version-2", "verify", report().replace(b"standing/v1", b"standing/v2"))
+    reply("version-1", "verify", report().replace(b"standing/v2", b"standing/v1"))
+    reply("again-of-an-open-one", "verify", report(decision="decision: open\nagain: no\n"))
+    reply("again-unknown", "verify", report(decision=refused + "again: perhaps\n"))
+    reply("again-no-day", "verify", report(decision=refused + "again: later\n"))
+    reply("question-before-again", "verify", report(decision=refused + asked + "again: no\n"))
+    reply("question-changed", "verify", report(decision="decision: open\n" + asked.replace("three", "these")))
+    reply("question-of-another-time", "verify", report(decision="decision: open\n" + asked.replace("12:30", "12:31")))
+    reply("question-too-long", "verify", report(decision="decision: open\n" + asked.replace("?", "?" * 500)))
     reply("padding-not-zero", "verify", report(), mangle=lambda raw: raw[:1983] + b"\1" + raw[1984:])
     reply("2047-bytes", "verify", report(), mangle=lambda raw: raw[1:])
     reply("2049-bytes", "verify", report(), mangle=lambda raw: raw + b"\0")

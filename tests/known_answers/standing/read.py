@@ -2,12 +2,12 @@ import datetime as dt
 
 import reference as ref
 from coffer.authority.authorization import parse_authorization
-from coffer.custody import standing
+from coffer.custody import questions, standing
 from coffer.custody.check_words import check_words
 from coffer.errors import NotProven
-from coffer.ledger.roster import Custodian
+from coffer.ledger.roster import Custodian, parse_roster
 from coffer.notes.keys import Secret, SigningKey, parse_vkey
-from known_answers.parties import RESP
+from known_answers.parties import AUTH, RESP
 from known_answers.vector import runner
 
 
@@ -51,3 +51,23 @@ def run_standing(vector, _):
         assert found.format() == vector.bytes("report")
         own = SigningKey("judge/resp", Secret(RESP["judge"].seed, "seed"))
         assert standing.sign_standing(found, query, own) == raw
+
+
+@runner("explanation", "key raw", found="commitment question", body=True)
+def run_explanation(vector, _):
+    roster, requester, raw = (
+        parse_roster(vector.body, "roster"),
+        parse_vkey(vector.text("key"), "key"),
+        vector.bytes("raw"),
+    )
+
+    def verify():
+        return questions.verify_explanation(raw, roster, requester, "explanation")
+
+    if not vector.is_refused(verify):
+        told = verify()
+        assert told.question.authorization == vector.bytes("commitment")
+        assert told.question.text.encode("utf-8") == vector.bytes("question")
+        assert told.raw == raw
+        key = parse_vkey(AUTH["judge"].vkey, "auth")
+        assert questions.parse_question(questions.format_question(told.question, key), "question") == told.question

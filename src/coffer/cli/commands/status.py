@@ -7,18 +7,34 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.cli.console import console, print_json, say, verify_absent
+from coffer.authority.due import deadline_of, shown_left
+from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.course import (
+    BINDS_NOBODY,
+    course_document,
+    course_rows,
+    question_rows,
+    said_no,
+    shown_again,
+    stage_of,
+)
 from coffer.cli.custodians import remote_custodians, unlock
-from coffer.cli.notes import read_notes
+from coffer.cli.kept import kept_or_read
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.patience import deadline_option
+from coffer.cli.periods import show_moment
 from coffer.cli.tables import Table
 from coffer.cli.terms import say_signers
 from coffer.cli.vaults import vault_at
 from coffer.custody.standing import Held, SaidNo, Signed, Standing
 from coffer.disk import Disk
-from coffer.errors import CofferError, Unavailable
-from coffer.procedures.opening.standings import Words, ask_standings, roster_of, shown_words, with_countersignatures
+from coffer.errors import CofferError, MalformedInput, Unavailable
+from coffer.ledger.entries import NAME_DIGITS
+from coffer.ledger.state import State
+from coffer.procedures.opening.kept import Kept, is_living, kept_requests, read_kept, take_reports
+from coffer.procedures.opening.standings import Words, ask_standings, roster_of, shown_words
+from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 UNKNOWN = "no answer"
 NOT_HELD = "not held"
@@ -27,11 +43,12 @@ NOT_HELD = "not held"
 @click.command(
     epilog="""\b
 Examples:
+coffer status vault
 coffer status vault request.note
-coffer status vault request.note -o merged.note"""
+coffer status vault 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e -o merged.note"""
 )
 @click.argument("vault")
-@click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
+@click.argument("notes", metavar="[NOTE...]", nargs=-1)
 @click.option("-o", "--output", help="Where to write the request with the countersignatures that arrived.")
 @passphrases_option
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
@@ -47,25 +64,34 @@ def status(
 ) -> None:
     """Ask every custodian how a request stands, and fetch what they signed.
 
+    NOTE is a file, or the first digits of a request that the desk keeps; without any, the requests that it keeps are listed as they were heard of last.
     The check words are computed from NOTE, as it lies here. Read them to the custodian's people on the phone: they see the same four only if their
     machine holds this very text.
     """
     path = None if output is None else verify_absent(output)
     opened = vault_at(vault)
-    raw, place = read_notes(notes)
-    authorization = parse_authorization(raw, place)
+    if not notes:
+        if path is not None:
+            raise MalformedInput("-o: no request is named", hint="name one of the list")
+        _list(opened, as_json=as_json)
+        return
+    authorization, place = kept_or_read(opened, notes)
     roster = roster_of(opened, authorization)
     services = unlock(opened, Passphrases(passphrase_file), opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
         standings = ask_standings(opened, authorization, [*services, *remotes], deadline_s=deadline_s)
     words = shown_words(opened, authorization, standings)
-    merged = with_countersignatures(authorization, roster, standings)
+    merged = parse_authorization(take_reports(opened, authorization, roster, standings).raw, place)
     if path is not None:
-        Disk().write(path, merged.raw, private=True)
+        Disk().write(path, merged.note.raw, private=True)
+    state = opened.replay()
+    kept = read_kept(opened, authorization.commitment, state)
+    reports = {name: one for name, one in standings.items() if isinstance(one, Standing)}
     if as_json:
-        print_json(_document(authorization, standings, words))
+        print_json(_document(merged, standings, words) | course_document(merged, kept, reports, state, clock()))
     else:
         _print(standings, words)
+        _print_course(merged, kept, reports, state)
     for name, one in words.items():
         if one.before is not None:
             say(
@@ -74,13 +100,69 @@ def status(
     for standing in standings.values():
         if isinstance(standing, CofferError):
             say(standing.message)
-    say_signers(opened, parse_authorization(merged.raw, place))
+    say_signers(opened, merged)
+    if kept is not None and kept.open_questions:
+        asker, digits = kept.open_questions[0].custodian, authorization.commitment.hex()[:NAME_DIGITS]
+        say(f"{asker} asks something: coffer send {vault} {digits} --explain TEXT, once, to every custodian")
     if path is not None:
         say(f"written to {path.name}; then: coffer open {vault} {path.name} -o ANSWER")
     troubles = [standing for standing in standings.values() if isinstance(standing, CofferError)]
     proven_false = [trouble for trouble in troubles if not isinstance(trouble, Unavailable)]
     if proven_false:
         raise proven_false[0]
+
+
+def _list(opened: Vault, *, as_json: bool) -> None:
+    """Every request that the desk keeps, a line each, by time left. Nobody is asked."""
+    state, now = opened.replay(), clock()
+    kept, damaged = kept_requests(opened, state)
+    rows = sorted(kept, key=lambda one: (not is_living(one, state, now), deadline_of(one.authorization.terms)))
+    if as_json:
+        listed = [
+            {"request": one.authorization.commitment.hex()}
+            | course_document(one.authorization, one, one.reports, state, now)
+            for one in rows
+        ]
+        print_json({"format": "coffer.requests/v1", "requests": listed})
+    elif rows:
+        table = Table("request", "class", "due", "what", whole=("request", "class"))
+        for one in rows:
+            authorization = one.authorization
+            due = deadline_of(authorization.terms)
+            what = stage_of(authorization, one.reports, state, now, has_key=one.has_key)
+            asked = "".join(f"; {question.custodian} asks" for question in one.open_questions)
+            left = shown_left(due, now) if is_living(one, state, now) else wire.format_time(due)
+            urgency = authorization.terms.ordered.urgency.value
+            table.add_row(authorization.commitment.hex()[:NAME_DIGITS], urgency, left, what + asked)
+        console().print(table)
+    else:
+        say("the desk keeps no request")
+    if damaged:
+        say(f"{counted(damaged, 'request')} of the desk: a file was changed, and cannot be read")
+
+
+def _print_course(
+    authorization: Authorization, kept: Kept | None, reports: Mapping[str, Standing], state: State
+) -> None:
+    """When the request came, was sent and is due, what became of it, and what was asked."""
+    ordered, now, table = authorization.terms.ordered, clock(), Table()
+    due = deadline_of(authorization.terms)
+    table.add_row("class", ordered.urgency.value)
+    table.add_row("received", show_moment(ordered.received))
+    table.add_row("due", f"{wire.format_time(due)}, {shown_left(due, now)}")
+    for name, time in sorted((kept.sent if kept is not None else {}).items()):
+        table.add_row("sent", f"{wire.format_time(time)} to {name}")
+    for key, text in course_rows(authorization, state, now):
+        table.add_row(key, text)
+    for name, no in said_no(reports).items():
+        if no.again is not None:
+            table.add_row(f"{name} says", shown_again(no.again))
+    questions = list(question_rows(kept.questions, kept.explanations)) if kept is not None else []
+    for key, text in questions:
+        table.add_row(key, text)
+    console().print(table)
+    if questions:
+        say(BINDS_NOBODY)
 
 
 def describe(standing: Standing | CofferError) -> tuple[str, str]:
@@ -104,7 +186,7 @@ def _what(held: Held) -> tuple[str, dt.datetime | None]:
         case None:
             agreed = f", {held.agreed} of {held.needed} agreed" if held.agreed else ""
             if held.reading is not None:
-                return f"being read{agreed}", held.reading
+                return f"being read by one of its people{agreed}", held.reading
             if held.seen is not None:
                 return f"seen{agreed}", held.seen
             return f"held{agreed}", held.since

@@ -112,6 +112,14 @@ class Errands:
             self._machine.folder.count_outcome("order's file not taken: too many are kept, or the disk", self._clock())
             raise
 
+    def take_explanation(self, sealed: bytes) -> None:
+        """Unseal what the desk explained, and keep it beside the note.
+
+        The note came first, so the log is not looked at.
+        """
+        commitment, raw, roster = self._service.unseal_explanation(sealed)
+        self._machine.requests.take_explanation(commitment, raw, roster, self._service.keys)
+
     def standing(self, sealed: bytes) -> bytes:
         """A sealed report of how a request stands here, or the constant refusal.
 

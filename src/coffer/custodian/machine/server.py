@@ -36,6 +36,8 @@ from coffer.translog.tiling import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
 """A note has at most 65,535 bytes. A longer body is refused unread."""
+MAX_EXPLANATION_FRAME_BYTES: Final = 8_192
+"""An explanation has at most 4,096 bytes, and its sealing some 1,200."""
 MAX_HEADERS_FRAME_BYTES: Final = 2 * 2**20
 """The vault sends one MiB of header files at a time (``client.HEADERS_BYTES``)."""
 MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
@@ -252,6 +254,7 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
 
     _add_cosigning(app, custodian.cosign, errand_lane, bounded, octets | refusals)
     _add_holds(app, errands.take_hold, errand_lane, bounded, refusals, sealed)
+    _add_explanations(app, errands.take_explanation, errand_lane, bounded, refusals, sealed)
     _add_state_paths(app, counts, errands, {503: refusals[503]})
     add_log_paths(app, errands.mirror_file, prefix="/log")
     return app
@@ -313,6 +316,22 @@ def _add_cosigning(
             return Response(await errand_lane.run(client_of(request), cosign, body), media_type=_OCTETS)
 
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
+
+
+def _add_explanations(
+    app: FastAPI,
+    take: Callable[[bytes], None],
+    errand_lane: Lane,
+    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
+    responses: dict[int | str, dict[str, Any]],
+    sealed: dict[str, Any],
+) -> None:
+    @app.post(
+        "/v1/explanations", status_code=202, responses=responses, openapi_extra=sealed, response_class=PlainTextResponse
+    )
+    async def explanations(request: Request) -> Response:
+        """What the desk explains of a request that is held, sealed and framed. The answer is always the same."""
+        return await bounded(request, MAX_EXPLANATION_FRAME_BYTES, partial(_take, request, errand_lane, take))
 
 
 def _add_holds(

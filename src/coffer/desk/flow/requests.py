@@ -72,10 +72,12 @@ class Requests(Entry):
             written = self.store.write(edit, by=by, now=now, post=post)
         except (Conflict, Refused):
             self.vault.desk.remove_seal_key(authorization.commitment)
+            self.vault.desk.forget_request(authorization.commitment)
             raise
         # After any other failure the database may have it: the key stays, and dies by itself when the request expires.
         if written.is_repeated:
             self.vault.desk.remove_seal_key(authorization.commitment)
+            self.vault.desk.forget_request(authorization.commitment)
         return written
 
     def send(

@@ -206,6 +206,7 @@ def _signed(vault: Vault, prepared: Prepared, state: State, now: dt.datetime) ->
     note = sign_note(prepared.text, vault.operator_key(DESK))
     authorization = parse_authorization(note.raw, "request")
     vault.desk.write_seal_key(authorization.commitment, prepared.seal_key, prepared.terms.expires)
+    vault.desk.keep_request(authorization.commitment, note.raw, prepared.terms.expires)
     return authorization
 
 

@@ -266,9 +266,11 @@ class Office:
             written = self.store.write(edit, by=person, now=visit.now, post=visit.post)
         except (Conflict, Refused):
             self.vault.desk.remove_seal_key(authorization.commitment)
+            self.vault.desk.forget_request(authorization.commitment)
             raise
         if written.is_repeated:
             self.vault.desk.remove_seal_key(authorization.commitment)
+            self.vault.desk.forget_request(authorization.commitment)
             return written.case
         return self._send(written.case, person, visit.now)
 

@@ -17,6 +17,7 @@ from coffer.cli.groups import LazyGroup, Listed
         Listed("status", "Show the vault, the log, what waits, and whether the custodian is frozen."),
         Listed("review", "List the requests that wait, or verify one and show it."),
         Listed("order", "List the files of a request's order, or write them out to be read."),
+        Listed("ask", "Ask the desk one question about a request that was sent here."),
         Listed("approve", "Approve a request: show it, keep that it is approved, and sign it."),
         Listed("refuse", "Refuse a request, or take an approval back."),
         Listed("revoke", "End an authorization or a hold for everyone, once the log says so."),

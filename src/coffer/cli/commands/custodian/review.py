@@ -8,6 +8,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, console, say
+from coffer.cli.history import show_course
 from coffer.cli.inbox import say_order, verified_note
 from coffer.cli.machine import at_work
 from coffer.cli.passphrases import passphrase_option
@@ -48,6 +49,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()), said)
         say_protected(machine.folder, service.keys, request)
         if isinstance(request, Authorization):
+            show_course(machine, service, request, state)
             say_order(machine, service, request, folder)
         return
     notes = machine.notes(service.keys)
