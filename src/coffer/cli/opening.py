@@ -46,10 +46,13 @@ def open_answer(
     deadline_s: float,
     as_json: bool,
     holds: Sequence[str] = (),
+    is_continuing: bool = False,
+    is_quiet: bool = False,
 ) -> None:
     """Open what the copies of a request allow, write the answer at ``path`` and show it.
 
-    ``holds``: files of holds under which days were kept whose keys have died.
+    ``holds``: files of holds under which days were kept whose keys have died. ``is_continuing``: open the next part of
+    an order over coming days. ``is_quiet``: the caller shows it.
     """
     opened, held = vault_at(vault), [parse_hold(read_note(name), Path(name).name) for name in holds]
     raw, _ = read_notes(notes)
@@ -66,6 +69,7 @@ def open_answer(
                 deliver=lambda made: _deliver(path, made, forms, opened),
                 patience_s=deadline_s,
                 holds=held,
+                is_continuing=is_continuing,
             )
         except Refused as error:
             if forms is not None and "etsi" in forms.formats:
@@ -79,7 +83,7 @@ def open_answer(
         _say_held(answer, opened.replay())
     if as_json:
         print_json(answer_document(answer))
-    else:
+    elif not is_quiet:
         _print(answer, path)
         if forms is not None and forms.formats and (path / FOLDER).is_dir():
             say(f"the forms ({', '.join(forms.formats)}) are in {path}/{FOLDER}")
@@ -199,7 +203,7 @@ def _print(answer: Answer, path: Path) -> None:
     out.print(f"{counted(opened if answer.outside_period else answer.records, 'record')} opened{within}; {said}")
     terms = parse_authorization(answer.evidence.note, "request").terms
     asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
-    if len(days) < asked:
+    if len(days) < asked and answer.part is None:
         say(
             f"searched: {len(days)} of {counted(asked, 'UTC day')}. Of the others nothing is kept: their retention is over or nothing was collected"
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from coffer import wire
 from coffer.disclosure.joined import join_parts
+from coffer.disclosure.part import Part
 from coffer.ledger.entries import SegmentId
 from coffer.ledger.superseded import Superseded
 from coffer.segments.opened import OpenedRow
@@ -105,6 +106,7 @@ class Evidence:
 class Answer:
     """Everything that goes into the folder.
 
+    ``part``: which part of a continuing order it is; None if it opened all that was there.
     ``repeated_records``: how many of ``records`` are marked because another batch has them too.
     """
 
@@ -123,6 +125,7 @@ class Answer:
     records_csv: bytes
     superseded_csv: bytes | None
     evidence: Evidence
+    part: Part | None = None
 
 
 def result_commitment(salt: bytes, records_csv: bytes, superseded_csv: bytes | None) -> bytes:
@@ -143,6 +146,7 @@ def answer_document(answer: Answer) -> dict[str, object]:
         "intent": answer.intent,
         "draw": answer.draw,
         "close": answer.close,
+        **({} if answer.part is None else {"continues": answer.part.document()}),
         "records": answer.records,
         "repeated_records": answer.repeated_records,
         "superseded_records": answer.superseded_records,

@@ -24,11 +24,12 @@ from coffer.disclosure.answer import (
 )
 from coffer.disclosure.claims import ANSWER_KEYS, CELL_KEYS, index_of, typed
 from coffer.disclosure.joined import split_parts, verify_keys
+from coffer.disclosure.part import Part, parse_part, part_before, settled
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
 from coffer.kinds import KINDS
-from coffer.ledger.entries import CloseEntry, IngestEntry, SegmentId, SegmentLine
+from coffer.ledger.entries import CloseEntry, Commitment, IngestEntry, SegmentId, SegmentLine
 from coffer.ledger.facts import Opening
 from coffer.ledger.grammar import parse_entry
 from coffer.ledger.retention import is_segment_past
@@ -79,7 +80,8 @@ class Disclosure:
     ``rows`` and ``superseded``: in the order of their files. ``batches``: the superseded batches that were asked.
     ``devices``: which of imei and imsi the files have as columns. ``custodians``: how each answered, by name, as
     ``answer.json`` says; ``cells``: the outcome of each, likewise. ``draw``: None if nothing was drawn.
-    ``files``: the answer's files by path.
+    ``part``: which part of a continuing order; None of an answer to all that was there. ``files``: the answer's files by
+    path.
     """
 
     pins: PinnedLog
@@ -96,6 +98,7 @@ class Disclosure:
     draw: LogPlace | None
     close: LogPlace
     checkpoint: Checkpoint
+    part: Part | None
     files: Mapping[str, bytes]
 
 
@@ -124,7 +127,8 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
         )
     checkpoint = verify_checkpoint(contents["evidence/checkpoint"], own.log_key, "evidence/checkpoint")
     state, times, segments = _replay(contents, own, checkpoint)
-    answer = _parse_answer(contents, own)
+    answer, part = _parse_answer(contents, own)
+    _verify_part(part, answer, state)
     opening, close = _verify_opening(answer, state)
     authorization = parse_authorization(contents["evidence/authorization.note"], "evidence/authorization.note")
     roster = state.rosters.get(authorization.terms.roster)
@@ -157,6 +161,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
         draw=None if opening.draw_index is None else times(opening.draw_index),
         close=times(index_of(answer, "close")),
         checkpoint=checkpoint,
+        part=part,
         files={path: raw for path, raw in files.items() if ANSWER_PATH.fullmatch(path)},
     )
 
@@ -183,8 +188,13 @@ def verify_complete(disclosure: Disclosure, before: State, after: State) -> Disc
         raise NotProven("answer: D6: superseded otherwise than the whole log has it before the intent")
     terms, closed = disclosure.authorization.terms, disclosure.close.time.date()
     asked = {(cell.segment, cell.subject) for cell in disclosure.cells}
-    for seg_id, segment in before.segments.items():
-        line = segment.line
+    part, since = disclosure.part, 0
+    if part is not None:
+        if part != part_before(disclosure.authorization.commitment, before, before=before.size):
+            raise NotProven("answer: D6: another part of the continuing order than the whole log has")
+        since = part.since or 0
+    for segment in before.completed_from(since):
+        seg_id, line = segment.line.seg_id, segment.line
         if line.kind not in terms.kinds or is_segment_past(segment, closed) or after.is_dead(segment):
             continue
         for number, subject in enumerate(terms.subjects, 1):
@@ -277,12 +287,23 @@ def _replay(
     return state, places.__getitem__, segments
 
 
-def _parse_answer(contents: _Files, pins: PinnedLog) -> dict[str, object]:
-    answer = typed(contents.document("answer.json"), ANSWER_KEYS, "answer.json")
+def _parse_answer(contents: _Files, pins: PinnedLog) -> tuple[dict[str, object], Part | None]:
+    document = contents.document("answer.json")
+    part = parse_part(document.pop("continues"), "answer.json") if "continues" in document else None
+    answer = typed(document, ANSWER_KEYS, "answer.json")
     if answer["format"] != "coffer.answer/v4" or answer["origin"] != pins.log_key.name:
         raise MalformedInput("answer.json: another format or origin, expected coffer.answer/v4 and the log's")
     wire.parse_hex(str(answer["authorization"]), "answer.json: authorization", size=32)
-    return answer
+    return answer, part
+
+
+def _verify_part(part: Part | None, answer: Mapping[str, object], state: State) -> None:
+    """The part before is an opening of the same authorization, which was closed with an answer before the intent."""
+    if part is None or part.since is None:
+        return
+    intent, commitment = index_of(answer, "intent"), Commitment(bytes.fromhex(str(answer["authorization"])))
+    if part.since not in {opening.index for opening in settled(commitment, state, before=intent)}:
+        raise NotProven("answer: D2: the part before it is no opening of this authorization with an answer")
 
 
 def _verify_opening(answer: Mapping[str, object], state: State) -> tuple[Opening, CloseEntry]:

@@ -93,6 +93,18 @@ class Known:
         rule = segment.roster.rules[segment.line.rule]
         return not rule.is_satisfied_by(mask_of(alive, segment.roster.names))
 
+    def completed_from(self, index: int) -> list[Segment]:
+        """The segments whose batch was completed by entry ``index`` or a later one.
+
+        An entry that names a segment may be older: a batch of several entries exists with its last one alone.
+        """
+        segments: list[Segment] = []
+        for batch in reversed(self.batches.values()):  # in the order in which they were completed
+            if batch.entry_indexes[-1] < index:
+                break
+            segments += [self.segments[seg_id] for seg_id in batch.segments]
+        return segments
+
     def is_refused(self, authorization: Commitment, custodian: str) -> bool:
         """Whether this custodian refused it in public."""
         return (authorization, custodian) in self.refused

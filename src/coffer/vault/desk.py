@@ -90,6 +90,7 @@ class Desk:
             if is_ended:
                 self._disk.remove(path.with_suffix(".opening"))
                 self._disk.remove(path.with_suffix(".nonces"))
+                self._disk.remove(path.with_suffix(".short"))
                 self._disk.remove(path)
                 count += 1
         return count
@@ -97,6 +98,7 @@ class Desk:
     def remove_seal_key(self, commitment: Commitment) -> None:
         """Remove the seal key of an authorization under which nothing more can be opened."""
         self._disk.remove(self._path(commitment, "nonces"))
+        self._disk.remove(self._path(commitment, "short"))
         self._disk.remove(self._path(commitment, "seal"))
 
     def has(self, commitment: Commitment) -> bool:
@@ -240,6 +242,21 @@ class Desk:
     def remove_opening(self, commitment: Commitment) -> None:
         """Remove the opening in progress, because it has ended."""
         self._disk.remove(self._path(commitment, "opening"))
+
+    def mark_short(self, commitment: Commitment, needed: int) -> None:
+        """Store which ``max-records`` an opening would have needed that was over its budget.
+
+        A command that runs each day then logs no further intent in vain. Custodians judge the budget by the log alone.
+        """
+        self._write(commitment, "short", f"{needed}\n".encode("ascii"))
+
+    def read_short(self, commitment: Commitment) -> int:
+        """What ``mark_short`` stored; 0 without a file."""
+        path = self._path(commitment, "short")
+        if not self._disk.is_file(path):
+            return 0
+        line = wire.parse_lines(self._disk.read(path), path.name)[0]
+        return wire.parse_decimal(line, path.name, low=0, high=2**62)
 
     def _path(self, commitment: Commitment, what: str) -> Path:
         return self._folder / f"{commitment.hex()}.{what}"

@@ -17,12 +17,18 @@ from coffer.cli.patience import deadline_option
 Examples:
 coffer open vault request.note -o answer/
 coffer open vault judge.note dpo.note -o answer/
+coffer open vault request.note -o answers/ --since-last
 coffer open vault request.note -o answer/ --format csv,etsi,pdf,json \\
     --language fr --time-zone Europe/Paris""",
 )
 @click.argument("vault")
 @click.argument("notes", metavar="NOTE...", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, help="Folder to make for the answer.")
+@click.option("-o", "--output", required=True, help="Folder to make for the answer, or for answers.")
+@click.option(
+    "--since-last",
+    is_flag=True,
+    help="Open what came since the last opening, into a folder of its own in -o; for an order over coming days.",
+)
 @click.option(
     "--hold",
     "holds",
@@ -42,6 +48,7 @@ def open_records(
     passphrase_file: str | None,
     deadline_s: float,
     *,
+    since_last: bool,
     as_json: bool,
     **options: object,
 ) -> None:
@@ -51,7 +58,24 @@ def open_records(
 
     If custodians signed copies of the request apart, give all copies. With --format the forms lie in the folder
     disclosure/ of the answer; with --package they are in the zip.
+
+    With --since-last the exit code is 0 if a part was opened, 6 if there is nothing to open now, and 7 if nothing will
+    be opened any more. It needs no passphrase to say so.
     """
+    if since_last:
+        from coffer.cli.continuing import open_next  # noqa: PLC0415 - few orders go on
+
+        open_next(
+            vault,
+            notes,
+            output,
+            Passphrases(passphrase_file),
+            options,
+            deadline_s=deadline_s,
+            as_json=as_json,
+            holds=holds,
+        )
+        return
     path = verify_absent(output.rstrip("/"))
     forms = asked_forms(options)
     passphrases = Passphrases(passphrase_file)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, count_superseded, result_commitment
+from coffer.disclosure.part import Part
 from coffer.disclosure.records_csv import device_columns, format_records, format_superseded
 from coffer.disclosure.repeats import BatchRow, mark_repeats, mark_superseded
 from coffer.ledger.entries import CloseEntry, Commitment, SegmentId
@@ -68,7 +69,7 @@ class Result:
         """The custodians that the answer calls a fault, ascending."""
         return sorted(name for name, status in self.statuses.items() if status == FAULT)
 
-    def answer(self, authorization: Commitment, opening: Opening, evidence: Evidence) -> Answer:
+    def answer(self, authorization: Commitment, opening: Opening, evidence: Evidence, part: Part | None) -> Answer:
         """The answer, once the result is logged."""
         assert opening.close_index is not None, "an answer is put together after its close is logged"
         return Answer(
@@ -76,6 +77,7 @@ class Result:
             intent=opening.index,
             draw=opening.draw_index,
             close=opening.close_index,
+            part=part,
             answers=self.body.answers,
             custodians=self.statuses,
             cells=self.cells,
@@ -96,14 +98,18 @@ def nothing_opened(journal: Journal) -> CloseEntry:
     return CloseEntry(intent=journal.intent, result=result, records=0, answers=0, unconfirmed_cells=0)
 
 
-def evident_entries(opening: Opening, segments: frozenset[SegmentId], state: State) -> list[int]:
+def evident_entries(
+    opening: Opening, segments: frozenset[SegmentId], state: State, part: Part | None = None
+) -> list[int]:
     """The indexes of the entries that an auditor needs.
 
-    They are the entries of trust, the entries of the opening with its faults, those of the segments' batches, and those
-    that superseded these batches before the opening.
+    They are the entries of trust, the entries of the opening with its faults, those of the segments' batches, those
+    that superseded these batches before the opening, and the entries of the part before.
     """
     wanted = set(state.trust_indexes)
-    wanted |= {index for index in (opening.index, opening.draw_index, opening.close_index) if index is not None}
+    past = [] if part is None or part.since is None else [state.openings[part.since]]
+    for each in (opening, *past):
+        wanted |= {index for index in (each.index, each.draw_index, each.close_index) if index is not None}
     wanted |= {index for index, body in state.faults if body.object == opening.index}
     for batch in state.batches.values():
         if not segments.isdisjoint(batch.segments):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from coffer.authority.authorization import Authorization, Terms
+from coffer.authority.authorization import MAX_RECORDS, Authorization, Terms
 from coffer.authority.countersign import Countersigned, subject_rule
 from coffer.authority.hold import Hold
 from coffer.custody.ballot import Ballot, Choice
@@ -115,18 +115,25 @@ class CellResult:
 
 
 def segments_of(
-    authorization: Authorization, state: State, *, before: int, now: dt.datetime, holds: Sequence[Hold] = ()
+    authorization: Authorization,
+    state: State,
+    *,
+    before: int,
+    now: dt.datetime,
+    holds: Sequence[Hold] = (),
+    since: int = 0,
 ) -> list[tuple[Segment, int]]:
     """Step R1: every segment that the authorization reaches, with each subject line that it concerns.
 
-    Only segments logged before entry ``before`` (the intent) are reached, so that a resumed opening asks for the same
-    segments. ``holds``: what is dead or past its retention is reached for those whom one of them names, while it is in
+    Only segments that exist before entry ``before`` (the intent) are reached, so that a resumed opening asks for the
+    same segments. ``since``: of a continuing order, the intent of the opening before; only what came after it is
+    reached. ``holds``: what is dead or past its retention is reached for those whom one of them names, while it is in
     force.
     """
     terms = authorization.terms
     days = [terms.days_of(number) for number in range(1, len(terms.subjects) + 1)]
     is_held = _held_by(holds, terms, state, now)
-    return segments_for(terms.subjects, days, terms.kinds, state, before=before, now=now, is_held=is_held)
+    return segments_for(terms.subjects, days, terms.kinds, state, before=before, now=now, is_held=is_held, since=since)
 
 
 def _held_by(holds: Sequence[Hold], terms: Terms, state: State, now: dt.datetime) -> IsHeld:
@@ -150,15 +157,17 @@ def segments_for(
     before: int,
     now: dt.datetime,
     is_held: IsHeld = lambda _segment, _number: False,
+    since: int = 0,
 ) -> list[tuple[Segment, int]]:
     """The same for a request that is not written yet. ``days``: the UTC days of each subject."""
     reached = []
     asked = [frozenset(own) for own in days]
     wanted = frozenset[dt.date]().union(*asked)  # looked at first: a desk asks this of every case for each page
     rules: dict[tuple[int, bytes], str] = {}
-    for segment in state.segments.values():
+    later = {segment.line.seg_id for segment in state.completed_from(before)}
+    for segment in state.completed_from(since) if since else state.segments.values():
         line = segment.line
-        if line.day not in wanted or segment.entry_index >= before or line.kind not in kinds:
+        if line.day not in wanted or line.seg_id in later or line.kind not in kinds:
             continue
         is_gone = state.is_dead(segment) or is_segment_past(segment, now.date())
         for number, subject in enumerate(subjects, 1):
@@ -281,6 +290,12 @@ def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, draw
             hint="ask for fewer days, or for a new authorization with a higher max-records",
         )
     return total
+
+
+def records_needed(matches: Sequence[Matches], countersigned: Countersigned, drawn: int) -> int:
+    """Step R3: the ``max-records`` under which these records could be drawn; more than any where no budget allows it."""
+    needed = drawn + sum(len(item.rows) for item in matches)
+    return needed if needed > countersigned.authorization.terms.max_records else MAX_RECORDS + 1
 
 
 def open_target(

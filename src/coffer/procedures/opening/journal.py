@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from coffer.custody.exchange import NO_SALT, Cell, format_cells, parse_cells
+from coffer.disclosure.part import Part, parse_part
 from coffer.errors import MalformedInput
 
 
@@ -16,12 +17,14 @@ from coffer.errors import MalformedInput
 class Journal:
     """An opening in progress.
 
-    ``intent``: the index of its intent in the log. ``result_salt``: 32 B, for the commitment to the result. ``salt``,
-    ``cells``: those of the draw, once it is chosen.
+    ``intent``: the index of its intent in the log. ``result_salt``: 32 B, for the commitment to the result. ``part``:
+    which part of a continuing order it opens; None if it opens all that is there. ``salt``, ``cells``: those of the
+    draw, once it is chosen.
     """
 
     intent: int
     result_salt: bytes
+    part: Part | None = None
     salt: bytes = NO_SALT
     cells: tuple[Cell, ...] = ()
 
@@ -32,7 +35,10 @@ class Journal:
     def format(self) -> bytes:
         """The file ``COMMITMENT.opening`` of the desk."""
         fields = {"salt": self.salt, "cells": format_cells(self.cells), "result_salt": self.result_salt}
-        return json.dumps({"intent": self.intent} | {name: raw.hex() for name, raw in fields.items()}).encode("ascii")
+        document: dict[str, object] = {"intent": self.intent} | {name: raw.hex() for name, raw in fields.items()}
+        if self.part is not None:
+            document["continues"] = self.part.document()
+        return json.dumps(document).encode("ascii")
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
@@ -42,11 +48,12 @@ class Journal:
             intent = document["intent"]
             salt, cells, result_salt = (bytes.fromhex(document[name]) for name in ("salt", "cells", "result_salt"))
             chosen = parse_cells(cells, "opening") if cells else ()
+            part = parse_part(document.get("continues"), "opening")
         except (ValueError, KeyError, TypeError, RecursionError, MalformedInput):
             raise _damaged() from None
         if type(intent) is not int or {len(salt), len(result_salt)} != {len(NO_SALT)}:
             raise _damaged()
-        return cls(intent=intent, result_salt=result_salt, salt=salt, cells=chosen)
+        return cls(intent=intent, result_salt=result_salt, part=part, salt=salt, cells=chosen)
 
 
 def _damaged() -> MalformedInput:

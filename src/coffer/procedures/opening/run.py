@@ -18,6 +18,7 @@ from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitme
 from coffer.custody.logged import verify_logged
 from coffer.custody.port import Custodian
 from coffer.disclosure.answer import Answer, Evidence, SegmentEvidence
+from coffer.disclosure.part import Part
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
 from coffer.ledger.facts import Opening, Segment
@@ -26,6 +27,7 @@ from coffer.notes.cosign import verify_quorum
 from coffer.notes.note import parse_note
 from coffer.procedures.opening.answer import Result, evident_entries, nothing_opened
 from coffer.procedures.opening.ask import CONSTANT, Asking
+from coffer.procedures.opening.continuing import Due, verify_due
 from coffer.procedures.opening.decide import (
     Matches,
     Target,
@@ -33,6 +35,7 @@ from coffer.procedures.opening.decide import (
     find_rows,
     needs_another_window,
     open_target,
+    records_needed,
     request_groups,
     segments_of,
     verify_budget,
@@ -81,11 +84,13 @@ def run_opening(
     patience_s: float | None = None,
     on_progress: OnProgress = lambda _stage, _number: None,
     holds: Sequence[Hold] = (),
+    is_continuing: bool = False,
 ) -> Answer:
     """Open what an authorization allows, and hand the answer to ``deliver``.
 
-    ``holds``: notes under which days whose keys died were held. ``patience_s`` bounds the waiting for custodians, in
-    all. Until ``deliver`` has returned, the same command resumes the opening without cost to the budget.
+    ``holds``: notes under which days whose keys died were held. ``is_continuing``: open only what came since the
+    opening before. ``patience_s`` bounds the waiting for custodians, in all. Until ``deliver`` has returned, the same
+    command resumes the opening without cost to the budget.
     ``on_progress`` is called in this thread; what it raises stops the opening, which can be resumed.
 
     Raises:
@@ -104,13 +109,18 @@ def run_opening(
         journal = _taken_up(vault, state, authorization)
         if journal is None:
             verify_unspent(authorization, state)
+        part = None if journal is None else journal.part
+        if journal is None and is_continuing:
+            due = verify_due(authorization, state, now)
+            part, journal = due.part, _adopted(vault, authorization, due)
         before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
-        reached = segments_of(authorization, state, before=before, now=now, holds=holds)
+        since = (part.since or 0) if part is not None else 0
+        reached = segments_of(authorization, state, before=before, now=now, holds=holds, since=since)
         verify_signed_for_segments(countersigned, reached)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)
         if journal is None:
-            journal = _begin(vault, state, authorization, len(reached))
+            journal = _begin(vault, state, authorization, len(reached), part)
         else:
             vault.gather_cosignatures(state)  # those of the log's last entry may be missing, or too old by now
         asking = Asking(
@@ -139,7 +149,16 @@ def _taken_up(vault: Vault, state: State, authorization: Authorization) -> Journ
     return journal if is_its else None
 
 
-def _begin(vault: Vault, state: State, authorization: Authorization, cells: int) -> Journal:
+def _adopted(vault: Vault, authorization: Authorization, due: Due) -> Journal | None:
+    """The journal of a part whose intent was logged before a crash, and whose own journal was not written."""
+    if due.adopted is None:
+        return None
+    journal = Journal(intent=due.adopted, result_salt=vault.outside.entropy(32), part=due.part)
+    vault.desk.write_opening(authorization.commitment, journal.format())
+    return journal
+
+
+def _begin(vault: Vault, state: State, authorization: Authorization, cells: int, part: Part | None) -> Journal:
     """R1: log the intent, before anyone is asked; returns the journal of the new opening."""
     body = IntentEntry(
         authorization=authorization.commitment,
@@ -150,7 +169,7 @@ def _begin(vault: Vault, state: State, authorization: Authorization, cells: int)
     intent = _log(vault, state, body)
     if intent not in state.openings:
         raise AssertionError("our own intent does not count in State")
-    journal = Journal(intent=intent, result_salt=vault.outside.entropy(32))
+    journal = Journal(intent=intent, result_salt=vault.outside.entropy(32), part=part)
     vault.desk.write_opening(authorization.commitment, journal.format())
     return journal
 
@@ -207,7 +226,8 @@ class _UnderWay:
         self._close(result)
         self._on_progress(Stage.CLOSE, self._opening.close_index or 0)
         evidence = self._evidence(frozenset(segment.line.seg_id for segment, _ in reached))
-        return result.answer(self._countersigned.authorization.commitment, self._opening, evidence)
+        commitment = self._countersigned.authorization.commitment
+        return result.answer(commitment, self._opening, evidence, self._journal.part)
 
     def _targets(self, reached: Sequence[tuple[Segment, int]]) -> dict[Key, Target]:
         """Every cell to ask for, with its header proven against the log."""
@@ -269,6 +289,7 @@ class _UnderWay:
         try:
             total = verify_budget(matches, self._countersigned, drawn)
         except Refused:
+            self._vault.desk.mark_short(authorization.commitment, records_needed(matches, self._countersigned, drawn))
             self._abandon()  # or was, before a crash that left the journal behind
             raise
         if total == 0 or self._opening.close is not None:
@@ -364,7 +385,7 @@ class _UnderWay:
 
     def _evidence(self, segments: frozenset[SegmentId]) -> Evidence:
         vault, checkpoint = self._vault, self._vault.log.checkpoint()
-        wanted = evident_entries(self._opening, segments, self._state)
+        wanted = evident_entries(self._opening, segments, self._state, self._journal.part)
         logged = vault.logged(wanted, checkpoint)
         finders = {seg_id.hex(): self._finders[seg_id] for seg_id in sorted(segments)}
         return Evidence(

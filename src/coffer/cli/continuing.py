@@ -1,0 +1,204 @@
+"""``coffer open --since-last``: an order over coming days, opened part by part into one folder.
+
+A run that finds nothing to open says so before any passphrase is asked for, so that a machine's clock can start it.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from coffer import wire
+from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.cli.console import clock, console, print_json, read_file, say
+from coffer.cli.form_options import asked_forms
+from coffer.cli.notes import read_notes
+from coffer.cli.opening import open_answer
+from coffer.cli.passphrases import Passphrases
+from coffer.cli.periods import show_days
+from coffer.cli.vaults import vault_at
+from coffer.disk import Disk
+from coffer.errors import MalformedInput, Refused
+from coffer.ledger.state import State
+from coffer.procedures.opening.continuing import Due, End, Next, Nothing, Opened, decide_next, opened_parts
+from coffer.procedures.opening.journal import Journal
+from coffer.vault.folder import Vault
+from coffer.visible import counted
+
+NOTHING_NEW: Final = 6
+"""Exit code: a later run may open something."""
+ENDED: Final = 7
+"""Exit code: no run will."""
+MANIFEST: Final = "deliveries.csv"
+"""What was delivered so far, one part a line, in the folder of the answers."""
+_COLUMNS: Final = ("sequence_number", "last_sequence", "folder", "intent", "close", "records", "days_opened", "sha256")
+_SAID: Final = {
+    Nothing.EARLY: "it is not in force yet",
+    Nothing.TODAY: "a part was opened on this UTC day",
+    Nothing.NOTHING_CAME: "nothing that it asks for was ingested since",
+    End.EXPIRED: "the authorization has expired",
+    End.REVOKED: "the authorization was revoked",
+    End.SPENT: "all records that it allows were drawn (max-records)",
+    End.ASKED_OUT: "custodians answer to no further intent of it",
+}
+
+
+def open_next(
+    vault: str,
+    notes: Sequence[str],
+    output: str,
+    passphrases: Passphrases,
+    options: Mapping[str, Any],
+    *,
+    deadline_s: float,
+    as_json: bool,
+    holds: Sequence[str],
+) -> None:
+    """Open the next part, or say that there is none, by the exit code too."""
+    opened, folder = vault_at(vault), Path(output.rstrip("/"))
+    raw, _ = read_notes(notes)
+    authorization = parse_authorization(raw, "request")
+    state = opened.replay()
+    due = next_of(opened, authorization, state)
+    if due is Nothing.SHORT:
+        needed = opened.desk.read_short(authorization.commitment)
+        raise Refused(
+            f"records: the next part needs max-records {needed}, found {authorization.terms.max_records}",
+            code="budget",
+            hint="ask for a new authorization of the days that are left",
+        )
+    if isinstance(due, Due) and _is_delivered(opened, authorization, folder, due):
+        due = next_of(opened, authorization, state)
+    if isinstance(due, Due):
+        name = f"{due.part.number:04d}"
+        forms = asked_forms(dict(options) | {"package": _numbered(options["package"], name)})
+        Disk().make_folder(folder, private=True)
+        open_answer(
+            vault,
+            notes,
+            folder / name,
+            passphrases,
+            forms,
+            deadline_s=deadline_s,
+            as_json=False,
+            holds=holds,
+            is_continuing=True,
+            is_quiet=as_json,
+        )
+        state = opened.replay()
+    write_manifest(folder, is_over=isinstance(due, End))
+    parts = opened_parts(authorization, state)
+    if as_json:
+        print_json(document(authorization, parts, due))
+    elif not isinstance(due, Due):
+        console().print(f"nothing to open: {_SAID[due]}", soft_wrap=True)
+    say_progress(authorization, parts)
+    if not isinstance(due, Due):
+        click.get_current_context().exit(ENDED if isinstance(due, End) else NOTHING_NEW)
+
+
+def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
+    """What is to be opened next of an order, by the log and the vault's desk folder."""
+    raw, needed = (read(authorization.commitment) for read in (vault.desk.read_opening, vault.desk.read_short))
+    journal = None if not isinstance(raw, bytes) else Journal.parse(raw)
+    part = None if journal is None or journal.intent not in state.openings else journal.part
+    if journal is not None and part is None:
+        raise Refused(
+            "opening: one without --since-last is in progress",
+            code="form",
+            hint="finish it with the same command as before; the next part is then what came since",
+        )
+    return decide_next(authorization, state, clock(), in_progress=part, needed=int(needed or 0))
+
+
+def document(authorization: Authorization, parts: Sequence[Opened], due: Next) -> dict[str, object]:
+    """How far a continuing order is, for programs."""
+    terms = authorization.terms
+    return {
+        "format": "coffer.continuing/v1",
+        "request": authorization.commitment.hex(),
+        "outcome": "opened" if isinstance(due, Due) else "ended" if isinstance(due, End) else "nothing new",
+        "reason": None if isinstance(due, Due) else str(due),
+        "parts": [
+            {
+                "number": one.part.number,
+                "intent": one.opening.index,
+                "close": one.opening.close_index,
+                "days": [day.isoformat() for day in one.days],
+                "drawn": one.drawn,
+            }
+            for one in parts
+        ],
+        "drawn": sum(one.drawn for one in parts),
+        "max_records": terms.max_records,
+        "expires": wire.format_time(terms.expires),
+    }
+
+
+def say_progress(authorization: Authorization, parts: Sequence[Opened]) -> None:
+    """How far a continuing order is, in a line."""
+    terms = authorization.terms
+    days = sorted({day for one in parts for day in one.days})
+    drawn = sum(one.drawn for one in parts)
+    said = f"{show_days(days)}, {len(days)} of " if days else "none of "
+    say(
+        f"opened so far: {counted(len(parts), 'part')}, {said}{counted(len(terms.all_days), 'UTC day')};"
+        f" {drawn} of {counted(terms.max_records, 'record')} drawn; until {wire.format_time(terms.expires)}"
+    )
+
+
+def write_manifest(folder: Path, *, is_over: bool) -> None:
+    """Write anew what the folder's answers are, each with its hash; nothing where there is none yet."""
+    answers = sorted(path for path in folder.glob("[0-9]*") if (path / "answer.json").is_file())
+    if not answers:
+        return
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for path in answers:
+        raw = read_file(str(path / "answer.json"))
+        answer = _answer_at(path)
+        last = "yes" if is_over and path == answers[-1] else "no"
+        figures = (answer["intent"], answer["close"], answer["records"], " ".join(answer["days_opened"]))
+        writer.writerow((answer["continues"]["number"], last, path.name, *figures, wire.digest(raw).hex()))
+    Disk().write(folder / MANIFEST, out.getvalue().encode("ascii"), private=True)
+
+
+def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due: Due) -> bool:
+    """End an opening whose answer is in the folder already: a crash left only its file at the desk behind."""
+    raw, path = vault.desk.read_opening(authorization.commitment), folder / f"{due.part.number:04d}"
+    if raw is None or not path.is_dir():
+        return False
+    if _answer_at(path)["intent"] != Journal.parse(raw).intent:
+        raise MalformedInput(
+            f"{path.name}: an answer of another opening lies where the next one goes",
+            hint="give the folder in which the parts before lie",
+        )
+    with vault.writing():
+        vault.desk.remove_opening(authorization.commitment)
+    return True
+
+
+def _answer_at(path: Path) -> dict[str, Any]:
+    try:
+        answer = json.loads(read_file(str(path / "answer.json")))
+        assert isinstance(answer, dict)
+        answer["continues"]["number"], answer["intent"]
+    except (ValueError, AssertionError, KeyError, TypeError):
+        raise MalformedInput(
+            f"{path.name}: not an answer of coffer open --since-last", hint="keep other folders elsewhere"
+        ) from None
+    return answer
+
+
+def _numbered(package: str | None, name: str) -> str | None:
+    """A package's name with the number of the part before its first dot."""
+    if package is None:
+        return None
+    path = Path(package)
+    stem, dot, rest = path.name.partition(".")
+    return str(path.with_name(f"{stem}-{name}{dot}{rest}"))
