@@ -40,6 +40,7 @@ from coffer.procedures.opening.decide import (
 from coffer.procedures.opening.early import (
     is_spent,
     verify_answerable,
+    verify_emergency,
     verify_may_ask,
     verify_signed_for_segments,
     verify_unspent,
@@ -106,11 +107,12 @@ def run_opening(
             verify_unspent(authorization, state)
         before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
         reached = segments_of(authorization, state, before=before, now=now, holds=holds)
-        verify_signed_for_segments(countersigned, reached)
+        countersigned = verify_signed_for_segments(countersigned, reached)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)
         if journal is None:
-            journal = _begin(vault, state, authorization, len(reached))
+            verify_emergency(countersigned, DESK, state, now)
+            journal = _begin(vault, state, countersigned, len(reached))
         else:
             vault.gather_cosignatures(state)  # those of the log's last entry may be missing, or too old by now
         asking = Asking(
@@ -139,13 +141,15 @@ def _taken_up(vault: Vault, state: State, authorization: Authorization) -> Journ
     return journal if is_its else None
 
 
-def _begin(vault: Vault, state: State, authorization: Authorization, cells: int) -> Journal:
+def _begin(vault: Vault, state: State, countersigned: Countersigned, cells: int) -> Journal:
     """R1: log the intent, before anyone is asked; returns the journal of the new opening."""
+    authorization = countersigned.authorization
     body = IntentEntry(
         authorization=authorization.commitment,
         requester=DESK,
         nonce=vault.outside.entropy(16),
         cells_at_most=cells_at_most(cells),
+        rules=authorization.terms.rules if countersigned.is_emergency else (),
     )
     intent = _log(vault, state, body)
     if intent not in state.openings:
