@@ -15,6 +15,7 @@ from bare import ROOT, SOURCES, Bare, build_wheel, requirements_of
 
 from coffer.cli import main
 from coffer.cli.commands import LISTED
+from coffer.ledger.tlog_policy import format_tlog_policy
 from coffer.notes.note import sign_note
 from coffer.procedures.retire import run_retirement
 from coffer_audit.cli import PLACES
@@ -120,15 +121,20 @@ def test_auditor_runs_each_of_its_commands_alone(bare, opened, served, tmp_path)
         "approvals": [agreements_of(vault, tmp_path), "--vault", vault.path, *pins],
         "day": ["2016-09-01", dead.vault.path, "-o", tmp_path / "day.zip", *pins_of(dead)],
         "certificate": [tmp_path / "day.zip", *pins_of(dead)],
+        "entry": ["1", dead.vault.path, "-o", tmp_path / "1.tlog-proof", *pins_of(dead)],
+        "proof": [tmp_path / "1.tlog-proof", "--policy", tmp_path / "policy"],
     }
+    (tmp_path / "policy").write_bytes(format_tlog_policy(dead.state().roster, dead.vault.pins.log_key))
     assert runs.keys() == PLACES.keys()
     for command, words in runs.items():
         done = alone.run("coffer-audit", command, *words)
         assert (done.returncode, done.stderr) == (0, ""), command
         is_clean = (
-            "clean, if all of this holds" in done.stdout if command == "approvals" else done.stdout.endswith("clean\n")
+            "clean, if all of this holds" in done.stdout
+            if command in ("approvals", "proof")
+            else done.stdout.endswith("clean\n")
         )
-        assert command in ("fetch", "day") or is_clean, command
+        assert command in ("fetch", "day", "entry") or is_clean, command
     tampered = tmp_path / "fetched/tile/entries"
     next(path for path in sorted(tampered.rglob("*")) if path.is_file()).write_bytes(b"\0\1x")
     assert alone.run("coffer-audit", "vault", tmp_path / "fetched", *pins).returncode == 3

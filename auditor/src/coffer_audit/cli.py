@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
-from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 from coffer_audit import __version__
 from coffer_audit.answer.audit import audit_answer, summarise_answer
 from coffer_audit.approvals.audit import audit_approvals
+from coffer_audit.console import make_visible, prepare_outputs, print_result, tell
 from coffer_audit.day.audit import audit_certificate
 from coffer_audit.day.make import make_certificate
 from coffer_audit.day.page import format_page
@@ -26,6 +25,9 @@ from coffer_audit.errors import AuditError, Findings, MalformedInput, NotProven,
 from coffer_audit.log.remote import fetch_log, is_address, parse_address
 from coffer_audit.notes import parse_vkey
 from coffer_audit.notice import audit_notice
+from coffer_audit.proof.audit import audit_proof
+from coffer_audit.proof.form import format_proof
+from coffer_audit.proof.report import format_proven, format_written, report_proven
 from coffer_audit.report import (
     format_answer,
     format_approvals,
@@ -43,8 +45,7 @@ from coffer_audit.vault.opened import open_vault
 from coffer_audit.vault.summaries import count_emergencies, summarise_collected, summarise_opened
 from coffer_audit.vault.transparency import recompute_transparency
 from coffer_audit.vault.witnesses import Witnesses
-from coffer_audit.visible import write_visibly
-from coffer_audit.wire import parse_day
+from coffer_audit.wire import parse_day, parse_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +63,8 @@ PLACES = {
     "approvals": "FILE",
     "day": "FOLDER|URL",
     "certificate": "ZIP",
+    "entry": "FOLDER|URL",
+    "proof": "FILE",
 }
 
 
@@ -81,25 +84,17 @@ def _build_parser() -> argparse.ArgumentParser:
         ("transparency", "recompute a transparency report's figures from the log alone"),
         ("day", "certify that nothing of a day can be opened any more"),
         ("certificate", "verify such a certificate, offline"),
+        ("entry", "write the proof that an entry is in the log, as one file (C2SP tlog-proof)"),
+        ("proof", "verify such a file, offline, under a policy (C2SP tlog-policy)"),
         ("histories", "compare what several parties keep of one log, and name who cosigned two histories"),
         ("fetch", "store a served log as a new folder, to be audited with: coffer-audit vault FOLDER"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        if name == "day":
-            command.add_argument("day", metavar="DAY", help="the day (UTC), like 2016-09-01")
-        command.add_argument("place", metavar=PLACES[name])
-        if name == "day":
-            command.add_argument("-o", "--output", type=Path, required=True, metavar="ZIP", help="must not exist yet")
-        if name == "certificate":
-            command.add_argument("--pdf", type=Path, metavar="FILE", help="also write it as a page; must not exist yet")
-            command.add_argument("--language", choices=LANGUAGES, default="en", help="of the page")
-        if name == "fetch":
-            command.add_argument("folder", type=Path, metavar="FOLDER", help="must not exist yet")
-        if name == "histories":
-            command.add_argument("others", nargs="*", metavar="FOLDER", help="of a vault, or a custodian's own machine")
+        _add_place(command, name)
         command.add_argument("--json", action="store_true", help="print the report as JSON")
-        command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
-        if name != "fetch":
+        if name != "proof":
+            command.add_argument("--log-key", metavar="VKEY", help="the log's key, known from elsewhere")
+        if name not in ("fetch", "proof"):
             command.add_argument("--genesis", metavar="HEX", help="hash of the first roster, known from elsewhere")
         if name == "transparency":
             command.add_argument("--from", dest="first", required=True, metavar="DAY", help="first day (UTC)")
@@ -113,11 +108,32 @@ def _build_parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--vault", metavar="FOLDER|URL", help="the vault or its log: also show that no segment was left out"
             )
-        if name not in ("notice", "histories", "approvals", "certificate"):
+        if name not in ("notice", "histories", "approvals", "certificate", "proof"):
             command.add_argument(
                 "--fingerprint", metavar="HEX", help="with https: SHA-256 of the server's certificate (DER)"
             )
     return parser
+
+
+def _add_place(command: argparse.ArgumentParser, name: str) -> None:
+    """Add what is audited, and where what is made of it goes."""
+    if name == "day":
+        command.add_argument("day", metavar="DAY", help="the day (UTC), like 2016-09-01")
+    if name == "entry":
+        command.add_argument("index", metavar="INDEX", help="the entry's place in the log, from 0")
+    command.add_argument("place", metavar=PLACES[name])
+    if name in ("day", "entry"):
+        command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="must not exist yet")
+    if name == "proof":
+        command.add_argument("--policy", type=Path, required=True, metavar="FILE", help="logs, witnesses and quorum")
+        command.add_argument("--entry", type=Path, metavar="FILE", help="the entry, if it is not in the proof")
+    if name == "certificate":
+        command.add_argument("--pdf", type=Path, metavar="FILE", help="also write it as a page; must not exist yet")
+        command.add_argument("--language", choices=LANGUAGES, default="en", help="of the page")
+    if name == "fetch":
+        command.add_argument("folder", type=Path, metavar="FOLDER", help="must not exist yet")
+    if name == "histories":
+        command.add_argument("others", nargs="*", metavar="FOLDER", help="of a vault, or a custodian's own machine")
 
 
 @contextmanager
@@ -297,6 +313,24 @@ def _run_certificate(options: argparse.Namespace) -> Result:
     return certificate.findings, report, format_certificate(certificate)
 
 
+def _run_entry(options: argparse.Namespace) -> Result:
+    index = parse_decimal(options.index, "INDEX")
+    _verify_absent(options.output)
+    with _stored(options.place, options) as folder:
+        audited, _ = open_vault(folder, options.log_key, options.genesis)
+    raw = format_proof(audited.log, index)
+    with options.output.open("xb") as file:
+        file.write(raw)
+    report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
+    report |= {"entry": index, "bytes": len(raw)}
+    return audited.findings, report, format_written(audited, index, shlex.quote(str(options.output)))
+
+
+def _run_proof(options: argparse.Namespace) -> Result:
+    proven = audit_proof(Path(options.place), options.policy, options.entry)
+    return proven.findings, report_proven(proven), format_proven(proven)
+
+
 def _verify_absent(path: Path) -> None:
     if path.exists() or path.is_symlink():
         raise MalformedInput(
@@ -314,12 +348,14 @@ _COMMANDS = {
     "approvals": _run_approvals,
     "day": _run_day,
     "certificate": _run_certificate,
+    "entry": _run_entry,
+    "proof": _run_proof,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code: 0 clean, 2 malformed, 3 not proven, 5 unavailable."""
-    _prepare_outputs()
+    prepare_outputs()
     try:
         return _run(argv)
     except KeyboardInterrupt:
@@ -331,13 +367,13 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         options = _build_parser().parse_args(argv)
     except SystemExit:  # after a help, or a wrong use
-        if failed := _print(""):
+        if failed := print_result(""):
             return failed
         raise
     try:
         findings, report, lines = _COMMANDS[options.command](options)
-        text = json.dumps(report, indent=2) if options.json else "\n".join(map(_visible, lines))
-        if failed := _print(f"{text}\n"):
+        text = json.dumps(report, indent=2) if options.json else "\n".join(map(make_visible, lines))
+        if failed := print_result(f"{text}\n"):
             return failed
         if findings.violations:
             raise NotProven(
@@ -345,48 +381,10 @@ def _run(argv: Sequence[str] | None) -> int:
                 hint="\n".join(dict.fromkeys(item.hint or EVIDENCE for item in findings.violations)),
             )
     except AuditError as error:
-        return _tell(error)
+        return tell(error)
     except OSError as error:
-        return _tell(Unavailable(f"{options.command}: found {type(error).__name__}, expected readable files"))
+        return tell(Unavailable(f"{options.command}: found {type(error).__name__}, expected readable files"))
     return 0
-
-
-def _print(text: str) -> int:
-    """Print on stdout and flush it; give the exit code if that fails, else 0."""
-    try:
-        print(text, end="", flush=True)
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that nothing is left to flush at the end
-        if isinstance(error, BrokenPipeError):  # the program that read the report has ended
-            return Unavailable.exit_code
-        return _tell(Unavailable(f"output: {error.strerror}"))
-    return 0
-
-
-def _visible(text: str) -> str:
-    """Give our lines with every misleading character of a stranger written out."""
-    return "\n".join(map(write_visibly, text.split("\n")))
-
-
-def _tell(error: AuditError) -> int:
-    print(f"coffer-audit: {write_visibly(str(error))}", file=sys.stderr)
-    for hint in error.hint.splitlines():
-        print(f"coffer-audit: hint: {write_visibly(hint)}", file=sys.stderr)
-    return error.exit_code
-
-
-def _prepare_outputs() -> None:
-    """Make outputs write out characters that their encoding lacks; send closed ones to nowhere."""
-    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this output's
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
-        elif number and isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="coffer_audit.visible")
 
 
 if __name__ == "__main__":

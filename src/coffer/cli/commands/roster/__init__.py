@@ -10,6 +10,7 @@ from coffer.cli.groups import LazyGroup, Listed
     package=__name__,
     listed=(
         Listed("show", "Show the roster in force, or list all of them."),
+        Listed("policy", "Print the log's key, the witnesses and their quorum as a policy file (C2SP tlog-policy)."),
         Listed("propose", "Write the roster that is to be: the one in force with changes."),
         Listed("sign", "Show exactly what would change, and sign it."),
         Listed("publish", "Log a roster that is signed by all that must; it is in force from then on."),
