@@ -73,12 +73,12 @@ def form2(*asked):
     )
 
 
-def later_form(number):
+def later_form(number, *, parent="6f1a2c10-0007-4000-8000-000000000007", says="<f:Text>P30D</f:Text>"):
     """Form 5 or 6, which follow a preservation order."""
     return wrapped(
-        f"<f:SectionA>{AUTHORITY}</f:SectionA><f:SectionB><f:Text>P30D</f:Text></f:SectionB>",
+        f"<f:SectionA>{AUTHORITY}</f:SectionA><f:SectionB>{says}</f:SectionB>",
         form_name=f"epocPrForm{number}",
         namespace=f"EPOC-PR-FORM-{number}",
         case=CASE.replace("EPOC-", "EPOCPR-"),
-        parent="<parentFormId>6f1a2c10-0007-4000-8000-000000000007</parentFormId>",
+        parent=f"<parentFormId>{parent}</parentFormId>",
     )

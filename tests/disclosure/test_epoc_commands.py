@@ -83,7 +83,7 @@ def test_an_imminent_threat_leaves_eight_hours(story):
 @pytest.mark.parametrize(
     ("raw", "options", "code", "message"),
     [
-        (form2(), [], 4, "Form 2, a European Preservation Order: nothing is preserved, and nothing is opened"),
+        (form2(), [], 4, "Form 2, a European Preservation Order: it asks for no records, and nothing is opened"),
         (later_form(6), [], 4, "Form 6, which extends a preservation: it asks for no records"),
         (form1(evidence(kind="IPV_4", value="192.0.2.1")), [], 4, "nothing of it can be asked of this vault"),
         (form1(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-epoc"),
@@ -147,17 +147,17 @@ def test_a_reply_says_of_each_identifier_what_becomes_of_it(story, capfd):
     assert "0612345678" not in form3.read_text() + status.read_text() + "".join(capfd.readouterr())
 
 
-def test_a_preservation_order_is_replied_to_and_nothing_is_preserved(story):
+def test_a_preservation_order_is_received_and_its_keeping_is_awaited(story):
     assert run(["reply", put(story, form2()), "-o", "received"]) == 0
     status = story.path / "received/status.xml"
-    assert values(status, "LPTaskStatus") == ["PreservationNotAvailable"]
-    assert values(status, "AuthorisationStatus") == ["Invalid"]
+    assert values(status, "LPTaskStatus") == ["AwaitingPreservation"]
+    assert values(status, "AuthorisationStatus") == ["SubmittedToCSP"]
 
 
 @pytest.mark.parametrize(
     ("raw", "options", "code", "message"),
     [
-        (later_form(5), [], 4, "nothing is preserved here"),
+        (later_form(5), [], 4, "it names nobody itself"),
         (form1(provider=""), [], 2, "--provider: the form names none"),
         (form1(), ["--provider", "FR/x"], 2, "--provider: the form names it itself"),
         (form1(), ["--provider", "x"], 2, "--provider: expected COUNTRY/ID"),

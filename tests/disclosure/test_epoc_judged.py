@@ -83,18 +83,14 @@ def test_content_beside_traffic_is_said_and_the_traffic_is_asked():
     assert said.sentence == "Content: the content of communications is never recorded"
 
 
-def test_a_preservation_order_never_becomes_a_request():
+def test_a_preservation_order_is_judged_like_one_to_produce():
     judgement = judged(
         evidence(), evidence(2, "EMAIL", "a@corp.example"), evidence(3, "IPV_4", "192.0.2.1"), order=form2
     )
-    assert judgement.asked == ()
-    assert lacks(judgement) == [
-        ("1", "Traffic", Reason.DE_FACTO_IMPOSSIBILITY),
-        ("2", "Traffic", Reason.DE_FACTO_IMPOSSIBILITY),
-        ("3", "all", Reason.DATA_NOT_HELD),
-    ]
+    assert [one.id for one in judgement.asked] == ["1", "2"]
+    assert lacks(judgement) == [("3", "all", Reason.DATA_NOT_HELD)]
     form = parse_form(form2(evidence()), "form.xml")
-    assert statuses(form, judge(form), []) == {"1": "PreservationNotAvailable"}
+    assert statuses(form, judge(form), []) == {"1": "AwaitingPreservation"}
 
 
 def test_identifiers_with_different_ranges_keep_their_own_in_one_note():

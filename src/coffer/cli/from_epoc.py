@@ -59,35 +59,49 @@ def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]
     from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
 
     place = Path(file).name
-    max_records = _verified_options(given)
+    verify_not_said()
+    verify_given({"--max-records": given.max_records})
     form = parse_form(read_file(file), place)
-    if form.issuing is None:
-        raise Refused(f"{place}: {TITLES[form.kind]}: it asks for no records", code="form")
+    if form.kind is not FormKind.PRODUCTION:
+        raise Refused(
+            f"{place}: {TITLES[form.kind]}: it asks for no records, and nothing is opened",
+            code="form",
+            hint=f"coffer hold {'make' if form.kind is FormKind.PRESERVATION else 'extend'} --from-epoc keeps, unread",
+        )
     judgement = judge(form)
     say_lacking(judgement.lacking)
     if not judgement.asked:
-        raise Refused(
-            f"{place}: nothing of it can be asked of this vault"
-            if form.kind is FormKind.PRODUCTION
-            else f"{place}: {TITLES[form.kind]}: nothing is preserved, and nothing is opened",
-            code="scope",
-            hint=f"coffer reply {place} makes the form that says so"
-            if form.kind is FormKind.PRODUCTION
-            else f"coffer hold make keeps it, unread; coffer reply {place} makes the form that says that it was not",
-        )
-    if bool(form.issuing.name) == (given.authority is not None):
-        missing = "names no issuing authority" if given.authority is None else "names the issuing authority itself"
-        raise MalformedInput(f"--authority: {place} {missing}", hint="name it here only where the form does not")
+        raise nothing_asked(place)
+    authority = authority_of(form, given, place)
     notes = plan_notes(judgement.asked)
-    by_id = _persons([one.id for one in judgement.asked], persons)
+    by_id = persons_by_id([one.id for one in judgement.asked], persons)
     return EpocOrder(
         form=form,
         judgement=judgement,
-        authority=given.authority or form.issuing.name,
-        ordered=_ordered(form, ordered),
-        parts=tuple((_asked(form, note, given, max_records), tuple(by_id[id_] for id_ in note.ids)) for note in notes),
+        authority=authority,
+        ordered=ordered_by(form, ordered),
+        parts=tuple((_asked(form, note, given), tuple(by_id[id_] for id_ in note.ids)) for note in notes),
         ids=tuple(note.ids for note in notes),
     )
+
+
+def nothing_asked(place: str) -> Refused:
+    """Why no note is made of a form."""
+    hint = f"coffer reply {place} makes the form that says so"
+    return Refused(f"{place}: nothing of it can be asked of this vault", code="scope", hint=hint)
+
+
+def authority_of(form: "Form", given: Given, place: str) -> str:
+    """Who issued it: the form says it, or else the option.
+
+    Raises:
+        MalformedInput: both say it, or none does.
+    """
+    assert form.issuing is not None, "an order"
+    if bool(form.issuing.name) == (given.authority is not None):
+        missing = "names no issuing authority" if given.authority is None else "names the issuing authority itself"
+        raise MalformedInput(f"--authority: {place} {missing}", hint="name it here only where the form does not")
+    return given.authority or form.issuing.name
 
 
 def say_lacking(lacking: "Sequence[Lacking]") -> None:
@@ -151,19 +165,17 @@ def say_order(order: EpocOrder) -> None:
     )
 
 
-def _verified_options(given: Given) -> int:
-    """The greatest number of records, once no option contradicts the form."""
+def verify_not_said(names: Sequence[str] = _SAID_BY_FORM) -> None:
+    """Refuse an option that would contradict the form. ``names``: of their parameters."""
     context = click.get_current_context()
-    for name in _SAID_BY_FORM:
+    for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(one.opts[0] for one in context.command.params if one.name == name)
             raise MalformedInput(f"{option}: not beside --from-epoc, where the form says it")
-    verify_given({"--max-records": given.max_records})
-    assert given.max_records is not None, "looked at above"
-    return given.max_records
 
 
-def _persons(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
+def persons_by_id(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
+    """Who used each identifier, from one for all or one for each."""
     if len(persons) not in {1, len(ids)}:
         raise MalformedInput(
             f"--person: {len(persons)} persons for {len(ids)} identifiers that can be asked, expected one for all or one for each",
@@ -172,7 +184,8 @@ def _persons(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
     return dict(zip(ids, persons if len(persons) > 1 else [*persons] * len(ids), strict=True))
 
 
-def _ordered(form: "Form", typed: Ordered) -> Ordered:
+def ordered_by(form: "Form", typed: Ordered) -> Ordered:
+    """What was typed about the order, with what the form says."""
     from coffer.disclosure.epoc.names import IssuerType  # noqa: PLC0415 - only after the form was read
 
     issuers = {
@@ -181,41 +194,47 @@ def _ordered(form: "Form", typed: Ordered) -> Ordered:
         IssuerType.JUDGE: Issuer.COURT,
         IssuerType.OTHER: Issuer.OTHER,
     }
-    assert form.deadline is not None, "a Form 1"
-    assert form.issuing is not None, "a Form 1"
-    is_emergency = form.deadline.is_emergency
+    assert form.issuing is not None, "an order"
+    is_emergency = form.deadline is not None and form.deadline.is_emergency
+    due = typed.due if form.deadline is None else typed.received + (EIGHT_HOURS if is_emergency else TEN_DAYS)
     is_typed = click.get_current_context().get_parameter_source("issued_in") is ParameterSource.COMMANDLINE
     return replace(
         typed,
         urgency=Urgency.EMERGENCY if is_emergency else Urgency.ORDINARY,
         issuer=issuers[form.issuing.type],
         issued_in=typed.issued_in if is_typed else IssuedIn.UNION,
-        due=typed.received + (EIGHT_HOURS if is_emergency else TEN_DAYS),
+        due=due,
     )
 
 
-def _asked(form: "Form", note: "PlannedNote", given: Given, max_records: int) -> Asked:
+def _asked(form: "Form", note: "PlannedNote", given: Given) -> Asked:
+    assert given.max_records is not None, "looked at before"
+    return Asked(
+        subjects=note.subjects,
+        periods=note.periods,
+        kinds=kinds_of(note, given.kinds),
+        max_records=given.max_records,
+        basis=basis_of(form, note, given.basis),
+    )
+
+
+def basis_of(form: "Form", note: "PlannedNote", typed: str | None) -> str:
+    """The ``basis:`` of a note: what was typed, the form's reference, which identifiers."""
     from coffer.disclosure.etsi_request import find_reference  # noqa: PLC0415 - only after the form was read
 
-    assert form.issuing is not None, "a Form 1"
+    assert form.issuing is not None, "an order"
     ids = ",".join(note.ids)
-    texts = (given.basis, form.issuing.file_reference, f"{form.reference} identifier {ids}")
+    texts = (typed, form.issuing.file_reference, f"{form.reference} identifier {ids}")
     whole = "; ".join(text for text in texts if text)
     if find_reference(whole) is not None:
         raise MalformedInput(
             "basis: reads like the reference of an ETSI request, which this order is not",
             hint="the response would go to whom it names: ask the authority for another file reference",
         )
-    return Asked(
-        subjects=note.subjects,
-        periods=note.periods,
-        kinds=_kinds(note, given.kinds, ids),
-        max_records=max_records,
-        basis=whole,
-    )
+    return whole
 
 
-def _kinds(note: "PlannedNote", typed: str | None, ids: str) -> str:
+def kinds_of(note: "PlannedNote", typed: str | None) -> str:
     """The note's own kinds, or those of them that were typed."""
     if typed is None:
         return ",".join(note.kinds)
@@ -223,7 +242,7 @@ def _kinds(note: "PlannedNote", typed: str | None, ids: str) -> str:
     kinds = [kind for kind in note.kinds if kind in wanted]
     if not kinds:
         raise Refused(
-            f"--kinds: none of {','.join(note.kinds)}, which identifier {ids} asks for",
+            f"--kinds: none of {','.join(note.kinds)}, which identifier {','.join(note.ids)} asks for",
             code="scope",
             hint="--kinds can only narrow what the form asks",
         )

@@ -6,7 +6,9 @@ One that a mail program changed is put back, and copies that were signed apart a
 from collections.abc import Sequence
 from pathlib import Path
 
+from coffer.authority.hold import Requested
 from coffer.cli.console import read_file, say
+from coffer.disk import Disk
 from coffer.notes.mailed import unmailed
 from coffer.notes.note import join_notes, parse_note
 
@@ -30,3 +32,13 @@ def read_notes(names: Sequence[str]) -> tuple[bytes, str]:
         return read_note(names[0]), place
     notes = [parse_note(read_note(name), Path(name).name, has_letters=True) for name in names]
     return join_notes(notes, place).raw, place
+
+
+def write_notes(path: Path, made: Sequence[Requested], name: str) -> list[str]:
+    """Write the notes that one order needs: one file, or a folder of numbered ones; their names."""
+    if len(made) == 1:
+        Disk().write(path, made[0].note.raw, private=True)
+        return [path.name]
+    notes = {f"{name}-{number:02d}.note": one.note.raw for number, one in enumerate(made, 1)}
+    Disk().write_folder(path, notes)
+    return [f"{path.name}/{file}" for file in notes]

@@ -128,29 +128,46 @@ def make_hold(vault: Vault, sought: Sought, *, until: dt.datetime) -> Hold:
         MalformedInput: a field is wrong; the message names the first.
         Refused: the log would not take it: too long, or too many today.
     """
-    now, entropy = vault.outside.clock(), vault.outside.entropy
+    return make_holds(vault, [sought], until=until)[0]
+
+
+def make_holds(vault: Vault, soughts: Sequence[Sought], *, until: dt.datetime) -> list[Hold]:
+    """The holds that one order needs, logged together or not at all.
+
+    Raises:
+        MalformedInput, Refused: as ``make_hold``.
+    """
+    now = vault.outside.clock()
     with vault.writing() as state:
         verify_clock(state, now)
-        key, roster = vault.operator_key(DESK), state.roster
-        terms = HoldTerms(
-            origin=roster.origin,
-            roster=roster.hash,
-            id=entropy(16),
-            salt=Secret(entropy(32), "salt"),
-            requester=key.verify_key,
-            **asked_of(sought, roster, now),
-            is_hub=sought.is_hub,
-            until=until,
-            extends=None,
-            secret_until=sought.secret_until,
-        )
-        hold = _signed(vault, terms)
-        vault.held.keep(hold.commitment, _covered(hold, state))  # first, so that no crash lets the files go
-        body = HoldEntry(
-            note=hold.commitment, roster=roster.hash, rules=terms.rules, requester=DESK, until=hold.terms.until
-        )
-        _log(vault, body, state)
-        return hold
+        holds = [_signed(vault, _first_terms(vault, sought, state, now, until)) for sought in soughts]
+        for hold in holds:
+            vault.held.keep(hold.commitment, _covered(hold, state))  # first, so that no crash lets the files go
+        _log(vault, [_logged_as(hold) for hold in holds], state)
+        return holds
+
+
+def _first_terms(vault: Vault, sought: Sought, state: State, now: dt.datetime, until: dt.datetime) -> HoldTerms:
+    key, roster, entropy = vault.operator_key(DESK), state.roster, vault.outside.entropy
+    return HoldTerms(
+        origin=roster.origin,
+        roster=roster.hash,
+        id=entropy(16),
+        salt=Secret(entropy(32), "salt"),
+        requester=key.verify_key,
+        **asked_of(sought, roster, now),
+        is_hub=sought.is_hub,
+        until=until,
+        extends=None,
+        secret_until=sought.secret_until,
+    )
+
+
+def _logged_as(hold: Hold) -> HoldEntry:
+    terms = hold.terms
+    return HoldEntry(
+        note=hold.commitment, roster=terms.roster, rules=terms.rules, requester=DESK, until=hold.terms.until
+    )
 
 
 def extend_hold(vault: Vault, first: Hold, sought: Sought, *, until: dt.datetime) -> Hold:
@@ -181,7 +198,7 @@ def extend_hold(vault: Vault, first: Hold, sought: Sought, *, until: dt.datetime
             secret_until=sought.secret_until,
         )
         hold = _signed(vault, terms)
-        _log(vault, ExtendEntry(hold=logged.index, note=hold.commitment, until=hold.terms.until), state)
+        _log(vault, [ExtendEntry(hold=logged.index, note=hold.commitment, until=hold.terms.until)], state)
         return hold
 
 
@@ -218,7 +235,7 @@ def release_hold(vault: Vault, raw: bytes) -> LoggedHold:
     hold = parse_hold(raw, _PLACE)
     with vault.writing() as state:
         body = release_of(hold, state, _PLACE)
-        _log(vault, body, state)
+        _log(vault, [body], state)
         return state.holds[body.hold]
 
 
@@ -227,8 +244,8 @@ def _signed(vault: Vault, terms: HoldTerms) -> Hold:
     return parse_hold(sign_note(format_hold_terms(terms), vault.operator_key(DESK)).raw, _PLACE)
 
 
-def _log(vault: Vault, body: HoldEntry | ExtendEntry | ReleaseEntry, state: State) -> None:
-    vault.append([vault.entry(body, vault.operator_key(DESK), state)], state)
+def _log(vault: Vault, bodies: Sequence[HoldEntry | ExtendEntry | ReleaseEntry], state: State) -> None:
+    vault.append([vault.entry(body, vault.operator_key(DESK), state) for body in bodies], state)
 
 
 def _covered(hold: Hold, state: State) -> Iterator[Covered]:

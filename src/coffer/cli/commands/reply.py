@@ -2,30 +2,36 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
 from coffer.authority.authorization import parse_free_text
+from coffer.authority.hold import Hold
 from coffer.cli.answers import read_answer, states_of
 from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.forms import pins_of
 from coffer.cli.from_epoc import lacking_document, say_lacking
+from coffer.cli.kept_holds import ids_of, read_holds
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.form3 import format_form3
 from coffer.disclosure.epoc.hi1 import Correspondence, Part, format_delivery, format_status
 from coffer.disclosure.epoc.judged import Judgement, Lacking, judge
-from coffer.disclosure.epoc.names import TITLES, Reason
+from coffer.disclosure.epoc.names import TITLES, DataCategory, FormKind, Reason
 from coffer.disclosure.epoc.reading import parse_form
 from coffer.disclosure.epoc.replies import (
+    LAPSED,
     Answered,
+    Held,
     answered,
     authorisation_status,
     non_executions,
     outcomes,
+    preservation_statuses,
+    preserved,
     statuses,
     tasks_of,
 )
@@ -33,6 +39,7 @@ from coffer.disclosure.etsi import MAX_FIELD, EtsiHeader, format_etsi
 from coffer.disclosure.verified import Disclosure, verify_complete, verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.ledger.holds import HoldStatus
 from coffer.vault.folder import Vault
 
 _PROVIDER: Final = re.compile(r"([A-Z]{2})/([!-~]{1,200})")
@@ -45,7 +52,8 @@ coffer reply form.xml -o received
 coffer reply form.xml --reason 2 IMMUNITIES_OR_PRIVILEGES \\
     'The number is that of a lawyer.' -o received
 coffer reply form.xml --answer answer-1 --answer answer-2 \\
-    --vault vault -o delivered"""
+    --vault vault -o delivered
+coffer reply form2.xml --hold hold.note --vault vault -o preserved"""
 )
 @click.argument("form")
 @click.option(
@@ -55,7 +63,14 @@ coffer reply form.xml --answer answer-1 --answer answer-2 \\
     metavar="FOLDER",
     help="An answer to one of its requests, as coffer open wrote it: its deliveries are made. Name each.",
 )
-@click.option("--vault", help="The vault that they were opened from: its log is compared.")
+@click.option(
+    "--hold",
+    "holds",
+    multiple=True,
+    metavar="NOTE",
+    help="A hold that was made of an order to preserve, or a note that extends it by this form. Name each.",
+)
+@click.option("--vault", help="The vault of the answers, or of the holds: its log is compared.")
 @click.option(
     "--reason",
     "reasons",
@@ -70,6 +85,7 @@ coffer reply form.xml --answer answer-1 --answer answer-2 \\
 def reply(
     form: str,
     answers: tuple[str, ...],
+    holds: tuple[str, ...],
     vault: str | None,
     reasons: tuple[tuple[str, str, str], ...],
     provider: str | None,
@@ -80,15 +96,12 @@ def reply(
     """Make the replies to a European order: its status, what is not executed and why, the data.
 
     Drafts: nothing is sent or signed. Without --answer they say what was received and what will be answered. With
-    --answer they hold the answers, as messages of ETSI TS 103 120.
+    --answer they hold the answers, as messages of ETSI TS 103 120. With --hold they say until when what is preserved.
     """
     raw, place = read_file(form), Path(form).name
     path = verify_absent(output.rstrip("/"))
     order = parse_form(raw, place)
-    if order.issuing is None:
-        raise Refused(
-            f"{place}: {TITLES[order.kind]}: nothing is preserved here, so there is nothing to reply", code="form"
-        )
+    _verify_fits(order, place, answers=answers, holds=holds, vault=vault)
     judgement, given = judge(order), _given(order, reasons)
     about = Correspondence(order=order, provider=_provider(order, provider), now=clock(), new_id=_new_id)
     if answers:
@@ -98,8 +111,11 @@ def reply(
         if opened is None:
             say("the answers were compared with no log: add --vault")
     else:
-        lacking = [one for one in judgement.lacking if one.id not in {other.id for other in given}] + given
-        files = _received(about, judgement, given, lacking)
+        kept = _kept(about, judgement, given, _read_holds(holds, raw, order, vault))
+        lapsed = [_lapsed(id_) for id_, held in kept.items() if held.status is HoldStatus.LAPSED]
+        told = {one.id for one in given}
+        lacking = [one for one in judgement.lacking if one.id not in told] + lapsed + given
+        files = _received(about, judgement, given, lacking, kept)
     Disk().write_folder(path, files)
     say_lacking(lacking)
     if any(one.is_elsewhere for one in lacking):
@@ -115,15 +131,57 @@ def reply(
 
 
 def _received(
-    about: Correspondence, judgement: Judgement, given: Sequence[Lacking], lacking: Sequence[Lacking]
+    about: Correspondence,
+    judgement: Judgement,
+    given: Sequence[Lacking],
+    lacking: Sequence[Lacking],
+    kept: Mapping[str, Held],
 ) -> dict[str, bytes]:
-    """The status of everything, and Form 3 for what is not executed."""
+    """The status of everything, and Form 3 for what is not executed.
+
+    ``kept``: how the hold of each identifier stands.
+    """
     not_executed = non_executions(lacking)
-    form3 = format_form3(about.order, not_executed, about.provider, about.new_id()) if not_executed else None
-    by_id = statuses(about.order, judgement, given)
+    until = {id_: held.until for id_, held in kept.items() if held.status is HoldStatus.IN_FORCE}
+    form3 = format_form3(about.order, not_executed, about.provider, about.new_id(), until) if not_executed else None
+    by_id = statuses(about.order, judgement, given) | preservation_statuses(kept)
     details = {one.id: one.sentence for one in not_executed}
-    status = format_status(about, authorisation_status(about.order, by_id), by_id, details, form3)
+    status = format_status(about, authorisation_status(by_id), by_id, details, form3, until)
     return {"status.xml": status} | ({} if form3 is None else {"form3.xml": form3})
+
+
+def _verify_fits(order: Form, place: str, *, answers: Sequence[str], holds: Sequence[str], vault: str | None) -> None:
+    """Answers belong to an order to produce, holds to one to preserve and to what follows it."""
+    is_production = order.kind is FormKind.PRODUCTION
+    if answers and not is_production:
+        raise Refused(f"--answer: {place} is {TITLES[order.kind]}: it asks for no records", code="form")
+    if holds and is_production:
+        raise Refused(f"--hold: {place} is {TITLES[order.kind]}: it asks for records", code="form")
+    if holds and vault is None:
+        raise MalformedInput("--hold: without --vault, whose log says how it stands")
+    if order.issuing is None and not holds:
+        raise Refused(
+            f"{place}: {TITLES[order.kind]}: it names nobody itself",
+            code="form",
+            hint="coffer hold extend --from-epoc makes a note of it: add --hold NOTE, and --vault",
+        )
+
+
+def _read_holds(names: Sequence[str], raw: bytes, order: Form, vault: str | None) -> list[tuple[Hold, Held]]:
+    return [] if vault is None or not names else read_holds(names, raw, order, vault_at(vault).replay(), clock())
+
+
+def _kept(
+    about: Correspondence, judgement: Judgement, given: Sequence[Lacking], holds: Sequence[tuple[Hold, Held]]
+) -> dict[str, Held]:
+    """Of each identifier how its hold stands; nothing where none was named, so that keeping is awaited."""
+    if about.order.issuing is None:
+        return {id_: held for hold, held in holds for id_ in ids_of(hold)}
+    return preserved(judgement.asked, [held for _, held in holds], given) if holds else {}
+
+
+def _lapsed(id_: str) -> Lacking:
+    return Lacking(id=id_, what=DataCategory.TRAFFIC, reason=Reason.DE_FACTO_IMPOSSIBILITY, sentence=LAPSED)
 
 
 def _delivered(
@@ -141,7 +199,7 @@ def _delivered(
         part = Part(ids=ids, number=number, is_last=number == len(parts), xml=xml)
         files[f"deliver-{number:04d}.xml"] = format_delivery(about, part, ends if part.is_last else {})
     if given:
-        files["form3.xml"] = format_form3(about.order, non_executions(given), about.provider, about.new_id())
+        files["form3.xml"] = format_form3(about.order, non_executions(given), about.provider, about.new_id(), {})
     return files
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,13 +13,13 @@ from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, print_json, say, verify_absent
 from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
 from coffer.cli.from_etsi import Asked, Given, asked_by, verified
+from coffer.cli.notes import write_notes
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
-from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.request import Order, prepare_request, sign_request
@@ -156,7 +155,7 @@ def request(
         **_ends(start, expires, secret_until),
     )
     authorizations = _signed(opened, [_order(make, asked, who) for asked, who in parts], roster)
-    written = _write(path, authorizations)
+    written = write_notes(path, authorizations, "request")
     for number, (name, authorization) in enumerate(zip(written, authorizations, strict=True)):
         about = f", identifier {','.join(epoc.ids[number])}" if epoc else ""
         say(f"written to {name}{about}; it names a person: keep it as you would keep the order")
@@ -194,16 +193,6 @@ def _signed(vault: Vault, orders: Sequence[Order], roster: str) -> list[Authoriz
     state = vault.replay()
     prepared = [prepare_request(vault, order, state, roster=roster) for order in orders]
     return [sign_request(vault, one) for one in prepared]
-
-
-def _write(path: Path, authorizations: Sequence[Authorization]) -> list[str]:
-    """Write the notes; their names: one file, or a folder of numbered ones."""
-    if len(authorizations) == 1:
-        Disk().write(path, authorizations[0].note.raw, private=True)
-        return [path.name]
-    notes = {f"request-{number:02d}.note": one.note.raw for number, one in enumerate(authorizations, 1)}
-    Disk().write_folder(path, notes)
-    return [f"{path.name}/{name}" for name in notes]
 
 
 def _document(written: Sequence[str], epoc: EpocOrder | None) -> dict[str, object]:

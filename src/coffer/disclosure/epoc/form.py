@@ -83,7 +83,8 @@ class Form:
     ``case_id``: its globalCaseId. ``parent_id``: the form that it follows, or None. ``authority``: the side that issued
     it, which replies go to. ``provider``: None where the form names none. ``identifiers``: none in Forms 5 and 6.
     ``issuing``: None there too. ``deadline`` and ``recipient``: of a Form 1, else None. ``has_delay``: the person must
-    not be told yet. ``is_notified``: an enforcing authority was notified, and may refuse. ``shown``: everything else.
+    not be told yet. ``is_notified``: an enforcing authority was notified, and may refuse. ``extended_days``: by how many
+    days a Form 6 says that it extends. ``shown``: everything else.
     """
 
     kind: FormKind
@@ -98,12 +99,23 @@ class Form:
     recipient: Recipient | None
     has_delay: bool
     is_notified: bool
+    extended_days: int | None
     shown: tuple[Shown, ...]
 
     @property
     def issuing_country(self) -> str:
         """The country that issued it, of two letters."""
         return self.case_id.split("-")[1]
+
+    @property
+    def first_id(self) -> str:
+        """The form that its tasks are named after: the one that it follows, or itself."""
+        return self.parent_id or self.form_id
+
+    @property
+    def parent_reference(self) -> str:
+        """How the note of the order that it follows names that."""
+        return f"EPOC {self.case_id}/{self.first_id}"
 
     @property
     def reference(self) -> str:

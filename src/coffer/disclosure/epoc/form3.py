@@ -4,11 +4,13 @@ A draft for a person to read and sign. Source: Regulation (EU) 2023/1543, annex 
 ``docs/formats/epoc.md`` says.
 """
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lxml import etree
 
+from coffer import wire
 from coffer.disclosure.epoc import names
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.names import FormKind
@@ -16,11 +18,17 @@ from coffer.disclosure.epoc.replies import NonExecution
 
 _NAMESPACE: Final = names.NAMESPACES[FormKind.IMPOSSIBLE]
 _PREFIXES: Final = {"eio": names.EIO, "f": _NAMESPACE}
+_PRESERVED: Final = "traffic data are preserved, unread, until {}"
 NOTHING_PRESERVED: Final = "nothing was preserved: records are kept for their own time only"
 
 
-def format_form3(order: Form, reasons: Sequence[NonExecution], provider: Endpoint, form_id: str) -> bytes:
-    """The form. ``form_id``: a new UUID for it."""
+def format_form3(
+    order: Form, reasons: Sequence[NonExecution], provider: Endpoint, form_id: str, kept: Mapping[str, dt.datetime]
+) -> bytes:
+    """The form. ``form_id``: a new UUID for it.
+
+    ``kept``: by identifier, until when its traffic data are preserved.
+    """
     root = etree.Element("message", nsmap=_PREFIXES)
     for name, text in (("globalCaseId", order.case_id), ("formId", form_id), ("parentFormId", order.form_id)):
         etree.SubElement(root, name).text = text
@@ -38,8 +46,9 @@ def format_form3(order: Form, reasons: Sequence[NonExecution], provider: Endpoin
     for one in reasons:
         item = _add(section, "PreservationOfData")
         _add(item, "IdentifierId", one.id)
-        _add(item, "Preserved", "false")
-        _add(item, "Reason", NOTHING_PRESERVED)
+        until = kept.get(one.id)
+        _add(item, "Preserved", "false" if until is None else "true")
+        _add(item, "Reason", NOTHING_PRESERVED if until is None else _PRESERVED.format(wire.format_time(until)))
     technical = etree.SubElement(_add(form, "SectionH"), f"{{{names.EIO}}}AuthorityTechnicalIdentifier")
     etree.SubElement(technical, f"{{{names.EIO}}}Country").text = provider.country
     etree.SubElement(technical, f"{{{names.EIO}}}NationalId").text = provider.national_id

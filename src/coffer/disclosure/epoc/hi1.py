@@ -38,7 +38,6 @@ _VERSION: Final = (
     ("NationalProfileOwner", "EU"),
     ("NationalProfileVersion", "v1.3.1"),
 )
-_STATUSES: Final = {FormKind.PRODUCTION: "LDTaskStatus", FormKind.PRESERVATION: "LPTaskStatus"}
 _OUTCOME: Final = "/eevidence/outcome"
 
 
@@ -65,17 +64,27 @@ class Part:
     xml: bytes
 
 
+def _dictionary(order: Form) -> str:
+    return "LDTaskStatus" if order.kind is FormKind.PRODUCTION else "LPTaskStatus"
+
+
 def task_id(order: Form, identifier_id: str) -> str:
     """The object identifier of an identifier's task, as the converter derives it from the form."""
-    return str(uuid.UUID(bytes=hashlib.sha256(f"{order.form_id}-{identifier_id}".encode()).digest()[:16], version=4))
+    return str(uuid.UUID(bytes=hashlib.sha256(f"{order.first_id}-{identifier_id}".encode()).digest()[:16], version=4))
 
 
 def format_status(
-    about: Correspondence, authorisation: str, by_id: Mapping[str, str], details: Mapping[str, str], form3: bytes | None
+    about: Correspondence,
+    authorisation: str,
+    by_id: Mapping[str, str],
+    details: Mapping[str, str],
+    form3: bytes | None,
+    kept: Mapping[str, dt.datetime],
 ) -> bytes:
     """A notification of the order's status and of each task's, with Form 3 as a document if there is one.
 
-    ``details``: by identifier, why it is not executed.
+    ``details``: by identifier, why it is not executed. ``kept``: by identifier, until when it is preserved; each of these
+    tasks is updated.
     """
     order = about.order
     root, actions = _message(about, workflow=None)
@@ -87,9 +96,7 @@ def format_status(
     _add(item, NOTIFICATION, "NotificationTimestamp", about.now.isoformat(timespec="seconds"))
     listed = _add(item, NOTIFICATION, "StatusOfAssociatedObjects")
     rows = [(order.form_id, "AuthorisationStatus", authorisation, "")]
-    rows += [
-        (task_id(order, id_), _STATUSES[order.kind], status, details.get(id_, "")) for id_, status in by_id.items()
-    ]
+    rows += [(task_id(order, id_), _dictionary(order), status, details.get(id_, "")) for id_, status in by_id.items()]
     for object_id, dictionary, status, why in rows:
         row = _add(listed, NOTIFICATION, "AssociatedObjectStatus")
         _add(row, NOTIFICATION, "AssociatedObject", object_id)
@@ -103,6 +110,11 @@ def format_status(
         body = _add(document, DOCUMENT, "DocumentBody")
         _add(body, DOCUMENT, "Contents", base64.b64encode(form3).decode("ascii"))
         _add(body, DOCUMENT, "ContentType", "application/xml")
+    for id_, until in kept.items():
+        action = _action(actions, "UPDATE")
+        task = _hi1_object(action, "task:LPTaskObject", task_id(order, id_), order.authority, [order.first_id])
+        _entry(task, TASK, "Status", _dictionary(order), by_id[id_])
+        _add(task, TASK, "PreservationExpiration", until.isoformat(timespec="seconds"))
     return _written(root)
 
 
@@ -130,7 +142,7 @@ def format_delivery(about: Correspondence, part: Part, ended: Mapping[str, str])
     for id_, status in ended.items():
         action = _action(actions, "UPDATE")
         task = _hi1_object(action, "task:LDTaskObject", task_id(order, id_), order.authority, [order.form_id])
-        _entry(task, TASK, "Status", _STATUSES[order.kind], status)
+        _entry(task, TASK, "Status", _dictionary(order), status)
     return _written(root)
 
 

@@ -1,7 +1,7 @@
 """What of an order can be asked of a vault, and what cannot be answered and why. Pure.
 
 Nothing is guessed: a number without its country, a range that ends before it begins, or an identifier without times is
-said with its reason, and no request is made of it. An order to preserve is never turned into an opening.
+said with its reason, and neither a request nor a hold is made of it.
 """
 
 import datetime as dt
@@ -12,7 +12,7 @@ from typing import Final
 from coffer.authority.authorization import MAX_SUBJECTS
 from coffer.authority.period import MAX_DAYS, MAX_PERIODS, Period
 from coffer.disclosure.epoc.form import AskedCategory, AskedIdentifier, Form
-from coffer.disclosure.epoc.names import DataCategory, FormKind, IdentifierType, Reason
+from coffer.disclosure.epoc.names import DataCategory, IdentifierType, Reason
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
 
@@ -39,7 +39,6 @@ _NOT_HELD: Final = dict.fromkeys(
     )
 }
 _ELSEWHERE: Final = "not kept with the records: it is the customer systems' to answer"
-_NOT_PRESERVED: Final = "nothing was preserved: no hold was made for this order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,10 @@ class Lacking:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Asked:
-    """An identifier that the vault can be asked about, for traffic data. ``periods``: ascending, apart."""
+    """An identifier that the vault can be asked about, or keep, for traffic data.
+
+    ``periods``: ascending, apart.
+    """
 
     id: str
     subject: str
@@ -81,7 +83,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PlannedNote:
-    """One request: the identifiers' numbers, and of each its subject and periods, in the same order."""
+    """One request, or one hold: the identifiers' numbers, and of each its subject and periods.
+
+    All in the same order.
+    """
 
     kinds: tuple[str, ...]
     ids: tuple[str, ...]
@@ -101,11 +106,8 @@ def judge(form: Form) -> Judgement:
         lacking += [
             _lacking(identifier, one) for one in identifier.categories if one.category is not DataCategory.TRAFFIC
         ]
-        if outcome is not None and form.kind is FormKind.PRODUCTION:
+        if outcome is not None:
             asked.append(outcome)
-        elif outcome is not None:
-            reason = Reason.DE_FACTO_IMPOSSIBILITY
-            lacking.append(Lacking(id=identifier.id, what=DataCategory.TRAFFIC, reason=reason, sentence=_NOT_PRESERVED))
     return Judgement(asked=tuple(asked), lacking=tuple(lacking))
 
 

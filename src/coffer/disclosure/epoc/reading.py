@@ -29,6 +29,7 @@ _CASE: Final = re.compile(
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SECTION: Final = re.compile(r"Section[A-Z](?:To[A-Z])?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_EXTENDED: Final = re.compile(r"P([1-9][0-9]{0,2})D")
 _NATIONAL_ID: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _LOCATIONS: Final = tuple(
     f"{{http://www.w3.org/2001/XMLSchema-instance}}{name}" for name in ("schemaLocation", "noNamespaceSchemaLocation")
@@ -123,6 +124,7 @@ class _Sections:
             and self._sections["SectionH"].optional_descendant("DelayConditions") is not None,
             is_notified="SectionK" in self._sections
             and self._sections["SectionK"].optional_descendant("EnforcingAuthority") is not None,
+            extended_days=self._extended_days() if kind is FormKind.EXTENSION else None,
             shown=(*self._shown, *(text for section in self._sections.values() for text in self._left(section))),
         )
 
@@ -137,6 +139,14 @@ class _Sections:
         texts = [authority.optional(name) for name in ("NameOfAuthority", "FileReference")]
         name, reference = ("" if node is None else self._text(node) for node in texts)
         return Issuing(type=self._word(section.the("Type"), IssuerType), name=name, file_reference=reference)
+
+    def _extended_days(self) -> int | None:
+        """What a Form 6 says of its days, if it says it where it was seen."""
+        node = None if "SectionB" not in self._sections else self._sections["SectionB"].optional("ExtendedBy")
+        if node is None:
+            return None
+        self._taken.add(node.element)
+        return int(_matching(node, _EXTENDED, "a number of days, like P30D")[1:-1])
 
     def _endpoint(self, node: Node) -> Endpoint:
         node.refuse_attributes()

@@ -3,6 +3,7 @@
 Source: Regulation (EU) 2023/1543, article 10 and annex III; ``docs/formats/epoc.md``.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,7 @@ from coffer.disclosure.epoc.form import Form
 from coffer.disclosure.epoc.judged import Asked, Judgement, Lacking, merged
 from coffer.disclosure.epoc.names import FormKind, Reason
 from coffer.errors import Refused
+from coffer.ledger.holds import HoldStatus
 
 _FORM_IS_WRONG: Final = {Reason.INCOMPLETE, Reason.MANIFEST_ERRORS, Reason.INSUFFICIENT_INFORMATION}
 _NOT_THERE: Final = {Reason.DATA_NOT_HELD, Reason.DE_FACTO_IMPOSSIBILITY}
@@ -21,6 +23,8 @@ NOT_AVAILABLE: Final = {
     FormKind.PRODUCTION: "DisclosureNotAvailable",
     FormKind.PRESERVATION: "PreservationNotAvailable",
 }
+PRESERVED: Final = "Preserved"
+_NOT_EXECUTED: Final = {*NOT_AVAILABLE.values(), "Invalid", "Rejected"}
 DISCLOSED: Final = "Disclosed"
 
 
@@ -47,6 +51,20 @@ class Answered:
     periods: tuple[tuple[Period, ...], ...]
     kinds: tuple[str, ...]
     is_kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Held:
+    """One hold that was made of an order, as far as a reply must know it.
+
+    ``until``: when it ends, as it stands.
+    """
+
+    subjects: tuple[str, ...]
+    periods: tuple[tuple[Period, ...], ...]
+    kinds: tuple[str, ...]
+    status: HoldStatus
+    until: dt.datetime
 
 
 def answered(terms: Terms, *, is_kept: bool) -> Answered:
@@ -90,9 +108,9 @@ def status_of(kind: FormKind, reason: Reason) -> str:
     return "Invalid" if reason in _FORM_IS_WRONG else "Rejected"
 
 
-def authorisation_status(form: Form, by_id: Mapping[str, str]) -> str:
+def authorisation_status(by_id: Mapping[str, str]) -> str:
     """The status of the order: invalid only if nothing of it is executed."""
-    return "SubmittedToCSP" if AWAITING[form.kind] in by_id.values() else "Invalid"
+    return "Invalid" if {*by_id.values()} <= _NOT_EXECUTED else "SubmittedToCSP"
 
 
 def tasks_of(answer: Answered, asked: Sequence[Asked]) -> tuple[str, ...]:
@@ -123,7 +141,45 @@ def outcomes(asked: Sequence[Asked], answers: Sequence[Answered], given: Sequenc
     return ends
 
 
-def is_answered(one: Asked, answers: Sequence[Answered]) -> bool:
+_LP_STATUS: Final = {
+    HoldStatus.LAPSED: NOT_AVAILABLE[FormKind.PRESERVATION],
+    HoldStatus.BEGUN: AWAITING[FormKind.PRESERVATION],
+    HoldStatus.RELEASED: "Cancelled",
+    HoldStatus.OVER: "Expired",
+    HoldStatus.IN_FORCE: PRESERVED,
+}
+"""Of a task, the worst first: an identifier whose times are cut into several holds has the worst of theirs."""
+LAPSED: Final = "too few custodians kept it in time"
+
+
+def preserved(asked: Sequence[Asked], holds: Sequence[Held], given: Sequence[Lacking]) -> dict[str, Held]:
+    """Of each identifier that can be kept the hold that stands worst, but for those with a reason.
+
+    Raises:
+        Refused: the holds are not about all its times and kinds, and no reason is given (code scope).
+    """
+    reasons, stand = {one.id for one in given}, list(_LP_STATUS)
+    chosen = {}
+    for one in asked:
+        about = [hold for hold in holds if any(_overlap(one.periods, own) for own in _own(hold, one))]
+        if one.id in reasons:
+            continue
+        if not is_answered(one, about):
+            raise Refused(
+                f"identifier {one.id}: no hold is about all that was asked, expected one or a reason",
+                code="scope",
+                hint=f"add --hold NOTE for each that was made of the form, or --reason {one.id} CODE TEXT",
+            )
+        chosen[one.id] = min(about, key=lambda hold: (stand.index(hold.status), hold.until))
+    return chosen
+
+
+def preservation_statuses(held: Mapping[str, Held]) -> dict[str, str]:
+    """The status of each task that a hold stands for."""
+    return {id_: _LP_STATUS[hold.status] for id_, hold in held.items()}
+
+
+def is_answered(one: Asked, answers: Sequence[Answered | Held]) -> bool:
     """Whether these answers cover every moment and kind that was asked of an identifier."""
     for kind in one.kinds:
         having = [own for answer in answers if kind in answer.kinds for own in _own(answer, one)]
@@ -135,7 +191,7 @@ def is_answered(one: Asked, answers: Sequence[Answered]) -> bool:
     return True
 
 
-def _own(answer: Answered, one: Asked) -> list[tuple[Period, ...]]:
+def _own(answer: Answered | Held, one: Asked) -> list[tuple[Period, ...]]:
     pairs = zip(answer.subjects, answer.periods, strict=True)
     return [periods for subject, periods in pairs if subject == one.subject]
 

@@ -139,7 +139,8 @@ class Review:
 class HoldRow:
     """A hold in the list.
 
-    ``at_most``: cells that the log says this custodian keeps for it, 0 if it keeps none. ``dies``: when what is kept is destroyed, as it stands. ``missing``: persons who must still agree.
+    ``at_most``: cells that the log says this custodian keeps for it, 0 if it keeps none. ``dies``: when what is kept is
+    destroyed, as it stands. ``missing``: persons who must still agree.
     """
 
     digits: str

@@ -1,0 +1,161 @@
+"""What ``coffer hold make`` and ``extend`` take from the forms of a European Preservation Order.
+
+Form 2 asks to keep for 60 days, Form 6 for 30 days more, counted from the end that the order had, and Form 5 until what
+is kept was produced. A hold never lasts longer than its form says.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from coffer import wire
+from coffer.authority.hold import Hold
+from coffer.authority.ordered import Ordered
+from coffer.cli.console import read_file, say
+from coffer.cli.from_epoc import (
+    authority_of,
+    basis_of,
+    kinds_of,
+    nothing_asked,
+    ordered_by,
+    persons_by_id,
+    say_lacking,
+    verify_not_said,
+)
+from coffer.cli.from_etsi import Given
+from coffer.errors import MalformedInput, Refused
+from coffer.ledger.holds import MOST_LIFE
+from coffer.procedures.opening.request import Sought
+
+if TYPE_CHECKING:
+    from coffer.disclosure.epoc.form import Form
+
+SIXTY_DAYS: Final = dt.timedelta(days=60)
+THIRTY_DAYS: Final = 30
+_SAID_BY_FORM: Final = ("subjects", "ranges", "begins", "ends", "urgency", "issued_by")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Preservation:
+    """A Form 2, and the holds that say exactly what can be kept of it.
+
+    ``until``: the last moment that it orders. ``ids``: of each hold, the identifiers that it is about.
+    """
+
+    form: "Form"
+    until: dt.datetime
+    soughts: tuple[Sought, ...]
+    ids: tuple[tuple[str, ...], ...]
+
+
+def read_preservation(
+    file: str,
+    ordered: Ordered,
+    given: Given,
+    *,
+    persons: Sequence[str],
+    purpose: str,
+    is_hub: bool,
+    secret_until: dt.date,
+) -> Preservation:
+    """The form, judged, and one hold for each note that it needs; says what cannot be kept.
+
+    ``ordered``: what was typed about the order, with the form among its files.
+
+    Raises:
+        MalformedInput: it is no such form, or an option is missing or contradicts it.
+        Refused: it is another form, or nothing of it can be kept.
+    """
+    from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such a form needs the library of XML
+    from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - as above
+    from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
+
+    place = Path(file).name
+    verify_not_said(_SAID_BY_FORM)
+    form = parse_form(read_file(file), place)
+    if form.kind is not FormKind.PRESERVATION:
+        is_production = form.kind is FormKind.PRODUCTION
+        command = "coffer request --from-epoc opens" if is_production else "coffer hold extend --from-epoc prolongs"
+        raise Refused(f"{place}: {TITLES[form.kind]}: no order to preserve", code="form", hint=command)
+    judgement = judge(form)
+    say_lacking(judgement.lacking)
+    if not judgement.asked:
+        raise nothing_asked(place)
+    authority, ordered = authority_of(form, given, place), ordered_by(form, ordered)
+    by_id = persons_by_id([one.id for one in judgement.asked], persons)
+    notes = plan_notes(judgement.asked)
+    soughts = [
+        Sought(
+            ordered=ordered,
+            subjects=note.subjects,
+            persons=[by_id[id_] for id_ in note.ids],
+            periods=note.periods,
+            kinds=kinds_of(note, given.kinds),
+            authority=authority,
+            basis=basis_of(form, note, given.basis),
+            purpose=purpose,
+            is_hub=is_hub,
+            secret_until=secret_until,
+        )
+        for note in notes
+    ]
+    until = ordered.received.astimezone(dt.UTC) + SIXTY_DAYS
+    return Preservation(form=form, until=until, soughts=tuple(soughts), ids=tuple(note.ids for note in notes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Following:
+    """A Form 5 or 6 to a hold. ``until``: the last moment for which the hold can be extended by it."""
+
+    form: "Form"
+    until: dt.datetime
+    basis: str
+
+
+def read_following(file: str, first: Hold, now: dt.datetime) -> Following:
+    """The form that follows the order behind a hold.
+
+    Raises:
+        MalformedInput: it is no such form.
+        Refused: it is another form, or follows another order than that of the hold.
+    """
+    from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - only such a form needs the library of XML
+    from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
+
+    place = Path(file).name
+    verify_not_said(("urgency", "issued_by"))
+    form = parse_form(read_file(file), place)
+    if form.kind not in {FormKind.SUBSEQUENT, FormKind.EXTENSION}:
+        raise Refused(f"{place}: {TITLES[form.kind]}: it extends nothing", code="form")
+    if first.terms.extends is not None:
+        raise Refused("note: extends another hold itself", code="form", hint="name the first note")
+    if not is_of_order(first, form.parent_reference):
+        raise Refused(
+            f"{place}: follows another order than the hold's",
+            code="scope",
+            hint=f"the hold's basis: would say {form.parent_reference}",
+        )
+    if form.kind is FormKind.SUBSEQUENT:
+        say("it is kept until it was produced: a hold lasts 90 days at most, so extend it again before they are over")
+        say("once it was produced: coffer hold release")
+        until = now + MOST_LIFE
+    else:
+        days = THIRTY_DAYS if form.extended_days is None else min(THIRTY_DAYS, form.extended_days)
+        until = first.terms.until + dt.timedelta(days=days)
+        if (form.extended_days or 0) > THIRTY_DAYS:
+            say(f"the form says {form.extended_days} days: {THIRTY_DAYS} are the most")
+    return Following(form=form, until=until, basis=f"{first.terms.basis}; {form.reference}")
+
+
+def is_of_order(hold: Hold, reference: str) -> bool:
+    """Whether a hold was made of the order that ``reference`` names."""
+    return any(text.startswith(f"{reference} identifier ") for text in hold.terms.basis.split("; "))
+
+
+def verify_within(typed: dt.datetime | None, most: dt.datetime, place: str) -> dt.datetime:
+    """Until when it is kept: as typed, and never longer than the form orders."""
+    if typed is not None and typed > most:
+        raise MalformedInput(f"--until: later than {place} orders, expected at most {wire.format_time(most)}")
+    return typed or most
