@@ -142,7 +142,10 @@ def write_manifest(folder: Path, *, is_over: bool) -> None:
 
 
 def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due: Due) -> bool:
-    """End an opening whose answer is in the folder already: a crash left only its file at the desk behind."""
+    """End an opening whose answer is in the folder already.
+
+    A crash left only its file at the desk behind.
+    """
     raw, path = vault.desk.read_opening(authorization.commitment), folder / f"{due.part.number:04d}"
     if raw is None or not path.is_dir():
         return False
