@@ -14,12 +14,12 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.cli.console import clock, console, print_json, read_file, say
+from coffer.cli.console import clock, console, print_json, read_file
 from coffer.cli.form_options import asked_forms
 from coffer.cli.notes import read_notes
 from coffer.cli.opening import open_answer
 from coffer.cli.passphrases import Passphrases
-from coffer.cli.periods import show_days
+from coffer.cli.progress import opened_document, say_progress
 from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
@@ -27,7 +27,6 @@ from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import Due, End, Next, Nothing, Opened, decide_next, opened_parts
 from coffer.procedures.opening.journal import Journal
 from coffer.vault.folder import Vault
-from coffer.visible import counted
 
 NOTHING_NEW: Final = 6
 """Exit code: a later run may open something."""
@@ -93,7 +92,7 @@ def open_next(
     write_manifest(folder, is_over=isinstance(due, End))
     parts = opened_parts(authorization, state)
     if as_json:
-        print_json(document(authorization, parts, due))
+        print_json(_document(authorization, parts, due))
     elif not isinstance(due, Due):
         console().print(f"nothing to open: {_SAID[due]}", soft_wrap=True)
     say_progress(authorization, parts)
@@ -115,40 +114,14 @@ def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
     return decide_next(authorization, state, clock(), in_progress=part, needed=int(needed or 0))
 
 
-def document(authorization: Authorization, parts: Sequence[Opened], due: Next) -> dict[str, object]:
-    """How far a continuing order is, for programs."""
-    terms = authorization.terms
+def _document(authorization: Authorization, parts: Sequence[Opened], due: Next) -> dict[str, object]:
     return {
         "format": "coffer.continuing/v1",
         "request": authorization.commitment.hex(),
         "outcome": "opened" if isinstance(due, Due) else "ended" if isinstance(due, End) else "nothing new",
         "reason": None if isinstance(due, Due) else str(due),
-        "parts": [
-            {
-                "number": one.part.number,
-                "intent": one.opening.index,
-                "close": one.opening.close_index,
-                "days": [day.isoformat() for day in one.days],
-                "drawn": one.drawn,
-            }
-            for one in parts
-        ],
-        "drawn": sum(one.drawn for one in parts),
-        "max_records": terms.max_records,
-        "expires": wire.format_time(terms.expires),
+        **opened_document(authorization, parts),
     }
-
-
-def say_progress(authorization: Authorization, parts: Sequence[Opened]) -> None:
-    """How far a continuing order is, in a line."""
-    terms = authorization.terms
-    days = sorted({day for one in parts for day in one.days})
-    drawn = sum(one.drawn for one in parts)
-    said = f"{show_days(days)}, {len(days)} of " if days else "none of "
-    say(
-        f"opened so far: {counted(len(parts), 'part')}, {said}{counted(len(terms.all_days), 'UTC day')};"
-        f" {drawn} of {counted(terms.max_records, 'record')} drawn; until {wire.format_time(terms.expires)}"
-    )
 
 
 def write_manifest(folder: Path, *, is_over: bool) -> None:
@@ -169,7 +142,10 @@ def write_manifest(folder: Path, *, is_over: bool) -> None:
 
 
 def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due: Due) -> bool:
-    """End an opening whose answer is in the folder already: a crash left only its file at the desk behind."""
+    """End an opening whose answer is in the folder already.
+
+    A crash left only its file at the desk behind.
+    """
     raw, path = vault.desk.read_opening(authorization.commitment), folder / f"{due.part.number:04d}"
     if raw is None or not path.is_dir():
         return False

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command; its exit code."""
     try:
-        coffer.main(args=list(arguments), prog_name="coffer", standalone_mode=False)
+        code = coffer.main(args=list(arguments), prog_name="coffer", standalone_mode=False)
     except CofferError as error:
         return report_error(error)
     except (
@@ -81,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:  # of a path that no module answers for, such as an argument that is too long for a name
         name = Path(os.fsdecode(error.filename)).name[:80] if error.filename else "output"
         return report_error(Unavailable(f"{name}: {error.strerror or error}"))
-    return 0
+    return code if isinstance(code, int) else 0  # a command that ended with a code of its own
 
 
 def _wrong_use(error: click.UsageError) -> str:

@@ -11,6 +11,7 @@ import phonenumbers
 
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import SUBJECT_SCHEME, Identifier, parse_email, parse_subject
+from coffer.identity.not_held import REASONS, SAID, recognised
 from coffer.identity.numbering import is_country
 
 _BETWEEN: Final = re.compile(r"[ \u00a0\u202f\t./()-]")
@@ -36,6 +37,12 @@ def parse_typed_subject(text: str, home: str | None, place: str) -> Identifier:
         raise MalformedInput(f"{place}: {len(typed)} characters, expected at most {MAX_TYPED}")
     if SUBJECT_SCHEME.match(typed):
         return parse_subject(typed, place)
+    other = recognised(typed)
+    if other is not None:
+        raise MalformedInput(
+            f"{place}: {SAID[other]}: {REASONS[other]}",
+            hint=f"a number is written +33 6 12 34 56 78; coffer not-held {other} drafts the reply",
+        )
     if "@" in typed:
         return parse_subject(f"mailto:{parse_email(typed, place)}", place)
     digits = _BETWEEN.sub("", typed)

@@ -270,3 +270,14 @@ def test_letters_are_counted_without_unsealing_every_note_at_each_view(desk, mon
     desk.settle()
     assert clerk.get("/letters").status_code == 200
     assert len(seen) > 1, "a request was opened"
+
+
+def test_the_first_page_says_what_is_not_held_and_drafts_the_reply(desk):
+    clerk = desk.person()
+    assert "Everybody near an antenna" in clerk.get("/new").text
+    reply = clerk.get("/not-held?what=place&what=content&in=fr")
+    assert reply.headers["content-disposition"] == 'attachment; filename="not-held.txt"'
+    assert "Recherche par lieu" in reply.text
+    assert "abonné" not in reply.text
+    for nothing in ("/not-held", "/not-held?what=place&in=xx", "/not-held?what=all&in=fr"):
+        assert clerk.get(nothing).headers["location"] == "/new#not-held"

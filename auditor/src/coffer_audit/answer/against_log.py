@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from coffer_audit.answer.completeness import verify_complete
-from coffer_audit.answer.evidence import segment_of, shown_entries
+from coffer_audit.answer.evidence import find_parts_before, segment_of, shown_entries
 from coffer_audit.entries.parse import parse_entry
 from coffer_audit.errors import verify_that
 from coffer_audit.log.checkpoint import parse_checkpoint
@@ -85,9 +85,17 @@ def verify_against_log(
             "cell superseded: found yes, expected no: no entry of the full log before the intent supersedes it",
         )
     _verify_held(given, before, opening, findings)
-    closed = parse_entry(log.entries[close]).time.date()
+    closed, since = parse_entry(log.entries[close]).time.date(), 0
+    if claims.part is not None:
+        past = find_parts_before(order.paper.commitment, intent, before)
+        verify_that(
+            (claims.part.number, claims.part.since) == (len(past) + 1, max(past, default=None)),
+            f"answer.json continues: found another part, expected part {len(past) + 1} as the full log has it",
+        )
+        since = claims.part.since or 0
+    old = replay(given.trust.key.name, given.trust.genesis, enumerate(log.entries[:since])).segments
     verify_complete(
-        order.paper, order.roster, claims.asked, before=before, after=after, closed=closed, findings=findings
+        order.paper, order.roster, claims.asked, before=before, after=after, old=old, closed=closed, findings=findings
     )
 
 

@@ -92,10 +92,21 @@ class SupersededBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Which part of a continuing order an answer is.
+
+    `number`: from 1. `since`: the index of the intent of the part before; None of the first.
+    """
+
+    number: int
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
     """The whole of answer.json.
 
-    `custodians` names the conduct of each; `draw` is None if nothing was drawn.
+    `custodians` names the conduct of each; `draw` is None if nothing was drawn; `part` is None if all was opened.
     """
 
     format: str
@@ -113,6 +124,7 @@ class Claims:
     answers: int
     custodians: dict[str, object]
     cells: tuple[Cell, ...]
+    part: Part | None
 
     @property
     def asked(self) -> set[tuple[str, int]]:
@@ -142,14 +154,25 @@ def _parse_batch(value: object) -> SupersededBatch:
     return SupersededBatch(**fields)  # type: ignore[arg-type]
 
 
+def _parse_part(value: object) -> Part:
+    fields = _verify_types(value, {"number": int, "since": (int, type(None))}, "answer.json continues")
+    part = Part(**fields)  # type: ignore[arg-type]
+    if part.number < 1 or (part.number == 1) != (part.since is None) or (part.since is not None and part.since < 1):
+        raise MalformedInput("answer.json continues: found no part and the intent before it, expected them")
+    return part
+
+
 def parse_claims(raw: bytes) -> Claims:
     """Decode answer.json; only keys and types are verified."""
-    fields = _verify_types(parse_json(raw, "answer.json", limit=MAX_JSON), ANSWER_KEYS, "answer.json")
+    document = parse_json(raw, "answer.json", limit=MAX_JSON)
+    part = _parse_part(document.pop("continues")) if isinstance(document, dict) and "continues" in document else None
+    fields = _verify_types(document, ANSWER_KEYS, "answer.json")
     cells, batches = fields.pop("cells"), fields.pop("superseded_batches")
     assert isinstance(cells, list), "its type was verified"
     assert isinstance(batches, list), "its type was verified"
     return Claims(
         superseded_batches=tuple(_parse_batch(batch) for batch in batches),
         cells=tuple(Cell(**_verify_types(cell, CELL_KEYS, "answer.json cells")) for cell in cells),  # type: ignore[arg-type]
+        part=part,
         **fields,  # type: ignore[arg-type]
     )

@@ -113,13 +113,14 @@ def verify_complete(
     *,
     before: State,
     after: State,
+    old: Collection[str],
     closed: date,
     findings: Findings,
 ) -> None:
     """Add a violation for each segment that was left out.
 
     `roster`: the note's. `asked`: (segment, subject line). `before`: the State at the intent. `after`: the State at the
-    close, on day `closed`.
+    close, on day `closed`. `old`: segments that an earlier part of a continuing order asked for.
     """
     gone = {seg_id for seg_id, segment in before.segments.items() if _is_gone(segment, after, closed)}
     fitting: dict[int, dict[str, Missing]] = {}
@@ -128,7 +129,7 @@ def verify_complete(
             subject,
             roster,
             before.rosters,
-            _reached(paper, number, subject, before),
+            [segment for segment in _reached(paper, number, subject, before) if segment.line.seg_id not in old],
             {seg_id for seg_id, line in asked if line == number},
         )
         readings = {rule: reach.likeliest(rule, gone) for rule in sorted(paper.rules)}

@@ -146,8 +146,25 @@ def verify_opening(given: Given, state: State) -> Opening:
         raise NotProven("answer.json intent, close: found no such pair in the entries")
     draw = opening.draw[0] if opening.draw else None
     verify_that(draw == given.claims.draw, "answer.json draw: found another than the entries have")
-    verify_that(len(state.openings) == 1, "entries: found another intent, expected this one alone")
+    part, past = given.claims.part, find_parts_before(opening.intent.text["authorization"], given.claims.intent, state)
+    wanted = [] if part is None or part.since is None else [part.since]
+    verify_that(past == wanted, "entries: found other parts of the order before this one than answer.json continues")
+    verify_that(
+        set(state.openings) == {given.claims.intent, *wanted}, "entries: found another intent, expected this one alone"
+    )
     return opening
+
+
+def find_parts_before(authorization: str, intent: int, state: State) -> list[int]:
+    """Give the intents that were closed with an answer before another intent of one authorization."""
+    return [
+        index
+        for index, opening in sorted(state.openings.items())
+        if opening.close is not None
+        and opening.close[0] < intent
+        and opening.close[1].number["answers"] > 0
+        and opening.intent.text["authorization"] == authorization
+    ]
 
 
 def verify_authorization(given: Given, state: State, opening: Opening) -> Order:

@@ -41,6 +41,7 @@ LISTED: Final = (
     Listed(
         "reply", "Make the replies to a European order: its status, what is not executed and why, the data.", Who.DESK
     ),
+    Listed("not-held", "Say what Coffer does not hold, and draft the reply that says so to an authority.", Who.DESK),
     Listed("hold", "Preserve somebody's records beyond their retention, and read nothing.", Who.DESK),
     Listed("reveal", "Publish the lines of an authorization once its secrecy is over.", Who.DESK),
     Listed("notices", "List who is due to be told of an opening, and write the letters.", Who.DESK),

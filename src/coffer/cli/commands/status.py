@@ -23,6 +23,7 @@ from coffer.cli.kept import kept_or_read
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.patience import deadline_option
 from coffer.cli.periods import show_moment
+from coffer.cli.progress import opened_document, say_opened
 from coffer.cli.tables import Table
 from coffer.cli.terms import say_signers
 from coffer.cli.vaults import vault_at
@@ -31,6 +32,7 @@ from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.ledger.state import State
+from coffer.procedures.opening.continuing import opened_parts
 from coffer.procedures.opening.kept import Kept, is_living, kept_requests, read_kept, take_reports
 from coffer.procedures.opening.standings import Words, ask_standings, roster_of, shown_words
 from coffer.vault.folder import Vault
@@ -85,10 +87,12 @@ def status(
     if path is not None:
         Disk().write(path, merged.note.raw, private=True)
     state = opened.replay()
+    parts = opened_parts(authorization, state)
     kept = read_kept(opened, authorization.commitment, state)
     reports = {name: one for name, one in standings.items() if isinstance(one, Standing)}
     if as_json:
-        print_json(_document(merged, standings, words) | course_document(merged, kept, reports, state, clock()))
+        course = course_document(merged, kept, reports, state, clock())
+        print_json(_document(merged, standings, words) | course | {"opened": opened_document(authorization, parts)})
     else:
         _print(standings, words)
         _print_course(merged, kept, reports, state)
@@ -101,6 +105,7 @@ def status(
         if isinstance(standing, CofferError):
             say(standing.message)
     say_signers(opened, merged)
+    say_opened(authorization, parts)
     if kept is not None and kept.open_questions:
         asker, digits = kept.open_questions[0].custodian, authorization.commitment.hex()[:NAME_DIGITS]
         say(f"{asker} asks something: coffer send {vault} {digits} --explain TEXT, once, to every custodian")
@@ -208,7 +213,9 @@ def _print(standings: Mapping[str, Standing | CofferError], words: Mapping[str, 
 
 
 def _document(
-    authorization: Authorization, standings: Mapping[str, Standing | CofferError], words: Mapping[str, Words]
+    authorization: Authorization,
+    standings: Mapping[str, Standing | CofferError],
+    words: Mapping[str, Words],
 ) -> dict[str, object]:
     return {
         "format": "coffer.status/v1",

@@ -15,6 +15,7 @@ from coffer.disclosure.epoc.form import AskedCategory, AskedIdentifier, Form
 from coffer.disclosure.epoc.names import DataCategory, IdentifierType, Reason
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
+from coffer.identity.not_held import ELSEWHERE, REASONS, NotHeld
 
 MAX_NOTES: Final = 40
 """Requests that one order may need: ten years of one person, a quarter of a year each."""
@@ -31,14 +32,13 @@ _NOT_HELD: Final = dict.fromkeys(
         IdentifierType.MAC_ADDRESS,
         IdentifierType.USER_ID,
     ),
-    (Reason.DATA_NOT_HELD, "no record holds such an identifier"),
+    (Reason.DATA_NOT_HELD, REASONS[NotHeld.IP_ADDRESS]),
 ) | {
     IdentifierType.IMEI_NUMBER: (
         Reason.DE_FACTO_IMPOSSIBILITY,
         "records cannot be searched by a device: they open only for a named number or address",
     )
 }
-_ELSEWHERE: Final = "not kept with the records: it is the customer systems' to answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +149,9 @@ def _nothing(identifier: AskedIdentifier, reason: Reason, sentence: str, *, what
 
 def _lacking(identifier: AskedIdentifier, one: AskedCategory) -> Lacking:
     if one.category is DataCategory.CONTENT:
-        sentence = "the content of communications is never recorded"
-        return _nothing(identifier, Reason.DATA_NOT_HELD, sentence, what=one.category)
+        return _nothing(identifier, Reason.DATA_NOT_HELD, REASONS[NotHeld.CONTENT], what=one.category)
     return Lacking(
-        id=identifier.id, what=one.category, reason=Reason.DATA_NOT_HELD, sentence=_ELSEWHERE, is_elsewhere=True
+        id=identifier.id, what=one.category, reason=Reason.DATA_NOT_HELD, sentence=ELSEWHERE, is_elsewhere=True
     )
 
 

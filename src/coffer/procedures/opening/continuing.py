@@ -46,7 +46,10 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A part is due. ``adopted``: its intent, which a crash left in the log without its file; None logs a new one."""
+    """A part is due.
+
+    ``adopted``: its intent, which a crash left in the log without its file; None logs a new one.
+    """
 
     part: Part
     adopted: int | None = None
@@ -57,7 +60,10 @@ Next = Due | Nothing | End
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A part that was opened. ``days``: the UTC days of the segments that it reached. ``drawn``: records of its draw."""
+    """A part that was opened.
+
+    ``days``: the UTC days of the segments that it reached.
+    """
 
     part: Part
     opening: Opening
@@ -119,7 +125,7 @@ def verify_due(authorization: Authorization, state: State, now: dt.datetime) -> 
 
 
 def _left_behind(authorization: Authorization, state: State, now: dt.datetime, part: Part) -> int | None:
-    """An intent after the last part that was logged and not used, before a crash: open, and nothing drawn.
+    """An intent that was logged before a crash and not used: open, nothing drawn, after the last part.
 
     The same cells are asked under it, if they are no more than it announced.
     """
@@ -146,7 +152,10 @@ def opened_parts(authorization: Authorization, state: State) -> list[Opened]:
 
 
 def days_between(authorization: Authorization, state: State, since: int, before: int) -> tuple[dt.date, ...]:
-    """The UTC days of what an authorization reaches of the batches in between, whether or not their keys still live."""
+    """The UTC days of what an authorization reaches of the batches in between.
+
+    Days whose keys died meanwhile are among them.
+    """
     terms = authorization.terms
     lines: Sequence[int] = range(1, len(terms.subjects) + 1)
     later = {segment.line.seg_id for segment in state.completed_from(before)}

@@ -293,7 +293,10 @@ def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, draw
 
 
 def records_needed(matches: Sequence[Matches], countersigned: Countersigned, drawn: int) -> int:
-    """Step R3: the ``max-records`` under which these records could be drawn; more than any where no budget allows it."""
+    """Step R3: the ``max-records`` under which these records could be drawn.
+
+    More than any authorization can have where no budget allows it.
+    """
     needed = drawn + sum(len(item.rows) for item in matches)
     return needed if needed > countersigned.authorization.terms.max_records else MAX_RECORDS + 1
 

@@ -25,13 +25,16 @@ from coffer.desk.draft import Draft
 from coffer.desk.orders import came_of
 from coffer.desk.port import Conflict
 from coffer.desk.review import review_draft
+from coffer.disclosure.not_held import format_not_held
 from coffer.errors import CofferError, MalformedInput
+from coffer.identity.not_held import NotHeld
+from coffer.procedures.letterhead import letterhead_of
 from coffer.web.desk.door import Act
 from coffer.web.desk.findings import tell
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
 from coffer.web.desk.requesting import differing, draft_of_terms, needed, preview, spans_shown
-from coffer.web.desk.saying import CLASSES
+from coffer.web.desk.saying import CLASSES, NOT_HELD, PAPER_LANGUAGES
 from coffer.web.desk.typed import ReadOrder, fill_from_order, is_pdf, looks_like_xml, read_draft, subjects_text
 from coffer.web.desk.visit import Visit, mark_of
 
@@ -88,7 +91,22 @@ class RequestPages:
             },
             classes=[(one.value, _(label)) for one, label in CLASSES.items()],
             most=MAX_ORDER_MIB,
+            not_held=[(kind.value, _(label)) for kind, label in NOT_HELD.items()],
+            paper_languages=PAPER_LANGUAGES,
+            language=visit.reader.language,
         )
+
+    def not_held(self, visit: Visit) -> Response:
+        """A draft of the reply that something is not held."""
+        asked = {kind for kind in NotHeld if kind.value in visit.request.query_params.getlist("what")}
+        language = visit.request.query_params.get("in", "")
+        if not asked or language not in PAPER_LANGUAGES:
+            return to("/new#not-held")
+        letterhead = letterhead_of(self._frame.office.vault)
+        today = visit.now.astimezone(visit.reader.zone).date()
+        text = format_not_held(asked, language=language, today=today, letterhead=letterhead)
+        headers = {"content-disposition": 'attachment; filename="not-held.txt"'}
+        return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
 
     def make_case(self, visit: Visit) -> Response:
         """A new case with its order and the draft that the order fills."""

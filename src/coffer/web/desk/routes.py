@@ -52,6 +52,7 @@ ROUTES: Final = (
     _post("/me", Action.EDIT_OWN, "people.edit_me"),
     _get("/new", Action.MAKE_CASE, "requests.new"),
     _post("/new", Action.MAKE_CASE, "requests.make_case"),
+    _get("/not-held", Action.MAKE_CASE, "requests.not_held"),
     _get("/cases/{case}", Action.READ_CASE, "case.case"),
     _get("/cases/{case}/history", Action.READ_HISTORY, "listing.history"),
     _get("/cases/{case}/request", Action.EDIT_CASE, "requests.request"),

@@ -8,6 +8,7 @@ from coffer.desk.case import CaseClass, Did, DocumentKind, Event
 from coffer.desk.people import Role
 from coffer.desk.steps import CaseState, NextStep, Step
 from coffer.disclosure import pdf_texts
+from coffer.identity.not_held import NotHeld
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import N_, Wording
 
@@ -78,6 +79,14 @@ DOCUMENTS: Final[Mapping[DocumentKind, tuple[str, str]]] = {
 """What a document is called, and the neutral beginning of its file's name."""
 PAPER_LANGUAGES: Final[Mapping[str, str]] = {code: LANGUAGES[code] for code in pdf_texts.LANGUAGES}
 """The languages in which answers and letters are written, by their own names: fewer than those of the pages."""
+NOT_HELD: Final[Mapping[NotHeld, str]] = {
+    NotHeld.SUBSCRIBER: N_("Subscriber data, such as a name or address: ask the customer systems"),
+    NotHeld.CONTENT: N_("Content: it is never recorded"),
+    NotHeld.IP_ADDRESS: N_("Who had an IP or MAC address: no record holds one"),
+    NotHeld.PLACE: N_("Everybody near an antenna: records open only for a named number or address"),
+    NotHeld.PAYMENT: N_("Bills and means of payment: ask the customer systems"),
+}
+"""What orders ask for and no record holds, and why."""
 _EVENTS: Final[Mapping[Did, str]] = {
     Did.MADE_CASE: N_("%(who)s made the case"),
     Did.SAVED_DRAFT: N_("%(who)s saved the draft"),
