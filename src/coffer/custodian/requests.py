@@ -15,6 +15,7 @@ from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.due import deadline_of
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.marks import Marks
 from coffer.custodian.order_files import ORDERS, FileHere, OrderFiles, files_here
@@ -49,7 +50,7 @@ _LOCK_WAIT_S: Final = 20.0
 class Inbox:
     """What waits, read once.
 
-    ``notes``: those that expire first at the head. ``unreadable``: names of files that are none.
+    ``notes``: those that are due first at the head. ``unreadable``: names of files that are none.
     """
 
     notes: tuple[Authorization, ...]
@@ -92,7 +93,7 @@ class Requests:
         return self._is_file(INBOX, commitment) or self._is_file(DECIDED, commitment)
 
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
-        """The notes that wait and can be read, those that expire first at the head."""
+        """The notes that wait and can be read, those that are due first at the head."""
         return list(self.inbox(keys).notes)
 
     def begins_with(self, digits: str, keys: CustodianKeys) -> Authorization | None:
@@ -134,7 +135,7 @@ class Requests:
                 continue  # decided by a clerk just now
             except (MalformedInput, NotProven):
                 unreadable.append(path.name)
-        ordered = sorted(readable, key=lambda item: (item.terms.expires, item.commitment))
+        ordered = sorted(readable, key=lambda item: (deadline_of(item.terms), item.terms.expires, item.commitment))
         return Inbox(notes=tuple(ordered), unreadable=tuple(unreadable))
 
     def _read_inbox_note(self, path: Path, keys: CustodianKeys) -> Authorization:

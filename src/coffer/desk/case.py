@@ -77,6 +77,8 @@ class Did(StrEnum):
     SENT_REQUEST = "sent-request"
     AGREED = "agreed"
     """A person's passkey agreed to an act on a request; the texts hold what it signed."""
+    EXPLAINED = "explained"
+    """What a custodian asked, to every custodian of a request."""
     TOOK_IN = "took-in"
     WITHDREW = "withdrew"
     BEGAN_OPENING = "began-opening"

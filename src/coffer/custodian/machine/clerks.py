@@ -29,6 +29,8 @@ from coffer.custodian.people import (
     WentAway,
 )
 from coffer.custodian.service import CustodianService
+from coffer.custody.again import Again
+from coffer.custody.questions import ask_question
 from coffer.entropy import Entropy
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
@@ -253,10 +255,23 @@ class Clerks:
             after = folder.append_decision(TakenBack(commitment=commitment, person=ordinal), now, keys)
         return self._standing(after, commitment)
 
-    def refuse(self, commitment: Commitment, ordinal: int, reason: str, now: dt.datetime) -> Standing:
+    def ask(self, commitment: Commitment, ordinal: int, text: str, now: dt.datetime) -> None:
+        """Ask the desk one question about a request, which it fetches and explains to every custodian.
+
+        Raises:
+            MalformedInput, Refused: the text is none, one was asked before, or the request cannot be approved any more.
+        """
+        self._signing(ordinal)
+        request, auth = self._waiting(commitment), self._service.keys.auth
+        question = ask_question(request.commitment, text, custodian=self._service.name, key=auth, now=now)
+        self._machine.requests.ask(question, self._service.keys)
+
+    def refuse(
+        self, commitment: Commitment, ordinal: int, reason: str, now: dt.datetime, *, again: Again | None = None
+    ) -> Standing:
         """Refuse a request, approved or not: nothing is answered to it from now on, and the log will say so.
 
-        ``reason``: one of ``ledger.entries.REFUSE_REASONS``.
+        ``reason``: one of ``ledger.entries.REFUSE_REASONS``. ``again``: how the desk may come again, which it alone is told.
 
         Raises:
             Refused: it does not wait here, or the person is none of the custodian's.
@@ -266,7 +281,8 @@ class Clerks:
         entry = self._service.refusal_entry(request.note.raw, reason, "request", person=ordinal)
         self._machine.put([entry])
         if not isinstance(request, Hold):  # a hold stays where it waits, until it ends
-            self._machine.requests.keep_refused(request, reason, self._service.keys, now, self._entropy)
+            keys = self._service.keys
+            self._machine.requests.keep_refused(request, reason, keys, now, self._entropy, again=again)
         return self.standing(commitment)
 
     def countersigned(self, commitment: Commitment, now: dt.datetime) -> Note:

@@ -26,6 +26,7 @@ from coffer.errors import MalformedInput, Refused
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
 from coffer.notes.note import Note, join_notes, parse_note
+from coffer.procedures.opening.kept import note_sent
 from coffer.procedures.opening.request import make_request
 from coffer.procedures.opening.send import Recipient, Sent, send_request
 
@@ -89,6 +90,7 @@ class Requests(Entry):
         authorization = authorization_of(request)
         orders = [self.store.document(case.id, one) for one in order_documents(case, authorization)] if to else []
         sent = send_request(authorization, self.vault.replay(), to, orders)
+        note_sent(self.vault, authorization.commitment, sent.reached, now)
 
         def edit(now_case: Case) -> Edit:
             current = now_case.request(number)

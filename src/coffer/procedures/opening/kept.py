@@ -6,13 +6,14 @@ gets two. Implements ``docs/formats/vault.md``, ``desk/<commitment>.request``.
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
+from coffer.custody.again import Again
 from coffer.custody.exchange import format_order
 from coffer.custody.questions import Explanation, Question, explain, explanation_info, verify_explanation
 from coffer.custody.standing import SaidNo, Standing, parse_standing
@@ -216,6 +217,53 @@ def send_explanations(
         else:
             reached.append(hearer.name)
     return Explained(reached=tuple(reached), failed=failed)
+
+
+def send_kept(vault: Vault, authorization: Authorization, recipients: Sequence[object]) -> Explained:
+    """Hand what was explained of a request to those recipients that take explanations; nothing if nothing was."""
+    state = vault.replay()
+    kept, hearers = (
+        read_kept(vault, authorization.commitment, state),
+        [one for one in recipients if isinstance(one, Hearer)],
+    )
+    if kept is None:
+        return Explained(reached=(), failed={})
+    return send_explanations(authorization, kept.explanations, state.rosters[authorization.terms.roster], hearers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An earlier request about the same subject that a custodian refused. ``again``: how the desk may come again."""
+
+    authorization: Authorization
+    custodian: str
+    reason: str
+    again: Again | None
+
+
+def refused_before(vault: Vault, subjects: Collection[bytes], state: State) -> tuple[Refusal, ...]:
+    """Who refused an earlier request of this desk about one of these subjects (sids), the newest request first.
+
+    As far as the desk keeps its requests. A file that somebody changed is passed over: ``coffer status`` counts it.
+    """
+    refusals = []
+    for kept in kept_requests(vault, state)[0]:
+        authorization = kept.authorization
+        if not any(subject.sid in subjects for subject in authorization.terms.subjects):
+            continue
+        logged = {
+            entry.custodian: entry.reason
+            for _, entry in state.refusals
+            if entry.authorization == authorization.commitment
+        }
+        told = {name: one.held.decision for name, one in kept.reports.items() if one.held is not None}
+        said = {name: one for name, one in told.items() if isinstance(one, SaidNo)}
+        for name in sorted({*logged, *said}):
+            no = said.get(name)
+            reason = logged.get(name) or (no.reason if no is not None and no.reason else "")
+            again = None if no is None else no.again
+            refusals.append(Refusal(authorization=authorization, custodian=name, reason=reason, again=again))
+    return tuple(sorted(refusals, key=lambda one: one.authorization.terms.not_before, reverse=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

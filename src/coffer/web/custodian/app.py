@@ -10,12 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from coffer.authority.due import deadline_of
 from coffer.authority.file_kind import file_name
 from coffer.custodian.people import People
 from coffer.errors import CofferError, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.passkeys.sessions import Sessions
 from coffer.serving.crowd import Crowd
+from coffer.web.custodian.asking import ask_desk, beside
 from coffer.web.custodian.away import AwayForm, Wrong, read_away, too_few
 from coffer.web.custodian.deciding import Deciding, Matter
 from coffer.web.custodian.door import ClerkDoor, ordinal_of
@@ -90,7 +92,10 @@ class _Routes:
         app.add_api_route("/requests/{digits}", self._review, methods=["GET"], response_class=Response)
         app.add_api_route("/requests/{digits}/order/{number}", self._order, methods=["GET"], response_class=Response)
         Deciding(
-            self._office, self._pages, self._entrance, Matter(path="/requests", find=find, show=self._show)
+            self._office,
+            self._pages,
+            self._entrance,
+            Matter(path="/requests", find=find, show=self._show, ask=ask_desk),
         ).add_to(app)
         app.add_api_route("/people/away", self._go_away, methods=["POST"], response_class=Response)
         app.add_api_route("/people/here", self._come_back, methods=["POST"], response_class=Response)
@@ -115,7 +120,7 @@ class _Routes:
             values = {
                 "rows": queue(office, waiting, page, you, words),
                 "waiting": len(waiting),
-                "first_left": int((waiting[0].terms.expires - now).total_seconds()) if waiting else 0,
+                "first_left": int((deadline_of(waiting[0].terms) - now).total_seconds()) if waiting else 0,
                 "page": page,
                 "pages": pages_of(waiting),
                 "decided": decided(office, words),
@@ -201,7 +206,12 @@ class _Routes:
             if note is None:
                 return None
             office.machine.requests.mark_read(note.commitment, you, office.clock(), keys)
-            return {"review": review(office, note, you, words), "is_behind": office.attendant.is_behind}
+            shown = review(office, note, you, words)
+            return {
+                "review": shown,
+                "is_behind": office.attendant.is_behind,
+                **beside(office, note, shown.stage, words),
+            }
 
         values = await run_in_threadpool(read)
         if values is None:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from coffer.authority.hold import Requested
 from coffer.errors import CofferError, MalformedInput, Refused, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
+from coffer.web.custodian.asking import read_again
 from coffer.web.custodian.door import ordinal_of
 from coffer.web.custodian.office import Office
 from coffer.web.custodian.reading import is_as_shown, is_refusal_told, version_of
@@ -47,11 +48,15 @@ class Show(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """What is decided: the path of its pages, how a note is found by its digits, and its page."""
+    """What is decided: the path of its pages, how a note is found by its digits, and its page.
+
+    ``ask``: asks the desk a question about a note, for a person; None where nothing is asked.
+    """
 
     path: str
     find: Callable[[Office, str], Requested | None]
     show: Show
+    ask: Callable[[Office, Requested, int, str], None] | None = None
 
 
 class _Stale(Exception):  # noqa: N818 - never leaves this module
@@ -76,6 +81,7 @@ class Deciding:
             ("approve", self._approve),
             ("take-back", self._take_back),
             ("refuse", self._refuse),
+            *([("ask", self._ask)] if self._matter.ask is not None else []),
         ):
             path = f"{self._matter.path}/{{digits}}/{word}"
             app.add_api_route(path, act, methods=["POST"], response_class=Response)
@@ -156,13 +162,22 @@ class Deciding:
             note = self._find(digits)
             if is_refusal_told(office, note):
                 return  # sent twice
-            reason = form.text("reason")
+            reason, again = form.text("reason"), read_again(form)
             if reason not in REFUSE_REASONS:
                 raise _NoReason
             self._verify_shown(note, form)
-            office.clerks.refuse(note.commitment, you, reason, office.clock())
+            office.clerks.refuse(note.commitment, you, reason, office.clock(), again=again)
 
         return await self._decide(request, visitor, digits, refuse)
+
+    async def _ask(self, request: Request, digits: str) -> Response:
+        visitor = await self._entrance.visitor(request)
+        form = await read_form(request)
+        you, office, ask_desk = ordinal_of(visitor.id), self._office, self._matter.ask
+        assert ask_desk is not None, "without it there is no such route"
+        return await self._decide(
+            request, visitor, digits, lambda: ask_desk(office, self._find(digits), you, form.text("question"))
+        )
 
     async def _decide(self, request: Request, visitor: Visitor, digits: str, act: Callable[[], None]) -> Response:
         """Do it, and lead back to the note, whose page says what stands now."""

@@ -9,6 +9,7 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.due import deadline_of
 from coffer.authority.hold import Requested
 from coffer.custodian.approvals import Approvals
 from coffer.custodian.marks import Marks
@@ -23,6 +24,7 @@ from coffer.ledger.state import State
 from coffer.web.custodian.office import Office, here_within, names_of, steadily
 from coffer.web.custodian.views import Days, DecidedRow, Earlier, Review, Row, Stage
 from coffer.web.ground.asked import differences, read_terms
+from coffer.web.ground.ordered import urgency_words
 from coffer.web.ground.signers import Member, read_rule
 from coffer.web.ground.standing import mark_authority
 from coffer.web.ground.wording import Wording
@@ -55,7 +57,7 @@ def queue(office: Office, waiting: Sequence[Authorization], page: int, you: int,
     for note in notes:
         marks = _marks(office, note.commitment)
         agreed = approvals.agreed_by(note.commitment)
-        due = note.terms.expires
+        due = deadline_of(note.terms)
         rows.append(
             Row(
                 digits=digits_of(note.commitment),
@@ -63,6 +65,8 @@ def queue(office: Office, waiting: Sequence[Authorization], page: int, you: int,
                 authority=note.terms.authority,
                 due=due,
                 seconds_left=int((due - now).total_seconds()),
+                is_expired=now >= note.terms.expires,
+                urgency=urgency_words(note.terms, words),
                 ordinal_of_case=_number_in_case(note, kept),
                 read_by=names_of(people, _others(_readers(marks), you)),
                 is_read_by_you=you in _readers(marks),
@@ -139,7 +143,7 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
     is_refused, reason = refusal_by(office, note, marks, approvals)
     stage = stage_of(office, note, approvals, people, you, is_refused=is_refused)
     earlier = _earlier(office, note, kept, approvals, words)
-    received, due = (marks.held if marks else None), note.terms.expires
+    received, due = (marks.held if marks else None), deadline_of(note.terms)
     places = [one.commitment for one in waiting]
     case, same = _earlier_uses(note, kept, state)
     signed = signers_of(note, roster)
@@ -153,6 +157,8 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
         line_count=text.count("\n"),
         stage=stage,
         due=due,
+        is_due=due < note.terms.expires,
+        urgency=urgency_words(note.terms, words),
         received=received,
         share=share_of(received or note.terms.not_before, due, now),
         seconds_left=int((due - now).total_seconds()),

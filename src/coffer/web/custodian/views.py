@@ -25,13 +25,15 @@ to agree by passkey.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One request in the queue."""
+    """One request in the queue. ``due``: by when it is to be answered; ``urgency``: empty for an ordinary one."""
 
     digits: str
     asked: Asked
     authority: str
     due: dt.datetime
     seconds_left: int
+    is_expired: bool
+    urgency: str
     ordinal_of_case: int
     read_by: tuple[str, ...]
     is_read_by_you: bool
@@ -89,6 +91,7 @@ class Review:
     """One request, whole. ``version`` changes with everything that a person decides on.
 
     ``protected``: the lines, from 1, of subjects on the custodian's own list; None if the list is damaged.
+    ``is_due``: ``due`` is before it expires. ``urgency``: empty for an ordinary one.
     ``files``: of its order, in the order of the note.
     ``case_records``: of earlier openings of the case, and ``subject_records`` of those of the same subjects.
     """
@@ -100,6 +103,8 @@ class Review:
     line_count: int
     stage: Stage
     due: dt.datetime
+    is_due: bool
+    urgency: str
     received: dt.datetime | None
     share: float
     seconds_left: int

@@ -18,6 +18,7 @@ from coffer.web.desk.listing import ListingPages, parse_case_id
 from coffer.web.desk.office import Office
 from coffer.web.desk.papers import MAX_ORDER_MIB, PaperPages
 from coffer.web.desk.people import PeoplePages
+from coffer.web.desk.questions import QuestionPages
 from coffer.web.desk.requests import RequestPages
 from coffer.web.desk.routes import ROUTES, Route
 from coffer.web.desk.visit import Visit
@@ -73,6 +74,7 @@ class _Reception:
             "listing": ListingPages(frame),
             "papers": PaperPages(frame),
             "people": PeoplePages(frame),
+            "questions": QuestionPages(frame),
             "requests": RequestPages(frame),
         }
 

@@ -18,6 +18,7 @@ from coffer.desk.steps import CaseState, NextStep, Step
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.web.desk.door import Act, destroyed
 from coffer.web.desk.frame import Frame, case_path, to, trouble
+from coffer.web.desk.questions import refused_lines, said_of
 from coffer.web.desk.requesting import share_passed
 from coffer.web.desk.rows import lines_of
 from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES, heading, lacking, step_words
@@ -113,6 +114,7 @@ class CasePages:
                 take_in=may(visit, Action.TAKE_IN) and standing_wait,
                 assign=may(visit, Action.ASSIGN),
             ),
+            may_explain=may(visit, Action.SEND_REQUEST) and not is_closed,
             may_remind=step.state is CaseState.SENT and not is_closed and may(visit, Action.SEND_REQUEST),
             may_withdraw=standing_wait and not is_closed and may(visit, Action.WITHDRAW),
             may_close=not is_closed and may(visit, Action.CLOSE) and step.state is not CaseState.OPENING,
@@ -139,7 +141,15 @@ class CasePages:
 
     def _asked(self, visit: Visit, case: Case) -> dict[str, Any]:
         """The newest request: in plain words, as signed, who signed it, and its check words."""
-        nothing: dict[str, Any] = {"asked": None, "exact": "", "parts": [], "asked_at": "", "words": []}
+        nothing: dict[str, Any] = {
+            "asked": None,
+            "exact": "",
+            "parts": [],
+            "asked_at": "",
+            "words": [],
+            "said": [],
+            "refused_before": [],
+        }
         if not case.requests:
             return nothing
         office, words = self._frame.office, visit.words
@@ -160,6 +170,13 @@ class CasePages:
             ],
             "asked_at": _asked_at(seen.time if seen is not None else None, visit),
             "words": words_shown(seen),
+            "said": said_of(office, authorization),
+            "refused_before": refused_lines(
+                office,
+                {subject.sid for subject in authorization.terms.subjects},
+                words,
+                but=[office.authorization(one).commitment for one in case.requests[-1:]],
+            ),
         }
 
     def _lede(self, step: NextStep, visit: Visit) -> list[str]:
@@ -354,6 +371,7 @@ class CasePages:
             return self._show(visit, conflict=conflict)
         except (Refused, MalformedInput, NotProven) as error:
             return self._show(visit, refused=error)
+        self._frame.office.forget_requests(visit.the_case)
         self._frame.office.store.shred(visit.the_case.id, now=visit.now)
         return to("/closed")
 

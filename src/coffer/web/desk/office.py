@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
 from coffer.authority.known import Authorities
 from coffer.authority.lacking import Part, parts_for
+from coffer.custody.port import Custodian
 from coffer.desk import case as cases
 from coffer.desk.case import Case, CaseId, Did, Document, DocumentId, Edit, NewEvent, Request
 from coffer.desk.draft import Draft
@@ -41,10 +42,11 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.procedures.notices import notices_of
+from coffer.procedures.opening.kept import send_kept, take_reports
 from coffer.procedures.opening.request import Prepared, prepare_request, sign_request
 from coffer.procedures.opening.run import Stage
 from coffer.procedures.opening.send import Recipient
-from coffer.procedures.opening.standings import ask_standings, roster_of, shown_words, with_countersignatures
+from coffer.procedures.opening.standings import ask_standings, roster_of, shown_words
 from coffer.vault.folder import DESK, Vault
 from coffer.vault.known import desk_authorities
 from coffer.web.desk.door import Act, Proven
@@ -224,6 +226,15 @@ class Office:
             told.append({"number": number, "told": notice.told})
         return sorted(told, key=lambda row: str(row["told"]), reverse=True)[:50]
 
+    def custodians(self) -> AbstractContextManager[Sequence[Custodian]]:
+        """The custodians of the vault; what they hold open is closed at the end."""
+        return self._custodians()
+
+    def forget_requests(self, case: Case) -> None:
+        """Remove the desk's own copies of a case's requests, which name persons, before the case is destroyed."""
+        for request in case.requests:
+            self.vault.desk.forget_request(authorization_of(request).commitment)
+
     # Requests.
 
     def prepare(self, person: PersonId, case: CaseId, draft: Draft, now: dt.datetime) -> Prepared:
@@ -293,6 +304,7 @@ class Office:
         with self._custodians() as custodians:
             remotes: list[Recipient] = [one for one in custodians if isinstance(one, Recipient)]
             updated, sent = self.flow.send(case, len(case.requests), remotes, by=person, now=now)
+            send_kept(self.vault, authorization_of(case.requests[-1]), remotes)
         for message in sent.failed.values():
             _log.warning("desk: a request could not be handed over: %s", message)
         return updated
@@ -509,7 +521,7 @@ class Office:
             standings = ask_standings(self.vault, authorization, custodians, deadline_s=ASK_S)
         words = shown_words(self.vault, authorization, standings)
         self._watch.keep(authorization.commitment, Seen(time=now, standings=standings, words=words))
-        note = with_countersignatures(authorization, self.roster_of(authorization), standings)
+        note = take_reports(self.vault, authorization, self.roster_of(authorization), standings)
         if note.raw != authorization.note.raw:
             self._take_signatures(case, len(case.requests), note.raw, now)
 

@@ -66,6 +66,7 @@ ROUTES: Final = (
     _post("/cases/{case}/open", Action.OPEN_RECORDS, "case.open"),
     _post("/cases/{case}/take-in", Action.TAKE_IN, "case.take_in"),
     _post("/cases/{case}/remind", Action.SEND_REQUEST, "case.remind"),
+    _post("/cases/{case}/explain", Action.SEND_REQUEST, "questions.explain"),
     _post("/cases/{case}/withdraw", Action.WITHDRAW, "case.withdraw"),
     _post("/cases/{case}/close", Action.CLOSE, "case.close"),
     _post("/cases/{case}/reopen", Action.CLOSE, "case.reopen"),

@@ -97,6 +97,7 @@ _EVENTS: Final[Mapping[Did, str]] = {
     Did.MADE_REQUEST: N_("%(who)s signed request %(request)s"),
     Did.SENT_REQUEST: N_("%(who)s sent request %(request)s"),
     Did.AGREED: N_("%(who)s agreed by passkey, for request %(request)s"),
+    Did.EXPLAINED: N_("%(who)s explained what a custodian asked about request %(request)s"),
     Did.TOOK_IN: N_("%(who)s took in signatures on request %(request)s"),
     Did.WITHDREW: N_("%(who)s withdrew request %(request)s"),
     Did.BEGAN_OPENING: N_("%(who)s began to open request %(request)s"),

@@ -21,6 +21,7 @@ from coffer.errors import CofferError
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
 from coffer.procedures.opening.standings import Words
+from coffer.web.ground.again import again_words
 from coffer.web.ground.signers import Member
 from coffer.web.ground.wording import N_, Wording
 
@@ -127,12 +128,12 @@ def _member(
     name: str, told: Standing | CofferError | None, *, is_signed: bool, refused: str | None, words: Wording
 ) -> Member:
     _ = words.gettext
-    if refused is not None:
-        return Member(
-            name=name, text=_(_REASONS.get(refused, N_("refused"))), kind="bad", note=_("It stands in the log.")
-        )
     held = told.held if isinstance(told, Standing) else None
     decision = held.decision if held is not None else None
+    again = again_words(decision.again, words) if isinstance(decision, SaidNo) and decision.again is not None else ""
+    if refused is not None:
+        note = " ".join(filter(None, (_("It stands in the log."), again)))
+        return Member(name=name, text=_(_REASONS.get(refused, N_("refused"))), kind="bad", note=note)
     if is_signed and isinstance(decision, SaidNo):
         return Member(
             name=name,
@@ -163,7 +164,8 @@ def _held(held: Held | None, words: Wording) -> tuple[str, str, str]:
         return _("not there yet"), "", _("Its machine does not hold the request.")
     if isinstance(held.decision, SaidNo):
         text = _REASONS.get(held.decision.reason or "", N_("refused"))
-        return (_("took back") if held.decision.is_withdrawal else _(text)), "bad", ""
+        again = again_words(held.decision.again, words) if held.decision.again is not None else ""
+        return (_("took back") if held.decision.is_withdrawal else _(text)), "bad", again
     agreed = ""
     if held.agreed:
         agreed = _("%(agreed)s of %(needed)s of its people agreed.") % {"agreed": held.agreed, "needed": held.needed}
@@ -171,7 +173,9 @@ def _held(held: Held | None, words: Wording) -> tuple[str, str, str]:
         return (
             _("reading"),
             "wait",
-            " ".join(filter(None, (_("Since %(time)s.") % {"time": words.time(held.reading)}, agreed))),
+            " ".join(
+                filter(None, (_("By one of its people, since %(time)s.") % {"time": words.time(held.reading)}, agreed))
+            ),
         )
     if held.seen is not None:
         return _("seen"), "wait", " ".join(filter(None, (words.time(held.seen), agreed)))

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+from coffer.authority.authorization import Named
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, Urgency, format_ordered
 from coffer.letters import alphabets_of, mixed_words
 from coffer.web.ground.wording import N_, Wording
@@ -49,6 +50,12 @@ class Fact:
     words: tuple[str, ...]
     exact: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+
+def urgency_words(terms: Named, words: Wording) -> str:
+    """What is said of a request that is urgent or an emergency; nothing of an ordinary one."""
+    urgency = terms.ordered.urgency
+    return words.gettext(_URGENCIES[urgency]).removesuffix(".") if urgency in _URGENCIES else ""
 
 
 def free_fact(key: str, label: str, text: str, words: Wording) -> Fact:

@@ -6,6 +6,8 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
+from coffer.authority.due import deadline_of, shown_left
+from coffer.authority.ordered import Urgency
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, console, say
 from coffer.cli.history import show_course
@@ -77,7 +79,10 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
             ("revoked", request.commitment in state.revoked),
             ("protected", any(protected.has(subject.sid) for subject in terms.subjects)),
         )
+        due = deadline_of(terms)
         asked = (
+            *([terms.ordered.urgency.value.upper()] if terms.ordered.urgency is not Urgency.ORDINARY else []),
+            f"due {wire.format_time(due)}, {shown_left(due, clock())}",
             f"UTC days {show_days(terms.all_days)}",
             ", ".join(terms.kinds),
             f"at most {terms.max_records:,}",

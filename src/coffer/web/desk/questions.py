@@ -1,0 +1,104 @@
+"""What custodians asked about a request of a case, what the desk explained, and who refused the same subject before."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from fastapi import Response
+
+from coffer.authority.authorization import Authorization
+from coffer.desk.case import Did, Edit, NewEvent
+from coffer.desk.flow.entry import authorization_of
+from coffer.errors import CofferError, Refused
+from coffer.procedures.opening.kept import Kept, explain_once, read_kept, refused_before, send_kept
+from coffer.web.desk.frame import Frame, case_path, to
+from coffer.web.desk.office import Office
+from coffer.web.desk.visit import Visit
+from coffer.web.ground.again import again_words
+from coffer.web.ground.wording import Wording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One question. ``explained``: None while the desk has not explained it."""
+
+    custodian: str
+    text: str
+    asked: dt.datetime
+    explanation: str
+    explained: dt.datetime | None
+
+
+def said_of(office: Office, authorization: Authorization) -> list[Said]:
+    """What was asked about a request, by custodian; nothing where the desk keeps no copy."""
+    try:
+        kept = read_kept(office.vault, authorization.commitment, office.state())
+    except CofferError:
+        return []
+    return [] if kept is None else _said(kept)
+
+
+def _said(kept: Kept) -> list[Said]:
+    explained = {one.question.custodian: one for one in kept.explanations}
+    asked = {one.custodian: one for one in (*kept.questions, *(one.question for one in kept.explanations))}
+    shown = []
+    for name, question in sorted(asked.items()):
+        one = explained.get(name)
+        shown.append(
+            Said(
+                custodian=name,
+                text=question.text,
+                asked=question.asked,
+                explanation="" if one is None else one.text,
+                explained=None if one is None else one.time,
+            )
+        )
+    return shown
+
+
+def refused_lines(
+    office: Office, subjects: Collection[bytes], words: Wording, *, but: Sequence[bytes] = ()
+) -> list[str]:
+    """A sentence for each refusal of an earlier request about one of these subjects. ``but``: commitments left out."""
+    _, lines = words.gettext, []
+    for one in refused_before(office.vault, subjects, office.state()):
+        if one.authorization.commitment in but:
+            continue
+        said = {"name": one.custodian, "day": words.day(one.authorization.terms.not_before.date())}
+        line = _("%(name)s refused a request of %(day)s about the same subject.") % said
+        lines.append(" ".join(filter(None, (line, again_words(one.again, words) if one.again is not None else ""))))
+    return list(dict.fromkeys(lines))
+
+
+class QuestionPages:
+    """The one act on them: to explain, once."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def explain(self, visit: Visit) -> Response:
+        """Explain what a custodian asked about the newest request, to every custodian of it."""
+        try:
+            self._explain(visit)
+        except CofferError as error:
+            return self._frame.show_case(visit, refused=error)
+        return to(case_path(visit.the_case.id))
+
+    def _explain(self, visit: Visit) -> None:
+        case, office = visit.the_case, self._frame.office
+        if not case.requests:
+            raise Refused("case: it has no request yet", code="form")
+        authorization = authorization_of(case.requests[-1])
+        kept = read_kept(office.vault, authorization.commitment, office.state())
+        name = visit.form.text("custodian")
+        asked = [] if kept is None else [one for one in kept.questions if one.custodian == name]
+        if kept is None or not asked:
+            raise Refused("question: no such custodian asked anything", code="form")
+        is_new = name in {one.custodian for one in kept.open_questions}
+        explanation = explain_once(office.vault, kept, asked[0], visit.form.text(f"explanation-{name}"))
+        with office.custodians() as custodians:
+            send_kept(office.vault, authorization, custodians)  # whoever is silent gets it when the desk reminds
+        if is_new:
+            values: dict[str, int | str] = {"request": len(case.requests), "custodian": name}
+            event = NewEvent(did=Did.EXPLAINED, values=values, texts={"note": explanation.text})
+            office.flow.apply(case.id, lambda now: Edit(case=now, events=(event,)), by=visit.person.id, now=visit.now)
