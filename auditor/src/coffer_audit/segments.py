@@ -116,7 +116,7 @@ def verify_header(header: Header, segment: Segment, origin: str, keys: Mapping[t
     If `keys` is None, epoch keys are not compared.
     """
     line, roster = segment.line, segment.roster
-    clauses = roster.rules[line.rule].clauses
+    clauses = roster.locks[line.rule].clauses
     verify_that(
         header.header_hash.hex() == line.header_hash, "header: found another hash, expected the log's header_hash"
     )

@@ -1,6 +1,6 @@
 """Putting the custodians' answers together: who agrees, who lies, what is certain. Pure.
 
-Every value comes once per clause and holder. A set of custodians is *coherent* at a rank if it satisfies the rule and its members' values agree on every
+Every value comes once per clause and holder. A set of custodians is *coherent* at a rank if it satisfies the lock and its members' values agree on every
 clause. Source: ``docs/procedures/opening.md``, "The client"; ``docs/attacks.md``, H1, H9, M5.
 """
 
@@ -11,7 +11,7 @@ from itertools import combinations
 
 from coffer.custody.exchange import Cell, Reply
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import Rule, mask_of
+from coffer.ledger.rules import Lock, mask_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +27,17 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Ballot:
-    """The replies of some custodians to one cell, read under the segment's rule and roster."""
+    """The replies of some custodians to one cell, read under the segment's lock and roster."""
 
     cell: Cell
-    rule: Rule
+    lock: Lock
     roster: Roster
     replies: Mapping[str, Reply]
 
     @cached_property
     def _clauses(self) -> Mapping[str, tuple[int, ...]]:
         """The clauses that each custodian holds who answered."""
-        return {name: self.roster.clauses_held(name, self.rule) for name in self.roster.names if name in self.replies}
+        return {name: self.roster.clauses_held(name, self.lock) for name in self.roster.names if name in self.replies}
 
     @cached_property
     def holders(self) -> tuple[str, ...]:
@@ -45,13 +45,13 @@ class Ballot:
         return tuple(name for name, clauses in self._clauses.items() if clauses)
 
     def is_enough(self, names: Collection[str]) -> bool:
-        """Whether these custodians satisfy the rule."""
-        return self.rule.is_satisfied_by(mask_of(names, self.roster.names))
+        """Whether these custodians satisfy the lock."""
+        return self.lock.is_satisfied_by(mask_of(names, self.roster.names))
 
     def is_certain(self, names: Collection[str]) -> bool:
         """Whether two of these custodians answered each clause, or its only holder did."""
         mask = mask_of(names, self.roster.names)
-        return all((clause & mask).bit_count() >= 2 or clause & mask == clause for clause in self.rule.clauses)
+        return all((clause & mask).bit_count() >= 2 or clause & mask == clause for clause in self.lock.clauses)
 
     @cached_property
     def unanimous(self) -> tuple[bytes, frozenset[str]] | None:
@@ -62,7 +62,7 @@ class Ballot:
         if not self.is_enough(self.holders):
             return None
         agreed = []
-        for clause in self.rule.clauses:
+        for clause in self.lock.clauses:
             first, *others = self._answers(clause, self.holders)
             if any(other != first for other in others):
                 return None
@@ -86,7 +86,7 @@ class Ballot:
             for names in combinations(self.holders, size):
                 if any(set(names) <= choice.by for choice in choices) or not self.is_enough(names):
                     continue
-                values = [[answer[at] for answer in self._answers(clause, names)] for clause in self.rule.clauses]
+                values = [[answer[at] for answer in self._answers(clause, names)] for clause in self.lock.clauses]
                 if all(first == other for first, *others in values for other in others):
                     choices.append(Choice(y=_xor([first for first, *_ in values]), by=frozenset(names)))
         return choices

@@ -59,7 +59,7 @@ def wrong_in_header(header: Header, segment: Segment, state: State) -> str | Non
     if reason is not None:
         return reason
     line, roster = segment.line, segment.roster
-    if tuple(mask for mask, _ in header.commitments) != roster.rules[line.rule].clauses:
+    if tuple(mask for mask, _ in header.commitments) != segment.lock.clauses:
         return "header has other clauses than its rule"
     for custodian, bundle, epoch_hash in zip(roster.custodians, header.bundles, header.epoch_hashes, strict=True):
         key = state.epoch_keys.get((custodian.name, line.day))

@@ -183,7 +183,7 @@ def judge_segment(
     shapeless = {n for n, r in receipts.items() if tuple(c for c, _ in r.canaries) != segment.clauses_held(n)}
     findings = [finding(name, "receipt names clauses it does not hold", evidence) for name in sorted(shapeless)]
     sound = {name: dict(receipt.canaries) for name, receipt in receipts.items() if name not in shapeless}
-    clauses = segment.roster.rules[segment.line.rule].clauses
+    clauses = segment.lock.clauses
     said = {int(c): {name: values[c] for name, values in sound.items() if c in values} for c in clauses}
     if any(not by for by in said.values()):
         return findings + [finding(n, "receipt differs from the others'") for n in _outvoted(said)]

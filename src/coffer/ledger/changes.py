@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from coffer.ledger.roster import Roster
 from coffer.notes.cosign import CosignKey
 from coffer.notes.keys import VerifyKey
+from coffer.visible import counted
 
 
 def tally_of(roster: Roster) -> str:
@@ -35,6 +36,27 @@ def describe(old: Roster, new: Roster) -> list[str]:
     return lines + [f"{what}: {was} -> {will}" for (what, was), (_, will) in limits if was != will]
 
 
+def describe_emergency(roster: Roster) -> list[str]:
+    """What an emergency rule costs, in plain sentences; empty without one."""
+    if roster.emergency is None:
+        return []
+    lines = []
+    for name, rule in roster.rules.items():
+        own = roster.emergency_rules[name]
+        lines.append(
+            f"rule {name}: the lock is weaker than the rule: the machines of {own.expression} can open alone, and only "
+            f"custodians' own checks and the log hold them to emergencies, which {rule.expression} must ratify within "
+            f"{counted(roster.ratify_hours, 'hour')}"
+        )
+        clauses, before = len(roster.locks[name].clauses), len(rule.clauses)
+        if clauses != before:
+            lines.append(
+                f"rule {name}: each segment has {clauses} clauses, {before} without the emergency rule: "
+                "sealing and opening grow with them"
+            )
+    return lines
+
+
 def _limits(roster: Roster) -> list[tuple[str, str]]:
     def listed(keys: Iterable[VerifyKey | CosignKey]) -> str:
         return ", ".join(key.format() for key in keys) or "none"
@@ -43,6 +65,8 @@ def _limits(roster: Roster) -> list[tuple[str, str]]:
         ("ingesters", listed(roster.ingesters)),
         ("requesters", listed(roster.requesters.values())),
         ("witnesses", listed(roster.witnesses)),
+        ("emergency", "none" if roster.emergency is None else roster.emergency.expression),
+        ("ratify-hours", str(roster.ratify_hours or "none")),
         ("quorum", str(roster.quorum)),
         ("retention-days", str(roster.retention_days)),
         ("late-days", str(roster.late_days)),

@@ -43,4 +43,8 @@ def _loosened_limits(old: Roster, new: Roster) -> tuple[str, ...]:
         reasons.append("more of one person is opened without everyone's signature")
     if new.retention_days > old.retention_days:
         reasons.append("keys are kept longer")
+    if new.emergency is not None and (old.emergency is None or old.emergency.expression != new.emergency.expression):
+        reasons.append("others may open in an emergency")
+    if new.ratify_hours > old.ratify_hours:
+        reasons.append("an emergency may wait longer for its ratification")
     return tuple(reasons)

@@ -15,6 +15,7 @@ from coffer.ledger.entries import (
     SegmentLine,
 )
 from coffer.ledger.roster import Roster
+from coffer.ledger.rules import Lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,14 @@ class Segment:
     roster: Roster
     entry_index: int
 
+    @property
+    def lock(self) -> Lock:
+        """What seals it."""
+        return self.roster.locks[self.line.rule]
+
     def clauses_held(self, name: str) -> tuple[int, ...]:
-        """The clauses of its rule that a custodian holds, ascending."""
-        return self.roster.clauses_held(name, self.roster.rules[self.line.rule])
+        """The clauses of its lock that a custodian holds, ascending."""
+        return self.roster.clauses_held(name, self.lock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

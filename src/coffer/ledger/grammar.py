@@ -52,6 +52,7 @@ from coffer.ledger.entries import (
     WithdrawEntry,
 )
 from coffer.ledger.lines import lines_of
+from coffer.ledger.roster import EMERGENCY_FORMAT
 from coffer.ledger.rules import is_rule_name, parse_custodian_name, parse_rule_names
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, parse_key_name
 from coffer.notes.note import parse_note
@@ -60,6 +61,7 @@ _VERSIONS: Final = {"fault": 2, "ingest": 2, "roster": 2}
 """The version of a type of entry, where it is not 1. Older versions are not read."""
 _FROM_TOPIC: Final = "coffer.ingest/v3"
 """The first line of an ingest from a topic. One from files is of version 2, so that it reads as it always did."""
+_OTHER_FIRST_LINES: Final = (_FROM_TOPIC, EMERGENCY_FORMAT)
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 
 
@@ -77,7 +79,7 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     lines = wire.parse_lines(note.text, place, has_letters=is_reveal)
     kind = lines[0].removeprefix("coffer.").partition("/")[0]
     is_from_topic = lines[0] == _FROM_TOPIC
-    if (lines[0] != _first_line(kind) and not is_from_topic) or (kind not in _PARSERS and kind != "roster"):
+    if lines[0] not in (_first_line(kind), *_OTHER_FIRST_LINES) or (kind not in _PARSERS and kind != "roster"):
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))

@@ -138,21 +138,20 @@ class LoggedHold:
         return max(ends, default=None)
 
     def may_be_kept_by(self, name: str, roster: Roster) -> bool:
-        """Whether a rule of the hold names this custodian, so that its word counts."""
-        rules = [roster.rules[rule] for rule in self.entry.rules]
-        return any(name in {*rule.members, *rule.indispensable} for rule in rules)
+        """Whether this custodian holds a clause of a lock of the hold, so that its word counts."""
+        return any(roster.clauses_held(name, roster.locks[rule]) for rule in self.entry.rules)
 
     def term(self, note: Commitment) -> Term | None:
         """The term of this note."""
         return next((term for term in self.terms if term.note == note), None)
 
     def _is_satisfied(self, term: Term, roster: Roster) -> bool:
-        """Whether custodians that satisfy every rule of the hold keep for this term.
+        """Whether custodians that satisfy the lock of every rule of the hold keep for this term.
 
         Rule H2 lets in none too late.
         """
         mask = mask_of(term.holders, roster.names)
-        return all(roster.rules[name].is_satisfied_by(mask) for name in self.entry.rules)
+        return all(roster.locks[name].is_satisfied_by(mask) for name in self.entry.rules)
 
 
 def verify_hold(

@@ -88,10 +88,9 @@ class Known:
         return frozenset((*self.roster_indexes.values(), *self.absence_indexes))
 
     def is_dead(self, segment: Segment) -> bool:
-        """Whether the custodians that still hold the key of its day no longer satisfy its rule."""
+        """Whether the custodians that still hold the key of its day no longer satisfy its lock."""
         alive = [name for name in segment.roster.names if (name, segment.line.day) not in self.destroyed]
-        rule = segment.roster.rules[segment.line.rule]
-        return not rule.is_satisfied_by(mask_of(alive, segment.roster.names))
+        return not segment.lock.is_satisfied_by(mask_of(alive, segment.roster.names))
 
     def completed_from(self, index: int) -> list[Segment]:
         """The segments whose batch was completed by entry ``index`` or a later one.

@@ -13,13 +13,18 @@ from typing import Final
 
 from coffer import wire
 from coffer.errors import MalformedInput
-from coffer.ledger.rules import BASE, Rule, parse_custodian_name, parse_rule
+from coffer.ledger.rules import BASE, Lock, Rule, emergency_rule, lock_of, parse_custodian_name, parse_rule
 from coffer.notes.cosign import CosignKey, parse_cosign_vkey
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, parse_vkey
 
 MAX_CUSTODIANS: Final = 9
 """Clauses are u16 masks and their number grows as a binomial: 5 of 9 makes 126 subkeys a segment."""
 FORMAT: Final = "coffer.roster/v2"
+EMERGENCY_FORMAT: Final = "coffer.roster/v3"
+"""The first line of a roster with an emergency rule. One without is of version 2, so that it reads as it always did."""
+DEFAULT_RATIFY_HOURS: Final = 48
+MAX_RATIFY_HOURS: Final = 168
+"""A week. Whoever has not agreed by then was not asked."""
 MAX_WAITING_DAYS: Final = 3_650
 """Ten years. A longer wait for a member that is gone would outlive the records that its rule locks."""
 _NUMBERING: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
@@ -49,6 +54,17 @@ class Custodian:
         return 1 << (self.index - 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """Who may open at once, and how long the custodians of the ordinary rule have to agree to it afterwards.
+
+    ``expression``: of every emergency rule, without the indispensable members that each rule adds.
+    """
+
+    expression: str
+    ratify_hours: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Roster:
     """A parsed roster; only ``parse_roster`` builds one.
@@ -57,6 +73,8 @@ class Roster:
 
     ``epsilon`` is None for an exact tally. ``waiting_days``: how long an indispensable member may object before the others replace it.
     ``numbering``: version of the tables that say to which country a number belongs. ``text`` is what was signed.
+    ``rules`` say who must sign, ``emergency_rules`` who may in an emergency (empty without ``emergency``), ``locks`` which
+    clauses seal; each by the rule's name.
     """
 
     text: bytes
@@ -64,6 +82,9 @@ class Roster:
     time: dt.datetime
     custodians: tuple[Custodian, ...]
     rules: dict[str, Rule]
+    emergency: Emergency | None
+    emergency_rules: dict[str, Rule]
+    locks: dict[str, Lock]
     ingesters: tuple[VerifyKey, ...]
     requesters: dict[str, VerifyKey]
     witnesses: tuple[CosignKey, ...]
@@ -84,6 +105,11 @@ class Roster:
     def hash(self) -> wire.Hash:
         """H(T("roster") || text)."""
         return wire.digest(wire.tag("roster"), self.text)
+
+    @property
+    def ratify_hours(self) -> int:
+        """Hours in which an emergency must be ratified; 0 where there is no emergency rule."""
+        return 0 if self.emergency is None else self.emergency.ratify_hours
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -109,10 +135,10 @@ class Roster:
         """The custodian of that name, if there is one."""
         return self._by_name.get(name)
 
-    def clauses_held(self, name: str, rule: Rule) -> tuple[int, ...]:
-        """The clauses of a rule that a custodian holds, ascending; none if it is not in the roster."""
+    def clauses_held(self, name: str, lock: Lock) -> tuple[int, ...]:
+        """The clauses of a lock that a custodian holds, ascending; none if it is not in the roster."""
         me = self.custodian(name)
-        return () if me is None else _clauses_of(rule.clauses, me.bit)
+        return () if me is None else _clauses_of(lock.clauses, me.bit)
 
     def rule_for_country(self, country: str | None) -> Rule:
         """The country's own rule if the roster has one, else ``base``."""
@@ -141,11 +167,14 @@ def format_roster(
     numbering: str,
     witnesses: Iterable[str] = (),
     quorum: int = 0,
+    emergency: Emergency | None = None,
 ) -> bytes:
     """The text of a roster (``witnesses``: vkeys); parse it to learn whether it is a valid one."""
-    lines = [FORMAT, f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    lines = [EMERGENCY_FORMAT if emergency else FORMAT, f"origin: {origin}", f"time: {wire.format_time(time)}"]
     lines += [f"custodian: {n} {a.format()} {r.format()} {wire.format_base64(q)}" for n, a, r, q in custodians]
     lines += [f"rule: {name} {expression}" for name, expression in rules]
+    if emergency is not None:
+        lines += [f"emergency: {emergency.expression}", f"ratify-hours: {emergency.ratify_hours}"]
     lines += [f"ingester: {key.format()}" for key in ingesters]
     lines += [f"requester: {key.name} {key.format()}" for key in requesters]
     lines += [f"witness: {vkey}" for vkey in witnesses]
@@ -156,8 +185,9 @@ def format_roster(
 
 def parse_roster(text: bytes, place: str) -> Roster:
     """Read and validate a roster's text; raises ``MalformedInput``."""
+    first = EMERGENCY_FORMAT if text.startswith(f"{EMERGENCY_FORMAT}\n".encode("ascii")) else FORMAT
     fields = wire.Fields(wire.parse_lines(text, place), place)
-    fields.literal(FORMAT)
+    fields.literal(first)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     custodians = tuple(
@@ -166,7 +196,10 @@ def parse_roster(text: bytes, place: str) -> Roster:
     )
     if not 1 <= len(custodians) <= MAX_CUSTODIANS:
         raise MalformedInput(f"{place}: {len(custodians)} custodians, expected 1 to {MAX_CUSTODIANS}")
-    rules = _parse_rules(fields.many("rule"), tuple(c.name for c in custodians), place)
+    names = tuple(c.name for c in custodians)
+    rules = _parse_rules(fields.many("rule"), names, place)
+    emergency = _parse_emergency(fields) if first == EMERGENCY_FORMAT else None
+    emergency_rules = _emergency_rules(rules, emergency, names, f"{place}: emergency")
     ingesters = tuple(parse_vkey(value, f"{place}: ingester") for value in fields.many("ingester"))
     requesters = _parse_requesters(fields.many("requester"), place)
     witnesses = tuple(parse_cosign_vkey(value, f"{place}: witness") for value in fields.many("witness"))
@@ -191,6 +224,9 @@ def parse_roster(text: bytes, place: str) -> Roster:
         time=time,
         custodians=custodians,
         rules=rules,
+        emergency=emergency,
+        emergency_rules=emergency_rules,
+        locks={name: lock_of(rule, emergency_rules.get(name), f"{place}: rule {name}") for name, rule in rules.items()},
         ingesters=ingesters,
         requesters=requesters,
         witnesses=witnesses,
@@ -245,6 +281,20 @@ def _parse_rules(values: list[str], names: tuple[str, ...], place: str) -> dict[
     if len(rules) != len(values) or order[:1] != [BASE] or order[1:] != sorted(order[1:]):
         raise MalformedInput(f"{place}: rules must be 'base', then countries in ascending order, each once")
     return rules
+
+
+def _parse_emergency(fields: wire.Fields) -> Emergency:
+    expression = fields.one("emergency")
+    hours = wire.parse_decimal(fields.one("ratify-hours"), fields.place("ratify-hours"), low=1, high=MAX_RATIFY_HOURS)
+    return Emergency(expression=expression, ratify_hours=hours)
+
+
+def _emergency_rules(
+    rules: dict[str, Rule], emergency: Emergency | None, names: tuple[str, ...], place: str
+) -> dict[str, Rule]:
+    if emergency is None:
+        return {}
+    return {name: emergency_rule(rule, emergency.expression, names, place) for name, rule in rules.items()}
 
 
 def _parse_requesters(values: list[str], place: str) -> dict[str, VerifyKey]:

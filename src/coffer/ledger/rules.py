@@ -1,6 +1,7 @@
-"""Rules over custodians, and the clauses they expand to.
+"""Rules over custodians, locks, and the clauses they expand to.
 
-A rule in conjunctive normal form is a list of clauses; a set satisfies it iff it meets every clause. One subkey per clause, known to all its members,
+A **rule** says who must sign. In conjunctive normal form it is a list of clauses; a set satisfies it iff it meets every clause. A **lock** says which
+clauses seal: those of the rule, or of the rule or its emergency rule where the roster has one. One subkey per clause, known to all its members,
 is replicated secret sharing for that access structure (Ito, Saito, Nishizeki 1987). Source: ``docs/formats/entries.md``.
 """
 
@@ -16,6 +17,8 @@ Clause = NewType("Clause", int)
 """A set of custodians as a u16 mask: bit i-1 for custodian i of the roster."""
 
 BASE: Final = "base"
+MAX_CLAUSES: Final = 126
+"""Clauses of a lock: those of 5 of 9, the most that one rule has. Each costs a subkey a segment, and a value a rank for each holder."""
 _RULE_NAME: Final = re.compile(r"base|[A-Z]{2}")
 _CUSTODIAN: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
 _EXPRESSION: Final = re.compile(r"([1-9]) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?")
@@ -55,14 +58,6 @@ class Rule:
         return f"{text} and {','.join(self.indispensable)}" if self.indispensable else text
 
     @property
-    def holders(self) -> int:
-        """Mask of every custodian that holds a subkey, which is everyone the rule names."""
-        mask = 0
-        for clause in self.clauses:
-            mask |= clause
-        return mask
-
-    @property
     def majority(self) -> int:
         """More than half of the set: any two so large share a member."""
         return len(self.members) // 2 + 1
@@ -82,6 +77,48 @@ class Rule:
     def is_satisfied_by(self, mask: int) -> bool:
         """Whether the custodians in ``mask`` meet every clause."""
         return all(mask & clause for clause in self.clauses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What seals the segments of a rule: a set of custodians opens it if it meets every clause.
+
+    ``clauses`` are masks over the roster's custodians, ascending and unique.
+    """
+
+    clauses: tuple[Clause, ...]
+
+    @property
+    def holders(self) -> int:
+        """Mask of every custodian that holds a subkey, which is everyone its rules name."""
+        mask = 0
+        for clause in self.clauses:
+            mask |= clause
+        return mask
+
+    def is_satisfied_by(self, mask: int) -> bool:
+        """Whether the custodians in ``mask`` meet every clause."""
+        return all(mask & clause for clause in self.clauses)
+
+
+def lock_of(rule: Rule, emergency: Rule | None, place: str) -> Lock:
+    """The lock that opens to those who satisfy the rule, or the emergency rule where there is one.
+
+    The clauses of a disjunction are the unions of one clause of each; one that holds another adds nothing.
+
+    Raises:
+        MalformedInput: more than ``MAX_CLAUSES``.
+    """
+    if emergency is None:
+        return Lock(clauses=rule.clauses)
+    unions = {Clause(one | other) for one in rule.clauses for other in emergency.clauses}
+    minimal = sorted(one for one in unions if not any(other & one == other for other in unions - {one}))
+    if len(minimal) > MAX_CLAUSES:
+        raise MalformedInput(
+            f"{place}: its lock has {len(minimal)} clauses with the emergency rule, expected at most {MAX_CLAUSES}",
+            hint="name fewer custodians in one of the two, or more of the same in both",
+        )
+    return Lock(clauses=tuple(minimal))
 
 
 def is_rule_name(text: str) -> bool:
@@ -111,6 +148,22 @@ def parse_rule(name: str, expression: str, custodians: Sequence[str], place: str
             f"{place}: found {threshold} of {len(members)}, expected a set of at least {2 * threshold - 1}",
             hint="with fewer, a lying custodian could not be told from an honest one",
         )
+    return _rule(name, threshold, members, indispensable, custodians)
+
+
+def emergency_rule(rule: Rule, expression: str, custodians: Sequence[str], place: str) -> Rule:
+    """The emergency rule of a rule: the roster's expression, and every indispensable member of the rule itself.
+
+    So whom a country made indispensable stays so at night.
+    """
+    own = parse_rule(rule.name, expression, custodians, place)
+    indispensable = tuple(dict.fromkeys((*own.indispensable, *rule.indispensable)))
+    return _rule(own.name, own.threshold, own.members, indispensable, custodians)
+
+
+def _rule(
+    name: str, threshold: int, members: tuple[str, ...], indispensable: tuple[str, ...], custodians: Sequence[str]
+) -> Rule:
     bit = {custodian: 1 << position for position, custodian in enumerate(custodians)}
     masks = {sum(bit[m] for m in subset) for subset in combinations(members, len(members) - threshold + 1)}
     masks |= {bit[m] for m in indispensable}

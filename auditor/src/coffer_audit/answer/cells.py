@@ -67,7 +67,7 @@ def find_windows(digests: Sequence[Digest]) -> Windows:
 def _values(proven: Proven, number: int, at: int, cell: Cell) -> dict[int, dict[str, bytes]]:
     """Give clause -> custodian -> value for one cell of a request, from all who replied."""
     segment = segment_of(proven.state, cell.segment)
-    values: dict[int, dict[str, bytes]] = {mask: {} for mask in segment.roster.rules[segment.line.rule].clauses}
+    values: dict[int, dict[str, bytes]] = {mask: {} for mask in segment.roster.locks[segment.line.rule].clauses}
     for name in proven.replies.conduct:
         if (number, name) in proven.replies.values:
             for mask, value in proven.replies.values[number, name][at].items():

@@ -210,7 +210,7 @@ def _held(state: State, seg_id: str, name: str) -> list[int]:
     """Give the clauses of a segment whose keys a custodian holds."""
     segment = segment_of(state, seg_id)
     number = segment.roster.find(name)
-    return [mask for mask in segment.roster.rules[segment.line.rule].clauses if number and mask >> number - 1 & 1]
+    return [mask for mask in segment.roster.locks[segment.line.rule].clauses if number and mask >> number - 1 & 1]
 
 
 def _find_asked(state: State, digests: Sequence[Digest], name: str) -> list[int]:

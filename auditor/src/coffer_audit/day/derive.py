@@ -79,7 +79,7 @@ def derive_dead(state: State, day: date) -> tuple[DeadRule, ...]:
         gone = [item.name for item in roster.custodians if (item.name, day.isoformat()) in state.destroyed]
         left = [item.name for item in roster.custodians if item.name not in gone]
         mask = sum(1 << i for i, item in enumerate(roster.custodians) if item.name in left)
-        if roster.rules[rule].is_satisfied(mask):
+        if roster.locks[rule].is_satisfied(mask):
             raise NotProven(
                 f"{day}: found that rule {rule} is still satisfied by {', '.join(left)}, expected too few keys",
                 hint="the custodians that are left have not logged that they destroyed the key of this day",

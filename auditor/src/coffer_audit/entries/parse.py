@@ -39,7 +39,7 @@ MAX_PARTS = 99_999  # entries of one ingest
 MAX_COUNT = 1 << 62
 MAX_PARTITIONS = 256  # lines `offsets:` of an ingest from a topic
 OBJECTS = ("segment", "intent")
-VERSIONS = {"fault": "2", "ingest": "23", "roster": "2"}
+VERSIONS = {"fault": "2", "ingest": "23", "roster": "23"}
 """The versions, one digit each, of a type of entry if they are not 1; older versions are not read."""
 
 
@@ -284,7 +284,7 @@ def _parse_reveal(lines: Lines) -> Reveal:
 def _parse_body(kind: str, version: str, lines: Lines, note: Note) -> Body:
     match kind:
         case "roster":
-            return parse_roster(lines, note)
+            return parse_roster(lines, note, version)
         case "ingest":
             return _parse_ingest(lines, version)
         case "reveal":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 
 HPKE_PUBLIC_BYTES = 1_216
+MAX_CLAUSES = 126  # of a lock: as many as 5 of 9 has
 EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule, with its clauses as ascending masks; bit i-1 stands for custodian i.
+    """A rule: who must sign. Clauses are ascending masks; bit i-1 stands for custodian i.
 
     `members`: the names of its set. `needed`: the names behind `and`. `everyone`: the mask of both.
     """
@@ -47,6 +48,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What seals a segment: the clauses of its rule, or of rule or emergency rule."""
+
+    clauses: tuple[int, ...]
+
+    def is_satisfied(self, mask: int) -> bool:
+        """Whether a set of custodians meets every clause."""
+        return all(mask & clause for clause in self.clauses)
+
+    def is_held_by(self, number: int) -> bool:
+        """Whether custodian `number` (1..n; 0 is nobody) holds a clause."""
+        return bool(number) and any(clause >> number - 1 & 1 for clause in self.clauses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Custodian:
     """A custodian of a roster."""
 
@@ -58,11 +74,19 @@ class Custodian:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
-    """A roster; `hash` is in hex."""
+    """A roster; `hash` is in hex.
+
+    By the rule's name `rules` say who must sign, `emergencies` who may in an emergency (none without an emergency
+    rule, whose text is then ""), and `locks` what seals.
+    """
 
     hash: str
     custodians: tuple[Custodian, ...]
     rules: dict[str, Rule]
+    emergency: str
+    ratify_hours: int
+    emergencies: dict[str, Rule]
+    locks: dict[str, Lock]
     ingesters: tuple[VerifyKey, ...]
     requesters: dict[str, VerifyKey]
     witnesses: tuple[VerifyKey, ...]
@@ -110,6 +134,28 @@ def expand_rule(expression: str, names: tuple[str, ...], place: str) -> Rule:
     )
 
 
+def expand_emergency(rule: Rule, expression: str, names: tuple[str, ...]) -> Rule:
+    """Give the emergency rule of a rule: what the roster's expression says, and the rule's own `needed`."""
+    own = expand_rule(expression, names, "emergency")
+    singles = {1 << names.index(name) for name in rule.needed}
+    everyone = own.everyone
+    for single in singles:
+        everyone |= single
+    needed = tuple(dict.fromkeys((*own.needed, *rule.needed)))
+    return replace(own, clauses=tuple(sorted({*own.clauses, *singles})), everyone=everyone, needed=needed)
+
+
+def expand_lock(name: str, rule: Rule, emergency: Rule | None) -> Lock:
+    """Give the lock of a rule: the least unions of one clause of each, or the rule's own clauses."""
+    if emergency is None:
+        return Lock(clauses=rule.clauses)
+    unions = {first | second for first in rule.clauses for second in emergency.clauses}
+    least = sorted(union for union in unions if not any(other != union and other | union == union for other in unions))
+    if len(least) > MAX_CLAUSES:
+        raise MalformedInput(f"rule {name}: found {len(least)} clauses of its lock, expected at most {MAX_CLAUSES}")
+    return Lock(clauses=tuple(least))
+
+
 def _parse_custodians(lines: Lines) -> tuple[tuple[Custodian, ...], set[bytes]]:
     custodians, sealing = [], set()
     for _, value in lines.take_all("custodian", at_least=1, at_most=9):
@@ -137,10 +183,13 @@ def _parse_rules(lines: Lines, names: tuple[str, ...]) -> dict[str, Rule]:
     return rules
 
 
-def parse_roster(lines: Lines, note: Note) -> Roster:
+def parse_roster(lines: Lines, note: Note, version: str) -> Roster:
     """Decode the lines of a roster that follow its origin and time."""
     custodians, sealing = _parse_custodians(lines)
-    rules = _parse_rules(lines, tuple(custodian.name for custodian in custodians))
+    called = tuple(custodian.name for custodian in custodians)
+    rules = _parse_rules(lines, called)
+    emergency, hours = _parse_emergency(lines) if version == "3" else ("", 0)
+    emergencies = {name: expand_emergency(rule, emergency, called) for name, rule in rules.items() if emergency}
     ingesters = tuple(parse_vkey(value, "ingester") for _, value in lines.take_all("ingester", at_least=1))
     requesters: list[tuple[str, VerifyKey]] = []
     for _, value in lines.take_all("requester", at_least=1):
@@ -153,6 +202,10 @@ def parse_roster(lines: Lines, note: Note) -> Roster:
         hash=hash_of("roster", note.text).hex(),
         custodians=custodians,
         rules=rules,
+        emergency=emergency,
+        ratify_hours=hours,
+        emergencies=emergencies,
+        locks={name: expand_lock(name, rule, emergencies.get(name)) for name, rule in rules.items()},
         ingesters=ingesters,
         requesters=dict(requesters),
         witnesses=witnesses,
@@ -175,6 +228,11 @@ def parse_roster(lines: Lines, note: Note) -> Roster:
     if any(doubled) or len(sealing) != len(custodians):
         raise MalformedInput("roster: found a name or a key twice, expected all distinct")
     return roster
+
+
+def _parse_emergency(lines: Lines) -> tuple[str, int]:
+    emergency = lines.take("emergency")
+    return emergency, parse_decimal(lines.take("ratify-hours"), "ratify-hours", low=1, high=168)
 
 
 def _parse_late_and_waiting(lines: Lines) -> int:

@@ -39,8 +39,8 @@ def verify_fault(state: State, body: Act, signers: frozenset[tuple[str, bytes]],
     if key is None:
         resp = state.key_of(accuser, "resp", "F2")
         demand(resp.identity in verify_signers(note, [resp], "signature"), "F2", "signature: found no accuser's")
-        rule, number = segment.roster.rules[segment.line.rule], segment.roster.find(accuser)
-        demand(number and rule.everyone >> number - 1 & 1, "F2", "accuser: found it holding no part of the segment")
+        lock, number = segment.roster.locks[segment.line.rule], segment.roster.find(accuser)
+        demand(lock.is_held_by(number), "F2", "accuser: found it holding no part of the segment")
         spoke = (accuser, name) in state.receipts or any(one == accuser for one, _ in said)
         demand(not spoke, "F2", "accuser: found that it spoke of this segment before", may_happen=True)
         demand(is_ingester, "F2", "accused: found no ingester of the segment's roster")

@@ -50,9 +50,9 @@ class Hold:
     released: int = 0
 
     def is_joined(self, term: Term) -> bool:
-        """Whether custodians that satisfy every rule of the hold keep for a term."""
+        """Whether custodians that satisfy the lock of every rule of the hold keep for a term."""
         mask = sum(1 << i for i, custodian in enumerate(self.roster.custodians) if custodian.name in term.held)
-        return all(self.roster.rules[name].is_satisfied(mask) for name in self.rules)
+        return all(self.roster.locks[name].is_satisfied(mask) for name in self.rules)
 
     @property
     def until(self) -> datetime:
@@ -125,9 +125,9 @@ class Holds:
 
     def _keep(self, index: int, time: datetime, body: Act) -> None:
         hold, name = self.standing(body.number["hold"], "H2"), body.text["custodian"]
-        position, rules = hold.roster.find(name), [hold.roster.rules[rule] for rule in hold.rules]
-        is_named = position and any(rule.everyone >> (position - 1) & 1 for rule in rules)
-        demand(is_named, "H2", "custodian: found it in no rule of the hold")
+        number = hold.roster.find(name)
+        is_holder = any(hold.roster.locks[rule].is_held_by(number) for rule in hold.rules)
+        demand(is_holder, "H2", "custodian: found it without a clause of the hold")
         terms = {term.note: term for term in hold.terms}
         term = terms.get(body.text["note"])
         if term is None:

@@ -79,6 +79,8 @@ def find_guards(old: Roster, new: Roster) -> set[str]:
         or new.waiting_days < old.waiting_days
         or new.cell_cap > old.cell_cap
         or new.retention_days > old.retention_days
+        or new.emergency not in ("", old.emergency)
+        or new.ratify_hours > old.ratify_hours
     )
     guards: set[str] = set()
     for name, rule in old.rules.items():

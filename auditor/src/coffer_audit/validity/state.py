@@ -383,10 +383,10 @@ class State:
             self.marks[body.type].append((index, body.text.get("authorization", "")))
 
     def is_dead(self, segment: Segment) -> bool:
-        """Whether the custodians that did not destroy the key of its day no longer satisfy its rule."""
+        """Whether the custodians that did not destroy the key of its day no longer satisfy its lock."""
         day = segment.line.day.isoformat()
         left = sum(1 << i for i, item in enumerate(segment.roster.custodians) if (item.name, day) not in self.destroyed)
-        return not segment.roster.rules[segment.line.rule].is_satisfied(left)
+        return not segment.roster.locks[segment.line.rule].is_satisfied(left)
 
 
 def replay(origin: str, genesis: str, entries: Iterable[tuple[int, bytes]], *, sparse: bool = False) -> State:

@@ -12,8 +12,9 @@ from coffer.custody.check_words import words_of
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
+from coffer.ledger.changes import describe_emergency
 from coffer.ledger.cosigning import describe_majorities
-from coffer.ledger.roster import parse_roster
+from coffer.ledger.roster import DEFAULT_RATIFY_HOURS, MAX_RATIFY_HOURS, Emergency, parse_roster
 from coffer.notes.keyfile import verify_passphrase
 from coffer.notes.note import parse_note
 from coffer.objects.address import parse_address
@@ -44,6 +45,18 @@ from coffer.visible import counted
     required=True,
     metavar="NAME=RULE",
     help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'.",
+)
+@click.option(
+    "--emergency",
+    metavar="RULE",
+    help="'2 of a,b,c': who may open in an emergency at once, and owes the ratification by the rule.",
+)
+@click.option(
+    "--ratify-hours",
+    type=click.IntRange(1, MAX_RATIFY_HOURS),
+    default=DEFAULT_RATIFY_HOURS,
+    show_default=True,
+    help="Hours in which an emergency must be ratified; it needs --emergency.",
 )
 @click.option("--retention-days", type=int, required=True, help="Days after which the keys of a day are destroyed.")
 @click.option("--late-days", type=int, required=True, help="Days after which a record is too old to be ingested.")
@@ -88,6 +101,8 @@ def init(
     custodians: tuple[str, ...],
     key_files: tuple[str, ...],
     rules: tuple[str, ...],
+    emergency: str | None,
+    ratify_hours: int,
     retention_days: int,
     late_days: int,
     waiting_days: int,
@@ -139,6 +154,7 @@ def init(
         outside=Network(),
         objects=None if objects is None else parse_address(objects, "--objects"),
         checkpoints=None if checkpoints is None else parse_checkpoint_address(checkpoints, "--checkpoints"),
+        emergency=Emergency(expression=emergency, ratify_hours=ratify_hours) if emergency else None,
     )
     out = console()
     out.print(f"vault    {vault}")
@@ -155,12 +171,14 @@ def init(
         )
     if key_files:
         roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
-        for line in describe_majorities(parse_roster(roster.text, ROSTER)):
+        founded = parse_roster(roster.text, ROSTER)
+        for line in (*describe_majorities(founded), *describe_emergency(founded)):
             say(line)
         say(f"the custodians elsewhere sign {vault}/roster.note: coffer custodian sign-roster DIR roster.note")
         say(f"next: coffer complete {vault} roster.note")
         return
-    for line in describe_majorities(made.replay().roster):
+    founded = made.replay().roster
+    for line in (*describe_majorities(founded), *describe_emergency(founded)):
         say(line)
     say(f"give {vault}/vault.toml to every custodian and auditor: they pin it, and hear the words from you")
     if quorum:

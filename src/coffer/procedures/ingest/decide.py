@@ -208,7 +208,7 @@ def verify_still_sealed_right(lines: Sequence[SegmentLine], roster: Roster, stat
         raise Unavailable("ingest: the roster changed while records were sealed", hint=hint)
     for day, rule in sorted({(line.day, line.rule) for line in lines}):
         for custodian in roster.custodians:
-            if roster.rules[rule].holders & custodian.bit and (custodian.name, day) in state.destroyed:
+            if roster.locks[rule].holders & custodian.bit and (custodian.name, day) in state.destroyed:
                 raise Unavailable(
                     f"ingest: custodian {custodian.name} destroyed its key of {day} while records were sealed",
                     hint=hint,

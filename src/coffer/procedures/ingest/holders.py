@@ -24,13 +24,13 @@ def living_epoch_keys(state: State) -> EpochKeys:
 
 
 def holders_for(key: GroupKey, roster: Roster, epoch_keys: EpochKeys) -> tuple[Holder, ...]:
-    """Step 5: every custodian, with its epoch key of the day if it holds a clause of the rule.
+    """Step 5: every custodian, with its epoch key of the day if it holds a clause of the lock.
 
     Raises:
         Unavailable: a key is missing, or was destroyed.
     """
-    rule = roster.rules[key.rule]
-    needed = [custodian for custodian in roster.custodians if rule.holders & custodian.bit]
+    lock = roster.locks[key.rule]
+    needed = [custodian for custodian in roster.custodians if lock.holders & custodian.bit]
     missing = [custodian.name for custodian in needed if (custodian.name, key.day) not in epoch_keys]
     if missing:
         raise Unavailable(

@@ -256,7 +256,7 @@ class Sealer:
         sealed = seal_segment(
             core,
             rows,
-            clauses=tuple(int(clause) for clause in config.roster.rules[key.rule].clauses),
+            clauses=tuple(int(clause) for clause in config.roster.locks[key.rule].clauses),
             holders=holders_for(key, config.roster, config.epoch_keys),
             supersedes=bytes(32),
             entropy=self._entropy,
@@ -274,7 +274,7 @@ class Sealer:
             kind=key.kind,
             layout=int(config.feed.layout(key.kind)),
             custodians=len(config.roster.custodians),
-            clauses=len(config.roster.rules[key.rule].clauses),
+            clauses=len(config.roster.locks[key.rule].clauses),
             part=part,
             rule=key.rule,
             feed=config.feed.name,

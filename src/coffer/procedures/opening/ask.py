@@ -185,7 +185,9 @@ class Asking:
         self.requests.append(request.digest_form)
         self._hashes.append(request.hash)
         rules = {(target.rule.name, target.roster.hash): target for target in cells.values()}.values()
-        with_part = {c.name for c in self.custodians if any(t.roster.clauses_held(c.name, t.rule) for t in rules)}
+        with_part = {
+            c.name for c in self.custodians if any(t.roster.clauses_held(c.name, t.segment.lock) for t in rules)
+        }
         self._without_part |= {c.name for c in self.custodians} - with_part
         known = [
             c
@@ -248,7 +250,10 @@ class Asking:
                 return _Outcome(CONSTANT)
             info, place = reply_info(request.hash, member.index), f"reply of {custodian.name}"
             raw = self.seal_key.unseal(answer, info=info, place=place)
-            held = [(cell, cells[cell].roster.clauses_held(custodian.name, cells[cell].rule)) for cell in request.cells]
+            held = [
+                (cell, cells[cell].roster.clauses_held(custodian.name, cells[cell].segment.lock))
+                for cell in request.cells
+            ]
             reply = verify_reply(
                 raw, custodian=custodian.name, index=member.index, key=member.resp, request=request, held=held
             )

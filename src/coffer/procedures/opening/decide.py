@@ -214,7 +214,7 @@ def find_rows(target: Target, windows: Sequence[Mapping[str, Reply]], finder: Fi
     of the others.
     """
     ballots = [
-        Ballot(cell=target.window(number), rule=target.rule, roster=target.roster, replies=replies)
+        Ballot(cell=target.window(number), lock=target.segment.lock, roster=target.roster, replies=replies)
         for number, replies in enumerate(windows)
     ]
     answered = frozenset.intersection(*(frozenset(ballot.holders) for ballot in ballots))
@@ -313,7 +313,7 @@ def open_target(
     if cell is None:
         status = "no records" if matches.is_certain else "unconfirmed"
         return _result(matches, status, (), matches.by, matches.liars | suspects)
-    ballot = Ballot(cell=cell, rule=matches.target.rule, roster=matches.target.roster, replies=replies)
+    ballot = Ballot(cell=cell, lock=matches.target.segment.lock, roster=matches.target.roster, replies=replies)
     rows: list[OpenedRow] = []
     faulty = matches.liars | suspects
     holders, shown = frozenset(ballot.holders), _Shown.of(matches.target)

@@ -360,7 +360,7 @@ class _UnderWay:
         """Refuse to close while too few custodians answered in the data lane. The opening can be resumed."""
         for target in targets:
             mask = sum(1 << i for i, name in enumerate(target.roster.names) if name in replies)
-            if not target.rule.is_satisfied_by(mask):
+            if not target.segment.lock.is_satisfied_by(mask):
                 raise self._unanswered(target)
 
     def _unanswered(self, target: Target) -> Refused | Unavailable:

@@ -14,7 +14,7 @@ from coffer.ledger.changes import describe, tally_of
 from coffer.ledger.consent import needed_consents
 from coffer.ledger.entries import AbsenceEntry, EpochKeyEntry
 from coffer.ledger.grammar import format_entry, parse_entry
-from coffer.ledger.roster import Roster, format_roster, parse_roster
+from coffer.ledger.roster import DEFAULT_RATIFY_HOURS, Emergency, Roster, format_roster, parse_roster
 from coffer.ledger.rules import BASE, mask_of
 from coffer.ledger.state import State
 from coffer.ledger.succession import dispensable
@@ -26,7 +26,7 @@ class Change:
     """What to change in a roster. A field that is None or empty changes nothing.
 
     ``replaced``: old name to the public keys of the newcomer, who takes its place in every rule. ``rules``: name to
-    expression; None drops a country's rule.
+    expression; None drops a country's rule. ``emergency``: an expression; the empty one drops it.
     """
 
     added: tuple[PublicKeys, ...] = ()
@@ -41,6 +41,8 @@ class Change:
     cell_cap: int | None = None
     tally: str | None = None
     numbering: str | None = None
+    emergency: str | None = None
+    ratify_hours: int | None = None
 
 
 def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
@@ -71,11 +73,13 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
             rules.pop(name, None)
         else:
             rules[name] = expression
-    leaving = {name for name in change.removed if any(name in re.split("[ ,]", rule) for rule in rules.values())}
+    emergency = _emergency(old, change, new_names)
+    expressions = [*rules.values(), *([emergency.expression] if emergency else [])]
+    leaving = {name for name in change.removed if any(name in re.split("[ ,]", text) for text in expressions)}
     if leaving:
         raise MalformedInput(
             f"custodian {min(leaving)}: a rule still needs it",
-            hint="give that rule anew: --rule 'base=2 of a,b,c'",
+            hint="give that rule anew: --rule 'base=2 of a,b,c', or --emergency '2 of a,b,c'",
         )
     text = format_roster(
         origin=old.origin,
@@ -92,11 +96,22 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
         cell_cap=old.cell_cap if change.cell_cap is None else change.cell_cap,
         tally=tally_of(old) if change.tally is None else change.tally,
         numbering=change.numbering or old.numbering,
+        emergency=emergency,
     )
     new = parse_roster(text, "roster")
     if not describe(old, new):
         raise MalformedInput("roster: nothing is changed", hint="say what to change: coffer roster propose --help")
     return new
+
+
+def _emergency(old: Roster, change: Change, new_names: Mapping[str, str]) -> Emergency | None:
+    """The emergency rule that is to be."""
+    before = "" if old.emergency is None else _renamed(old.emergency.expression, new_names)
+    expression = before if change.emergency is None else change.emergency
+    hours = change.ratify_hours or old.ratify_hours or DEFAULT_RATIFY_HOURS
+    if not expression and change.ratify_hours is not None:
+        raise MalformedInput("ratify-hours: without an emergency rule", hint="give it: --emergency '2 of a,b,c'")
+    return Emergency(expression=expression, ratify_hours=hours) if expression else None
 
 
 def _renamed(expression: str, new_names: Mapping[str, str]) -> str:
@@ -206,7 +221,7 @@ def uncovered(
     Nothing can be sealed for those days.
     """
     given = {(key.custodian, key.day) for key in keys if key.roster == new.hash}
-    needed = [m.name for m in new.custodians if any(rule.holders & m.bit for rule in new.rules.values())]
+    needed = [m.name for m in new.custodians if any(lock.holders & m.bit for lock in new.locks.values())]
     wanted = list(days)
     missing_days = {
         name: [day for day in wanted if (name, day) not in given] for name in needed if old.custodian(name) is None
@@ -220,7 +235,6 @@ def losing_segments(new: Roster, state: State) -> int:
     They need a request under an older roster.
     """
     return sum(
-        not state.is_dead(segment)
-        and not segment.roster.rules[segment.line.rule].is_satisfied_by(mask_of(new.names, segment.roster.names))
+        not state.is_dead(segment) and not segment.lock.is_satisfied_by(mask_of(new.names, segment.roster.names))
         for segment in state.segments.values()
     )

@@ -11,7 +11,7 @@ from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.numbering import VERSION
-from coffer.ledger.roster import format_roster, parse_roster
+from coffer.ledger.roster import Emergency, format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
 from coffer.notes.note import parse_note, sign_note
@@ -54,6 +54,7 @@ def found_vault(
     outside: Outside,
     objects: StoreAddress | None = None,
     checkpoints: CheckpointAddress | None = None,
+    emergency: Emergency | None = None,
 ) -> Vault:
     """A new vault, in a folder that does not exist yet.
 
@@ -91,6 +92,7 @@ def found_vault(
         numbering=numbering,
         witnesses=witnesses,
         quorum=quorum,
+        emergency=emergency,
     )
     roster = parse_roster(text, "roster")
     passphrases = {name: passphrase(name) for name in names}

@@ -13,7 +13,7 @@ from coffer.custodian.machine.folder import Machine
 from coffer.custody.presence import is_absence
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
-from coffer.ledger.changes import describe
+from coffer.ledger.changes import describe, describe_emergency
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.notes.note import Note, parse_note
 from coffer.visible import counted
@@ -74,6 +74,8 @@ def _show_roster(roster: Roster) -> None:
     out.print(f"origin       {roster.origin}")
     for name, rule in roster.rules.items():
         out.print(f"rule {name:7} {rule.expression}")
+    for line in describe_emergency(roster):
+        out.print(f"emergency    {line}")
     for member in roster.custodians:
         out.print(f"custodian    {member.name}  {member.auth.key_id.hex()}")
     if roster.witnesses:

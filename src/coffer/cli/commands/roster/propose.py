@@ -15,9 +15,9 @@ from coffer.custody.check_words import words_of
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import verify_version
-from coffer.ledger.changes import describe
+from coffer.ledger.changes import describe, describe_emergency
 from coffer.ledger.cosigning import describe_majorities
-from coffer.ledger.roster import Roster
+from coffer.ledger.roster import MAX_RATIFY_HOURS, Roster
 from coffer.ledger.rules import BASE, parse_custodian_name
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret
@@ -51,6 +51,14 @@ from coffer.visible import counted
     multiple=True,
     metavar="NAME=RULE",
     help="Set a rule: 'base=2 of a,b,c' or 'FR=...'; 'FR=' drops the country's rule.",
+)
+@click.option(
+    "--emergency",
+    metavar="RULE",
+    help="Set who may open in an emergency: '2 of a,b,c'. An empty one drops it.",
+)
+@click.option(
+    "--ratify-hours", type=click.IntRange(1, MAX_RATIFY_HOURS), help="Hours in which an emergency must be ratified."
 )
 @click.option(
     "--custodian-keys",
@@ -98,6 +106,8 @@ def propose_roster(
     replaced: tuple[str, ...],
     removed: tuple[str, ...],
     rules: tuple[str, ...],
+    emergency: str | None,
+    ratify_hours: int | None,
     key_files: tuple[str, ...],
     witnesses: tuple[str, ...],
     quorum: int | None,
@@ -141,6 +151,8 @@ def propose_roster(
         cell_cap=cell_cap,
         tally=None if tally is None else tally.replace("epsilon=", "epsilon ", 1),
         numbering=numbering,
+        emergency=emergency,
+        ratify_hours=ratify_hours,
     )
     new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
     verify_version(new.numbering)  # a roster that names tables nobody has would stop every ingest
@@ -160,7 +172,7 @@ def propose_roster(
         say("the witnesses in force must cosign the change too; if they are gone, every custodian in force must sign")
     for who in needed_signers(state, new):
         say(f"must sign in any case: {who}")
-    for line in describe_majorities(new):
+    for line in (*describe_majorities(new), *describe_emergency(new)):
         say(line)
     for name in joining.made:
         say(f"the keys of {name} were made in this vault's folder")

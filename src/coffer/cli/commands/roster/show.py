@@ -51,6 +51,9 @@ def _show(shown: Roster) -> None:
     table.add_row("custodians", ", ".join(shown.names))
     for name, rule in shown.rules.items():
         table.add_row(f"rule {name}", rule.expression)
+    if shown.emergency is not None:
+        hours = counted(shown.emergency.ratify_hours, "hour")
+        table.add_row("emergency", f"{shown.emergency.expression}, to be ratified within {hours}")
     table.add_row("witnesses", f"{shown.quorum} of {', '.join(shown.witness_names) or 'none'}")
     table.add_row("retention", counted(shown.retention_days, "day"))
     table.add_row("late", counted(shown.late_days, "day"))

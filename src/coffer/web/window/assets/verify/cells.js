@@ -48,7 +48,7 @@ function combine(proven, [, , number, at], cell) {
   verifyThat(!silent.length || cell.status === "unconfirmed", "cell by: no reply of one to a request");
   const { line, roster } = segmentOf(proven.state, cell.segment);
   let [combined, isConfirmed] = [null, true];
-  for (const mask of roster.rules.get(line.rule).clauses) {
+  for (const mask of roster.locks.get(line.rule).clauses) {
     const replies = [...conduct.keys()].map((name) => [name, values.get(`${number} ${name}`)?.[at].get(mask)]);
     const said = replies.filter(([, value]) => value);
     const agreed = said.filter(([name]) => cell.by.includes(name));

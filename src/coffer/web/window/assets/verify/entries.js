@@ -8,7 +8,7 @@ import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
 export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always the fifth line of an authorization
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
-const VERSIONS = { fault: ["2"], ingest: ["2", "3"], roster: ["2"] }; // 1 of every other type
+const VERSIONS = { fault: ["2"], ingest: ["2", "3"], roster: ["2", "3"] }; // 1 of every other type
 const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
 const RULE = /^(?:base|[A-Z]{2})$/;
 
@@ -48,7 +48,24 @@ export function expandRule(expression, names, place) {
   return { text: expression, clauses, everyone: sumOf([...members, ...needed].map(bit)), members, needed };
 }
 
-/** A roster; `hash` is in hex. */
+/** The emergency rule of a rule: what the roster's expression says, and the rule's own indispensable members. */
+function expandEmergency(rule, expression, names) {
+  const own = expandRule(expression, names, "emergency");
+  const needed = [...new Set([...own.needed, ...rule.needed])];
+  return expandRule(`${expression.split(" and ")[0]}${needed.length ? ` and ${needed}` : ""}`, names, "emergency");
+}
+
+/** What seals: the rule's clauses, or the least unions of one of the rule's and one of its emergency rule's. */
+function expandLock(rule, emergency) {
+  if (!emergency) return { clauses: rule.clauses };
+  const unions = [...new Set(rule.clauses.flatMap((one) => emergency.clauses.map((other) => one | other)))];
+  const isLeast = (union) => !unions.some((other) => other !== union && (other | union) === union);
+  const clauses = unions.filter(isLeast).sort((a, b) => a - b);
+  refuseUnless(clauses.length <= 126, "rule: too many clauses of its lock");
+  return { clauses };
+}
+
+/** A roster; `hash` is in hex. By the rule's name, `rules` say who must sign and `locks` what seals. */
 class Roster {
   constructor(fields) { Object.assign(this, fields); }
 
@@ -93,9 +110,15 @@ export async function parseRequester(value) {
 
 const all = (pairs, parse) => Promise.all(pairs.map(([, value]) => parse(value)));
 
-async function parseRoster(lines, note) {
+async function parseRoster(lines, note, version) {
   const custodians = await all(lines.takeAll(["custodian"], 1, 9), parseCustodian);
-  const rules = parseRules(lines, custodians.map((one) => one.name));
+  const names = custodians.map((one) => one.name);
+  const rules = parseRules(lines, names);
+  const emergency = version === "3" ? lines.take("emergency") : "";
+  const ratifyHours = emergency ? parseDecimal(lines.take("ratify-hours"), "ratify-hours", 1, 168) : 0;
+  const own = (rule) => (emergency ? expandEmergency(rule, emergency, names) : null);
+  const emergencies = new Map([...rules].map(([name, rule]) => [name, own(rule)]));
+  const locks = new Map([...rules].map(([name, rule]) => [name, expandLock(rule, emergencies.get(name))]));
   const ingesters = await all(lines.takeAll(["ingester"], 1), (value) => parseVkey(value, "ingester"));
   const requesters = await all(lines.takeAll(["requester"], 1), parseRequester);
   const witnesses = await all(lines.takeAll(["witness"]), (value) => parseVkey(value, "witness", COSIGNATURES));
@@ -108,11 +131,10 @@ async function parseRoster(lines, note) {
   const tally = parseMatch(/^(?:exact|epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)$/, lines.take("tally"), "tally");
   refuseUnless(tally === "exact" || (tally.slice(8) > 0 && tally.slice(8) <= 10), "tally: an epsilon out of range");
   const numbering = parseMatch(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/, lines.take("numbering"), "numbering");
-  const own = custodians.flatMap((one) => [one.auth, one.resp]);
-  const plain = [...own, ...ingesters, ...requesters.map(([, key]) => key)];
+  const plain = [...custodians.flatMap((one) => [one.auth, one.resp]), ...ingesters, ...requesters.map(([, key]) => key)];
   // a witness may have a key of each type and still counts as one
   const doubled = [
-    [...custodians.map((one) => one.name), ...requesters.map(([name]) => name)],
+    [...names, ...requesters.map(([name]) => name)],
     [...plain.map((key) => key.name), ...witnessNames],
     witnesses.map((key) => `${key.name} ${key.kind}`),
     [...plain, ...witnesses].map((key) => hex(key.public)),
@@ -120,8 +142,9 @@ async function parseRoster(lines, note) {
   ].some(isDouble);
   refuseUnless(!doubled, "roster: a name or a key twice");
   const hash = hex(await hashOf("roster", note.text));
-  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering };
-  return new Roster({ hash, custodians, rules, ingesters, requesters: new Map(requesters), witnesses, ...counts });
+  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering, emergency, ratifyHours };
+  const by = { rules, emergencies, locks, requesters: new Map(requesters) };
+  return new Roster({ hash, custodians, ingesters, witnesses, ...by, ...counts });
 }
 
 const hex32 = (text, place) => parseHex(text, 32, place);

@@ -176,7 +176,7 @@ export async function parseHeader(raw) {
 }
 
 async function verifyHeader(header, { line, feed, roster }, origin) {
-  const { clauses } = roster.rules.get(line.rule);
+  const { clauses } = roster.locks.get(line.rule);
   const { home } = header;
   verifyThat(header.hash === line.headerHash, "header: another hash");
   verifyThat(hex(header.segId) === line.segId, "header: another seg_id than that of its header_core");

@@ -136,7 +136,7 @@ export function verifyCountersignatures({ claims, state, paper, roster: home, ro
 function heldBy(state, segId, name) {
   const { line, roster } = segmentOf(state, segId);
   const number = roster.find(name);
-  return number ? roster.rules.get(line.rule).clauses.filter((mask) => (mask >> (number - 1)) & 1) : [];
+  return number ? roster.locks.get(line.rule).clauses.filter((mask) => (mask >> (number - 1)) & 1) : [];
 }
 
 /** What contradicts the word for a custodian's conduct; "" if its replies confirm it. */

@@ -24,7 +24,8 @@ function findGuards(old, next) {
   const keys = (roster, name) => roster.custodians.filter((one) => one.name === name).flatMap(keysOf);
   const isLooser =
     next.numbering !== old.numbering || next.waitingDays < old.waitingDays || next.cellCap > old.cellCap ||
-    next.retentionDays > old.retentionDays;
+    next.retentionDays > old.retentionDays || !["", old.emergency].includes(next.emergency) ||
+    next.ratifyHours > old.ratifyHours;
   const guards = new Set();
   for (const [name, rule] of old.rules) {
     const isSame =
@@ -349,8 +350,9 @@ export class State {
     } else {
       const resp = this.#keyOf(accuser, "resp", "F2");
       demand((await verifySigners(note, [resp], "signature")).has(resp.identity), "F2", "signature: no accuser's");
-      const [rule, number] = [segment.roster.rules.get(segment.line.rule), segment.roster.find(accuser)];
-      demand(number && (rule.everyone >> (number - 1)) & 1, "F2", "accuser: it holding no part of the segment");
+      const [lock, number] = [segment.roster.locks.get(segment.line.rule), segment.roster.find(accuser)];
+      const isHolder = number && lock.clauses.some((clause) => (clause >> (number - 1)) & 1);
+      demand(isHolder, "F2", "accuser: it holding no part of the segment");
       const spoke = this.receipts.has(slot(accuser, name)) || said.some(([one]) => one === accuser);
       demand(!spoke, "F2", "accuser: found that it spoke of this segment before", true);
       demand(isIngester, "F2", "accused: no ingester of the segment's roster");
@@ -367,10 +369,10 @@ export class State {
     demand(body.evidence === made, "F2", "evidence: not the receipts");
   }
 
-  /** Whether the custodians that did not destroy the key of its day no longer satisfy its rule. */
+  /** Whether the custodians that did not destroy the key of its day no longer satisfy its lock. */
   isDead({ line, roster }) {
     const left = roster.maskOf((one) => !this.destroyed.has(slot(one.name, line.day)));
-    return !isSatisfied(roster.rules.get(line.rule), left);
+    return !isSatisfied(roster.locks.get(line.rule), left);
   }
 }
 
