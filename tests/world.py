@@ -27,6 +27,7 @@ from coffer.custody.public import PublicKeys
 from coffer.disclosure.answer import Answer, answer_files
 from coffer.disk import Disk
 from coffer.ledger.entries import DestroyEntry
+from coffer.ledger.roster import Emergency
 from coffer.ledger.state import State
 from coffer.notes.keyfile import PassphraseCost
 from coffer.notes.keys import Secret
@@ -154,6 +155,7 @@ class World:
         disk: Disk | None = None,
         objects: StoreAddress | None = None,
         checkpoints: CheckpointAddress | None = None,
+        emergency: Emergency | None = None,
     ) -> "World":
         disk, outside = disk or Disk(), Someone(now=now)
         vault = found_vault(
@@ -171,6 +173,7 @@ class World:
             outside=outside,
             objects=objects,
             checkpoints=checkpoints,
+            emergency=emergency,
         )
         return cls(path=folder, vault=vault, outside=outside, disk=disk)
 

@@ -45,6 +45,7 @@ LOADED = {
     "init": {"coffer.custodian"},
     "lock": {"coffer.agent"},
     "protect": {"coffer.custodian"},
+    "ratify": {"coffer.custodian"},
     "receipts": {"coffer.custodian"},
     "refuse": {"coffer.custodian"},
     "reply": {"lxml"},
@@ -76,7 +77,7 @@ COMMANDS = [(words, group, listed) for words, group in GROUPS for listed in grou
 
 def test_groups_and_commands_are_as_many_as_there_are():
     assert len(GROUPS) == 7
-    assert len(COMMANDS) == 84
+    assert len(COMMANDS) == 86
     assert {listed.who for words, _, listed in COMMANDS if not words} == set(Who)
 
 

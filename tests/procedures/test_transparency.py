@@ -91,6 +91,7 @@ def test_figures_by_hand(rich):
         "holds": 0,
         "extended_holds": 0,
         "released_holds": 0,
+        "emergencies": {"to_be_ratified": 0, "overdue": 0, "ratified": 0, "ratified_late": 0, "disapproved": 0},
         "collected": {"batches": 1, "files": 0, "read": 0, "kept": 0, "rejected": 0, "duplicate": 0},
         "segments": [{"kind": "call", "rule": "base", "segments": 2, "padded_rows": 2048}],
     }

@@ -40,7 +40,7 @@ from coffer_audit.trust import Trust
 from coffer_audit.vault.audit import audit_vault
 from coffer_audit.vault.histories import compare_histories
 from coffer_audit.vault.opened import open_vault
-from coffer_audit.vault.summaries import summarise_collected, summarise_opened
+from coffer_audit.vault.summaries import count_emergencies, summarise_collected, summarise_opened
 from coffer_audit.vault.transparency import recompute_transparency
 from coffer_audit.vault.witnesses import Witnesses
 from coffer_audit.visible import write_visibly
@@ -163,6 +163,7 @@ def _run_vault(options: argparse.Namespace) -> Result:
         audited = audit_vault(folder, options.log_key, options.genesis, quick=options.quick)
     report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
     report |= {"collected": summarise_collected(audited.state), "opened": summarise_opened(audited.state)}
+    report["emergencies"] = count_emergencies(audited.state, audited.state.openings)
     return audited.findings, report, format_vault(audited)
 
 

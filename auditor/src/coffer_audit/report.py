@@ -6,7 +6,7 @@ import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from coffer_audit.vault.summaries import summarise_collected, summarise_opened
+from coffer_audit.vault.summaries import count_emergencies, summarise_collected, summarise_opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,6 +144,10 @@ def format_vault(audited: Audited) -> Iterator[str]:
     for item in opened:
         yield f"  {item['authorization']}"
         yield wrap(_format_counts(item, nouns, "nothing"), 4)
+    emergencies = count_emergencies(audited.state, audited.state.openings)
+    if any(emergencies.values()):
+        counted = ", ".join(f"{number:,} {word.replace('_', ' ')}" for word, number in emergencies.items() if number)
+        yield wrap(f"emergencies: {counted}")
     yield "not shown by this audit:"
     yield "  MACs of approvals (they need a passphrase)"
     yield "  countersignatures (they need the authorization)"
@@ -254,6 +258,10 @@ def format_transparency(audited: Audited, figures: dict[str, object], period: st
         "time_to_answer",
         f"median {times['median']:,} s, longest {times['longest']:,} s" if isinstance(times, dict) else "none",
     )
+    urgent = {key: number for key, number in _counts(figures["emergencies"]).items() if number}
+    if urgent:
+        yield _format_row("emergencies", sum(urgent.values()) - urgent.get("disapproved", 0))
+        yield from (_format_row(key, number, 4) for key, number in urgent.items())
     for key in ("refusals", "faults"):
         yield _format_row(key, sum(_counts(figures[key]).values()))
         yield from (_format_row(name, number, 4) for name, number in _counts(figures[key]).items())

@@ -5,11 +5,13 @@ Custodians decide by these rules, and the client checks them early.
 Source: ``docs/formats/authorization.md``, "Signatures"; ``docs/procedures/opening.md``, step 5.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from enum import Enum
 
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import Authorization, Named
 from coffer.authority.hold import Requested
+from coffer.authority.ordered import Urgency
 from coffer.errors import NotProven, Refused
 from coffer.identity.identifier import Identifier
 from coffer.ledger.roster import Roster
@@ -21,12 +23,14 @@ class Countersigned:
     """An authorization that is proven to be countersigned by enough custodians.
 
     Its requester signed it, and so did custodians that satisfy every subject's rule.
-    Only ``verify_countersigned`` makes one.
+    Only ``verify_countersigned`` makes one. ``is_emergency``: of some rule, only those who may open in an emergency have
+    signed, so that the opening must be ratified.
     """
 
     authorization: Authorization
     roster: Roster
     signers: tuple[str, ...]
+    is_emergency: bool
 
 
 def subject_rule(subject: Identifier, roster: Roster) -> Rule:
@@ -36,6 +40,36 @@ def subject_rule(subject: Identifier, roster: Roster) -> Rule:
         Unavailable: this release does not have those tables.
     """
     return roster.rule_for_country(subject.country(roster.numbering))
+
+
+class Footing(Enum):
+    """What signatures satisfy of a rule."""
+
+    RULE = "rule"
+    EMERGENCY = "emergency rule"
+    NONE = "neither"
+
+
+def footing_of(rule: str, roster: Roster, signers: Collection[str], terms: Named) -> Footing:
+    """What these signatures of custodians satisfy; the emergency rule counts in an emergency alone.
+
+    ``rule``: the name of one of the roster's. A hub is never opened under an emergency rule.
+    """
+    mask = mask_of(signers, roster.names)
+    if roster.rules[rule].is_satisfied_by(mask):
+        return Footing.RULE
+    emergency = roster.emergency_rules.get(rule)
+    may_use = terms.ordered.urgency is Urgency.EMERGENCY and not terms.is_hub
+    is_enough = may_use and emergency is not None and emergency.is_satisfied_by(mask)
+    return Footing.EMERGENCY if is_enough else Footing.NONE
+
+
+def expected_of(rule: str, roster: Roster, terms: Named) -> str:
+    """Which signatures are expected of a rule, in words."""
+    emergency = roster.emergency_rules.get(rule)
+    is_urgent = terms.ordered.urgency is Urgency.EMERGENCY and not terms.is_hub
+    at_once = f", or in an emergency {emergency.expression}" if emergency is not None and is_urgent else ""
+    return f"{roster.rules[rule].expression}{at_once}"
 
 
 def rules_of(subjects: Iterable[Identifier], roster: Roster) -> tuple[str, ...]:
@@ -82,22 +116,22 @@ def verify_countersigned(authorization: Authorization, roster: Roster) -> Counte
         Refused: too few custodians have signed (code scope); the hint names those who still could.
     """
     verify_requested(authorization, roster)
-    signers = signers_of(authorization, roster)
-    mask = mask_of(signers, roster.names)
+    signers, terms, is_emergency = signers_of(authorization, roster), authorization.terms, False
     for number, subject in enumerate(authorization.terms.subjects, 1):
         rule = subject_rule(subject, roster)
         everyone = {*rule.members, *rule.indispensable}
-        is_enough = everyone <= set(signers) if authorization.terms.is_hub else rule.is_satisfied_by(mask)
-        if not is_enough:
+        footing = footing_of(rule.name, roster, signers, terms)
+        is_emergency |= footing is Footing.EMERGENCY
+        if not (everyone <= set(signers) if terms.is_hub else footing is not Footing.NONE):
             missing = [name for name in roster.names if name in everyone and name not in signers]
             asked = (
                 f"all of {','.join(sorted(everyone))}, since it says hub: yes"
-                if authorization.terms.is_hub
-                else rule.expression
+                if terms.is_hub
+                else expected_of(rule.name, roster, terms)
             )
             raise Refused(
                 f"authorization: subject {number} falls under rule {rule.name}: signed by {','.join(signers) or 'no custodian'}, expected {asked}",
                 code="scope",
                 hint=f"not yet signed by: {', '.join(missing)}",
             )
-    return Countersigned(authorization=authorization, roster=roster, signers=signers)
+    return Countersigned(authorization=authorization, roster=roster, signers=signers, is_emergency=is_emergency)

@@ -96,13 +96,17 @@ def other_kind(terms: Terms | HoldTerms, known: Authorities | None) -> Issuer | 
     return authority.kind if authority is not None and is_other else None
 
 
+def is_urgent(terms: Terms | HoldTerms) -> bool:
+    """Whether the order says that it is an emergency."""
+    return terms.ordered.urgency is Urgency.EMERGENCY
+
+
 def needs_every_signature(terms: Terms, known: Authorities | None) -> bool:
     """Whether a custodian with this list answers only if every custodian of the rule has signed.
 
     An emergency leaves no time to look closely, so it is what a forger writes. Without a list nobody is verified.
     """
-    is_emergency = terms.ordered.urgency is Urgency.EMERGENCY
-    return is_emergency and standing_of(terms.authority, known) is not Standing.VERIFIED
+    return is_urgent(terms) and standing_of(terms.authority, known) is not Standing.VERIFIED
 
 
 def latest_verified(known: Authorities) -> dt.date | None:

@@ -79,8 +79,9 @@ def open_answer(
             for remote in remotes:
                 if remote.trouble is not None:
                     say(remote.trouble.message)
+    state = opened.replay()
     if held:
-        _say_held(answer, opened.replay())
+        _say_held(answer, state)
     if as_json:
         print_json(answer_document(answer))
     elif not is_quiet:
@@ -89,6 +90,12 @@ def open_answer(
             say(f"the forms ({', '.join(forms.formats)}) are in {path}/{FOLDER}")
         if forms is not None and forms.package:
             say(f"the package is {forms.package}")
+    debt = state.debts.get(answer.intent)
+    if debt is not None and debt.paid is None:
+        within = counted(debt.hours, "hour")
+        say(
+            f"an emergency: custodians of the rules must agree to it within {within}: coffer ratify {vault} {notes[0]} --as CUSTODIAN"
+        )
 
 
 def _say_held(answer: Answer, state: State) -> None:

@@ -6,10 +6,11 @@ from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, Named
-from coffer.authority.countersign import signers_of, subject_rule
+from coffer.authority.countersign import expected_of, signers_of, subject_rule
 from coffer.authority.hold import Hold, Requested
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered
 from coffer.cli.console import console, say
+from coffer.cli.debts import debt_lines
 from coffer.cli.periods import show_days, show_moment, show_period
 from coffer.cli.tables import Table
 from coffer.identity.identifier import Identifier
@@ -55,6 +56,7 @@ def status_of(authorization: Requested, state: State | None, now: dt.datetime) -
             for _, entry in state.refusals
             if entry.authorization == authorization.commitment
         ]
+        remarks += debt_lines(authorization.commitment, state, now)
     if isinstance(authorization, Hold):
         return [*remarks, *_status_of_hold(authorization, state, now)]
     if now >= authorization.terms.expires:
@@ -84,7 +86,7 @@ def rule_of(subject: Identifier, authorization: Requested, roster: Roster) -> st
     rule = subject_rule(subject, roster)
     if authorization.terms.is_hub:
         return f"{rule.name}: all of {', '.join(sorted({*rule.members, *rule.indispensable}))}, since it is a hub"
-    return f"{rule.name}: {rule.expression}"
+    return f"{rule.name}: {expected_of(rule.name, roster, authorization.terms)}"
 
 
 def show_terms(
@@ -200,4 +202,4 @@ def say_signers(vault: Vault, authorization: Requested) -> None:
     for rule in {
         subject_rule(subject, roster).name: subject_rule(subject, roster) for subject in authorization.terms.subjects
     }.values():
-        say(f"rule {rule.name} asks for: {rule.expression}")
+        say(f"rule {rule.name} asks for: {expected_of(rule.name, roster, authorization.terms)}")

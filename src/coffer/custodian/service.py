@@ -25,6 +25,7 @@ from coffer.custody.presence import News, news_of
 from coffer.custody.review import (
     member_in_force,
     parse_requested,
+    ratifications_of,
     refusal_of,
     release_of,
     revocation_of,
@@ -240,6 +241,20 @@ class CustodianService:
         authorization, state = self.verify_request(raw, place)
         auth = self.keys.auth
         return self._entry(refusal_of(authorization, reason, state, self.name, auth.verify_key, place), auth)
+
+    def ratify_entries(self, raw: bytes, place: str) -> list[bytes]:
+        """The signed ``ratify`` entries for what was opened under a request in an emergency.
+
+        Raises:
+            MalformedInput, NotProven: it is not a proper request.
+            Refused: nothing is left to ratify, it was refused here, or persons must agree first.
+        """
+        requested, state = self.verify_request(raw, place)
+        self._verify_not_refused(requested.commitment, state, place)
+        self.verify_at_terminal(requested.commitment)
+        auth = self.keys.auth
+        bodies = ratifications_of(requested, state, self.name, auth.verify_key, place)
+        return [self._entry(body, auth) for body in bodies]
 
     def revocation_entry(self, raw: bytes, place: str) -> bytes:
         """The signed ``revoke`` entry for an authorization; from then on nobody answers to it.

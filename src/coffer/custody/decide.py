@@ -12,8 +12,15 @@ from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, Terms, parse_authorization
-from coffer.authority.countersign import Countersigned, all_signed, subject_rule, verify_countersigned
-from coffer.authority.known import Authorities, needs_every_signature
+from coffer.authority.countersign import (
+    Countersigned,
+    Footing,
+    all_signed,
+    footing_of,
+    subject_rule,
+    verify_countersigned,
+)
+from coffer.authority.known import Authorities, is_urgent, needs_every_signature
 from coffer.custody.exchange import Cell, Code, Request, draw_commitment, format_payload
 from coffer.custody.holding import Held, Part, compute_partials, is_answerable
 from coffer.custody.logged import contradiction, verify_logged
@@ -23,7 +30,6 @@ from coffer.ledger.entries import Commitment, SegmentId
 from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Custodian, Roster
-from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
 from coffer.notes.keys import SealKey, Secret
 from coffer.notes.note import parse_note
@@ -131,7 +137,7 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
         step = 4
         _verify_approved(authorization, decider)
         step = 5
-        _verify_signatures(authorization, roster, request, state)
+        is_emergency = _verify_signatures(authorization, roster, request, state)
         step = 6
         _verify_time(authorization, state, decider)
         step = 7
@@ -141,7 +147,7 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
     try:
         step = 8
         _verify_history(request, authorization, roster, decider)
-        opening = _verify_intent(request, authorization, state)
+        opening = _verify_intent(request, authorization, state, is_emergency=is_emergency)
         step = 9
         asked = _verify_segments(request, authorization, state, decider, opening)
         _verify_days(request.cells, authorization, asked)
@@ -151,6 +157,7 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
         _verify_ranks(request, opening, authorization, state, asked)
         step = 12
         _verify_rates(opening, authorization, state)
+        _verify_debts(opening, state, decider)
         keys: dict[bytes, dict[int, Secret]] = {}
         epoch_key = cache(decider.epoch_key)  # one look a day: a request has several segments of each
         for seg_id, segment in asked.items():
@@ -185,20 +192,28 @@ def _verify_approved(authorization: Authorization, decider: Decider) -> None:
         raise _Stop(Code.SCOPE)
 
 
-def _verify_signatures(authorization: Authorization, roster: Roster, request: Request, state: State) -> None:
+def _verify_signatures(authorization: Authorization, roster: Roster, request: Request, state: State) -> bool:
+    """Whether the signatures suffice under an emergency rule alone."""
     countersigned = verify_countersigned(authorization, roster)
-    _verify_segment_rules(countersigned, request, state)
+    return countersigned.is_emergency | _verify_segment_rules(countersigned, request, state)
 
 
-def _verify_segment_rules(countersigned: Countersigned, request: Request, state: State) -> None:
-    """The signing keys of the note also satisfy the rule of every other roster that is asked for."""
+def _verify_segment_rules(countersigned: Countersigned, request: Request, state: State) -> bool:
+    """The signing keys of the note also satisfy the rule of every other roster that is asked for.
+
+    Whether only its emergency rule.
+    """
+    is_emergency = False
     for header in request.headers:
         segment = state.segments.get(SegmentId(header.core.seg_id))
         if segment is None or segment.roster.hash == countersigned.roster.hash:
             continue  # _verify_segments refuses an unknown segment
         signed = [c.name for c in segment.roster.custodians if countersigned.authorization.note.is_signed_by(c.auth)]
-        if not segment.roster.rules[segment.line.rule].is_satisfied_by(mask_of(signed, segment.roster.names)):
+        footing = footing_of(segment.line.rule, segment.roster, signed, countersigned.authorization.terms)
+        if footing is Footing.NONE:
             raise Refused("authorization: too few signatures for a segment of another roster", code="scope")
+        is_emergency |= footing is Footing.EMERGENCY
+    return is_emergency
 
 
 def _verify_time(authorization: Authorization, state: State, decider: Decider) -> None:
@@ -234,7 +249,12 @@ def _verify_history(request: Request, authorization: Authorization, roster: Rost
         raise _Stop(Code.LOG)
 
 
-def _verify_intent(request: Request, authorization: Authorization, state: State) -> Opening:
+def _verify_intent(request: Request, authorization: Authorization, state: State, *, is_emergency: bool) -> Opening:
+    """The intent is in the log, and says so if the opening rests on an emergency rule.
+
+    Then all rules of the note must ratify it, under its roster. An opening that needs no emergency rule may have been
+    announced as one, when fewer had signed.
+    """
     opening = state.openings.get(request.intent)
     requester = authorization.terms.requester.name
     if opening is None:
@@ -243,6 +263,10 @@ def _verify_intent(request: Request, authorization: Authorization, state: State)
         raise _Stop(Code.LOG)
     if len(request.cells) > opening.intent.cells_at_most:
         raise _Stop(Code.BUDGET)
+    terms, debt = authorization.terms, state.debts.get(opening.index)
+    is_said = debt is not None and debt.rules == terms.rules and debt.roster == terms.roster
+    if (is_emergency and debt is None) or (debt is not None and not (is_said and is_urgent(terms))):
+        raise _Stop(Code.LOG)
     return opening
 
 
@@ -368,6 +392,16 @@ def _verify_rates(opening: Opening, authorization: Authorization, state: State) 
     same = sum(other.intent.authorization == authorization.commitment for other in openings)
     recent = sum(other.intent.requester == opening.intent.requester and other.time > since for other in openings)
     if same > MAX_INTENTS_PER_AUTHORIZATION or recent > MAX_INTENTS_PER_REQUESTER:
+        raise _Stop(Code.BUDGET)
+
+
+def _verify_debts(opening: Opening, state: State, decider: Decider) -> None:
+    """Nothing is opened under an emergency rule while an emergency of this requester is overdue, itself included.
+
+    State has judged by the log's time; this clock may know better how late it is.
+    """
+    now = max(decider.now, state.newest)
+    if opening.intent.rules and any(debt.requester == opening.intent.requester for debt in state.overdue(now)):
         raise _Stop(Code.BUDGET)
 
 

@@ -9,7 +9,7 @@ from coffer import wire
 from coffer.authority.countersign import verify_requested
 from coffer.authority.hold import Hold, Requested, parse_requested_note
 from coffer.errors import Refused
-from coffer.ledger.entries import RefuseEntry, ReleaseEntry, RevokeEntry
+from coffer.ledger.entries import RatifyEntry, RefuseEntry, ReleaseEntry, RevokeEntry
 from coffer.ledger.roster import Custodian
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import VerifyKey
@@ -94,6 +94,33 @@ def revocation_of(authorization: Requested, state: State, name: str, auth: Verif
             hint=f"any of {', '.join(state.roster.names)} can",
         )
     return RevokeEntry(authorization=authorization.commitment)
+
+
+def ratifications_of(
+    requested: Requested, state: State, name: str, auth: VerifyKey, place: str
+) -> tuple[RatifyEntry, ...]:
+    """What this custodian logs to agree, afterwards, to each emergency that was opened under a request.
+
+    Raises:
+        Refused: nothing is left for it to ratify, it refused the request in public, or is in neither roster.
+    """
+    if state.is_refused(requested.commitment, name):
+        raise Refused(f"{place}: {name} has refused it", code="scope")
+    own = [
+        debt
+        for debt in state.debts.values()
+        if debt.authorization == requested.commitment
+        and any(
+            (c := one.custodian(name)) is not None and c.auth == auth
+            for one in (state.rosters[debt.roster], state.roster)
+        )
+    ]
+    if not own:
+        raise Refused(f"{place}: no emergency of it that {name} may ratify", code="scope")
+    entries = tuple(RatifyEntry(intent=debt.index, custodian=name) for debt in own if name not in debt.ratified)
+    if not entries:
+        raise Refused(f"{place}: {name} has ratified it before", code="scope")
+    return entries
 
 
 def release_of(hold: Hold, state: State, place: str) -> ReleaseEntry:

@@ -13,6 +13,7 @@ from coffer.ledger.entries import (
     FaultEntry,
     HeldEntry,
     ObjectionEntry,
+    RatifyEntry,
     ReceiptEntry,
     RefuseEntry,
     ReleaseEntry,
@@ -36,6 +37,7 @@ _SIGNED: Final = (
     DestroyEntry,
     RefuseEntry,
     RevokeEntry,
+    RatifyEntry,
     ReceiptEntry,
     FaultEntry,
     ObjectionEntry,
@@ -57,7 +59,7 @@ def receipt_name(seg_id: bytes) -> str:
     return f"receipt-{seg_id.hex()}"
 
 
-_ORDER: Final = ("objection", "refuse", "revoke", "release", "held", "destroy", "fault", "epoch", "receipt")
+_ORDER: Final = ("objection", "refuse", "revoke", "ratify", "release", "held", "destroy", "fault", "epoch", "receipt")
 """People's decisions are handed out before what machines made, so that a full bundle never hides a refusal."""
 
 
@@ -76,6 +78,8 @@ def waiting_name(body: Body) -> str:
             return f"destroy-{body.day}"
         case RefuseEntry():
             return f"refuse-{body.authorization.hex()}"
+        case RatifyEntry():
+            return f"ratify-{body.intent}"
         case RevokeEntry():
             return f"revoke-{body.authorization.hex()}"
         case ReceiptEntry():
@@ -101,6 +105,8 @@ def has_arrived(body: Body, custodian: str, state: State) -> bool:
             return (custodian, body.day) in state.destroyed
         case RefuseEntry():
             return state.is_refused(body.authorization, custodian)
+        case RatifyEntry():
+            return body.intent in state.debts and custodian in state.debts[body.intent].ratified
         case RevokeEntry():
             return body.authorization in state.revoked
         case ReceiptEntry():
@@ -124,7 +130,7 @@ def is_by(body: Body, custodian: str) -> bool:
 
     A revocation, an objection and a release name nobody. Only their signature tells whose they are.
     """
-    if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | ReceiptEntry | HeldEntry):
+    if isinstance(body, EpochKeyEntry | DestroyEntry | RefuseEntry | RatifyEntry | ReceiptEntry | HeldEntry):
         return body.custodian == custodian
     if isinstance(body, FaultEntry):
         return body.accuser == custodian
@@ -147,7 +153,7 @@ def verify_own_entry(raw: bytes, custodian: str, *, auth: VerifyKey, resp: Verif
 
 def needs_auth(body: Body | None) -> bool:
     """Whether the ``auth`` key signs entries of this type, rather than ``resp``."""
-    return isinstance(body, EpochKeyEntry | RefuseEntry | RevokeEntry | ObjectionEntry | ReleaseEntry)
+    return isinstance(body, EpochKeyEntry | RefuseEntry | RatifyEntry | RevokeEntry | ObjectionEntry | ReleaseEntry)
 
 
 def own_entries(bundle: bytes, custodian: str) -> list[bytes]:

@@ -144,12 +144,16 @@ class ReceiptEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentEntry:
-    """A requester is about to ask under an authorization."""
+    """A requester is about to ask under an authorization.
+
+    ``rules``: in an emergency under the emergency rule, the rules that must ratify it; else none.
+    """
 
     authorization: Commitment
     requester: str
     nonce: bytes
     cells_at_most: int
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +290,14 @@ class ReleaseEntry:
     hold: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatifyEntry:
+    """A custodian agrees, afterwards, to what was opened under an emergency rule. ``intent``: its log index."""
+
+    intent: int
+    custodian: str
+
+
 Body = (
     EpochKeyEntry
     | IngestEntry
@@ -305,6 +317,7 @@ Body = (
     | HeldEntry
     | ExtendEntry
     | ReleaseEntry
+    | RatifyEntry
 )
 
 

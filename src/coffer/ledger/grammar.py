@@ -7,6 +7,7 @@ import datetime as dt
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from coffer import wire
@@ -39,6 +40,7 @@ from coffer.ledger.entries import (
     ObjectionEntry,
     OffsetMark,
     Offsets,
+    RatifyEntry,
     ReceiptEntry,
     RefuseEntry,
     ReleaseEntry,
@@ -61,7 +63,9 @@ _VERSIONS: Final = {"fault": 2, "ingest": 2, "roster": 2}
 """The version of a type of entry, where it is not 1. Older versions are not read."""
 _FROM_TOPIC: Final = "coffer.ingest/v3"
 """The first line of an ingest from a topic. One from files is of version 2, so that it reads as it always did."""
-_OTHER_FIRST_LINES: Final = (_FROM_TOPIC, EMERGENCY_FORMAT)
+_IN_EMERGENCY: Final = "coffer.intent/v2"
+"""The first line of an intent under an emergency rule. An ordinary one is of version 1."""
+_OTHER_FIRST_LINES: Final = (_FROM_TOPIC, _IN_EMERGENCY, EMERGENCY_FORMAT)
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 
 
@@ -78,7 +82,6 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     note = parse_note(raw, place, has_letters=is_reveal)
     lines = wire.parse_lines(note.text, place, has_letters=is_reveal)
     kind = lines[0].removeprefix("coffer.").partition("/")[0]
-    is_from_topic = lines[0] == _FROM_TOPIC
     if lines[0] not in (_first_line(kind), *_OTHER_FIRST_LINES) or (kind not in _PARSERS and kind != "roster"):
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
@@ -86,7 +89,7 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     if kind == "roster":
         return Entry(note=note, origin=origin, time=time, body=None)
-    body = _parse_ingest(fields, is_from_topic=True) if is_from_topic else _PARSERS[kind](fields)
+    body = _LATER_PARSERS.get(lines[0], _PARSERS[kind])(fields)
     fields.end()
     return Entry(note=note, origin=origin, time=time, body=body)
 
@@ -94,9 +97,14 @@ def parse_entry(raw: bytes, place: str) -> Entry:
 def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
     """The text of an entry, to be signed."""
     kind, lines = lines_of(body)
-    first = _FROM_TOPIC if isinstance(body, IngestEntry) and body.offsets is not None else _first_line(kind)
-    head = [first, f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    head = [_first_line_of(body, kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
     return ("\n".join([*head, *lines]) + "\n").encode("utf-8" if kind == "reveal" else "ascii")
+
+
+def _first_line_of(body: Body, kind: str) -> str:
+    if isinstance(body, IngestEntry) and body.offsets is not None:
+        return _FROM_TOPIC
+    return _IN_EMERGENCY if isinstance(body, IntentEntry) and body.rules else _first_line(kind)
 
 
 def _first_line(kind: str) -> str:
@@ -220,12 +228,13 @@ def _parse_receipt(fields: wire.Fields) -> ReceiptEntry:
     return ReceiptEntry(custodian=custodian, segment=segment, canaries=tuple(canaries))
 
 
-def _parse_intent(fields: wire.Fields) -> IntentEntry:
+def _parse_intent(fields: wire.Fields, *, is_emergency: bool = False) -> IntentEntry:
     return IntentEntry(
         authorization=_commitment(fields),
         requester=parse_key_name(fields.one("requester"), fields.place("requester")),
         nonce=_hash(fields, "nonce", 16),
         cells_at_most=_cells_at_most(fields),
+        rules=parse_rule_names(fields.one("rules"), fields.place("rules")) if is_emergency else (),
     )
 
 
@@ -335,6 +344,11 @@ def _parse_extend(fields: wire.Fields) -> ExtendEntry:
     return ExtendEntry(hold=_number(fields, "hold"), note=Commitment(_hash(fields, "note")), until=_until(fields))
 
 
+_LATER_PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
+    _FROM_TOPIC: partial(_parse_ingest, is_from_topic=True),
+    _IN_EMERGENCY: partial(_parse_intent, is_emergency=True),
+}
+"""By their first line, entries of a version beside that of their type."""
 _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "epoch-key": _parse_epoch_key,
     "ingest": _parse_ingest,
@@ -354,6 +368,7 @@ _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "held": _parse_held,
     "extend": _parse_extend,
     "release": lambda fields: ReleaseEntry(hold=_number(fields, "hold")),
+    "ratify": lambda fields: RatifyEntry(intent=_number(fields, "intent"), custodian=_custodian(fields)),
 }
 ENTRY_TYPES: Final = tuple(_PARSERS)
 """Every type of entry but ``roster``, as its first line names it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from coffer.errors import NotProven
+from coffer.ledger.debts import Debt, DebtStatus
 from coffer.ledger.entries import (
     BatchId,
     Commitment,
@@ -35,8 +36,8 @@ class Known:
     ``absences``: those that stand, by custodian. ``absence_indexes``: of all absences and objections.
     ``refused`` and ``faults_of`` (by the object of the fault) are ``refusals`` and ``faults`` to look up in.
     ``withdrawn``: of the batches that are superseded as a whole, the log index of the entry by batch. ``offsets``: by
-    topic and partition, the next offset to be taken. ``holds``: by the log index of their entry. ``is_sparse``: entries
-    between are not shown, as in an answer's evidence, so that nobody can say where the log ended before a batch.
+    topic and partition, the next offset to be taken. ``holds``: by the log index of their entry, ``debts`` by that of
+    their intent. ``is_sparse``: entries between are not shown, as in an answer's evidence, so that nobody can say where the log ended before a batch.
     """
 
     origin: str
@@ -67,6 +68,7 @@ class Known:
     absences: dict[str, Absence] = field(default_factory=dict)
     absence_indexes: list[int] = field(default_factory=list)
     holds: dict[int, LoggedHold] = field(default_factory=dict)
+    debts: dict[int, Debt] = field(default_factory=dict)
 
     @property
     def roster(self) -> Roster:
@@ -123,6 +125,14 @@ class Known:
     def holds_open(self, now: dt.datetime) -> bool:
         """Whether any hold is begun or in force at ``now``."""
         return any(hold.is_open(self.rosters[hold.entry.roster], now) for hold in self.holds.values())
+
+    def overdue(self, now: dt.datetime) -> list[Debt]:
+        """The emergencies that are overdue to be ratified at ``now``, in the log's order."""
+        return [debt for debt in self.debts.values() if debt.status(now) is DebtStatus.OVERDUE]
+
+    def disapproved_by(self, debt: Debt) -> tuple[str, ...]:
+        """The custodians that refused in public what an emergency rests on, in the log's order."""
+        return tuple(body.custodian for _, body in self.refusals if body.authorization == debt.authorization)
 
     def drawn(self, authorization: Commitment, *, up_to: int) -> int:
         """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""

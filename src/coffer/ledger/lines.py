@@ -18,6 +18,7 @@ from coffer.ledger.entries import (
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
+    RatifyEntry,
     ReceiptEntry,
     RefuseEntry,
     ReleaseEntry,
@@ -44,7 +45,8 @@ def lines_of(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - 
             return "receipt", [f"custodian: {body.custodian}", f"segment: {body.segment.hex()}", *canaries]
         case IntentEntry():
             lines = [f"authorization: {body.authorization.hex()}", f"requester: {body.requester}"]
-            return "intent", [*lines, f"nonce: {body.nonce.hex()}", f"cells-at-most: {body.cells_at_most}"]
+            lines += [f"nonce: {body.nonce.hex()}", f"cells-at-most: {body.cells_at_most}"]
+            return "intent", [*lines, *([f"rules: {','.join(body.rules)}"] if body.rules else [])]
         case DrawEntry():
             return "draw", [f"intent: {body.intent}", f"table: {body.table.hex()}", f"records: {body.records}"]
         case CloseEntry():
@@ -53,6 +55,8 @@ def lines_of(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - 
         case RefuseEntry():
             lines = [f"authorization: {body.authorization.hex()}", f"custodian: {body.custodian}"]
             return "refuse", [*lines, f"reason: {body.reason}"]
+        case RatifyEntry():
+            return "ratify", [f"intent: {body.intent}", f"custodian: {body.custodian}"]
         case RevokeEntry():
             return "revoke", [f"authorization: {body.authorization.hex()}"]
         case DestroyEntry():

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import msgspec
 
 from coffer.errors import MalformedInput
+from coffer.ledger.debts import Debt
 from coffer.ledger.entries import (
     BatchId,
     Commitment,
@@ -31,7 +32,7 @@ from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 6
+VERSION: Final = 7
 _HASH_BYTES: Final = 32
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 """A place or a number; a negative place would count from the end."""
@@ -90,6 +91,7 @@ class _Form:
     absences: list[Absence]
     absence_indexes: list[int]
     holds: list[LoggedHold]
+    debts: list[Debt]
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Form)
@@ -127,6 +129,7 @@ def format_snapshot(state: State) -> bytes:
             absences=list(state.absences.values()),
             absence_indexes=state.absence_indexes,
             holds=list(state.holds.values()),
+            debts=list(state.debts.values()),
         )
     )
 
@@ -159,6 +162,8 @@ def _parse(raw: bytes, place: str) -> State:
     hashes = {roster.hash for roster in rosters}
     if any(not hold.terms or hold.entry.roster not in hashes for hold in form.holds):
         raise MalformedInput(f"{place}: a hold without a term, or of an unknown roster")
+    if any(debt.roster not in hashes for debt in form.debts):
+        raise MalformedInput(f"{place}: an emergency of an unknown roster")
     segments = {one.line.seg_id: one for one in _from_columns(form.segments, rosters, place)}
     return State(
         origin=form.origin,
@@ -188,6 +193,7 @@ def _parse(raw: bytes, place: str) -> State:
         absences={absence.custodian: absence for absence in form.absences},
         absence_indexes=form.absence_indexes,
         holds={hold.index: hold for hold in form.holds},
+        debts={debt.index: debt for debt in form.debts},
     )
 
 

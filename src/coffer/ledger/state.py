@@ -11,7 +11,7 @@ from typing import Any, Final, Self, assert_never
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger import batches, holds, succession
+from coffer.ledger import batches, debts, holds, succession
 from coffer.ledger.entries import (
     AbsenceEntry,
     Body,
@@ -27,6 +27,7 @@ from coffer.ledger.entries import (
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
+    RatifyEntry,
     ReceiptEntry,
     RefuseEntry,
     ReleaseEntry,
@@ -171,6 +172,8 @@ class State(Known):
                 self._apply_objection(index, note, roster, body)
             case HoldEntry() | HeldEntry() | ExtendEntry() | ReleaseEntry():
                 self._apply_hold(index, entry.time, note, roster, body)
+            case RatifyEntry():
+                self._apply_ratify(index, entry.time, note, roster, body)
             case _:
                 assert_never(body)
 
@@ -235,8 +238,24 @@ class State(Known):
             raise Broken("N1", "this nonce was used before")
         if body.authorization in self.revoked:
             raise Broken("N1", "the authorization is revoked")
+        if body.rules:
+            owed = self.debts.values()
+            self.debts[index] = debts.verify_emergency(owed, index, time, self.newest, roster, body)
         self.nonces.add((body.requester, body.nonce))
         self.openings[index] = Opening(index=index, time=time, intent=body)
+
+    def _apply_ratify(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: RatifyEntry) -> None:
+        debt = self.debts.get(body.intent)
+        if debt is None:
+            raise Broken("E1", "no emergency has this index")
+        rosters = (self.rosters[debt.roster], roster)
+        members = [member for one in rosters if (member := one.custodian(body.custodian)) is not None]
+        if not any(note.is_signed_by(member.auth) for member in members):
+            raise Broken("E1", "not signed by the auth key of a custodian")
+        if self.is_refused(debt.authorization, body.custodian):
+            raise Broken("E1", "this custodian refused the authorization")
+        now = max(time, self.newest)
+        self.debts[body.intent] = debts.with_ratification(debt, body.custodian, index, now, rosters)
 
     def _apply_draw(self, index: int, note: Note, roster: Roster, body: DrawEntry) -> None:
         opening = self._open(body.intent, "D1")

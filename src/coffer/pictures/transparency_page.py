@@ -79,6 +79,14 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
             rows=tuple((words[f"reason_{reason}"], number(count)) for reason, count in log["refusals"].items()),
         ),
         Section(
+            caption=words["emergencies"],
+            heads=(words["emergency"], words["number"]),
+            rows=tuple(
+                (words[f"emergency_{status}"], number(count)) for status, count in log["emergencies"].items() if count
+            ),
+            note=words["emergency_note"],
+        ),
+        Section(
             caption=words["faults"],
             heads=(words["party"], words["number"]),
             rows=tuple((party, number(count)) for party, count in log["faults"].items()),

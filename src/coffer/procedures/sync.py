@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from coffer.custody.waiting import MAX_AHEAD_DAYS, has_arrived, own_entries, waiting_body
 from coffer.errors import CofferError, MalformedInput, NotProven
-from coffer.ledger.entries import Body, EpochKeyEntry, FaultEntry, RefuseEntry, RevokeEntry
+from coffer.ledger.entries import Body, EpochKeyEntry, FaultEntry, RatifyEntry, RefuseEntry, RevokeEntry
 from coffer.ledger.facts import Valid
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
@@ -128,6 +128,8 @@ def is_of_here(body: Body, state: State, vault: Vault, *, now: dt.datetime) -> b
     match body:
         case RefuseEntry() | RevokeEntry():
             return vault.knows(body.authorization, state)
+        case RatifyEntry():
+            return body.intent in state.debts
         case FaultEntry():
             return not isinstance(body.object, int) and body.object in state.segments
         case EpochKeyEntry():

@@ -96,7 +96,7 @@ def _run_steps(given: Given, vault: Path | None, findings: Findings) -> None:
     with _step(6, "requests signed and within the authorization", findings):
         digests = verify_requests(given, state, opening, order)
     with _step(7, "countersignatures satisfy every rule", findings):
-        verify_countersignatures(claims, state, order, findings)
+        verify_countersignatures(claims, state, opening, order, findings)
     with _step(8, "replies signed by the custodians", findings):
         replies = verify_replies(given, state, order, digests)
     with _step(9, "labels, rows and status of every cell", findings):

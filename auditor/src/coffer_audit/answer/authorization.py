@@ -77,6 +77,7 @@ class Authorization:
     kinds: frozenset[str]
     max_records: int
     hub: bool
+    is_urgent: bool
     not_before: datetime
     expires: datetime
     commitment: str
@@ -154,10 +155,12 @@ def _days_of(periods: Iterable[tuple[datetime, datetime]]) -> frozenset[date]:
     return frozenset(days)
 
 
-def _parse_ordered(lines: Lines) -> None:
-    """Read the lines about the order behind it."""
+def _parse_ordered(lines: Lines) -> bool:
+    """Read the lines about the order behind it; whether it is an emergency."""
     kind = parse_match("produce|extend|access", lines.take("class"), "class", "produce, extend or access")
-    parse_match("ordinary|urgent|emergency", lines.take("urgency"), "urgency", "ordinary, urgent or emergency")
+    urgency = parse_match(
+        "ordinary|urgent|emergency", lines.take("urgency"), "urgency", "ordinary, urgent or emergency"
+    )
     issuers = "court, prosecutor, police, other or person"
     issuer = parse_match("court|prosecutor|police|other|person", lines.take("issued-by"), "issued-by", issuers)
     parse_match("home|union|elsewhere", lines.take("issued-in"), "issued-in", "home, union or elsewhere")
@@ -172,6 +175,7 @@ def _parse_ordered(lines: Lines) -> None:
         parse_decimal(size, "order", low=1, high=1 << 23)
     if len({digest for digest, _ in files}) != len(files):
         raise MalformedInput("order: found a file twice, expected each once")
+    return urgency == "emergency"
 
 
 def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tuple[datetime, datetime], ...], ...]]:
@@ -208,7 +212,7 @@ def parse_authorization(raw: bytes) -> Authorization:
     if not vkey.startswith(f"{requester}+"):
         raise MalformedInput("requester: found a key of another name")
     key, seal = parse_vkey(vkey, "requester"), parse_hex(lines.take("seal"), 32, "seal")
-    _parse_ordered(lines)
+    is_urgent = _parse_ordered(lines)
     for free in ("authority", "basis", "purpose"):
         parse_match(FREE_TEXT, lines.take(free), free, "at most 500 characters that text may hold")
     subjects, periods = _parse_subjects(lines)
@@ -239,6 +243,7 @@ def parse_authorization(raw: bytes) -> Authorization:
         kinds=frozenset(kinds),
         max_records=limit,
         hub=hub,
+        is_urgent=is_urgent,
         not_before=not_before,
         expires=expires,
         commitment=compute_commitment(roster, salt, note.lines),

@@ -130,11 +130,13 @@ def _countries_of(claims: Claims, state: State, order: Order, line: int, numberi
     return countries
 
 
-def verify_countersignatures(claims: Claims, state: State, order: Order, findings: Findings) -> None:
+def verify_countersignatures(claims: Claims, state: State, opening: Opening, order: Order, findings: Findings) -> None:
     """Step 7: prove that the signers satisfy every rule that applies.
 
-    These are the rule of every cell, and the rule of every subject under the note's roster.
+    These are the rule of every cell, and the rule of every subject under the note's roster. In an emergency that the
+    intent calls one, an emergency rule is enough.
     """
+    is_emergency = _is_emergency(opening, order)
     verify_that(order.paper.rules <= set(order.roster.rules), "rules: found one that the note's roster has not")
     for line in range(1, len(order.paper.subjects) + 1):
         segments = {segment_of(state, cell.segment).line.seg_id for cell in claims.cells if cell.subject == line}
@@ -152,8 +154,11 @@ def verify_countersignatures(claims: Claims, state: State, order: Order, finding
         for roster_hash, rule in pairs:
             roster = order.rosters[roster_hash]
             mask, everyone = roster.mask_of(order.signers), roster.rules[rule].everyone
+            is_enough = roster.rules[rule].is_satisfied(mask)
+            if is_emergency and not order.paper.hub and rule in roster.emergencies:
+                is_enough |= roster.emergencies[rule].is_satisfied(mask)
             verify_that(
-                roster.rules[rule].is_satisfied(mask),
+                is_enough,
                 f"subject line {line}: found too few countersignatures for {rule}",
             )
             verify_that(
@@ -163,6 +168,20 @@ def verify_countersignatures(claims: Claims, state: State, order: Order, finding
     findings.not_shown.append(
         "which rule a number falls under: the auditor has no numbering table, and takes the rules that the note names"
     )
+
+
+def _is_emergency(opening: Opening, order: Order) -> bool:
+    """Whether the intent says that it rests on the emergency rule.
+
+    Raises: NotProven if the authorization is no emergency, or the intent names other rules or another roster.
+    """
+    rules = opening.intent.text.get("rules", "")
+    if not rules:
+        return False
+    verify_that(order.paper.is_urgent, "intent: found an emergency, and the authorization says none")
+    verify_that(frozenset(rules.split(",")) == order.paper.rules, "intent: found other rules than the authorization's")
+    verify_that(opening.roster.hash == order.paper.roster, "intent: found another roster than the authorization's")
+    return True
 
 
 def verify_replies(given: Given, state: State, order: Order, digests: Sequence[Digest]) -> Replies:

@@ -39,7 +39,7 @@ MAX_PARTS = 99_999  # entries of one ingest
 MAX_COUNT = 1 << 62
 MAX_PARTITIONS = 256  # lines `offsets:` of an ingest from a topic
 OBJECTS = ("segment", "intent")
-VERSIONS = {"fault": "2", "ingest": "23", "roster": "23"}
+VERSIONS = {"fault": "2", "ingest": "23", "intent": "12", "roster": "23"}
 """The versions, one digit each, of a type of entry if they are not 1; older versions are not read."""
 
 
@@ -247,14 +247,16 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "held": {"hold": parse_count, "note": HEX32, "custodian": NAME, "cells-at-most": _parse_power},
     "extend": {"hold": parse_count, "note": HEX32, "until": _parse_moment},
     "release": {"hold": parse_count},
+    "ratify": {"intent": parse_count, "custodian": NAME},
     "fault": {"accuser": PARTY, "accused": PARTY, "object": _parse_object, "evidence": HEX32},
 }
 
 
-def _parse_act(kind: str, lines: Lines) -> Act:
+def _parse_act(kind: str, version: str, lines: Lines) -> Act:
     text: dict[str, str] = {}
     number: dict[str, int] = {}
-    for key, parse in ACTS[kind].items():
+    later = {"rules": _parse_rules} if (kind, version) == ("intent", "2") else {}
+    for key, parse in (ACTS[kind] | later).items():
         value = parse(lines.take(key), place=key)
         if isinstance(value, int):
             number[key] = value
@@ -290,7 +292,7 @@ def _parse_body(kind: str, version: str, lines: Lines, note: Note) -> Body:
         case "reveal":
             return _parse_reveal(lines)
         case _ if kind in ACTS:
-            return _parse_act(kind, lines)
+            return _parse_act(kind, version, lines)
     raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v<version>")
 
 

@@ -10,6 +10,7 @@ from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, SegmentLine, 
 from coffer_audit.entries.roster import Roster
 from coffer_audit.errors import MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
+from coffer_audit.validity.debts import Debt, Debts
 from coffer_audit.validity.facts import BACK_DATING, Absence, Batch, Opening, RuleBroken, Segment, demand
 from coffer_audit.validity.faults import verify_fault
 from coffer_audit.validity.holds import CODES, Holds
@@ -56,10 +57,12 @@ class State:
         self.receipts: dict[tuple[str, str], str] = {}
         self.accused: dict[str, list[tuple[str, str]]] = {}
         self.marks: dict[str, list[tuple[int, str]]] = {"refuse": [], "revoke": [], "fault": []}
+        self.refused: set[tuple[str, str]] = set()
         self.reveals: list[tuple[int, Reveal]] = []
         self.absences: dict[str, Absence] = {}
         self.told_gone: list[tuple[int, str]] = []
         self.holds = Holds()
+        self.debts = Debts()
 
     def apply(self, index: int, raw: bytes) -> None:
         """Take the next entry. After 10,000 entries without effect, further ones are only counted."""
@@ -120,6 +123,8 @@ class State:
             self._apply_absence(index, entry, body, signers)
         elif body.type in CODES:
             self._apply_hold(index, entry, body, signers)
+        elif body.type == "ratify":
+            self._apply_ratify(entry, body)
         else:
             self._apply_mark(index, body, signers, entry.note)
 
@@ -133,6 +138,19 @@ class State:
             is_signed = key.identity in signers | verify_signers(entry.note, [key], "signature")
         demand(is_signed or (body.type == "release" and roster.mask_of(signers)), code, "signature: found another's")
         self.holds.take(index, entry.time, roster, body)
+
+    def _apply_ratify(self, entry: Entry, body: Act) -> None:
+        name, roster = body.text["custodian"], self.rosters[-1]
+        debt = self.debts.standing(body.number["intent"])
+        keys = [some.custodians[some.find(name) - 1].auth for some in (debt.roster, roster) if some.find(name)]
+        demand(keys and verify_signers(entry.note, keys, "signature"), "E1", "signature: found none of a custodian")
+        demand(
+            (debt.authorization, name) not in self.refused,
+            "E1",
+            "custodian: found that it refused the authorization",
+            may_happen=True,
+        )
+        self.debts.ratify(body.number["intent"], name, max(entry.time, self.newest), roster)
 
     def _apply_roster(self, index: int, entry: Entry, roster: Roster) -> None:
         old = self.rosters[-1] if self.rosters else None
@@ -330,6 +348,8 @@ class State:
             demand(nonce not in self.nonces, "N1", "nonce: found it again, expected a new one", may_happen=True)
             revoked = any(item == body.text["authorization"] for _, item in self.marks["revoke"])
             demand(not revoked, "N1", "authorization: found it revoked", may_happen=True)
+            if "rules" in body.text:
+                self.debts.begin(index, entry.time, self.newest, roster, body)
             self.nonces.add(nonce)
             self.openings[index] = Opening(intent=body, time=entry.time, roster=roster)
             return
@@ -381,6 +401,12 @@ class State:
             if body.type == "fault":
                 self.accused.setdefault(body.text["object"], []).append((body.text["accuser"], body.text["accused"]))
             self.marks[body.type].append((index, body.text.get("authorization", "")))
+            if body.type == "refuse":
+                self.refused.add((body.text["authorization"], name))
+
+    def disapproving(self, debt: Debt) -> list[str]:
+        """Give the custodians that refused in public what an emergency rests on."""
+        return sorted(name for authorization, name in self.refused if authorization == debt.authorization)
 
     def is_dead(self, segment: Segment) -> bool:
         """Whether the custodians that did not destroy the key of its day no longer satisfy its lock."""

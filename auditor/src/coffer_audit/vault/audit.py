@@ -34,6 +34,7 @@ def audit_vault(folder: Path, log_key: str | None, genesis: str | None, *, quick
         for custodian in list_folder(folder / "custodians"):
             _verify_custodian(folder / "custodians" / custodian, audited)
     _verify_openings(state, findings)
+    _verify_debts(state, findings)
     return audited
 
 
@@ -136,6 +137,21 @@ def _revealed(state: State, findings: Findings) -> dict[str, dict[str, str]]:
             elif key in ("max-records", "hub", "not-before", "expires"):
                 lines[key] = value
     return limits
+
+
+def _verify_debts(state: State, findings: Findings) -> None:
+    """Say which emergencies were not ratified, late or disapproved, by the time of the log's newest entry."""
+    for index, debt in state.debts.all.items():
+        status, no = debt.status(state.newest), state.disapproving(debt)
+        within = f"{debt.roster.ratify_hours} hours"
+        if status == "overdue":
+            findings.violate("DEBT", f"emergency: found it unratified after {within}", entry=index)
+        elif status == "to be ratified":
+            findings.warn("DEBT", f"emergency: found it to be ratified within {within}", entry=index)
+        elif status == "ratified late":
+            findings.warn("DEBT", f"emergency: found it ratified, and later than {within}", entry=index)
+        if no:
+            findings.violate("DEBT", f"emergency: found it disapproved by {', '.join(no)}", entry=index)
 
 
 def _verify_openings(state: State, findings: Findings) -> None:

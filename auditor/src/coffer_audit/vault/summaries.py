@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from coffer_audit.entries.parse import COUNTS
 from coffer_audit.validity.facts import Opening
 from coffer_audit.validity.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def summarise_collected(state: State) -> list[dict[str, object]]:
@@ -37,6 +41,18 @@ def summarise_collected(state: State) -> list[dict[str, object]]:
         }
         for feed, kinds in sorted(feeds.items())
     ]
+
+
+def count_emergencies(state: State, indexes: Iterable[int]) -> dict[str, int]:
+    """Count how the emergencies of these intents stand by the time of the log's newest entry.
+
+    `disapproved` is counted beside the others.
+    """
+    debts = [state.debts.all[index] for index in indexes if index in state.debts.all]
+    counts = Counter(debt.status(state.newest) for debt in debts)
+    words = ("to be ratified", "overdue", "ratified", "ratified late")
+    disapproved = sum(bool(state.disapproving(debt)) for debt in debts)
+    return {word.replace(" ", "_"): counts[word] for word in words} | {"disapproved": disapproved}
 
 
 def summarise_opened(state: State) -> list[dict[str, object]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coffer_audit.entries.parse import COUNTS, Ingest, parse_entry
 from coffer_audit.errors import AuditError
 from coffer_audit.validity.state import State
+from coffer_audit.vault.summaries import count_emergencies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,9 @@ def recompute_transparency(state: State, raw: Sequence[bytes], first: date, last
         "holds": len(acts["hold"]),
         "extended_holds": len(acts["extend"]),
         "released_holds": len(acts["release"]),
+        "emergencies": count_emergencies(
+            state, (index for index, o in state.openings.items() if first <= o.time.date() <= last)
+        ),
         **_collected([body for body in within if isinstance(body, Ingest) and _counts(state, body.batch)]),
     }
 

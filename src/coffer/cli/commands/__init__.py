@@ -49,6 +49,7 @@ LISTED: Final = (
     ),
     Listed("countersign", "Approve a request as a custodian of this vault's folder.", Who.CUSTODIAN),
     Listed("refuse", "Refuse a request in the public log, which shows the reason but no person.", Who.CUSTODIAN),
+    Listed("ratify", "List the emergencies that must be ratified, or agree to one as a custodian.", Who.CUSTODIAN),
     Listed("revoke", "End an authorization: from here on nobody answers to it.", Who.CUSTODIAN),
     Listed("authorities", "Show which authorities are known, or have a custodian take such a list.", Who.CUSTODIAN),
     Listed("protect", "Keep a custodian's list of people whose records need every signature.", Who.CUSTODIAN),

@@ -22,6 +22,7 @@ from coffer.ledger.entries import (
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
+    RatifyEntry,
     ReceiptEntry,
     RefuseEntry,
     ReleaseEntry,
@@ -108,7 +109,11 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
         case ReceiptEntry():
             return f"{body.custodian}: can open its part of segment {body.segment.hex()[:16]}"
         case IntentEntry():
-            return f"{body.requester}: is about to ask, authorization {body.authorization.hex()[:NAME_DIGITS]}, at most {counted(body.cells_at_most, 'cell')}"
+            asked = (
+                f"authorization {body.authorization.hex()[:NAME_DIGITS]}, at most {counted(body.cells_at_most, 'cell')}"
+            )
+            urgent = f", an emergency that {', '.join(body.rules)} must ratify" if body.rules else ""
+            return f"{body.requester}: is about to ask, {asked}{urgent}"
         case DrawEntry():
             return f"for intent {body.intent}: {counted(body.records, 'record')}"
         case CloseEntry():
@@ -139,3 +144,5 @@ def _what(body: Body) -> str:  # noqa: C901, PLR0912 - one branch a type of entr
             return f"hold {body.hold} is to last until {wire.format_time(body.until)}, note {body.note.hex()[:NAME_DIGITS]}"
         case ReleaseEntry():
             return f"hold {body.hold}: nothing is kept any more"
+        case RatifyEntry():
+            return f"{body.custodian}: agrees to the emergency of intent {body.intent}"

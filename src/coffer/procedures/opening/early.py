@@ -5,11 +5,21 @@ These are not the real checks: the custodians decide for themselves.
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from coffer.authority.authorization import Authorization
-from coffer.authority.countersign import Countersigned, signers_of, subject_rule, verify_countersigned
+from coffer.authority.countersign import (
+    Countersigned,
+    Footing,
+    expected_of,
+    footing_of,
+    signers_of,
+    subject_rule,
+    verify_countersigned,
+)
 from coffer.errors import Refused, Unavailable
 from coffer.ledger.cosigning import describe_lack, is_cosigned
+from coffer.ledger.debts import why_no_emergency
 from coffer.ledger.facts import Segment
 from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
@@ -40,15 +50,15 @@ def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime)
     return countersigned
 
 
-def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[tuple[Segment, int]]) -> None:
+def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[tuple[Segment, int]]) -> Countersigned:
     """Step R0: refuse if segments that were sealed under an older roster lack signatures.
 
-    Such segments need signatures by the rules of their own roster too.
+    Such segments need signatures by the rules of their own roster too; if only by its emergency rule, it is one.
 
     Raises:
         Refused: too few of that roster's custodians have signed (code scope).
     """
-    authorization = countersigned.authorization
+    authorization, is_emergency = countersigned.authorization, countersigned.is_emergency
     distinct: dict[tuple[bytes, int], Segment] = {}
     for segment, number in segments:
         distinct.setdefault((segment.roster.hash, number), segment)
@@ -56,13 +66,39 @@ def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[
         roster = segment.roster
         rule = subject_rule(authorization.terms.subjects[number - 1], roster)
         signers = signers_of(authorization, roster)
-        if not rule.is_satisfied_by(mask_of(signers, roster.names)):
+        footing = footing_of(rule.name, roster, signers, authorization.terms)
+        is_emergency |= footing is Footing.EMERGENCY
+        if footing is Footing.NONE:
             raise Refused(
                 f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
-                f"signed by {','.join(signers) or 'no custodian of it'}, expected {rule.expression}",
+                f"signed by {','.join(signers) or 'no custodian of it'}, expected {expected_of(rule.name, roster, authorization.terms)}",
                 code="scope",
                 hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
             )
+    return replace(countersigned, is_emergency=is_emergency)
+
+
+def verify_emergency(countersigned: Countersigned, requester: str, state: State, now: dt.datetime) -> None:
+    """Step R0, if no opening is to be resumed: an emergency that State would refuse is not begun.
+
+    Raises:
+        Refused: earlier ones are not ratified, or too many; or the note names a roster that is not in force.
+    """
+    if not countersigned.is_emergency:
+        return
+    if countersigned.roster.hash != state.roster.hash:
+        raise Refused(
+            "authorization: an emergency under a roster that is not in force",
+            code="scope",
+            hint="ask for a new request, or let the custodians of its rules sign",
+        )
+    why = why_no_emergency(state.debts.values(), requester, max(now, state.newest))
+    if why is not None:
+        raise Refused(
+            f"emergency: {why}",
+            code="budget",
+            hint="let the custodians of the rules sign this request, or ratify what is owed: coffer ratify VAULT",
+        )
 
 
 def is_spent(authorization: Authorization, state: State) -> bool:
@@ -101,7 +137,7 @@ def verify_answerable(countersigned: Countersigned, at_hand: Sequence[str]) -> N
     mask = mask_of(at_hand, roster.names)
     for subject in countersigned.authorization.terms.subjects:
         rule = subject_rule(subject, roster)
-        if not rule.is_satisfied_by(mask):
+        if not roster.locks[rule.name].is_satisfied_by(mask):
             names = ", ".join(at_hand) or "none"
             raise Unavailable(
                 f"custodians: {names} can be asked, expected {rule.expression} (rule {rule.name})",

@@ -43,6 +43,7 @@ from coffer.procedures.opening.decide import (
 from coffer.procedures.opening.early import (
     is_spent,
     verify_answerable,
+    verify_emergency,
     verify_may_ask,
     verify_signed_for_segments,
     verify_unspent,
@@ -116,11 +117,12 @@ def run_opening(
         before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
         since = (part.since or 0) if part is not None else 0
         reached = segments_of(authorization, state, before=before, now=now, holds=holds, since=since)
-        verify_signed_for_segments(countersigned, reached)
+        countersigned = verify_signed_for_segments(countersigned, reached)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)
         if journal is None:
-            journal = _begin(vault, state, authorization, len(reached), part)
+            verify_emergency(countersigned, DESK, state, now)
+            journal = _begin(vault, state, countersigned, len(reached), part)
         else:
             vault.gather_cosignatures(state)  # those of the log's last entry may be missing, or too old by now
         asking = Asking(
@@ -158,13 +160,15 @@ def _adopted(vault: Vault, authorization: Authorization, due: Due) -> Journal | 
     return journal
 
 
-def _begin(vault: Vault, state: State, authorization: Authorization, cells: int, part: Part | None) -> Journal:
+def _begin(vault: Vault, state: State, countersigned: Countersigned, cells: int, part: Part | None) -> Journal:
     """R1: log the intent, before anyone is asked; returns the journal of the new opening."""
+    authorization = countersigned.authorization
     body = IntentEntry(
         authorization=authorization.commitment,
         requester=DESK,
         nonce=vault.outside.entropy(16),
         cells_at_most=cells_at_most(cells),
+        rules=authorization.terms.rules if countersigned.is_emergency else (),
     )
     intent = _log(vault, state, body)
     if intent not in state.openings:

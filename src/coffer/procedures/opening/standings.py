@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import subject_rule
+from coffer.authority.known import is_urgent
 from coffer.custody.check_words import check_words
 from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.standing import (
@@ -60,8 +61,13 @@ class Words:
 
 
 def asked_custodians(authorization: Authorization, roster: Roster) -> tuple[Custodian, ...]:
-    """The custodians that the rules of the request's subjects name, in the roster's order."""
+    """The custodians that the rules of the request's subjects name, in the roster's order.
+
+    In an emergency also those of the emergency rules.
+    """
     rules = [subject_rule(subject, roster) for subject in authorization.terms.subjects]
+    if is_urgent(authorization.terms):
+        rules += [roster.emergency_rules[rule.name] for rule in rules if rule.name in roster.emergency_rules]
     names = {name for rule in rules for name in (*rule.members, *rule.indispensable)}
     return tuple(custodian for custodian in roster.custodians if custodian.name in names)
 

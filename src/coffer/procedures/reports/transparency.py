@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.errors import MalformedInput
+from coffer.ledger.debts import DebtStatus
 from coffer.ledger.entries import (
     Body,
     CoarseCounts,
@@ -44,6 +45,7 @@ class Transparency:
     two kinds is in both. ``collected``: batches, and at least how many files and lines they had. ``segments``:
     (segments, padded rows) by kind and rule. Superseded batches are in neither. ``superseded_batches``: those
     superseded in the period. ``holds``: those that were logged in it, whether enough custodians kept or not.
+    ``emergencies``: openings under an emergency rule, by how their ratification stands at the log's newest time.
     """
 
     first: dt.date
@@ -67,6 +69,7 @@ class Transparency:
     holds: int
     extended_holds: int
     released_holds: int
+    emergencies: dict[str, int]
     collected: dict[str, int]
     segments: dict[tuple[str, str], tuple[int, int]]
 
@@ -93,6 +96,7 @@ class Transparency:
             "holds": self.holds,
             "extended_holds": self.extended_holds,
             "released_holds": self.released_holds,
+            "emergencies": self.emergencies,
             "collected": self.collected,
             "segments": [
                 {"kind": kind, "rule": rule, "segments": count, "padded_rows": rows}
@@ -163,6 +167,7 @@ def figures(state: State, dated: Iterable[Dated], *, first: dt.date, last: dt.da
         holds=sum(isinstance(body, HoldEntry) for body in within),
         extended_holds=sum(isinstance(body, ExtendEntry) for body in within),
         released_holds=sum(isinstance(body, ReleaseEntry) for body in within),
+        emergencies=_emergencies(openings, state),
         **_collected(within, state),
     )
 
@@ -190,6 +195,14 @@ def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...
             counts[name] += 1
             records[name] += opening.close.records if opening.close is not None else 0
     return {name: (counts[name], records[name]) for name in sorted(counts, key=lambda n: (n == NOT_REVEALED, n))}
+
+
+def _emergencies(openings: Iterable[Opening], state: State) -> dict[str, int]:
+    """How the emergencies of a period stand by the log's newest time; those disapproved are counted beside."""
+    debts = [state.debts[opening.index] for opening in openings if opening.index in state.debts]
+    counts = Counter(debt.status(state.newest) for debt in debts)
+    disapproved = sum(bool(state.disapproved_by(debt)) for debt in debts)
+    return {status.replace(" ", "_"): counts[status] for status in DebtStatus} | {"disapproved": disapproved}
 
 
 def _collected(within: Iterable[object], state: State) -> dict[str, dict]:  # type: ignore[type-arg]

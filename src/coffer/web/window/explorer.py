@@ -19,6 +19,7 @@ from coffer.ledger.entries import (
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
+    RatifyEntry,
     RefuseEntry,
     ReleaseEntry,
     RevealEntry,
@@ -198,7 +199,7 @@ def _related(known: Known, proven: ProvenEntry) -> set[int]:
             return _of_authorization(known, name)
         case RevokeEntry(authorization=name) | RevealEntry(authorization=name):
             return _of_authorization(known, name)
-        case DrawEntry(intent=intent) | CloseEntry(intent=intent):
+        case DrawEntry(intent=intent) | CloseEntry(intent=intent) | RatifyEntry(intent=intent):
             return _of_opening(known, intent)
         case FaultEntry(object=int() as intent):
             return _of_opening(known, intent)
@@ -245,6 +246,8 @@ def _of_authorization(known: Known, name: Commitment) -> set[int]:
         if isinstance(body, RefuseEntry | RevokeEntry | RevealEntry) and body.authorization == name:
             indexes.add(dated.index)
         if isinstance(body, FaultEntry) and body.object in indexes:
+            indexes.add(dated.index)
+        if isinstance(body, RatifyEntry) and body.intent in indexes:
             indexes.add(dated.index)
     return indexes
 

@@ -24,6 +24,7 @@ from coffer.ledger.entries import (
     IngestEntry,
     IntentEntry,
     ObjectionEntry,
+    RatifyEntry,
     ReceiptEntry,
     RefuseEntry,
     ReleaseEntry,
@@ -222,6 +223,11 @@ class Sentences:
                 return _("A batch of records was superseded.")
             case ReceiptEntry():
                 return _("%(who)s showed that it can open its part of one segment.", who=body.custodian)
+            case IntentEntry() if body.rules:
+                return _(
+                    "%(desk)s announced an opening in an emergency, which the custodians must agree to afterwards.",
+                    desk=body.requester,
+                )
             case IntentEntry():
                 cells = self.ngettext("at most %(n)s part", "at most %(n)s parts", body.cells_at_most)
                 return _(
@@ -248,6 +254,12 @@ class Sentences:
             case RefuseEntry():
                 return _(
                     "%(who)s refused an authorization: %(reason)s.", who=body.custodian, reason=self.reason(body.reason)
+                )
+            case RatifyEntry():
+                return _(
+                    "%(who)s agreed afterwards to the emergency of entry %(intent)s.",
+                    who=body.custodian,
+                    intent=body.intent,
                 )
             case RevokeEntry():
                 return _("%(who)s ended an authorization.", who=self._say.listed(line.by))

@@ -20,6 +20,7 @@ from coffer.cli.groups import LazyGroup, Listed
         Listed("ask", "Ask the desk one question about a request that was sent here."),
         Listed("approve", "Approve a request: show it, keep that it is approved, and sign it."),
         Listed("refuse", "Refuse a request, or take an approval back."),
+        Listed("ratify", "Agree, afterwards, to what was opened under a request in an emergency."),
         Listed("revoke", "End an authorization or a hold for everyone, once the log says so."),
         Listed("authorities", "Keep this custodian's own list of authorities that it has called back."),
         Listed("protect", "Keep this custodian's list of people whose records need every signature."),

@@ -1,0 +1,327 @@
+"""An emergency rule opens at once and leaves a debt; what an attacker would do with it (docs/formats/entries.md, "Emergencies")."""
+
+import datetime as dt
+import shutil
+from dataclasses import replace
+
+import pytest
+from forging import ROWS, Desk, log_entries, rows_of
+
+from coffer.authority.authorization import parse_authorization
+from coffer.authority.countersign import verify_countersigned
+from coffer.authority.ordered import Urgency
+from coffer.custody import decide
+from coffer.custody.decide import Decline, Grant, Reject
+from coffer.custody.exchange import Code
+from coffer.errors import Refused
+from coffer.ledger.debts import MOST_A_DAY, MOST_UNPAID, DebtStatus
+from coffer.ledger.entries import IntentEntry, RatifyEntry
+from coffer.ledger.facts import Invalid
+from coffer.ledger.roster import Emergency
+from coffer.procedures.opening import run
+from coffer_audit.answer.audit import audit_answer
+from world import PASSPHRASE, World, ordered
+
+RECORDS = (
+    "+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
+    "+33698765432,+33612345678,2016-09-02 11:00:00,5\n"
+    "anonymous,+33612345678,2016-09-02 12:00:00,0\n"
+)
+LIST = """format = "coffer.authorities/v1"
+[[authority]]
+name = "Court"
+kind = "court"
+country = "FR"
+channel = "registered letter"
+call_back = "tel:+33123456789"
+verified_by = "C. Lerk"
+verified_on = 2016-08-01
+"""
+NAMES = ("judge", "dpo", "regulator", "deputy", "cnctr")
+EMERGENCY = Emergency(expression="2 of deputy,dpo,judge", ratify_hours=48)
+RULES = (("base", "2 of judge,dpo,regulator"), ("DE", "2 of judge,dpo,regulator and cnctr"))
+AT_NIGHT = ("deputy", "dpo")
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory):
+    made = World.make(tmp_path_factory.mktemp("emergency"), custodians=NAMES, rules=RULES, emergency=EMERGENCY)
+    made.epoch("2016-09-01", "2016-09-02")
+    made.ingest(RECORDS + "+4915112345678,+33698765432,2016-09-02 10:00:00,60\n")
+    for name in NAMES:
+        folder = made.vault.custodian(name)
+        folder.write_authorities(LIST.encode(), folder.unlock(PASSPHRASE))
+    return made
+
+
+@pytest.fixture
+def world(founded, tmp_path):
+    """A copy of the same vault for each test."""
+    shutil.copytree(founded.path, tmp_path / "copy")
+    return founded.reopen_at(tmp_path / "copy")
+
+
+def ask(world, *by, urgency=Urgency.EMERGENCY, **changes):
+    fields = {"days": [("2016-09-01", "2016-09-02")]} | changes
+    return world.authorize(by=by, ordered=ordered(world.now, urgency=urgency), **fields)
+
+
+def ratify(world, note, *names):
+    for name in names:
+        entries = world.custodian(name).ratify_entries(note, "note")
+        with world.vault.writing() as state:
+            world.vault.append(entries, state)
+
+
+def debt_of(world, note):
+    commitment = parse_authorization(note, "note").commitment
+    return next(debt for debt in world.state().debts.values() if debt.authorization == commitment)
+
+
+def request_of(world, note, rules=("base",), *, days=(1,)):
+    """The first labels of an opening whose intent says this."""
+    desk = Desk(world, note)
+    nonce = world.state().size.to_bytes(16, "big")
+    body = IntentEntry(
+        authorization=desk.authorization.commitment, requester="desk", nonce=nonce, cells_at_most=16, rules=rules
+    )
+    return desk.labels(desk.log(body)[0], *(desk.cell(day) for day in days))
+
+
+def replies(world, note, rules=("base",), *, days=(1,)):
+    """What a custodian decides on it."""
+    return Desk(world, note).decide(request_of(world, note, rules, days=days), "dpo")
+
+
+def intent(number, rules=("base",), authorization=bytes(32)):
+    return IntentEntry(
+        authorization=authorization, requester="desk", nonce=number.to_bytes(16, "big"), cells_at_most=1, rules=rules
+    )
+
+
+def log(world, *bodies, key=None, time=None):
+    """Log entries; of those that have no effect, the rule and the reason."""
+    state = world.state()
+    indexes = log_entries(world, *bodies, key=key or world.vault.operator_key("desk"), time=time)
+    entries = world.vault.log.entries(indexes[0], indexes[-1] + 1)
+    verdicts = state.apply_all(entries)
+    return [(one.rule, one.reason) for one in verdicts if isinstance(one, Invalid)]
+
+
+def test_twin_opens_at_night_with_a_deputy_and_owes_a_ratification(world):
+    note = ask(world, *AT_NIGHT)
+    assert rows_of(world.open(note)) == ROWS
+    debt = debt_of(world, note)
+    assert (debt.rules, debt.status(world.now)) == (("base",), DebtStatus.OWED)
+    world.now += 20 * HOUR
+    ratify(world, note, "dpo", "judge")
+    assert debt_of(world, note).status(world.now) is DebtStatus.RATIFIED
+
+
+def test_note_that_is_no_emergency_is_not_opened_under_the_emergency_rule(world):
+    for urgency in (Urgency.ORDINARY, Urgency.URGENT):
+        note = ask(world, *AT_NIGHT, urgency=urgency)
+        with pytest.raises(Refused, match="expected 2 of judge,dpo,regulator"):
+            world.open(note)
+        assert isinstance(replies(world, note), Reject)
+    assert isinstance(replies(world, ask(world, *AT_NIGHT)), Grant)
+
+
+def test_hub_is_not_opened_under_the_emergency_rule(world):
+    note = ask(world, *AT_NIGHT, is_hub=True)
+    with pytest.raises(Refused, match="since it says hub: yes"):
+        world.open(note)
+    assert isinstance(replies(world, note), Reject)
+
+
+def test_sovereign_member_is_not_left_out_at_night(world):
+    subjects = ["tel:+4915112345678"]
+    note = ask(world, *AT_NIGHT, subjects=subjects)
+    with pytest.raises(Refused, match="in an emergency 2 of deputy,dpo,judge and cnctr"):
+        world.open(note)
+    assert isinstance(replies(world, note, ("DE",)), Reject)
+    answer = world.open(world.countersign(note, "cnctr"))
+    assert len(rows_of(answer)) == 1
+    assert debt_of(world, note).rules == ("DE",)
+
+
+def test_lock_does_not_open_without_the_sovereign_member(world):
+    state = world.state()
+    segment = next(one for one in state.segments.values() if one.line.rule == "DE")
+    bit = {name: 1 << i for i, name in enumerate(NAMES)}
+    without = sum(bit[name] for name in NAMES if name != "cnctr")
+    assert not segment.lock.is_satisfied_by(without)
+    assert segment.lock.is_satisfied_by(bit["deputy"] | bit["dpo"] | bit["cnctr"])
+
+
+@pytest.mark.parametrize("rules", [(), ("DE",), ("DE", "base")])
+def test_emergency_that_the_intent_hides_or_names_otherwise_is_not_answered(world, rules):
+    note = ask(world, *AT_NIGHT)
+    assert replies(world, note, rules) == Decline(step=8, code=Code.LOG)
+
+
+def test_intent_that_calls_an_ordinary_opening_an_emergency_is_not_answered(world):
+    note = ask(world, "dpo", "judge", urgency=Urgency.ORDINARY)
+    assert replies(world, note) == Decline(step=8, code=Code.LOG)
+
+
+def test_twin_that_the_rule_signed_needs_no_debt(world):
+    note = ask(world, "dpo", "judge")
+    assert rows_of(world.open(note)) == ROWS
+    assert world.state().debts == {}
+
+
+def test_next_emergency_waits_until_the_overdue_one_is_ratified(world):
+    first = ask(world, *AT_NIGHT)
+    world.open(first)
+    world.now += 49 * HOUR
+    assert debt_of(world, first).status(world.now) is DebtStatus.OVERDUE
+    second = ask(world, *AT_NIGHT)
+    with pytest.raises(Refused, match="overdue to be ratified"):
+        world.open(second)
+    assert log(world, intent(99)) == [("N1", "an emergency of this requester is overdue to be ratified")]
+    assert rows_of(world.open(world.countersign(second, "judge"))) == ROWS  # the ordinary rule is never refused
+    ratify(world, first, "dpo", "regulator")
+    assert debt_of(world, first).status(world.now) is DebtStatus.RATIFIED_LATE
+    world.open(ask(world, *AT_NIGHT))
+    assert len(world.state().debts) == 2
+
+
+def test_intent_dated_back_gains_no_time(world):
+    world.open(ask(world, *AT_NIGHT))
+    opened = world.now
+    world.now = opened + 48 * HOUR + dt.timedelta(minutes=10)
+    world.open(ask(world, "dpo", "judge"))  # an entry of that time
+    assert log(world, intent(98), time=opened + 47.95 * HOUR) == [
+        ("N1", "an emergency of this requester is overdue to be ratified")
+    ]
+
+
+def test_ratification_dated_back_is_late(world):
+    note = ask(world, *AT_NIGHT)
+    world.open(note)
+    opened = world.now
+    world.now = opened + 48 * HOUR + dt.timedelta(minutes=10)
+    world.open(ask(world, "dpo", "judge"))
+    index = debt_of(world, note).index
+    for name in ("judge", "regulator"):
+        body, auth = RatifyEntry(intent=index, custodian=name), world.keys(name).auth
+        assert log(world, body, key=auth, time=opened + 47.95 * HOUR) == []
+    assert debt_of(world, note).status(world.now) is DebtStatus.RATIFIED_LATE
+
+
+def test_custodian_whose_clock_knows_better_does_not_go_on_with_an_overdue_emergency(world):
+    note = ask(world, *AT_NIGHT)
+    desk, request = Desk(world, note), request_of(world, note)
+    assert isinstance(desk.decide(request, "dpo", now=world.now + 47 * HOUR), Grant)
+    assert desk.decide(request, "dpo", now=world.now + 49 * HOUR) == Decline(step=12, code=Code.BUDGET)
+
+
+def test_too_few_do_not_pay(world):
+    note = ask(world, *AT_NIGHT)
+    world.open(note)
+    ratify(world, note, "deputy", "cnctr", "dpo")
+    assert debt_of(world, note).status(world.now) is DebtStatus.OWED
+    with pytest.raises(Refused, match="dpo has ratified it before"):
+        ratify(world, note, "dpo")
+    ratify(world, note, "regulator")
+    assert debt_of(world, note).status(world.now) is DebtStatus.RATIFIED
+
+
+def test_forged_ratifications_have_no_effect(world):
+    note = ask(world, *AT_NIGHT)
+    world.open(note)
+    index, keys = debt_of(world, note).index, {name: world.keys(name) for name in NAMES}
+    body = RatifyEntry(intent=index, custodian="judge")
+    for key in (keys["dpo"].auth, keys["judge"].resp, world.vault.operator_key("desk")):
+        assert log(world, body, key=key) == [("E1", "not signed by the auth key of a custodian")]
+    assert log(world, RatifyEntry(intent=index + 1, custodian="judge"), key=keys["judge"].auth) == [
+        ("E1", "no emergency has this index")
+    ]
+    assert log(world, body, key=keys["judge"].auth) == []  # the twin
+    assert log(world, body, key=keys["judge"].auth) == [("E1", "this custodian ratified it before")]
+
+
+def test_disapproved_emergency_stays_so_and_its_custodian_does_not_ratify_it(world):
+    note = ask(world, *AT_NIGHT)
+    world.open(note)
+    judge = world.custodian("judge")
+    with world.vault.writing() as state:
+        world.vault.append([judge.refusal_entry(note, "merit", "note")], state)
+    with pytest.raises(Refused, match="refused"):
+        ratify(world, note, "judge")
+    body = RatifyEntry(intent=debt_of(world, note).index, custodian="judge")
+    assert log(world, body, key=world.keys("judge").auth) == [("E1", "this custodian refused the authorization")]
+    ratify(world, note, "dpo", "regulator")
+    debt = debt_of(world, note)
+    assert (debt.status(world.now), world.state().disapproved_by(debt)) == (DebtStatus.RATIFIED, ("judge",))
+
+
+def test_burst_ends_at_the_bound_of_what_is_unpaid(world):
+    assert log(world, *(intent(number) for number in range(MOST_UNPAID))) == []
+    assert log(world, intent(90)) == [("N1", f"{MOST_UNPAID} emergencies of this requester are not ratified yet")]
+    for debt in list(world.state().debts.values()):
+        for name in ("judge", "dpo"):
+            log(world, RatifyEntry(intent=debt.index, custodian=name), key=world.keys(name).auth)
+    assert log(world, *(intent(number) for number in range(20, 20 + MOST_A_DAY - MOST_UNPAID))) == []
+
+
+def test_burst_ends_at_the_bound_of_a_day_though_all_is_ratified(world):
+    for number in range(MOST_A_DAY):
+        assert log(world, intent(number)) == []
+        debt = list(world.state().debts.values())[-1]
+        for name in ("judge", "dpo"):
+            log(world, RatifyEntry(intent=debt.index, custodian=name), key=world.keys(name).auth)
+    assert log(world, intent(90)) == [("N1", f"{MOST_A_DAY} emergencies of this requester in 24 hours")]
+    assert log(world, intent(91), time=world.now + 24 * HOUR) == []
+
+
+def test_emergency_of_an_authority_that_nobody_verified_needs_every_signature(world):
+    with pytest.raises(Refused, match="refused: scope"):
+        world.open(ask(world, *AT_NIGHT, authority="Another court"))
+
+
+def test_records_sealed_before_the_emergency_rule_are_not_opened_under_it(tmp_path):
+    world = World.make(tmp_path, custodians=NAMES, rules=RULES)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(RECORDS)
+    world.publish(world.propose(emergency=EMERGENCY.expression), "judge", "dpo", "cnctr")
+    for name in NAMES:
+        folder = world.vault.custodian(name)
+        folder.write_authorities(LIST.encode(), folder.unlock(PASSPHRASE))
+    note = ask(world, *AT_NIGHT)
+    with pytest.raises(Refused, match=r"sealed under another roster, .* expected 2 of judge,dpo,regulator"):
+        world.open(note)
+    assert isinstance(replies(world, note), Reject)
+    assert rows_of(world.open(world.countersign(note, "judge"))) == ROWS
+
+
+def test_emergency_rule_needs_the_consent_of_indispensable_members(tmp_path):
+    world = World.make(tmp_path, custodians=NAMES, rules=RULES)
+    note = world.propose(emergency=EMERGENCY.expression)
+    with pytest.raises(Refused, match="cnctr must sign too: others may open in an emergency"):
+        world.publish(note, "judge", "dpo")
+    world.publish(world.custodian("cnctr").sign_roster(note, "roster").raw, "judge", "dpo")
+    assert world.state().roster.emergency == EMERGENCY
+    world.now += HOUR
+    with pytest.raises(Refused, match="cnctr must sign too: an emergency may wait longer"):
+        world.publish(world.propose(ratify_hours=49), "judge", "dpo")
+    world.publish(world.propose(emergency=""), "judge", "dpo")  # taking it away guards more, and needs nobody else
+    assert world.state().roster.emergency is None
+
+
+def test_answer_of_an_emergency_is_audited(world):
+    answer = world.write_answer(world.open(ask(world, *AT_NIGHT)))
+    assert audit_answer(answer, None, None, world.vault.path).findings.violations == []
+
+
+def test_answer_of_an_emergency_that_all_custodians_help_to_hide_is_shown(world, monkeypatch):
+    def hide(countersigned, *_):
+        return replace(countersigned, is_emergency=False)
+
+    monkeypatch.setattr(run, "verify_signed_for_segments", hide)
+    monkeypatch.setattr(decide, "verify_countersigned", lambda *given: hide(verify_countersigned(*given)))
+    answer = world.write_answer(world.open(ask(world, *AT_NIGHT)))
+    violations = audit_answer(answer, None, None, world.vault.path).findings.violations
+    assert [one.code for one in violations] == ["STEP7"]
