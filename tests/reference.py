@@ -133,6 +133,18 @@ def is_satisfied(masks, signers):
     return all(any(mask >> i & 1 and signers >> i & 1 for i in range(16)) for mask in masks)
 
 
+def lock(rule, emergency, needed, names):
+    """The least sets without whom neither the rule nor its emergency rule can be satisfied, as ascending masks."""
+    urgent = [*clauses(emergency, names), *(1 << names.index(name) for name in needed)]
+    everyone = 2 ** len(names) - 1
+    cuts = [
+        mask
+        for mask in range(everyone + 1)
+        if not any(is_satisfied(masks, everyone & ~mask) for masks in (clauses(rule, names), urgent))
+    ]
+    return [mask for mask in cuts if not any(other != mask and other | mask == mask for other in cuts)]
+
+
 def roster_hash(text):
     return h(tag("roster"), text)
 

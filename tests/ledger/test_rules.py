@@ -16,7 +16,7 @@ NAMES = ("judge", "dpo", "regulator", "fr", "press")
     ],
 )
 def test_everyone_whom_a_rule_names_holds_a_subkey_and_nobody_else(expression, holders):
-    assert lock_of(parse_rule("base", expression, NAMES, "rule"), None, "rule").holders == holders
+    assert lock_of(parse_rule("base", expression, NAMES, "rule"), None).holders == holders
 
 
 @pytest.mark.parametrize(("size", "majority"), [(3, 2), (4, 3), (5, 3)])

@@ -226,7 +226,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
         rules=rules,
         emergency=emergency,
         emergency_rules=emergency_rules,
-        locks={name: lock_of(rule, emergency_rules.get(name), f"{place}: rule {name}") for name, rule in rules.items()},
+        locks={name: lock_of(rule, emergency_rules.get(name)) for name, rule in rules.items()},
         ingesters=ingesters,
         requesters=requesters,
         witnesses=witnesses,

@@ -17,8 +17,6 @@ Clause = NewType("Clause", int)
 """A set of custodians as a u16 mask: bit i-1 for custodian i of the roster."""
 
 BASE: Final = "base"
-MAX_CLAUSES: Final = 126
-"""Clauses of a lock: those of 5 of 9, the most that one rule has. Each costs a subkey a segment, and a value a rank for each holder."""
 _RULE_NAME: Final = re.compile(r"base|[A-Z]{2}")
 _CUSTODIAN: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
 _EXPRESSION: Final = re.compile(r"([1-9]) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?")
@@ -101,24 +99,17 @@ class Lock:
         return all(mask & clause for clause in self.clauses)
 
 
-def lock_of(rule: Rule, emergency: Rule | None, place: str) -> Lock:
+def lock_of(rule: Rule, emergency: Rule | None) -> Lock:
     """The lock that opens to those who satisfy the rule, or the emergency rule where there is one.
 
-    The clauses of a disjunction are the unions of one clause of each; one that holds another adds nothing.
-
-    Raises:
-        MalformedInput: more than ``MAX_CLAUSES``.
+    The clauses of a disjunction are the unions of one clause of each; one that holds another adds nothing. Of nine
+    custodians they are at most 126, as many as 5 of 9 has: no more subsets of nine exist of which none holds another
+    (Sperner 1928). So no emergency rule makes a segment larger than a rule may make it.
     """
     if emergency is None:
         return Lock(clauses=rule.clauses)
     unions = {Clause(one | other) for one in rule.clauses for other in emergency.clauses}
-    minimal = sorted(one for one in unions if not any(other & one == other for other in unions - {one}))
-    if len(minimal) > MAX_CLAUSES:
-        raise MalformedInput(
-            f"{place}: its lock has {len(minimal)} clauses with the emergency rule, expected at most {MAX_CLAUSES}",
-            hint="name fewer custodians in one of the two, or more of the same in both",
-        )
-    return Lock(clauses=tuple(minimal))
+    return Lock(clauses=tuple(sorted(one for one in unions if not any(o & one == o for o in unions - {one}))))
 
 
 def is_rule_name(text: str) -> bool:

@@ -10,15 +10,19 @@ def roster_text(
     witnesses=(),
     tally="exact",
     numbering="9.0.43",
+    emergency=None,
+    ratify="48",
     **changes,
 ):
     sealing = {name: bytes([65 + i]) * 1216 for i, name in enumerate((*NAMES, "cnctr"))}
     fields = {"quorum": "0", "retention-days": "365", "late-days": "30", "waiting-days": "90", "cell-cap": "200"} | {
         k.replace("_", "-"): v for k, v in changes.items()
     }
-    lines = ["coffer.roster/v2", f"origin: {ORIGIN}", f"time: {time}"]
+    lines = [f"coffer.roster/v{2 if emergency is None else 3}", f"origin: {ORIGIN}", f"time: {time}"]
     lines += [f"custodian: {name} {AUTH[name].vkey} {RESP[name].vkey} {ref.b64(sealing[name])}" for name in names]
-    lines += [f"rule: {rule}" for rule in rules] + [f"ingester: {INGESTER.vkey}", f"requester: desk {DESK.vkey}"]
+    lines += [f"rule: {rule}" for rule in rules]
+    lines += [] if emergency is None else [f"emergency: {emergency}", f"ratify-hours: {ratify}"]
+    lines += [f"ingester: {INGESTER.vkey}", f"requester: desk {DESK.vkey}"]
     lines += [f"witness: {vkey}" for vkey in witnesses] + [f"{k}: {v}" for k, v in fields.items()]
     lines += [f"tally: {tally}", f"numbering: {numbering}"]
     return ("\n".join(lines) + "\n").encode()
@@ -60,6 +64,21 @@ def make_rosters(out):
             numbering="1234.0.0001.9",
         ),
     )
+    urgent = {"names": (*NAMES, "cnctr"), "emergency": "2 of dpo,regulator,cnctr"}
+    sovereign = ("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator and judge")
+    add("-emergency", "ok", roster_text(**urgent))
+    add("-emergency-of-two-rules", "ok", roster_text(**urgent, rules=sovereign))
+    add("-emergency-with-indispensable", "ok", roster_text(emergency="2 of judge,dpo,regulator and judge"))
+    add("-emergency-ratify-168", "ok", roster_text(**urgent, ratify="168"))
+    add("-emergency-ratify-169", "parse", roster_text(**urgent, ratify="169"))
+    add("-emergency-ratify-0", "parse", roster_text(**urgent, ratify="0"))
+    add("-emergency-of-one", "parse", roster_text(emergency="1 of judge,dpo,regulator"))
+    add("-emergency-of-too-few", "parse", roster_text(emergency="2 of judge,dpo"))
+    add("-emergency-of-a-stranger", "parse", roster_text(emergency="2 of judge,dpo,cnctr"))
+    add("-emergency-in-version-2", "parse", roster_text(**urgent).replace(b"roster/v3", b"roster/v2"))
+    add("-version-3-without-emergency", "parse", GENESIS.replace(b"roster/v2", b"roster/v3"))
+    without = roster_text(**urgent).replace(b"ratify-hours: 48\n", b"")
+    add("-emergency-without-hours", "parse", without)
     add("-version-1", "parse", GENESIS.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
     first = GENESIS.replace(b"waiting-days: 90\n", b"").replace(b"numbering: 9.0.43\n", b"")
     add("-of-version-1", "parse", first.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
@@ -117,8 +136,12 @@ def text_of(kind, *lines, time=TIME, origin=ORIGIN, version=None):
 
 def text_named(name):
     """The text of an entry of ``ENTRIES``, whose name begins with its type."""
-    kind = name.removesuffix("-empty").removesuffix("-from-topic")
-    return text_of(kind, *ENTRIES[name][1], version=3 if name.endswith("-from-topic") else None)
+    kind = name.removesuffix("-empty").removesuffix("-from-topic").removesuffix("-of-an-emergency")
+    return text_of(
+        kind,
+        *ENTRIES[name][1],
+        version=3 if name.endswith("-from-topic") else 2 if name.endswith("-emergency") else None,
+    )
 
 
 def exchanged(first, second):
@@ -206,6 +229,17 @@ ENTRIES = {
             "cells-at-most: 1048576",
         ],
     ),
+    "intent-of-an-emergency": (
+        ("desk",),
+        [
+            f"authorization: {AUTHORIZATION}",
+            "requester: desk",
+            f"nonce: {hexes('nonce', 16)}",
+            "cells-at-most: 1",
+            "rules: FR,base",
+        ],
+    ),
+    "ratify": (("judge/auth",), ["intent: 4611686018427387904", "custodian: judge"]),
     "draw": (("desk",), ["intent: 1", f"table: {hexes('table')}", "records: 268435456"]),
     "close": (
         ("desk",),
@@ -285,6 +319,11 @@ def make_entry(out):
         b"kept: 7168\n",
         f"kept: 7168\nfile: {hexes('file', 16)} 10 7 2 1\n".encode(),
     )
+    bad("without-rules", "intent-of-an-emergency", b"rules: FR,base\n", b"")
+    bad("rules-descending", "intent-of-an-emergency", b"rules: FR,base", b"rules: base,FR")
+    bad("in-version-1", "intent-of-an-emergency", b"coffer.intent/v2", b"coffer.intent/v1")
+    bad("version-2-without-rules", "intent", b"coffer.intent/v1", b"coffer.intent/v2")
+    bad("of-nobody", "ratify", b"\ncustodian: judge", b"")
     bad("batch-15-bytes", "withdraw", hexes("batch", 16).encode(), hexes("batch", 15).encode())
     bad("version-2", "withdraw", b"coffer.withdraw/v1", b"coffer.withdraw/v2")
     bad("version-3", "ingest", b"coffer.ingest/v2", b"coffer.ingest/v3")

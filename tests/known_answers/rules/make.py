@@ -24,6 +24,26 @@ def make(out):
             clauses=b"".join(map(ref.u16, masks)),
             satisfied_hash=ref.h(satisfied.to_bytes(64, "big")),
         )
+    for name, count, expression, emergency, needed in (
+        ("same", 3, "2 of a,b,c", "2 of a,b,c", ()),
+        ("overlapping", 4, "2 of a,b,c", "2 of b,c,d", ()),
+        ("disjoint", 6, "2 of a,b,c", "2 of d,e,f", ()),
+        ("sovereign", 5, "2 of a,b,c and d", "2 of a,b,e", ("d",)),
+        ("sovereign-on-call", 4, "2 of a,b,c and d", "2 of a,b,d", ("d",)),
+        ("harder-than-the-rule", 4, "2 of a,b,c", "2 of a,b,c and d", ()),
+        ("126-clauses", 9, "5 of a,b,c,d,e,f,g,h,i", "5 of a,b,c,d,e,f,g,h,i", ()),
+        ("3-of-5-twice", 7, "3 of a,b,c,d,e", "3 of c,d,e,f,g", ()),
+    ):
+        masks = ref.lock(expression, emergency, needed, letters[:count])
+        out.add(
+            f"rules/lock-{name}",
+            "ok",
+            "lock",
+            expression=expression,
+            emergency=emergency,
+            custodians=count,
+            clauses=b"".join(map(ref.u16, masks)),
+        )
     for name, expression in (
         ("1-of-3", "1 of a,b,c"),
         ("2-of-2", "2 of a,b"),

@@ -179,6 +179,7 @@ def make_consent(out):
         "waiting-lowered": {"waiting_days": "89"},
         "cell-cap-raised": {"cell_cap": "201"},
         "retention-raised": {"retention_days": "366"},
+        "emergency": {"emergency": "2 of judge,dpo,regulator"},
     }
     for name, fields in loosened.items():
         add(f"consent-{name}-by-base-alone", "R1", changed("judge", "dpo", **fields))
@@ -639,7 +640,73 @@ def make_holds(out):
     add("released-and-extended", "ok ok ok ok H3", *kept, release(), extend())
 
 
+def urgent(nonce="n1", rules="base", **changes):
+    lines = [f"authorization: {AUTHORIZATION}", "requester: desk", f"nonce: {hexes(nonce, 16)}", "cells-at-most: 4"]
+    return signed("intent", [*lines, f"rules: {rules}"], "desk", version=2, **changes)
+
+
+def ratify(name="judge", index=2, signer=None, **changes):
+    return signed("ratify", [f"intent: {index}", f"custodian: {name}"], signer or f"{name}/auth", **changes)
+
+
+def hours_later(hours, seconds=0):
+    return days_later(0, hours * 3_600 + seconds)
+
+
+CALM = (*NAMES, "cnctr")
+
+
+def make_emergencies(out):
+    """Which emergencies count, who ratifies them, and what an overdue one shuts out."""
+    fields = {"names": CALM, "rules": SOVEREIGN, "emergency": "2 of dpo,regulator,cnctr"}
+    first = roster_note(roster_text(**fields), *CALM)
+
+    def add(name, verdicts, *entries):
+        add_state(out, f"emergency-{name}", f"ok ok {verdicts}", first, *entries, test="emergencies")
+
+    add("ratified", "ok ok ok", urgent(), ratify(), ratify("dpo"))
+    add("of-a-rule-that-is-not-there", "N1", urgent(rules="DE"))
+    add_state(out, "emergency-without-an-emergency-rule", "ok N1", urgent(), test="emergencies")
+    add("ratified-by-a-stranger", "ok E1", urgent(), ratify(signer="desk"))
+    add("ratified-by-another", "ok E1", urgent(), ratify(signer="dpo/auth"))
+    add("ratified-with-resp", "ok E1", urgent(), ratify(signer="judge/resp"))
+    add("ratified-twice", "ok ok E1", urgent(), ratify(), ratify())
+    add("ratified-after-a-refusal", "ok ok E1 ok", urgent(), refuse(), ratify(), ratify("dpo"))
+    add("ratified-and-then-refused", "ok ok ok", urgent(), ratify(), refuse())
+    add("ratified-that-is-an-ordinary-opening", "ok E1", intent(), ratify())
+    late = hours_later(48, 1)
+    add("next-at-its-last-second", "ok ok", urgent(), urgent("n2", time=hours_later(48)))
+    add("next-while-one-is-overdue", "ok N1", urgent(), urgent("n2", time=late))
+    add("ordinary-while-one-is-overdue", "ok ok", urgent(), intent("n2", time=late))
+    paid = (ratify(time=late), ratify("regulator", time=late))
+    add("next-after-it-was-ratified-late", "ok ok ok ok", urgent(), *paid, urgent("n2", time=late))
+    add("next-after-one-ratified-of-two", "ok ok N1", urgent(), paid[0], urgent("n2", time=late))
+    add("next-dated-back", "ok ok N1", urgent(), intent("n2", time=late), urgent("n3", time=hours_later(47, 3_000)))
+    add("of-a-sovereign-ratified-without-it", "ok ok ok N1", urgent(rules="FR"), *paid, urgent("n2", time=late))
+    member = ratify("cnctr", time=late)
+    add("of-a-sovereign-ratified", "ok ok ok ok ok", urgent(rules="FR"), *paid, member, urgent("n2", time=late))
+    many = [urgent(f"n{number}") for number in range(9)]
+    add("nine-that-are-not-ratified", f"{'ok ' * 8}N1", *many)
+    each = [
+        entry
+        for number in range(16)
+        for at in [2 + 3 * number]
+        for entry in (urgent(f"n{number}"), ratify(index=at), ratify("dpo", index=at))
+    ]
+    add("seventeenth-in-a-day", f"{'ok ' * 48}N1", *each, urgent("last", time=hours_later(24, -1)))
+    add("seventeenth-a-day-later", "ok " * 49, *each, urgent("last", time=hours_later(24)))
+    left = roster_note(
+        roster_text(names=("judge", "regulator", "cnctr"), rules=("base 2 of judge,regulator,cnctr",), time=late),
+        "judge", "dpo", "cnctr",
+    )  # fmt: skip
+    gone = (ratify("dpo", time=late), ratify("regulator", time=late))
+    add("ratified-by-one-that-left", "ok ok ok ok N1", urgent(), left, *gone, urgent("n2", time=late))
+    new = (ratify("judge", time=late), ratify("cnctr", time=late))
+    add("ratified-under-the-newer-roster", "ok ok ok ok", urgent(), left, *new)
+
+
 def make(out):
     make_verdicts(out)
+    make_emergencies(out)
     make_holds(out)
     make_consent(out)

@@ -7,6 +7,7 @@ from known_answers.folder import VECTORS
 from known_answers.vector import load, runner
 
 
+@runner("emergencies", "origin genesis verdict entry")
 @runner("holds", "origin genesis verdict entry")
 @runner("state", "origin genesis verdict entry")
 def run_state(vector, _):
@@ -34,3 +35,6 @@ def run_state(vector, _):
     assert audited.withdrawn == {batch.hex(): at for batch, at in state.withdrawn.items()}
     rosters = {seg_id.hex(): segment.roster.hash.hex() for seg_id, segment in state.segments.items()}
     assert rosters == {seg_id: segment.roster.hash for seg_id, segment in audited.segments.items()}
+    ours = {at: (debt.ratified, debt.status(state.newest).value, debt.paid) for at, debt in state.debts.items()}
+    debts = audited.debts.all.items()
+    assert ours == {at: (debt.ratified, debt.status(audited.newest), debt.paid) for at, debt in debts}

@@ -38,9 +38,12 @@ NOT_HERE = {
     "desk-key": "the desk's sealed database",
     "desk-tag": "the desk's sealed database",
     "dialled-peer": "a function within the auditor; the row vectors and the answers hold such peers",
+    "emergencies": "rule E1, and N1 as far as it is about debts, which the browser does not judge",
+    "explanation": "told by the desk",
     "email": "read by the product; tested against it beside what a visitor types",
     "holds": "rules H1 to H4, which the browser does not judge: nothing that it proves rests on a hold",
     "hpke": "keys of custodians",
+    "lock": "a function within the readers; the vectors of rosters hold locks",
     "people": "a file of custodians",
     "pins": "a file of the vault",
     "prf": "keys of custodians",
@@ -90,6 +93,11 @@ def _checkpoint(vector):
 def _rule(vector):
     names = tuple(chr(97 + i) for i in range(vector.int("custodians")))
     return list(roster.expand_rule(vector.text("expression"), names, "rule").clauses)
+
+
+def _roster(vector):
+    body = entries.parse_entry(vector.body).body
+    return [body.hash, [[name, list(lock.clauses)] for name, lock in body.locks.items()]]
 
 
 def entries_of(vector):
@@ -187,7 +195,7 @@ VECTOR_TESTS = {
     "bundle": lambda v: [e.hex() for e in tiles.parse_bundle(v.bytes("raw"), v.int("width"), "bundle")],
     "checkpoint": _checkpoint,
     "rule": _rule,
-    "roster": lambda v: entries.parse_entry(v.body).body.hash,
+    "roster": _roster,
     "entry": lambda v: entries.parse_entry(v.body) and None,
     "state": _state,
     "authorization": _authorization,

@@ -66,7 +66,10 @@ const VECTORS = {
     const names = Array.from({ length: int(v, "custodians") }, (_, i) => String.fromCharCode(97 + i));
     return entries.expandRule(text(v, "expression"), names, "rule").clauses;
   },
-  roster: async (v) => (await entries.parseEntry(body(v))).body.hash,
+  roster: async (v) => {
+    const { hash, rules } = (await entries.parseEntry(body(v))).body;
+    return [hash, [...rules].map(([name, rule]) => [name, rule.lock.clauses])];
+  },
   entry: async (v) => void (await entries.parseEntry(body(v))),
   state: async (v) => {
     const raw = v.entries.map((item, i) => [i, Uint8Array.from(Buffer.from(item, "base64"))]);

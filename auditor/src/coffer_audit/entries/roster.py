@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 HPKE_PUBLIC_BYTES = 1_216
-MAX_CLAUSES = 126  # of a lock: as many as 5 of 9 has
 EXPRESSION = re.compile(r"([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?", re.ASCII)
 
 
@@ -145,14 +144,12 @@ def expand_emergency(rule: Rule, expression: str, names: tuple[str, ...]) -> Rul
     return replace(own, clauses=tuple(sorted({*own.clauses, *singles})), everyone=everyone, needed=needed)
 
 
-def expand_lock(name: str, rule: Rule, emergency: Rule | None) -> Lock:
+def expand_lock(rule: Rule, emergency: Rule | None) -> Lock:
     """Give the lock of a rule: the least unions of one clause of each, or the rule's own clauses."""
     if emergency is None:
         return Lock(clauses=rule.clauses)
     unions = {first | second for first in rule.clauses for second in emergency.clauses}
     least = sorted(union for union in unions if not any(other != union and other | union == union for other in unions))
-    if len(least) > MAX_CLAUSES:
-        raise MalformedInput(f"rule {name}: found {len(least)} clauses of its lock, expected at most {MAX_CLAUSES}")
     return Lock(clauses=tuple(least))
 
 
@@ -205,7 +202,7 @@ def parse_roster(lines: Lines, note: Note, version: str) -> Roster:
         emergency=emergency,
         ratify_hours=hours,
         emergencies=emergencies,
-        locks={name: expand_lock(name, rule, emergencies.get(name)) for name, rule in rules.items()},
+        locks={name: expand_lock(rule, emergencies.get(name)) for name, rule in rules.items()},
         ingesters=ingesters,
         requesters=dict(requesters),
         witnesses=witnesses,

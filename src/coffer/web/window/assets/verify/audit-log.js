@@ -128,7 +128,7 @@ async function replayEntries(audit, progress) {
   const { entries, key, genesis, findings, marks } = audit;
   const [state, marked] = [new State(key.name, genesis), new Map()];
   for (let at = 0; at < entries.length; at += TILE) {
-    const [some, keys] = [entries.slice(at, at + TILE), state.roster?.signingKeys() ?? []];
+    const [some, keys] = [entries.slice(at, at + TILE), state.roster?.signingKeys ?? []];
     const parsed = await Promise.all(some.map((raw) => verifyAhead(raw, keys)));
     for (const [i, raw] of some.entries()) {
       await state.apply(at + i, raw, parsed[i]);

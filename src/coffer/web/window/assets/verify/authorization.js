@@ -62,7 +62,7 @@ function daysOf(periods) {
 const ISSUED = /^(?:access \w+ person|(?:produce|extend) \w+ (?:court|prosecutor|police|other)) /;
 const URGENCY = / (?:ordinary|urgent|emergency) \w+ (?:home|union|elsewhere)$/;
 
-/** Read the lines about the order behind it. */
+/** Read the lines about the order behind it; whether it is an emergency. */
 function parseOrdered(lines) {
   const said = ["class", "urgency", "issued-by", "issued-in"].map((key) => lines.take(key)).join(" ");
   refuseUnless(ISSUED.test(said) && URGENCY.test(said), "class, urgency, issued-by or issued-in: another form");
@@ -72,6 +72,7 @@ function parseOrdered(lines) {
   const files = lines.takeAll(["order"], 0, 8).map(([, value]) => parseWords(value, 2, "order"));
   for (const [, size] of files) parseDecimal(size, "order", 1, 2 ** 23);
   refuseUnless(!isDouble(files.map(([digest]) => parseHex(digest, 32, "order"))), "order: a file twice");
+  return / emergency /.test(said);
 }
 
 async function parseSubjects(lines) {
@@ -102,7 +103,7 @@ export async function parseAuthorization(raw) {
   const salt = unhex(parseHex(lines.take("salt"), 32, "salt"));
   const [requester, key] = await parseRequester(lines.take("requester"));
   const seal = parseHex(lines.take("seal"), 32, "seal");
-  parseOrdered(lines);
+  const isUrgent = parseOrdered(lines);
   for (const free of ["authority", "basis", "purpose"]) parseMatch(FREE_TEXT, lines.take(free), free);
   const subjects = await parseSubjects(lines);
   const rules = parseRuleNames(lines.take("rules"), "rules");
@@ -118,6 +119,6 @@ export async function parseAuthorization(raw) {
   refuseUnless(secret - Math.floor(expires / DAY) <= 3_653, "secret-until: it over 3653 days after expires");
   lines.end();
   const commitment = await commit(roster, salt, note.lines);
-  const terms = { subjects, rules, kinds, maxRecords, isHub, notBefore, expires };
+  const terms = { subjects, rules, kinds, maxRecords, isHub, isUrgent, notBefore, expires };
   return { note, origin, roster, requester, key, seal, commitment, ...terms };
 }

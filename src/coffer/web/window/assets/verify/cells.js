@@ -48,7 +48,7 @@ function combine(proven, [, , number, at], cell) {
   verifyThat(!silent.length || cell.status === "unconfirmed", "cell by: no reply of one to a request");
   const { line, roster } = segmentOf(proven.state, cell.segment);
   let [combined, isConfirmed] = [null, true];
-  for (const mask of roster.locks.get(line.rule).clauses) {
+  for (const mask of roster.rules.get(line.rule).lock.clauses) {
     const replies = [...conduct.keys()].map((name) => [name, values.get(`${number} ${name}`)?.[at].get(mask)]);
     const said = replies.filter(([, value]) => value);
     const agreed = said.filter(([name]) => cell.by.includes(name));
@@ -179,9 +179,7 @@ export function formatRow(core, extra, { layout, day, kind, feed, home }) {
   verifyThat(second < DAY && type <= 6, "row: an impossible second or peer type");
   const fields = new Map();
   let at = 0;
-  for (const [bit, size] of EXTRA_BYTES) {
-    if (layout & bit) fields.set(bit, extra.subarray(at, (at += size)));
-  }
+  for (const [bit, size] of EXTRA_BYTES) if (layout & bit) fields.set(bit, extra.subarray(at, (at += size)));
   const number = (bit) => BigInt(`0x${hex(fields.get(bit) ?? [0])}`);
   const peer = formatPeer(type, (core >> 74n) & ((1n << 50n) - 1n), fields, { segmentKind: kind, feed, home });
   const [cell, pad] = [number(1), (value, size) => String(value).padStart(size, "0")];

@@ -2,17 +2,17 @@
 
 import {
   ascii, concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, isDouble, KEY_NAME, Lines, parseBase64, parseDay,
-  parseDecimal, parseHex, parseMatch, parseTime, parseWords, refuseUnless, sha256, unhex,
+  parseDecimal, parseHex, parseMatch, parseTime, parseWords, popcount, refuseUnless, sha256, unhex,
 } from "./wire.js";
 import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
 export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always the fifth line of an authorization
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
-const VERSIONS = { fault: ["2"], ingest: ["2", "3"], roster: ["2", "3"] }; // 1 of every other type
+const VERSIONS = { fault: ["2"], ingest: ["2", "3"], intent: ["1", "2"], roster: ["2", "3"] }; // 1 of every other
 const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
 const RULE = /^(?:base|[A-Z]{2})$/;
 
-export const HOLDS = ["hold", "held", "extend", "release"];
+export const UNJUDGED = ["hold", "held", "extend", "release", "ratify"];
 
 /** Names of rules joined by commas, ascending. */
 export function parseRuleNames(text, place) {
@@ -21,17 +21,10 @@ export function parseRuleNames(text, place) {
   return names;
 }
 
-function* combinations(items, size, from = 0) {
-  if (!size) yield [];
-  for (let i = from; size && i < items.length; i += 1) {
-    for (const rest of combinations(items, size - 1, i + 1)) yield [items[i], ...rest];
-  }
-}
-
 const sumOf = (masks) => masks.reduce((sum, mask) => sum | mask, 0);
 export const isSatisfied = (rule, mask) => rule.clauses.every((clause) => mask & clause);
 
-/** The rule that `K of a,b,c and d` expresses, with its clauses as ascending masks. */
+/** The rule that `K of a,b,c and d` expresses: who must sign. Its `lock` is what seals. Clauses are ascending masks. */
 export function expandRule(expression, names, place) {
   const match = EXPRESSION.exec(expression);
   refuseUnless(match, `${place}: another form`);
@@ -43,41 +36,27 @@ export function expandRule(expression, names, place) {
   }
   refuseUnless(members.length >= 2 * quota - 1, `${place}: too few in the set`);
   const bit = (name) => 1 << names.indexOf(name);
-  const sets = [...combinations(members, members.length - quota + 1)].map((some) => sumOf(some.map(bit)));
+  const [all, size] = [sumOf(members.map(bit)), members.length - quota + 1];
+  const sets = [...Array(all + 1).keys()].filter((mask) => (mask & all) === mask && popcount(mask) === size);
   const clauses = [...new Set([...sets, ...needed.map(bit)])].sort((a, b) => a - b);
-  return { text: expression, clauses, everyone: sumOf([...members, ...needed].map(bit)), members, needed };
+  const everyone = sumOf([...members, ...needed].map(bit));
+  return { text: expression, clauses, lock: { clauses }, everyone, members, needed };
 }
 
-/** The emergency rule of a rule: what the roster's expression says, and the rule's own indispensable members. */
-function expandEmergency(rule, expression, names) {
-  const own = expandRule(expression, names, "emergency");
-  const needed = [...new Set([...own.needed, ...rule.needed])];
-  return expandRule(`${expression.split(" and ")[0]}${needed.length ? ` and ${needed}` : ""}`, names, "emergency");
-}
-
-/** What seals: the rule's clauses, or the least unions of one of the rule's and one of its emergency rule's. */
-function expandLock(rule, emergency) {
-  if (!emergency) return { clauses: rule.clauses };
-  const unions = [...new Set(rule.clauses.flatMap((one) => emergency.clauses.map((other) => one | other)))];
-  const isLeast = (union) => !unions.some((other) => other !== union && (other | union) === union);
-  const clauses = unions.filter(isLeast).sort((a, b) => a - b);
-  refuseUnless(clauses.length <= 126, "rule: too many clauses of its lock");
-  return { clauses };
-}
-
-/** A roster; `hash` is in hex. By the rule's name, `rules` say who must sign and `locks` what seals. */
+/** A roster; `hash` is in hex, `signingKeys` are all but those of witnesses. */
 class Roster {
   constructor(fields) { Object.assign(this, fields); }
-
-  signingKeys() {
-    return [...this.custodians.flatMap((one) => [one.auth, one.resp]), ...this.ingesters, ...this.requesters.values()];
-  }
 
   /** The mask of the custodians of which `test` holds. */
   maskOf(test) { return sumOf(this.custodians.map((one, i) => (test(one) ? 1 << i : 0))); }
 
   /** The number (1..n) of a custodian; 0 if it is not in the roster. */
   find(name) { return this.custodians.findIndex((one) => one.name === name) + 1; }
+
+  /** The clauses of a rule's lock that a custodian holds; number 0 is nobody's. */
+  heldBy(name, rule) {
+    return this.rules.get(rule).lock.clauses.filter((mask) => ((mask << 1) >> this.find(name)) & 1);
+  }
 }
 
 async function parseCustodian(value) {
@@ -101,6 +80,24 @@ function parseRules(lines, names) {
   return rules;
 }
 
+/**
+ * Read the emergency rule. Each rule's `urgent`: those who may sign then, whom it makes indispensable among them. The
+ * clauses of its `lock`: the least sets without whom neither rule can be satisfied.
+ */
+function parseEmergency(lines, rules, names) {
+  const emergency = lines.take("emergency");
+  const ratifyHours = parseDecimal(lines.take("ratify-hours"), "ratify-hours", 1, 168);
+  const [{ clauses }, all] = [expandRule(emergency, names, "emergency"), 2 ** names.length - 1];
+  for (const rule of rules.values()) {
+    const urgent = { clauses: [...clauses, ...rule.needed.map((who) => 1 << names.indexOf(who))] };
+    const isCut = (mask) => ![rule, urgent].some((one) => isSatisfied(one, all & ~mask));
+    const cuts = [...Array(all + 1).keys()].filter(isCut);
+    const least = cuts.filter((cut) => !cuts.some((other) => other < cut && (other | cut) === cut));
+    Object.assign(rule, { urgent, lock: { clauses: least } });
+  }
+  return { emergency, ratifyHours };
+}
+
 /** [name, key] of a requester; the name is its key's. */
 export async function parseRequester(value) {
   const [name, vkey] = parseWords(value, 2, "requester");
@@ -114,11 +111,7 @@ async function parseRoster(lines, note, version) {
   const custodians = await all(lines.takeAll(["custodian"], 1, 9), parseCustodian);
   const names = custodians.map((one) => one.name);
   const rules = parseRules(lines, names);
-  const emergency = version === "3" ? lines.take("emergency") : "";
-  const ratifyHours = emergency ? parseDecimal(lines.take("ratify-hours"), "ratify-hours", 1, 168) : 0;
-  const own = (rule) => (emergency ? expandEmergency(rule, emergency, names) : null);
-  const emergencies = new Map([...rules].map(([name, rule]) => [name, own(rule)]));
-  const locks = new Map([...rules].map(([name, rule]) => [name, expandLock(rule, emergencies.get(name))]));
+  const urgent = version === "3" ? parseEmergency(lines, rules, names) : { emergency: "", ratifyHours: 0 };
   const ingesters = await all(lines.takeAll(["ingester"], 1), (value) => parseVkey(value, "ingester"));
   const requesters = await all(lines.takeAll(["requester"], 1), parseRequester);
   const witnesses = await all(lines.takeAll(["witness"]), (value) => parseVkey(value, "witness", COSIGNATURES));
@@ -131,20 +124,21 @@ async function parseRoster(lines, note, version) {
   const tally = parseMatch(/^(?:exact|epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)$/, lines.take("tally"), "tally");
   refuseUnless(tally === "exact" || (tally.slice(8) > 0 && tally.slice(8) <= 10), "tally: an epsilon out of range");
   const numbering = parseMatch(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/, lines.take("numbering"), "numbering");
-  const plain = [...custodians.flatMap((one) => [one.auth, one.resp]), ...ingesters, ...requesters.map(([, key]) => key)];
+  const own = custodians.flatMap((one) => [one.auth, one.resp]);
+  const signingKeys = [...own, ...ingesters, ...requesters.map(([, key]) => key)];
   // a witness may have a key of each type and still counts as one
   const doubled = [
     [...names, ...requesters.map(([name]) => name)],
-    [...plain.map((key) => key.name), ...witnessNames],
+    [...signingKeys.map((key) => key.name), ...witnessNames],
     witnesses.map((key) => `${key.name} ${key.kind}`),
-    [...plain, ...witnesses].map((key) => hex(key.public)),
+    [...signingKeys, ...witnesses].map((key) => hex(key.public)),
     custodians.map((one) => one.req),
   ].some(isDouble);
   refuseUnless(!doubled, "roster: a name or a key twice");
   const hash = hex(await hashOf("roster", note.text));
-  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering, emergency, ratifyHours };
-  const by = { rules, emergencies, locks, requesters: new Map(requesters) };
-  return new Roster({ hash, custodians, ingesters, witnesses, ...by, ...counts });
+  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering };
+  const named = { rules, requesters: new Map(requesters), ...urgent };
+  return new Roster({ hash, custodians, ingesters, witnesses, signingKeys, ...named, ...counts });
 }
 
 const hex32 = (text, place) => parseHex(text, 32, place);
@@ -226,12 +220,14 @@ const ACTS = {
   held: { hold: parseCount, note: hex32, custodian: custodianName, "cells-at-most": parsePower },
   extend: { hold: parseCount, note: hex32, until: parseTime },
   release: { hold: parseCount },
+  ratify: { intent: parseCount, custodian: custodianName },
   fault: { accuser: partyName, accused: partyName, object: parseObject, evidence: hex32 },
 };
 
-async function parseAct(type, lines) {
+async function parseAct(type, lines, version) {
   const act = { type };
   for (const [key, parse] of Object.entries(ACTS[type])) act[key] = await parse(lines.take(key), key);
+  if (type === "intent" && version === "2") act.rules = parseRuleNames(lines.take("rules"), "rules");
   if (type === "receipt") {
     const canaries = lines.takeAll(["canary"], 1).map(parseRow(CANARY, "canary"));
     refuseUnless(isAscending(canaries.map((one) => one.mask)), "canary: another order");
@@ -253,7 +249,7 @@ async function parseReveal(lines) {
 }
 
 const BODIES = { roster: parseRoster, ingest: parseIngest, reveal: parseReveal };
-for (const type of Object.keys(ACTS)) BODIES[type] = (lines) => parseAct(type, lines);
+for (const type of Object.keys(ACTS)) BODIES[type] = (lines, note, version) => parseAct(type, lines, version);
 
 /** Decode an entry of any type; only State verifies its signatures. */
 export async function parseEntry(raw) {

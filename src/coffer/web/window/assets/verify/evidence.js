@@ -138,7 +138,7 @@ export async function verifyAuthorization({ read, key, claims, state, opening })
   verifyThat(isRequester && paper.requester === intent.requester, "authorization requester: not the intent's");
   const rosters = new Map(state.rosters.map((roster) => [roster.hash, roster]));
   verifyThat(rosters.has(paper.roster), "authorization roster: one that is not in the entries");
-  const known = [...state.rosters.flatMap((roster) => roster.signingKeys()), paper.key];
+  const known = [...state.rosters.flatMap((roster) => roster.signingKeys), paper.key];
   const signers = await verifySigners(paper.note, known, "authorization");
   verifyThat(signers.has(paper.key.identity), "authorization: no signature of the requester");
   verifyThat(paper.notBefore <= opening.time && opening.time < paper.expires, "intent: outside not-before and expires");
@@ -159,8 +159,7 @@ export async function parseHeader(raw) {
   const [manifestHash, supersedes] = [cursor.take(32), cursor.take(32)];
   const epochs = Array.from({ length: custodians }, () => cursor.take(32));
   cursor.end();
-  const named = ascii(core.subarray(112, 128));
-  const magic = ascii(core.subarray(0, 8));
+  const [magic, named] = [core.subarray(0, 8), core.subarray(112, 128)].map(ascii);
   const isFixed =
     Object.hasOwn(BATCH_ROWS, magic) && core[21] === 1 && isZero(core.subarray(22, 28)) &&
     ((core[20] === 2 && /^[A-Z]{2}\0{14}$/.test(named)) || (core[20] === 1 && /^\0{16}$/.test(named)));
@@ -168,16 +167,14 @@ export async function parseHeader(raw) {
   const width = 24 + EXTRA_BYTES.reduce((sum, [bit, size]) => sum + (layout & bit ? size : 0), 0);
   const [segId, hash] = [await hashOf("segment", core), hex(await hashOf("header", raw))];
   const home = named.replaceAll("\0", "");
-  const isPaged = magic === "COFSEG02";
-  const batches = Math.floor(rows / batchRows);
+  const [isPaged, batches] = [magic === "COFSEG02", Math.floor(rows / batchRows)];
   const pageBatches = isPaged ? PAGE_BATCHES : Math.max(batches, 1); // version 1 has one page of all batches
   const sizes = { width, batchRows, batches, pageBatches, isPaged };
   return { core, segId, hash, layout, home, masks, bundles, rows, manifestHash, supersedes, epochs, ...sizes };
 }
 
 async function verifyHeader(header, { line, feed, roster }, origin) {
-  const { clauses } = roster.locks.get(line.rule);
-  const { home } = header;
+  const [{ clauses }, { home }] = [roster.rules.get(line.rule).lock, header];
   verifyThat(header.hash === line.headerHash, "header: another hash");
   verifyThat(hex(header.segId) === line.segId, "header: another seg_id than that of its header_core");
   verifyThat(dayNumber(line.day) >= 0, "header: a day before 1970");

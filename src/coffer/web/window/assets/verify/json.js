@@ -3,8 +3,7 @@
 
 import { decodeUtf8, MalformedInput, refuseUnless } from "./wire.js";
 
-export const MAX_SMALL_JSON = 1 << 16;
-export const MAX_JSON = 1 << 25;
+export const [MAX_SMALL_JSON, MAX_JSON] = [1 << 16, 1 << 25];
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+|\s+/gs;
 
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);

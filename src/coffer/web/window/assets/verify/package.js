@@ -11,14 +11,10 @@ import {
 import { parseNote, verifySigners } from "./notes.js";
 
 export const MAX_PACKAGE_BYTES = 2 ** 30 + 2 ** 26;
-const MAX_FILES = 65_000;
-const MAX_MANIFEST_BYTES = 1 << 25;
+const [MAX_FILES, MAX_MANIFEST_BYTES] = [65_000, 1 << 25];
 const PATH = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
-const DATE = 0x21; // 1980-01-01 as MS-DOS writes it
-const MODE = 0o100600 * 2 ** 16;
-const LOCAL = 0x04034b50;
-const CENTRAL = 0x02014b50;
-const END = 0x06054b50;
+const [DATE, MODE] = [0x21, 0o100600 * 2 ** 16]; // 1980-01-01 as MS-DOS writes it; a plain file
+const [LOCAL, CENTRAL, END] = [0x04034b50, 0x02014b50, 0x06054b50]; // what a file, its entry and the end begin with
 
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
@@ -34,11 +30,8 @@ function crc32(bytes) {
 
 /** Little-endian integers; each is [size in bytes, value]. */
 function pack(...fields) {
-  const out = [];
-  for (const [size, value] of fields) {
-    for (let i = 0; i < size; i += 1) out.push(Math.floor(value / 2 ** (8 * i)) & 255);
-  }
-  return Uint8Array.from(out);
+  const bytesOf = ([size, value]) => Array.from({ length: size }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 255);
+  return Uint8Array.from(fields.flatMap(bytesOf));
 }
 
 function formatFields(name, raw) {

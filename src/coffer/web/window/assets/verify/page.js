@@ -66,9 +66,7 @@ export class Board {
     show(place, state, values);
   }
 
-  verdict(state, values) {
-    for (const place of this.root.querySelectorAll("[data-verdict]")) show(place, state, values);
-  }
+  verdict(state, values) { this.root.querySelectorAll("[data-verdict]").forEach((one) => show(one, state, values)); }
 
   /** Takes each step of an audit; throws once the audit was stopped. */
   tell = ({ id, state, values }) => {

@@ -104,7 +104,10 @@ export async function verifyRequests({ files, read, claims, key, checkpoint, sta
 }
 
 /** Step 7: the signers satisfy the rule of every cell, and of every subject under the note's roster. */
-export function verifyCountersignatures({ claims, state, paper, roster: home, rosters, signers }) {
+export function verifyCountersignatures({ claims, state, opening, paper, roster: home, rosters, signers }) {
+  const { rules: said } = opening.intent; // of an emergency
+  const isSame = !said || (paper.isUrgent && isEqual(said, paper.rules) && opening.roster.hash === home.hash);
+  verifyThat(isSame, "intent: an emergency, which the authorization is not");
   verifyThat(paper.rules.every((rule) => home.rules.has(rule)), "rules: one that the note's roster has not");
   for (const [i, subject] of paper.subjects.entries()) {
     const line = i + 1;
@@ -126,7 +129,9 @@ export function verifyCountersignatures({ claims, state, paper, roster: home, ro
       const roster = rosters.get(hash);
       const [mask, rule] = [roster.maskOf((one) => signers.has(one.auth.identity)), roster.rules.get(name)];
       const values = { line, rule: name };
-      verifyThat(isSatisfied(rule, mask), `subject line ${line}: too few countersignatures for ${name}`, values);
+      const may = [rule, said && !paper.isHub && rule.urgent];
+      const isEnough = may.some((one) => one && isSatisfied(one, mask));
+      verifyThat(isEnough, `subject line ${line}: too few countersignatures for ${name}`, values);
       const isAll = !paper.isHub || (mask & rule.everyone) === rule.everyone;
       verifyThat(isAll, `subject line ${line}: found hub: yes unsigned by some`, values);
     }
@@ -135,8 +140,7 @@ export function verifyCountersignatures({ claims, state, paper, roster: home, ro
 
 function heldBy(state, segId, name) {
   const { line, roster } = segmentOf(state, segId);
-  const number = roster.find(name);
-  return number ? roster.locks.get(line.rule).clauses.filter((mask) => (mask >> (number - 1)) & 1) : [];
+  return roster.heldBy(name, line.rule);
 }
 
 /** What contradicts the word for a custodian's conduct; "" if its replies confirm it. */

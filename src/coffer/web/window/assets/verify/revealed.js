@@ -21,13 +21,9 @@ export function normalise(typed, { code = "", trunk = "" }) {
 }
 
 function normaliseAddress(local, domain) {
-  try {
-    // a browser's URL writes a domain in its one ASCII form
-    const host = new URL(`wss://${domain}`).hostname;
-    return /^[a-z0-9.-]+$/.test(host) ? `mailto:${local.toLowerCase()}@${host}` : "";
-  } catch {
-    return "";
-  }
+  const address = `wss://${domain}`; // a browser's URL writes a domain in its one ASCII form
+  const host = URL.canParse(address) ? new URL(address).hostname : "";
+  return /^[a-z0-9.-]+$/.test(host) ? `mailto:${local.toLowerCase()}@${host}` : "";
 }
 
 const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2) ?? "";

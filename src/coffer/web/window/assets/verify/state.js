@@ -3,7 +3,7 @@
 import {
   attempt, concat, DAY, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed, unhex,
 } from "./wire.js";
-import { HOLDS, isSatisfied, parseEntry } from "./entries.js";
+import { isSatisfied, parseEntry, UNJUDGED } from "./entries.js";
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
@@ -17,23 +17,19 @@ function demand(holds, code, message, mayHappen = false) {
 }
 
 const slot = (...parts) => parts.join(" ");
-const keysOf = (one) => [hex(one.auth.public), hex(one.resp.public), one.req];
+const partsOf = (one) => [one.name, hex(one.auth.public), hex(one.resp.public), one.req];
 
 /** The indispensable members of the old roster's rules that the new one changes or loosens. */
 function findGuards(old, next) {
-  const keys = (roster, name) => roster.custodians.filter((one) => one.name === name).flatMap(keysOf);
+  const keys = (roster, name) => roster.custodians.filter((one) => one.name === name).flatMap(partsOf);
   const isLooser =
     next.numbering !== old.numbering || next.waitingDays < old.waitingDays || next.cellCap > old.cellCap ||
     next.retentionDays > old.retentionDays || !["", old.emergency].includes(next.emergency) ||
     next.ratifyHours > old.ratifyHours;
-  const guards = new Set();
-  for (const [name, rule] of old.rules) {
-    const isSame =
-      next.rules.get(name)?.text === rule.text &&
-      [...rule.members, ...rule.needed].every((who) => isEqual(keys(old, who), keys(next, who)));
-    if (isLooser || !isSame) rule.needed.forEach((who) => guards.add(who));
-  }
-  return guards;
+  const isSame = (name, rule) =>
+    next.rules.get(name)?.text === rule.text &&
+    [...rule.members, ...rule.needed].every((who) => isEqual(keys(old, who), keys(next, who)));
+  return [...old.rules].flatMap(([name, rule]) => (isLooser || !isSame(name, rule) ? rule.needed : []));
 }
 
 /** Replays entries; an entry that breaks a rule changes nothing. `sparse`: entries in between are missing. */
@@ -75,7 +71,7 @@ export class State {
       const isLate = index !== 0 && !waits && this.newest - entry.time > BACK_DATING;
       demand(!isLate, "V1", "time: over 15 minutes before the newest entry's", true);
       await this.#applyBody(index, entry);
-      if (!HOLDS.includes(type)) this.newest = Math.max(this.newest, entry.time);
+      if (!UNJUDGED.includes(type)) this.newest = Math.max(this.newest, entry.time);
     } catch (error) {
       if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
       const isAccident = Boolean(error.mayHappen) && (await this.#isOfSomebody(entry.note));
@@ -87,7 +83,7 @@ export class State {
 
   /** Whether a party of any roster signed the note and no line is false. */
   #isOfSomebody(note) {
-    const keys = this.rosters.flatMap((one) => one.signingKeys());
+    const keys = this.rosters.flatMap((one) => one.signingKeys);
     return attempt(async () => (await verifySigners(note, keys, "signature")).size > 0, () => false);
   }
 
@@ -102,23 +98,25 @@ export class State {
       this.reveals.push([index, body]);
       return undefined;
     }
-    const signers = await verifySigners(note, this.roster.signingKeys(), "signature");
+    const signers = await verifySigners(note, this.roster.signingKeys, "signature");
     if (body.type === "ingest") return this.#applyIngest(index, body, signers);
     if (body.type === "withdraw") return this.#applyWithdraw(index, body, signers);
     if (body.type === "epoch-key") return this.#applyKey(entry, body, signers);
     if (["intent", "draw", "close"].includes(body.type)) return this.#applyOpening(index, entry, body, signers);
     if (["absence", "objection"].includes(body.type)) return this.#applyAbsence(index, entry, body, signers);
-    // GAP: rules H1 to H4 are not judged here, and nothing here rests on a hold; coffer-audit judges them. So no entry
-    // about a hold moves the newest time: one without effect would shut out honest ones. If a hold that counts is dated
-    // ahead, entries that it shuts out count here: tolerable because every command of the vault stops then, and says so
-    if (HOLDS.includes(body.type)) return undefined;
+    // GAP: rules H1 to H4 and E1 are not judged here, nor which emergencies shut out an intent (N1), and nothing here
+    // rests on a hold or a ratification; coffer-audit judges them. So no entry about one moves the newest time: one
+    // without effect would shut out honest ones. If one that counts is dated ahead, entries that it shuts out count
+    // here, and so does an intent that an overdue emergency shuts out: tolerable because every command of the vault
+    // stops at the former, and no honest custodian answers to the latter
+    if (UNJUDGED.includes(body.type)) return undefined;
     return this.#applyMark(body, signers, note);
   }
 
   async #applyRoster(index, entry, roster) {
     const old = this.roster;
-    const known = [old, roster].filter(Boolean).flatMap((one) => one.signingKeys());
-    const signers = await verifySigners(entry.note, known, "roster");
+    const keys = [old, roster].filter(Boolean).flatMap((one) => one.signingKeys);
+    const signers = await verifySigners(entry.note, keys, "roster");
     const hasSigned = (one) => signers.has(one.auth.identity);
     let gone = [];
     if (old) {
@@ -134,13 +132,9 @@ export class State {
       demand(index === 0 && roster.hash === this.genesis, "R1", "roster: another");
       demand(roster.custodians.every(hasSigned), "R1", "roster: a custodian missing");
     }
-    for (const was of this.rosters.flatMap((one) => one.custodians)) {
-      for (const next of roster.custodians) {
-        const [before, after] = [keysOf(was), keysOf(next)];
-        const touches = was.name === next.name || before.some((key) => after.includes(key));
-        const isSame = was.name === next.name && isEqual(before, after);
-        demand(!touches || isSame, "R2", "roster: a name with other keys");
-      }
+    const known = this.rosters.flatMap((one) => one.custodians);
+    for (const [was, next] of known.flatMap((one) => roster.custodians.map((other) => [one, other].map(partsOf)))) {
+      demand(isEqual(was, next) || !was.some((part) => next.includes(part)), "R2", "roster: a name with other keys");
     }
     for (const custodian of gone) {
       const { entry: said, since, waitingDays: days } = this.absences.get(custodian);
@@ -159,7 +153,7 @@ export class State {
     const agreed = new Set([...names, ...gone]);
     const mask = old.maskOf((one) => agreed.has(one.name));
     demand(isSatisfied(old.rules.get("base"), mask), "R1", "roster: too few of those in force");
-    const isGuarded = [...findGuards(old, roster)].every((name) => agreed.has(name));
+    const isGuarded = findGuards(old, roster).every((name) => agreed.has(name));
     demand(isGuarded, "R1", "roster: no consent of an indispensable member");
     return gone;
   }
@@ -350,9 +344,8 @@ export class State {
     } else {
       const resp = this.#keyOf(accuser, "resp", "F2");
       demand((await verifySigners(note, [resp], "signature")).has(resp.identity), "F2", "signature: no accuser's");
-      const [lock, number] = [segment.roster.locks.get(segment.line.rule), segment.roster.find(accuser)];
-      const isHolder = number && lock.clauses.some((clause) => (clause >> (number - 1)) & 1);
-      demand(isHolder, "F2", "accuser: it holding no part of the segment");
+      const held = segment.roster.heldBy(accuser, segment.line.rule);
+      demand(held.length, "F2", "accuser: it holding no part of the segment");
       const spoke = this.receipts.has(slot(accuser, name)) || said.some(([one]) => one === accuser);
       demand(!spoke, "F2", "accuser: found that it spoke of this segment before", true);
       demand(isIngester, "F2", "accused: no ingester of the segment's roster");
@@ -372,16 +365,15 @@ export class State {
   /** Whether the custodians that did not destroy the key of its day no longer satisfy its lock. */
   isDead({ line, roster }) {
     const left = roster.maskOf((one) => !this.destroyed.has(slot(one.name, line.day)));
-    return !isSatisfied(roster.locks.get(line.rule), left);
+    return !isSatisfied(roster.rules.get(line.rule).lock, left);
   }
 }
 
 /** A State for looking back, which later entries do not change. */
 export function copyState(state) {
-  const copies = [[Map, (value) => new Map(value)], [Set, (value) => new Set(value)], [Array, (value) => [...value]]];
-  const copy = (value) => copies.find(([kind]) => value instanceof kind)?.[1](value) ?? value;
-  const fields = Object.entries(state).map(([key, value]) => [key, copy(value)]);
-  return Object.assign(new State(), Object.fromEntries(fields));
+  const copyOne = (value) => (value instanceof Map || value instanceof Set ? new value.constructor(value) : value);
+  const copy = ([key, value]) => [key, Array.isArray(value) ? [...value] : copyOne(value)];
+  return Object.assign(new State(), Object.fromEntries(Object.entries(state).map(copy)));
 }
 
 /** State after [index, raw entry] pairs in ascending order. */

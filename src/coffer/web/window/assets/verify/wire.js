@@ -185,16 +185,10 @@ export function parseWords(text, count, place) {
 
 /** Reads `key: value` lines in a fixed order, each exactly once. */
 export class Lines {
-  #lines;
-  #next = 0;
-
-  constructor(lines, place) {
-    this.#lines = lines;
-    this.place = place;
-  }
+  constructor(lines, place) { Object.assign(this, { lines, next: 0, place }); }
 
   #peek(key) {
-    const line = this.#lines[this.#next];
+    const line = this.lines[this.next];
     if (!line?.startsWith(`${key}: `)) return null;
     const value = line.slice(key.length + 2);
     refuseUnless(value && !/^ | $/.test(value), `${this.place} ${key}: an empty value or outer spaces`);
@@ -203,8 +197,8 @@ export class Lines {
 
   take(key) {
     const value = this.#peek(key);
-    refuseUnless(value !== null, `${this.place} line ${this.#next + 1}: another line`);
-    this.#next += 1;
+    refuseUnless(value !== null, `${this.place} line ${this.next + 1}: another line`);
+    this.next += 1;
     return value;
   }
 
@@ -218,7 +212,7 @@ export class Lines {
     return pairs;
   }
 
-  end() { refuseUnless(this.#next === this.#lines.length, `${this.place} line ${this.#next + 1}: expected the end`); }
+  end() { refuseUnless(this.next === this.lines.length, `${this.place} line ${this.next + 1}: expected the end`); }
 }
 
 /** Reads bytes in order; missing and remaining bytes are refused. */
