@@ -19,6 +19,7 @@ from pathlib import Path
 
 from coffer.custodian.service import CustodianService
 from coffer.disk import Disk
+from coffer.ledger.codes import OrderCodes
 from coffer.ledger.entries import (
     BatchId,
     Body,
@@ -42,6 +43,7 @@ from coffer.vault.folder import DESK, INGESTER, Vault, open_vault
 START = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)
 NAMES = ("judge", "dpo", "regulator")
 PASSPHRASE = Secret(b"bench", "passphrase")
+CODES = OrderCodes(order_class="produce", kinds="call,text")
 
 
 def timed(results: dict[str, float], name: str, act: Callable[[], object], times: int = 1) -> object:
@@ -81,9 +83,9 @@ def fill(vault: Vault, entries: int) -> None:
         if len(bodies) % 27 == 0:
             index = len(bodies) + 1
             commitment, nonce = Commitment(os.urandom(32)), os.urandom(16)
-            bodies.append((IntentEntry(authorization=commitment, requester=DESK, nonce=nonce, cells_at_most=64), desk))
+            bodies.append((IntentEntry(authorization=commitment, requester=DESK, nonce=nonce, cells_at_most=64, codes=CODES), desk))
             bodies.append((DrawEntry(intent=index, table=os.urandom(32), records=7), desk))
-            close = CloseEntry(intent=index, result=os.urandom(32), records=7, answers=3, unconfirmed_cells=0)
+            close = CloseEntry(intent=index, result=os.urandom(32), records=7, answers=3, unconfirmed_cells=0, outcome="full", took="-")
             bodies.append((close, desk))
         counts = CoarseCounts(files=0, read=9_216, kept=9_216, rejected=0, duplicate=0)
         batch, segments = BatchId(os.urandom(16)), tuple(segment(day) for _ in range(4))
@@ -142,7 +144,7 @@ def main() -> None:
     size = state.size
 
     def append() -> None:
-        body = IntentEntry(authorization=Commitment(bytes(32)), requester=DESK, nonce=os.urandom(16), cells_at_most=1)
+        body = IntentEntry(authorization=Commitment(bytes(32)), requester=DESK, nonce=os.urandom(16), cells_at_most=1, codes=CODES)
         vault.append([vault.entry(body, vault.operator_key(DESK), state)], state)
 
     timed(results, "append_one_entry_s", append, times)

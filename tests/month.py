@@ -31,6 +31,7 @@ from coffer.simulation.scenario import apportion
 from coffer.tally.exact import BUCKETS, CLASSES
 from coffer.tally.release import format_table, tally_hash
 from coffer.vault.stored import tally_keys
+from public_codes import SOMETHING
 from world import World, destroy_entry
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "docs" / "month" / "month.html"
@@ -159,14 +160,19 @@ def make_month(folder: Path, *, custodians: int = 4) -> World:
 
 def _open(world: World, note: bytes, records: int, seconds: int) -> None:
     desk, vault = world.vault.operator_key("desk"), world.vault
-    commitment = parse_authorization(note, "note").commitment
+    authorization = parse_authorization(note, "note")
+    commitment, codes = authorization.commitment, authorization.terms.codes.at("coarse")
     with vault.writing() as state:
-        intent = IntentEntry(authorization=commitment, requester="desk", nonce=commitment[:16], cells_at_most=64)
+        intent = IntentEntry(
+            authorization=commitment, requester="desk", nonce=commitment[:16], cells_at_most=64, codes=codes
+        )
         (index,) = vault.append([vault.entry(intent, desk, state)], state)
         draw = DrawEntry(intent=index, table=commitment, records=records)
         vault.append([vault.entry(draw, desk, state)], state)
         world.now += dt.timedelta(seconds=seconds)
-        close = CloseEntry(intent=index, result=commitment, records=records, answers=3, unconfirmed_cells=0)
+        close = CloseEntry(
+            intent=index, result=commitment, records=records, answers=3, unconfirmed_cells=0, **SOMETHING
+        )
         vault.append([vault.entry(close, desk, state)], state)
 
 

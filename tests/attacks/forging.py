@@ -20,6 +20,7 @@ from coffer.custody.exchange import (
     request_info,
     sign_request,
 )
+from coffer.ledger.codes import OrderCodes
 from coffer.ledger.entries import Body, DrawEntry, IntentEntry
 from coffer.ledger.grammar import format_entry
 from coffer.notes.cosign import Cosigner
@@ -68,7 +69,14 @@ class Desk:
     def log(self, *bodies: Body, key: SigningKey | None = None, time: dt.datetime | None = None) -> list[int]:
         return log_entries(self.world, *bodies, key=key or self.key, time=time)
 
-    def intent(self, *, cells_at_most: int = 16, authorization: bytes | None = None, nonce: bytes | None = None) -> int:
+    def intent(
+        self,
+        *,
+        cells_at_most: int = 16,
+        authorization: bytes | None = None,
+        nonce: bytes | None = None,
+        codes: OrderCodes | None = None,
+    ) -> int:
         self._count = getattr(self, "_count", 0) + 1
         return self.log(
             IntentEntry(
@@ -76,6 +84,7 @@ class Desk:
                 requester="desk",
                 nonce=nonce or self._count.to_bytes(16, "big"),
                 cells_at_most=cells_at_most,
+                codes=codes or self.authorization.terms.codes.at(self.world.state().roster.statistics),
             )
         )[0]
 

@@ -16,6 +16,7 @@ from coffer.ledger.grammar import format_entry
 from coffer.ledger.state import State
 from coffer.notes.note import sign_note
 from coffer_audit.cli import main as audit
+from public_codes import COARSE, LINES, NOTHING
 from world import World
 
 BASE, FR, ALL = ("a", "b", "c"), ("a", "b", "c", "fr"), ("judge", "dpo", "regulator")
@@ -90,14 +91,14 @@ def test_twin_with_one_part_less_it_counts_for_both_and_stops_the_vault(plain):
 @pytest.mark.parametrize("kind", ["malformed", "origin", "stranger", "impossible"])
 def test_entry_without_effect_that_nobody_makes_by_mistake_is_a_violation(plain, capsys, kind):
     origin, time = plain.vault.pins.origin, f"{plain.now:%Y-%m-%dT%H:%M:%SZ}"
-    text = f"coffer.intent/v1\norigin: {origin}\ntime: {time}\nauthorization: {'0' * 64}\nrequester: desk\nnonce: {'0' * 32}\n"
-    text += "cells-at-most: 4\n"
+    text = f"coffer.intent/v2\norigin: {origin}\ntime: {time}\nauthorization: {'0' * 64}\nrequester: desk\nnonce: {'0' * 32}\n"
+    text += f"cells-at-most: 4\n{LINES}"
     changed = {
         "malformed": text.replace("nonce", "once"),
         "origin": text.replace(origin, "other.example/vault"),
         "stranger": text,
-        "impossible": f"coffer.close/v1\norigin: {origin}\ntime: {time}\nintent: 0\nresult: {'0' * 64}\nrecords: 0\nanswers: 0\n"
-        "unconfirmed-cells: 0\n",
+        "impossible": f"coffer.close/v2\norigin: {origin}\ntime: {time}\nintent: 0\nresult: {'0' * 64}\nrecords: 0\nanswers: 0\n"
+        "unconfirmed-cells: 0\noutcome: none\ntook: -\n",
     }[kind]
     key = plain.vault.operator_key("ingester" if kind == "stranger" else "desk")
     logged_by_hand(plain, changed, key)
@@ -109,7 +110,7 @@ def test_twin_entry_that_a_slow_clock_or_a_second_try_explains_is_a_warning(plai
     origin, desk = plain.vault.pins.origin, plain.vault.operator_key("desk")
     for minutes in (0, 0, -16):
         time = plain.now + dt.timedelta(minutes=minutes)
-        body = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=4)
+        body = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=4, codes=COARSE)
         logged_by_hand(plain, format_entry(body, origin=origin, time=time).decode(), desk)
     assert audited(plain, "vault", plain.vault.path) == 0
     shown = last(capsys)
@@ -155,11 +156,15 @@ def empty_answer(world, note, word, names=FR):
     vault, key = world.vault, world.vault.operator_key("desk")
     with vault.writing() as state:
         intent_body = IntentEntry(
-            authorization=authorization.commitment, requester="desk", nonce=os.urandom(16), cells_at_most=1
+            authorization=authorization.commitment,
+            requester="desk",
+            nonce=os.urandom(16),
+            cells_at_most=1,
+            codes=authorization.terms.codes.at("coarse"),
         )
         intent = vault.append([vault.entry(intent_body, key, state)], state)[0]
         result = result_commitment(salt, HEADER, None)
-        close_body = CloseEntry(intent=intent, result=result, records=0, answers=0, unconfirmed_cells=0)
+        close_body = CloseEntry(intent=intent, result=result, records=0, answers=0, unconfirmed_cells=0, **NOTHING)
         close = vault.append([vault.entry(close_body, key, state)], state)[0]
         checkpoint = vault.log.checkpoint()
         logged = vault.logged({*state.roster_indexes.values(), intent, close}, checkpoint)

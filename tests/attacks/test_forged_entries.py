@@ -32,6 +32,7 @@ from coffer.notes.keys import SealKey, SigningKey, VerifyKey
 from coffer.notes.note import sign_note
 from coffer.procedures.roster.change import Change, propose
 from coffer.wire import format_base64
+from public_codes import COARSE, NOTHING, REFUSED, SOMETHING
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -93,7 +94,12 @@ KEY = SealKey.generate().public
         ),
         (lambda _: DestroyEntry(custodian="judge", day=DAY.replace(day=1)), "judge/resp", "judge/auth", "F1"),
         (lambda _: DestroyEntry(custodian="judge", day=DAY.replace(day=1)), "judge/resp", "dpo/resp", "F1"),
-        (lambda _: RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit"), "judge/auth", "desk", "F1"),
+        (
+            lambda _: RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit", **REFUSED),
+            "judge/auth",
+            "desk",
+            "F1",
+        ),
         (
             lambda s: fault_of(s, "desk"),
             "desk",
@@ -107,7 +113,9 @@ KEY = SealKey.generate().public
             "F2",
         ),
         (
-            lambda _: IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1),
+            lambda _: IntentEntry(
+                authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1, codes=COARSE
+            ),
             "desk",
             "ingester",
             "N1",
@@ -238,14 +246,16 @@ def test_second_epoch_key_of_a_day_has_no_effect(still):
 
 def test_close_of_more_records_than_were_drawn_has_no_effect(still):
     world, state, key = still.world, still.world.state(), key_of(still.world, "desk")
-    intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1)
+    intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1, codes=COARSE)
     index = state.size
     verdict(state, world, intent, key)
     verdict(state, world, DrawEntry(intent=index, table=bytes(32), records=2), key)
     fields = {"intent": index, "result": bytes(32), "answers": 3, "unconfirmed_cells": 0}
-    assert is_refused(verdict(state, world, CloseEntry(records=3, **fields), key), "C1", "more records than were drawn")
-    assert isinstance(verdict(state, world, CloseEntry(records=2, **fields), key), Valid)
-    assert isinstance(verdict(state, world, CloseEntry(records=0, **fields), key), Invalid)
+    assert is_refused(
+        verdict(state, world, CloseEntry(records=3, **fields, **SOMETHING), key), "C1", "more records than were drawn"
+    )
+    assert isinstance(verdict(state, world, CloseEntry(records=2, **fields, **SOMETHING), key), Valid)
+    assert isinstance(verdict(state, world, CloseEntry(records=0, **fields, **NOTHING), key), Invalid)
 
 
 def later_roster(world, state, change, signers, extra=()):
@@ -264,11 +274,11 @@ def test_draw_and_close_by_another_requester_of_the_roster_have_no_effect(still)
     clerk = SigningKey.generate("clerk")
     assert isinstance(state.apply(later_roster(world, state, with_second_desk(clerk), ["judge", "dpo"])), Valid)
     index = state.size
-    intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1)
+    intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1, codes=COARSE)
     assert isinstance(verdict(state, world, intent, key_of(world, "desk")), Valid)
     draw = DrawEntry(intent=index, table=bytes(32), records=1)
     assert is_refused(verdict(state, world, draw, clerk), "D1", "not signed by that requester")
-    close = CloseEntry(intent=index, result=bytes(32), records=0, answers=0, unconfirmed_cells=0)
+    close = CloseEntry(intent=index, result=bytes(32), records=0, answers=0, unconfirmed_cells=0, **NOTHING)
     assert is_refused(verdict(state, world, close, clerk), "C1", "not signed by that requester")
     assert isinstance(verdict(state, world, draw, key_of(world, "desk")), Valid)
 

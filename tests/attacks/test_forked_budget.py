@@ -68,7 +68,11 @@ class Fork:
     def run(self):
         self._nonce = os.urandom(16)
         body = IntentEntry(
-            authorization=self.authorization.commitment, requester="desk", nonce=self._nonce, cells_at_most=4
+            authorization=self.authorization.commitment,
+            requester="desk",
+            nonce=self._nonce,
+            cells_at_most=4,
+            codes=self.authorization.terms.codes.at("coarse"),
         )
         intent = self.log(body)
         state, vault = self.world.state(), self.world.vault

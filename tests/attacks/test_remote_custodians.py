@@ -348,8 +348,8 @@ def test_refusal_by_another_process_is_handed_out_at_once(desk):
     assert errands.waiting() == before, "strangers do not make it sign again"
     world.machine("judge").put([world.custodian("judge").refusal_entry(desk.note, "merit", "note")])
     handed_out = errands.waiting()
-    assert b"coffer.refuse/v1" not in before
-    assert b"coffer.refuse/v1" in handed_out
+    assert b"coffer.refuse/v2" not in before
+    assert b"coffer.refuse/v2" in handed_out
 
 
 def test_stale_checkpoint_from_the_operator_is_refused(desk):

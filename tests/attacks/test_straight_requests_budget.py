@@ -13,6 +13,7 @@ from coffer.errors import Refused
 from coffer.ledger.entries import CloseEntry
 from coffer.segments import prf
 from coffer.segments.bundle import bundle_info, parse_bundle
+from public_codes import NOTHING
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -151,7 +152,7 @@ def test_step_11_more_records_than_authorised_over_several_draws_are_refused(des
 def test_step_11_draws_of_closed_openings_count(desk):
     first, cell = desk.intent(), desk.cell(2, count=2)
     desk.draw(first, [cell])
-    desk.log(CloseEntry(intent=first, result=bytes(32), records=0, answers=0, unconfirmed_cells=0))
+    desk.log(CloseEntry(intent=first, result=bytes(32), records=0, answers=0, unconfirmed_cells=0, **NOTHING))
     second = desk.intent()
     assert desk.decide(desk.data(second, desk.draw(second, [cell]), cell)) == BUDGET
 

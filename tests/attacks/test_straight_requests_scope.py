@@ -17,6 +17,7 @@ from coffer.procedures.ingest.holders import segment_line
 from coffer.segments import prf
 from coffer.segments.bundle import bundle_info, format_bundle
 from coffer.segments.header import PADDED_ROWS, Header, SegmentCore, origin_hash
+from public_codes import NOTHING
 from world import World, destroy_entry
 
 ALL = ("judge", "dpo", "regulator")
@@ -61,7 +62,7 @@ def test_step_08_closed_intent_gives_the_same_again_and_can_draw_no_more(desk):
     intent = desk.intent()
     first = desk.decide(desk.labels(intent))
     assert isinstance(first, Grant)
-    desk.log(CloseEntry(intent=intent, result=bytes(32), records=0, answers=0, unconfirmed_cells=0))
+    desk.log(CloseEntry(intent=intent, result=bytes(32), records=0, answers=0, unconfirmed_cells=0, **NOTHING))
     again = desk.decide(desk.labels(intent))
     assert isinstance(again, Grant)
     values = 8 + 1 + 1 + 32  # behind the request hash, which holds the newer checkpoint
@@ -74,6 +75,13 @@ def test_step_08_intent_of_another_authorization_is_refused(desk):
     other = Desk(desk.world, desk.world.authorize(by=ALL))
     assert desk.decide(desk.labels(other.intent(nonce=b"n" * 16))) == refusal(8, Code.LOG)
     assert isinstance(desk.decide(desk.labels(desk.intent())), Grant)
+
+
+@pytest.mark.parametrize("nicer", [{"order_class": "access"}, {"kinds": "email"}])
+def test_step_08_intent_with_nicer_codes_than_the_note_has_is_refused(desk, nicer):
+    codes = desk.authorization.terms.codes.at("coarse")
+    assert desk.decide(desk.labels(desk.intent(codes=replace(codes, **nicer)))) == refusal(8, Code.LOG)
+    assert isinstance(desk.decide(desk.labels(desk.intent(codes=codes))), Grant)
 
 
 def test_step_08_more_cells_than_the_intent_said_are_refused(desk):
@@ -90,7 +98,13 @@ def test_step_08_intent_with_a_nonce_used_before_does_not_exist(desk):
 
 
 def test_step_08_intent_signed_by_another_key_does_not_exist(desk):
-    body = IntentEntry(authorization=desk.authorization.commitment, requester="desk", nonce=bytes(16), cells_at_most=16)
+    body = IntentEntry(
+        authorization=desk.authorization.commitment,
+        requester="desk",
+        nonce=bytes(16),
+        cells_at_most=16,
+        codes=desk.authorization.terms.codes.at("coarse"),
+    )
     forged = desk.log(body, key=ingester_key(desk.world))[0]
     assert desk.decide(desk.labels(forged)) == refusal(8, Code.LOG)
     assert isinstance(desk.decide(desk.labels(desk.log(body)[0])), Grant)

@@ -27,6 +27,7 @@ from coffer_audit.notes import parse_note, parse_vkey, verify_signers
 from coffer_audit.segments import Manifest
 from coffer_audit.validity.state import replay
 from coffer_audit.wire import EPOCH, parse_base64, parse_decimal
+from public_codes import LINES
 
 ORIGIN = "coffer.example/test"
 
@@ -262,7 +263,7 @@ def _roster(names="abc", time="2026-05-01T00:00:00Z"):
     lines = [
         f"custodian: {n} {a.vkey} {r.vkey} {public(i)}" for i, (n, (a, r)) in enumerate(zip(names, keys, strict=True))
     ]
-    lines = ["coffer.roster/v2", f"origin: {ORIGIN}", f"time: {time}", *lines, "rule: base 2 of a,b,c"]
+    lines = ["coffer.roster/v3", f"origin: {ORIGIN}", f"time: {time}", *lines, "rule: base 2 of a,b,c"]
     lines += [f"ingester: {Key('ingester', 50).vkey}", f"requester: desk {Key('desk', 51).vkey}", "quorum: 0"]
     text = (
         "\n".join(
@@ -274,6 +275,7 @@ def _roster(names="abc", time="2026-05-01T00:00:00Z"):
                 "cell-cap: 200",
                 "tally: exact",
                 "numbering: 9.0",
+                "statistics: coarse",
             ]
         )
         + "\n"
@@ -283,8 +285,8 @@ def _roster(names="abc", time="2026-05-01T00:00:00Z"):
 
 
 def _intent(time, nonce="00"):
-    text = f"coffer.intent/v1\norigin: {ORIGIN}\ntime: {time}\nauthorization: {'ab' * 32}\nrequester: desk\n"
-    return sign(text + f"nonce: {nonce * 16}\ncells-at-most: 4\n", Key("desk", 51))
+    text = f"coffer.intent/v2\norigin: {ORIGIN}\ntime: {time}\nauthorization: {'ab' * 32}\nrequester: desk\n"
+    return sign(text + f"nonce: {nonce * 16}\ncells-at-most: 4\n{LINES}", Key("desk", 51))
 
 
 def test_state_takes_each_entry_once_and_refuses_back_dating():

@@ -73,7 +73,7 @@ def test_a_vault_of_an_older_release_opens_goes_on_and_is_audited(path, tmp_path
         (lambda raw: parse_notify(raw, "notify.toml", read=None), 'format = "{}"\n', "coffer.notify/v1"),
         (lambda raw: parse_watch(raw, "watch.toml"), 'format = "{}"\n', "coffer.watch/v1"),
         (lambda raw: parse_file(raw, "coffer.toml", absolute=str), 'format = "{}"\n', "coffer.settings/v1"),
-        (lambda raw: parse_roster(raw, "roster"), "{}\nx: y\n", "coffer.roster/v2"),
+        (lambda raw: parse_roster(raw, "roster"), "{}\nx: y\n", "coffer.roster/v3"),
         (lambda raw: parse_standing(raw, "report"), "{}\nx: y\n", "coffer.standing/v2"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("coffer.") else "",

@@ -30,6 +30,7 @@ from coffer.ledger.entries import RefuseEntry
 from coffer.notes.note import parse_note
 from coffer.notify.message import News
 from coffer.procedures.opening.run import Stage
+from public_codes import REFUSED
 from world import World
 
 CALLS = "".join(f"+33612345678,+3369876543{n},2016-09-01 10:0{n}:00,60\n" for n in range(3))
@@ -533,7 +534,7 @@ def test_refused_by_one_asks_others_and_by_two_needs_another_request(office):
         vault, keys = office.world.vault, office.world.keys(name)
         commitment = parse_authorization(office.case.requests[0].note, "x").commitment
         with vault.writing() as state:
-            body = RefuseEntry(authorization=commitment, custodian=name, reason="scope")
+            body = RefuseEntry(authorization=commitment, custodian=name, reason="scope", **REFUSED)
             vault.append([vault.entry(body, keys.auth, state)], state)
 
     refuse("dpo")

@@ -18,6 +18,7 @@ from coffer.ledger.facts import Absence, Invalid, Valid
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import mask_of
 from coffer.ledger.state import State
+from coffer_audit.entries.codes import OF_INTENT
 from differential.grammar import COUNTS
 from differential.known import ORIGIN, Ring
 from differential.signing import CheapSigner, Signer, cheap_signatures
@@ -60,6 +61,7 @@ def custodians_view(state: State) -> dict[str, object]:
                 r.waiting_days,
                 r.cell_cap,
                 r.numbering,
+                r.statistics,
                 [(key.name, key.public) for key in r.signing_keys],
                 [c.req for c in r.custodians],
                 [(w.name, w.kind, w.key_id, w.public) for w in r.witnesses],
@@ -109,10 +111,25 @@ def custodians_view(state: State) -> dict[str, object]:
             for name, s in state.segments.items()
         },
         "openings": {
-            i: (o.time, o.intent.authorization.hex(), o.intent.requester, o.intent.nonce.hex(), o.intent.cells_at_most)
+            i: (
+                o.time,
+                o.intent.authorization.hex(),
+                o.intent.requester,
+                o.intent.nonce.hex(),
+                o.intent.cells_at_most,
+                *o.intent.codes.values().values(),
+            )
             + ((o.draw_index, o.draw.table.hex(), o.draw.records) if o.draw else (None,))
             + (
-                (o.close_index, o.close.result.hex(), o.close.records, o.close.answers, o.close.unconfirmed_cells)
+                (
+                    o.close_index,
+                    o.close.result.hex(),
+                    o.close.records,
+                    o.close.answers,
+                    o.close.unconfirmed_cells,
+                    o.close.outcome,
+                    o.close.took,
+                )
                 if o.close
                 else (None,)
             )
@@ -183,6 +200,7 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
                 r.waiting_days,
                 r.cell_cap,
                 r.numbering,
+                r.statistics,
                 [(key.name, key.public) for key in r.signing_keys()],
                 [c.req for c in r.custodians],
                 [(w.name, w.kind, w.key_id, w.public) for w in r.witnesses],
@@ -258,6 +276,7 @@ def _opening(opening: coffer_audit.validity.facts.Opening) -> tuple[object, ...]
         text["requester"],
         text["nonce"],
         number["cells-at-most"],
+        *(text[key] for key in OF_INTENT),
     )
     if opening.draw:
         index, body = opening.draw
@@ -273,6 +292,8 @@ def _opening(opening: coffer_audit.validity.facts.Opening) -> tuple[object, ...]
             body.number["records"],
             body.number["answers"],
             body.number["unconfirmed-cells"],
+            body.text["outcome"],
+            body.text["took"],
         )
     return (*found, None)
 

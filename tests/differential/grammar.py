@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coffer.ledger.codes import CODES, LEVELS, ORDER_KEYS, shown
+
 if TYPE_CHECKING:
     from differential.world import World
 
@@ -281,6 +283,13 @@ def odd_version(w: "World") -> str:
     return w.rng.choice(spelt)
 
 
+def odd_code(w: "World") -> str:
+    """Words that no code has, and codes of other lines."""
+    return w.rng.choice(
+        ["-", "--", "none", "full", "w4", "h8", "d30", "Court", "email,call", "call,call", "", "fax", " -"]
+    )
+
+
 # --- the table ------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +300,31 @@ def _custodian(w: "World") -> str:
 
 def _by(role: str) -> Callable[["World"], str]:
     return lambda w: f"{w.scratch.get('custodian', 'nobody')}/{role}"
+
+
+def _shown(w: "World", key: str, value: str) -> str:
+    """As the roster in force shows it, or rarely as another would."""
+    roster = w.state.in_force if w.state is not None and w.rng.random() < 0.97 else None
+    return shown(w.rng.choice(LEVELS) if roster is None else roster.statistics, key, value)
+
+
+def _code(key: str, *values: str) -> Line:
+    return Line(key, lambda w: _shown(w, key, w.rng.choice(values or CODES[key])), odd_code)
+
+
+def _records(w: "World") -> str:
+    w.scratch["records"] = records = str(w.rng.choice([0, 0, 1, 40]))
+    return records
+
+
+def _unconfirmed(w: "World") -> str:
+    w.scratch["unconfirmed"] = cells = w.rng.choice(["0", "1", str(1 << 62)])
+    return cells
+
+
+def _outcome(w: "World") -> str:
+    fitting = "none" if w.scratch["records"] == "0" else "full" if w.scratch["unconfirmed"] == "0" else "part"
+    return _shown(w, "outcome", fitting if w.rng.random() < 0.9 else w.rng.choice(CODES["outcome"]))
 
 
 def _requester(w: "World") -> str:
@@ -483,12 +517,13 @@ TYPES: tuple[Type, ...] = (
         10,
     ),
     Type(
-        "intent/v1",
+        "intent/v2",
         (
             Line("authorization", known("authorization", 32, 0.6), HEX32),
             Line("requester", _requester, PARTY),
             Line("nonce", known("nonce", 16, 0.1), odd_hex(16)),
             Line("cells-at-most", lambda w: str(1 << w.rng.randrange(21)), odd_number(1, 1 << 20)),
+            *(_code(key) for key in ORDER_KEYS),
         ),
         lambda w: w.scratch["requester"],
         10,
@@ -504,27 +539,31 @@ TYPES: tuple[Type, ...] = (
         8,
     ),
     Type(
-        "close/v1",
+        "close/v2",
         (
             Line("intent", _intent, COUNT),
             Line("result", fresh(32), HEX32),
-            Line("records", lambda w: str(w.rng.choice([0, 0, 1, 40])), COUNT),
+            Line("records", _records, COUNT),
             Line("answers", number(0, 9), odd_number(0, 9)),
-            Line("unconfirmed-cells", number(0, 1 << 62), COUNT),
+            Line("unconfirmed-cells", _unconfirmed, COUNT),
+            Line("outcome", _outcome, odd_code),
+            _code("took"),
         ),
         lambda w: w.scratch.get("requester", "desk"),
         6,
     ),
     Type(
-        "refuse/v1",
+        "refuse/v2",
         (
             Line("authorization", known("authorization", 32), HEX32),
             Line("custodian", _custodian, CUSTODIAN),
             Line(
                 "reason",
-                any_of("scope", "time", "form", "merit"),
+                any_of("scope", "time", "form", "merit", "held", "law", "unclear"),
                 any_of("budget", "Scope", "scope ", "constant", "log", "scope,time", "-"),
             ),
+            _code("class", "produce", "preserve"),
+            _code("urgency"),
         ),
         _by("auth"),
         4,
@@ -580,7 +619,7 @@ TYPES: tuple[Type, ...] = (
             Line("until", _until, odd_time),
         ),
         lambda w: w.scratch.get("requester", "desk"),
-        17,
+        21,
     ),
     Type("release/v1", (Line("hold", _hold, COUNT),), _desk_or_custodian, 2),
     Type(
@@ -593,7 +632,7 @@ TYPES: tuple[Type, ...] = (
         4,
     ),
     Type(
-        "roster/v2",
+        "roster/v3",
         (
             Line("custodian", lambda w: w.plan_roster(), lambda w: w.odd_custodian()),
             Line("rule", lambda w: w.scratch["rules"], lambda w: w.odd_rule()),
@@ -637,6 +676,7 @@ TYPES: tuple[Type, ...] = (
                 ),
             ),
             Line("numbering", lambda w: w.scratch["numbering"], odd_version),
+            Line("statistics", lambda w: w.scratch["statistics"], any_of("all", "Full", "-", "coarse ", "none,full")),
         ),
         lambda _: "stranger",
         7,

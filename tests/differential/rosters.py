@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import re
 
+from coffer.ledger.codes import LEVELS
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
@@ -16,6 +17,7 @@ NEAR = (
     "waiting",
     "cap",
     "numbering",
+    "statistics",
     "order",
     "join",
     "leave",
@@ -85,6 +87,7 @@ class Rosters(Known):
             "waiting": rng.choice(["1", "1", "2", "7", "30", "3649", "3650"]),
             "cap": rng.choice(["1", "2", "256", "65534", "65535"]),
             "numbering": rng.choice(NUMBERINGS),
+            "statistics": rng.choice(LEVELS),
         }
 
     def plan_near(self, state: State, old: Roster) -> list[str]:
@@ -93,7 +96,7 @@ class Rosters(Known):
         self.plan_parties()
         members, rules = list(old.names), {name: rule.expression for name, rule in old.rules.items()}
         limits = {"retention": old.retention_days, "waiting": old.waiting_days, "cap": old.cell_cap}
-        scratch["numbering"] = old.numbering
+        scratch |= {"numbering": old.numbering, "statistics": old.statistics}
         newcomers: list[str] = []
         for what in rng.sample(NEAR, rng.choice([1, 1, 1, 2, 3])):
             if what in limits:
@@ -101,6 +104,8 @@ class Rosters(Known):
                 limits[what] = min(max(limits[what] + rng.choice([-1, 1]), 1), most)
             elif what == "numbering":
                 scratch["numbering"] = rng.choice(NUMBERINGS)
+            elif what == "statistics":
+                scratch["statistics"] = rng.choice(LEVELS)
             elif what == "order":
                 rng.shuffle(members)
             elif what == "join" and len(members) < 9:

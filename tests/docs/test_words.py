@@ -9,13 +9,14 @@ import coffer_audit.answer.authorization
 import coffer_audit.answer.claims
 import coffer_audit.answer.exchange
 import coffer_audit.answer.rows
+import coffer_audit.entries.codes
 import coffer_audit.entries.parse
 import coffer_audit.wire
 from coffer.custody.exchange import Code
 from coffer.disclosure.verified import STATUSES
 from coffer.identity.identifier import parse_subject
 from coffer.kinds import KINDS
-from coffer.ledger import entries
+from coffer.ledger import codes, entries
 from coffer.ledger.grammar import ENTRY_TYPES
 from coffer.procedures.opening import ask as asking
 from coffer.procedures.opening import decide as opening
@@ -54,8 +55,17 @@ LISTS = {
         list(opening.DIRECTIONS),
         list(coffer_audit.answer.rows.DIRECTIONS),
     ),
+    **{
+        f"code {key}": (
+            words("entries.md", rf"\| `{key}` \| (.*?) \|", r"\b[a-z0-9]+\b")[: len(codes.CODES[key])],
+            list(codes.CODES[key]),
+            list(coffer_audit.entries.codes.WORDS[key]),
+        )
+        for key in codes.CODES
+        if key != "kinds"
+    },
     "refuse reasons": (
-        words("entries.md", r"`reason:` (.*?) \|", r"\b(?!or\b)[a-z]+"),
+        words("entries.md", r"`reason:` (.*?) · ", r"\b(?!or\b)[a-z]+"),
         list(entries.REFUSE_REASONS),
         list(AUDITED_REASONS),
     ),
@@ -70,7 +80,11 @@ LISTS = {
         list(coffer_audit.wire.KINDS),
     ),
     "types of entries": (
-        sorted(re.findall(r"^\| `([a-z-]+)` \|", (PAGES / "entries.md").read_text("utf-8"), re.MULTILINE)),
+        sorted(
+            re.findall(
+                r"^\| `([a-z-]+)` \|", (PAGES / "entries.md").read_text("utf-8").split("## Codes")[0], re.MULTILINE
+            )
+        ),
         sorted(["roster", *ENTRY_TYPES]),
         sorted(["roster", "ingest", "reveal", *coffer_audit.entries.parse.ACTS]),
     ),

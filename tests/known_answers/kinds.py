@@ -12,7 +12,7 @@ COUNTS = {
     "approvals": 89,
     "authorization": 171,
     "desk": 27,
-    "entries": 146,
+    "entries": 168,
     "exchange": 37,
     "hpke": 10,
     "identity": 158,
@@ -21,7 +21,7 @@ COUNTS = {
     "rules": 28,
     "segments": 154,
     "standing": 73,
-    "state": 217,
+    "state": 228,
     "wire": 48,
 }
 ATTRIBUTES = ".gitattributes"

@@ -34,12 +34,23 @@ def at(days):
     return (START + dt.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def roster(days=0, names=NAMES, base="2 of a,b,c", country=FR[0], waiting=2, cap=200, retention=30, numbering="9.0"):
+def roster(
+    days=0,
+    names=NAMES,
+    base="2 of a,b,c",
+    country=FR[0],
+    waiting=2,
+    cap=200,
+    retention=30,
+    numbering="9.0",
+    statistics="coarse",
+):
     people = [f"custodian: {n} {KEYS[n][0].vkey} {KEYS[n][1].vkey} {ref.b64(n.encode()[:1] * 1216)}" for n in names]
     rules = [f"rule: base {base}"] + [f"rule: {country}"] * bool(country)
-    lines = ["coffer.roster/v2", f"origin: {ORIGIN}", f"time: {at(days)}", *people, *rules]
+    lines = ["coffer.roster/v3", f"origin: {ORIGIN}", f"time: {at(days)}", *people, *rules]
     lines += [f"ingester: {INGESTER.vkey}", f"requester: desk {DESK.vkey}", "quorum: 0", f"retention-days: {retention}"]
     lines += ["late-days: 1", f"waiting-days: {waiting}", f"cell-cap: {cap}", "tally: exact", f"numbering: {numbering}"]
+    lines += [f"statistics: {statistics}"]
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import coffer.ledger.codes as lc
 import reference as ref
 from coffer import wire
 from coffer.authority.authorization import Named, Terms, format_terms, parse_authorization
@@ -35,6 +36,7 @@ from coffer.segments.bundle import format_bundle, parse_bundle
 from coffer.translog import tiling
 from coffer.translog.checkpoint import TreeHead, sign_checkpoint, verify_checkpoint
 from coffer.vault.pins import Pins, parse_pins
+from public_codes import COARSE, REFUSED
 
 FEW = settings(max_examples=15, deadline=None)
 MANY = settings(max_examples=60, deadline=None)
@@ -55,6 +57,12 @@ RESP = {name: signer(f"{name}/resp") for name in NAMES}
 printable = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 words = st.text(printable, min_size=1, max_size=60).filter(lambda text: text == text.strip(" "))
 hashes = st.binary(min_size=32, max_size=32)
+
+
+def code(key):
+    return st.sampled_from([*lc.CODES[key], lc.HIDDEN])
+
+
 ids = st.binary(min_size=16, max_size=16)
 days = st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))
 since_1970 = st.dates(dt.date(1970, 1, 1))
@@ -124,6 +132,7 @@ bodies = st.one_of(
         requester=key_names,
         nonce=ids,
         cells_at_most=st.integers(0, 20).map(lambda bit: 2**bit),
+        codes=st.fixed_dictionaries({key: code(key) for key in lc.ORDER_KEYS}).map(lc.OrderCodes.of_values),
     ),
     st.builds(le.WithdrawEntry, batch=ids),
     st.builds(le.DrawEntry, intent=numbers, table=hashes, records=st.integers(1, 2**28)),
@@ -134,8 +143,17 @@ bodies = st.one_of(
         records=numbers,
         answers=st.integers(0, 9),
         unconfirmed_cells=numbers,
+        outcome=code("outcome"),
+        took=code("took"),
     ),
-    st.builds(le.RefuseEntry, authorization=hashes, custodian=custodians, reason=st.sampled_from(le.REFUSE_REASONS)),
+    st.builds(
+        le.RefuseEntry,
+        authorization=hashes,
+        custodian=custodians,
+        reason=st.sampled_from(le.REFUSE_REASONS),
+        order_class=st.sampled_from([*lc.REFUSED_CLASSES, "-"]),
+        urgency=code("urgency"),
+    ),
     st.builds(le.RevokeEntry, authorization=hashes),
     st.builds(le.DestroyEntry, custodian=custodians, day=days),
     st.builds(
@@ -274,6 +292,7 @@ def rosters(draw):
         numbering=draw(st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}", fullmatch=True).filter(str.isascii)),
         cell_cap=draw(st.integers(1, 65_535)),
         tally="exact" if epsilon is None else f"epsilon {epsilon:f}",
+        statistics=draw(st.sampled_from(lc.LEVELS)),
     )
 
 
@@ -383,6 +402,7 @@ def format_parsed_roster(text):
         numbering=found.numbering,
         cell_cap=found.cell_cap,
         tally="exact" if found.epsilon is None else f"epsilon {found.epsilon:f}",
+        statistics=found.statistics,
     )
 
 
@@ -647,13 +667,16 @@ def test_no_changed_byte_of_an_entry_counts(data):
     first = sign_note(genesis, *AUTH.values()).raw
     now = dt.datetime(2016, 9, 5, 1, tzinfo=dt.UTC)
     bodies_and_keys = [
-        (le.IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=4), DESK),
+        (
+            le.IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=4, codes=COARSE),
+            DESK,
+        ),
         (
             le.EpochKeyEntry(roster=ref.roster_hash(genesis), custodian="judge", day=now.date(), key=bytes(1216)),
             AUTH["judge"],
         ),
         (le.RevokeEntry(authorization=bytes(32)), AUTH["dpo"]),
-        (le.RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit"), AUTH["judge"]),
+        (le.RefuseEntry(authorization=bytes(32), custodian="judge", reason="merit", **REFUSED), AUTH["judge"]),
         (
             le.IngestEntry(
                 batch=bytes(16),

@@ -14,6 +14,7 @@ from coffer.authority.period import Period, days_of_periods, parse_periods
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import Identifier, parse_subject
 from coffer.kinds import KINDS
+from coffer.ledger.codes import OrderCodes, age_code, due_code
 from coffer.ledger.entries import Commitment
 from coffer.ledger.reveal import commitment_of_lines, line_key
 from coffer.ledger.rules import parse_rule_names
@@ -75,6 +76,20 @@ class Named:
         Only the days of ``days_of`` may be asked for a subject.
         """
         return days_of_periods((period for periods in self.periods for period in periods), "periods")
+
+    @property
+    def codes(self) -> OrderCodes:
+        """The public codes of its order, all of them; a roster may hide some."""
+        ordered, oldest = self.ordered, min(period.first for periods in self.periods for period in periods)
+        return OrderCodes(
+            order_class=str(ordered.order_class),
+            urgency=str(ordered.urgency),
+            due=due_code(ordered.received, ordered.due),
+            kinds=",".join(self.kinds),
+            age=age_code(ordered.received, oldest),
+            issued_by=str(ordered.issuer),
+            issued_in=str(ordered.issued_in),
+        )
 
     def touches(self, line: int, day: dt.date) -> bool:
         """Whether a UTC day is one of ``days_of(line)``."""

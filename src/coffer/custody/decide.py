@@ -261,6 +261,8 @@ def _verify_intent(request: Request, authorization: Authorization, state: State,
         raise _Stop(Code.LOG)
     if opening.intent.authorization != authorization.commitment or opening.intent.requester != requester:
         raise _Stop(Code.LOG)
+    if not opening.intent.codes.agrees_with(authorization.terms.codes):
+        raise _Stop(Code.LOG)  # State has judged which may be hidden
     if len(request.cells) > opening.intent.cells_at_most:
         raise _Stop(Code.BUDGET)
     terms, debt = authorization.terms, state.debts.get(opening.index)

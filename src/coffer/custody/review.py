@@ -76,7 +76,14 @@ def refusal_of(
             f"{place}: {name} left the roster, so the log takes no refusal of it; it answers nothing to this request any more",
             code="scope",
         )
-    return RefuseEntry(authorization=authorization.commitment, custodian=name, reason=reason)
+    codes = authorization.terms.codes.at(state.roster.statistics)
+    return RefuseEntry(
+        authorization=authorization.commitment,
+        custodian=name,
+        reason=reason,
+        order_class=codes.order_class,
+        urgency=codes.urgency,
+    )
 
 
 def revocation_of(authorization: Requested, state: State, name: str, auth: VerifyKey, place: str) -> RevokeEntry:

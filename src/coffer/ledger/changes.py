@@ -74,4 +74,5 @@ def _limits(roster: Roster) -> list[tuple[str, str]]:
         ("cell-cap", str(roster.cell_cap)),
         ("tally", tally_of(roster)),
         ("numbering", roster.numbering),
+        ("statistics", roster.statistics),
     ]

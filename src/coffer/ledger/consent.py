@@ -5,6 +5,7 @@ The members that a rule makes indispensable guard that rule.
 Rule R1 of ``docs/formats/entries.md``. ADR 10 says for each change why it needs their consent or does not.
 """
 
+from coffer.ledger.codes import LEVELS
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
 
@@ -47,4 +48,6 @@ def _loosened_limits(old: Roster, new: Roster) -> tuple[str, ...]:
         reasons.append("others may open in an emergency")
     if new.ratify_hours > old.ratify_hours:
         reasons.append("an emergency may wait longer for its ratification")
+    if LEVELS.index(new.statistics) > LEVELS.index(old.statistics):
+        reasons.append("more of each order becomes public at once")
     return tuple(reasons)

@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final, NewType
 
+from coffer.ledger.codes import OrderCodes
 from coffer.notes.note import Note
 
 BatchId = NewType("BatchId", bytes)
@@ -27,7 +28,7 @@ The writer of requests chooses their salts. To make two commitments that begin w
 digits would only be harder to compare.
 """
 
-REFUSE_REASONS: Final = ("scope", "time", "form", "merit")
+REFUSE_REASONS: Final = ("scope", "time", "form", "merit", "held", "law", "unclear")
 SALT_LINE: Final = 4
 """The salt's place among the lines of an authorization, from 0: never revealed."""
 COARSE: Final = 1_024
@@ -146,13 +147,15 @@ class ReceiptEntry:
 class IntentEntry:
     """A requester is about to ask under an authorization.
 
-    ``rules``: in an emergency under the emergency rule, the rules that must ratify it; else none.
+    ``codes``: what the roster shows of its order. ``rules``: in an emergency under the emergency rule, the rules that
+    must ratify it; else none.
     """
 
     authorization: Commitment
     requester: str
     nonce: bytes
     cells_at_most: int
+    codes: OrderCodes
     rules: tuple[str, ...] = ()
 
 
@@ -167,22 +170,26 @@ class DrawEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseEntry:
-    """How an opening ended."""
+    """How an opening ended. ``took``: since the order was received."""
 
     intent: int
     result: bytes
     records: int
     answers: int
     unconfirmed_cells: int
+    outcome: str
+    took: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseEntry:
-    """A custodian said no."""
+    """A custodian said no. ``order_class``, ``urgency``: what the roster shows of the order."""
 
     authorization: Commitment
     custodian: str
     reason: str
+    order_class: str
+    urgency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

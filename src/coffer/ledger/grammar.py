@@ -6,14 +6,14 @@ Source: ``docs/formats/entries.md``.
 import datetime as dt
 import re
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from coffer import wire
 from coffer.bounds import MAX_ROWS
 from coffer.errors import MalformedInput
 from coffer.kinds import KINDS
+from coffer.ledger.codes import CODES, HIDDEN, ORDER_KEYS, REFUSED_CLASSES, OrderCodes
 from coffer.ledger.entries import (
     COARSE,
     MAX_COUNT,
@@ -54,18 +54,14 @@ from coffer.ledger.entries import (
     WithdrawEntry,
 )
 from coffer.ledger.lines import lines_of
-from coffer.ledger.roster import EMERGENCY_FORMAT
 from coffer.ledger.rules import is_rule_name, parse_custodian_name, parse_rule_names
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, parse_key_name
 from coffer.notes.note import parse_note
 
-_VERSIONS: Final = {"fault": 2, "ingest": 2, "roster": 2}
+_VERSIONS: Final = {"close": 2, "fault": 2, "ingest": 2, "intent": 2, "refuse": 2, "roster": 3}
 """The version of a type of entry, where it is not 1. Older versions are not read."""
 _FROM_TOPIC: Final = "coffer.ingest/v3"
 """The first line of an ingest from a topic. One from files is of version 2, so that it reads as it always did."""
-_IN_EMERGENCY: Final = "coffer.intent/v2"
-"""The first line of an intent under an emergency rule. An ordinary one is of version 1."""
-_OTHER_FIRST_LINES: Final = (_FROM_TOPIC, _IN_EMERGENCY, EMERGENCY_FORMAT)
 _FEED: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 
 
@@ -82,14 +78,15 @@ def parse_entry(raw: bytes, place: str) -> Entry:
     note = parse_note(raw, place, has_letters=is_reveal)
     lines = wire.parse_lines(note.text, place, has_letters=is_reveal)
     kind = lines[0].removeprefix("coffer.").partition("/")[0]
-    if lines[0] not in (_first_line(kind), *_OTHER_FIRST_LINES) or (kind not in _PARSERS and kind != "roster"):
+    is_from_topic = lines[0] == _FROM_TOPIC
+    if (lines[0] != _first_line(kind) and not is_from_topic) or (kind not in _PARSERS and kind != "roster"):
         raise MalformedInput(f"{place}: line 1: unknown type of entry")
     fields = wire.Fields(lines[1:], place)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     if kind == "roster":
         return Entry(note=note, origin=origin, time=time, body=None)
-    body = _LATER_PARSERS.get(lines[0], _PARSERS[kind])(fields)
+    body = _parse_ingest(fields, is_from_topic=True) if is_from_topic else _PARSERS[kind](fields)
     fields.end()
     return Entry(note=note, origin=origin, time=time, body=body)
 
@@ -97,14 +94,9 @@ def parse_entry(raw: bytes, place: str) -> Entry:
 def format_entry(body: Body, *, origin: str, time: dt.datetime) -> bytes:
     """The text of an entry, to be signed."""
     kind, lines = lines_of(body)
-    head = [_first_line_of(body, kind), f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    first = _FROM_TOPIC if isinstance(body, IngestEntry) and body.offsets is not None else _first_line(kind)
+    head = [first, f"origin: {origin}", f"time: {wire.format_time(time)}"]
     return ("\n".join([*head, *lines]) + "\n").encode("utf-8" if kind == "reveal" else "ascii")
-
-
-def _first_line_of(body: Body, kind: str) -> str:
-    if isinstance(body, IngestEntry) and body.offsets is not None:
-        return _FROM_TOPIC
-    return _IN_EMERGENCY if isinstance(body, IntentEntry) and body.rules else _first_line(kind)
 
 
 def _first_line(kind: str) -> str:
@@ -228,14 +220,25 @@ def _parse_receipt(fields: wire.Fields) -> ReceiptEntry:
     return ReceiptEntry(custodian=custodian, segment=segment, canaries=tuple(canaries))
 
 
-def _parse_intent(fields: wire.Fields, *, is_emergency: bool = False) -> IntentEntry:
+def _parse_intent(fields: wire.Fields) -> IntentEntry:
+    authorization = _commitment(fields)
+    requester = parse_key_name(fields.one("requester"), fields.place("requester"))
+    nonce, cells, rules = _hash(fields, "nonce", 16), _cells_at_most(fields), fields.optional("rules")
     return IntentEntry(
-        authorization=_commitment(fields),
-        requester=parse_key_name(fields.one("requester"), fields.place("requester")),
-        nonce=_hash(fields, "nonce", 16),
-        cells_at_most=_cells_at_most(fields),
-        rules=parse_rule_names(fields.one("rules"), fields.place("rules")) if is_emergency else (),
+        authorization=authorization,
+        requester=requester,
+        nonce=nonce,
+        cells_at_most=cells,
+        rules=() if rules is None else parse_rule_names(rules, fields.place("rules")),
+        codes=OrderCodes.of_values({key: _code(fields, key, CODES[key]) for key in ORDER_KEYS}),
     )
+
+
+def _code(fields: wire.Fields, key: str, values: Sequence[str]) -> str:
+    value = fields.one(key)
+    if value != HIDDEN and value not in values:
+        raise MalformedInput(f"{fields.place(key)}: expected one of {' '.join(values)}, or {HIDDEN}")
+    return sys.intern(value)
 
 
 def _cells_at_most(fields: wire.Fields) -> int:
@@ -258,14 +261,22 @@ def _parse_close(fields: wire.Fields) -> CloseEntry:
         records=_number(fields, "records"),
         answers=_number(fields, "answers", 0, 9),
         unconfirmed_cells=_number(fields, "unconfirmed-cells"),
+        outcome=_code(fields, "outcome", CODES["outcome"]),
+        took=_code(fields, "took", CODES["took"]),
     )
 
 
 def _parse_refuse(fields: wire.Fields) -> RefuseEntry:
-    entry = RefuseEntry(authorization=_commitment(fields), custodian=_custodian(fields), reason=fields.one("reason"))
-    if entry.reason not in REFUSE_REASONS:
+    authorization, custodian, reason = _commitment(fields), _custodian(fields), fields.one("reason")
+    if reason not in REFUSE_REASONS:
         raise MalformedInput(f"{fields.place('reason')}: expected one of {', '.join(REFUSE_REASONS)}")
-    return entry
+    return RefuseEntry(
+        authorization=authorization,
+        custodian=custodian,
+        reason=reason,
+        order_class=_code(fields, "class", REFUSED_CLASSES),
+        urgency=_code(fields, "urgency", CODES["urgency"]),
+    )
 
 
 def _parse_revoke(fields: wire.Fields) -> RevokeEntry:
@@ -344,11 +355,6 @@ def _parse_extend(fields: wire.Fields) -> ExtendEntry:
     return ExtendEntry(hold=_number(fields, "hold"), note=Commitment(_hash(fields, "note")), until=_until(fields))
 
 
-_LATER_PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
-    _FROM_TOPIC: partial(_parse_ingest, is_from_topic=True),
-    _IN_EMERGENCY: partial(_parse_intent, is_emergency=True),
-}
-"""By their first line, entries of a version beside that of their type."""
 _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "epoch-key": _parse_epoch_key,
     "ingest": _parse_ingest,

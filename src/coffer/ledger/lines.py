@@ -46,15 +46,18 @@ def lines_of(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - 
         case IntentEntry():
             lines = [f"authorization: {body.authorization.hex()}", f"requester: {body.requester}"]
             lines += [f"nonce: {body.nonce.hex()}", f"cells-at-most: {body.cells_at_most}"]
-            return "intent", [*lines, *([f"rules: {','.join(body.rules)}"] if body.rules else [])]
+            lines += [f"rules: {','.join(body.rules)}"] if body.rules else []
+            return "intent", [*lines, *(f"{key}: {value}" for key, value in body.codes.values().items())]
         case DrawEntry():
             return "draw", [f"intent: {body.intent}", f"table: {body.table.hex()}", f"records: {body.records}"]
         case CloseEntry():
             lines = [f"intent: {body.intent}", f"result: {body.result.hex()}", f"records: {body.records}"]
-            return "close", [*lines, f"answers: {body.answers}", f"unconfirmed-cells: {body.unconfirmed_cells}"]
+            lines += [f"answers: {body.answers}", f"unconfirmed-cells: {body.unconfirmed_cells}"]
+            return "close", [*lines, f"outcome: {body.outcome}", f"took: {body.took}"]
         case RefuseEntry():
             lines = [f"authorization: {body.authorization.hex()}", f"custodian: {body.custodian}"]
-            return "refuse", [*lines, f"reason: {body.reason}"]
+            lines += [f"reason: {body.reason}", f"class: {body.order_class}"]
+            return "refuse", [*lines, f"urgency: {body.urgency}"]
         case RatifyEntry():
             return "ratify", [f"intent: {body.intent}", f"custodian: {body.custodian}"]
         case RevokeEntry():

@@ -13,15 +13,14 @@ from typing import Final
 
 from coffer import wire
 from coffer.errors import MalformedInput
+from coffer.ledger.codes import DEFAULT_LEVEL, LEVELS
 from coffer.ledger.rules import BASE, Lock, Rule, emergency_rule, lock_of, parse_custodian_name, parse_rule
 from coffer.notes.cosign import CosignKey, parse_cosign_vkey
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, parse_vkey
 
 MAX_CUSTODIANS: Final = 9
 """Clauses are u16 masks and their number grows as a binomial: 5 of 9 makes 126 subkeys a segment."""
-FORMAT: Final = "coffer.roster/v2"
-EMERGENCY_FORMAT: Final = "coffer.roster/v3"
-"""The first line of a roster with an emergency rule. One without is of version 2, so that it reads as it always did."""
+FORMAT: Final = "coffer.roster/v3"
 DEFAULT_RATIFY_HOURS: Final = 48
 MAX_RATIFY_HOURS: Final = 168
 """A week. Whoever has not agreed by then was not asked."""
@@ -72,9 +71,10 @@ class Roster:
     It has no slots, because derived values are computed once and kept: they are asked for at each segment of an opening.
 
     ``epsilon`` is None for an exact tally. ``waiting_days``: how long an indispensable member may object before the others replace it.
-    ``numbering``: version of the tables that say to which country a number belongs. ``text`` is what was signed.
-    ``rules`` say who must sign, ``emergency_rules`` who may in an emergency (empty without ``emergency``), ``locks`` which
-    clauses seal; each by the rule's name.
+    ``numbering``: version of the tables that say to which country a number belongs. ``statistics``: how much of an
+    order is public at once (``ledger.codes``). ``text`` is what was signed. ``rules`` say who must sign,
+    ``emergency_rules`` who may in an emergency (empty without ``emergency``), ``locks`` which clauses seal; each by the
+    rule's name.
     """
 
     text: bytes
@@ -95,6 +95,7 @@ class Roster:
     cell_cap: int
     epsilon: Decimal | None
     numbering: str
+    statistics: str
 
     @cached_property
     def name_set(self) -> frozenset[str]:
@@ -165,12 +166,13 @@ def format_roster(
     cell_cap: int,
     tally: str,
     numbering: str,
+    statistics: str = DEFAULT_LEVEL,
     witnesses: Iterable[str] = (),
     quorum: int = 0,
     emergency: Emergency | None = None,
 ) -> bytes:
     """The text of a roster (``witnesses``: vkeys); parse it to learn whether it is a valid one."""
-    lines = [EMERGENCY_FORMAT if emergency else FORMAT, f"origin: {origin}", f"time: {wire.format_time(time)}"]
+    lines = [FORMAT, f"origin: {origin}", f"time: {wire.format_time(time)}"]
     lines += [f"custodian: {n} {a.format()} {r.format()} {wire.format_base64(q)}" for n, a, r, q in custodians]
     lines += [f"rule: {name} {expression}" for name, expression in rules]
     if emergency is not None:
@@ -180,14 +182,14 @@ def format_roster(
     lines += [f"witness: {vkey}" for vkey in witnesses]
     lines += [f"quorum: {quorum}", f"retention-days: {retention_days}", f"late-days: {late_days}"]
     lines += [f"waiting-days: {waiting_days}", f"cell-cap: {cell_cap}", f"tally: {tally}", f"numbering: {numbering}"]
+    lines += [f"statistics: {statistics}"]
     return ("\n".join(lines) + "\n").encode("ascii")
 
 
 def parse_roster(text: bytes, place: str) -> Roster:
     """Read and validate a roster's text; raises ``MalformedInput``."""
-    first = EMERGENCY_FORMAT if text.startswith(f"{EMERGENCY_FORMAT}\n".encode("ascii")) else FORMAT
     fields = wire.Fields(wire.parse_lines(text, place), place)
-    fields.literal(first)
+    fields.literal(FORMAT)
     origin = parse_key_name(fields.one("origin"), fields.place("origin"))
     time = wire.parse_time(fields.one("time"), fields.place("time"))
     custodians = tuple(
@@ -198,7 +200,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
         raise MalformedInput(f"{place}: {len(custodians)} custodians, expected 1 to {MAX_CUSTODIANS}")
     names = tuple(c.name for c in custodians)
     rules = _parse_rules(fields.many("rule"), names, place)
-    emergency = _parse_emergency(fields) if first == EMERGENCY_FORMAT else None
+    emergency = _parse_emergency(fields)
     emergency_rules = _emergency_rules(rules, emergency, names, f"{place}: emergency")
     ingesters = tuple(parse_vkey(value, f"{place}: ingester") for value in fields.many("ingester"))
     requesters = _parse_requesters(fields.many("requester"), place)
@@ -217,6 +219,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
     cell_cap = wire.parse_decimal(fields.one("cell-cap"), fields.place("cell-cap"), low=1, high=65_535)
     epsilon = parse_tally(fields.one("tally"), fields.place("tally"))
     numbering = parse_numbering(fields.one("numbering"), fields.place("numbering"))
+    statistics = parse_statistics(fields.one("statistics"), fields.place("statistics"))
     fields.end()
     roster = Roster(
         text=text,
@@ -237,6 +240,7 @@ def parse_roster(text: bytes, place: str) -> Roster:
         cell_cap=cell_cap,
         epsilon=epsilon,
         numbering=numbering,
+        statistics=statistics,
     )
     _verify_distinct(roster, place)
     return roster
@@ -256,6 +260,13 @@ def parse_numbering(text: str, place: str) -> str:
     """A version of the numbering tables, for example 9.0.43: two to four numbers of at most four digits."""
     if not _NUMBERING.fullmatch(text):
         raise MalformedInput(f"{place}: not a version, expected two to four numbers with dots, for example 9.0.43")
+    return text
+
+
+def parse_statistics(text: str, place: str) -> str:
+    """How much of an order is public at once: none, coarse or full."""
+    if text not in LEVELS:
+        raise MalformedInput(f"{place}: expected one of {', '.join(LEVELS)}")
     return text
 
 
@@ -283,8 +294,10 @@ def _parse_rules(values: list[str], names: tuple[str, ...], place: str) -> dict[
     return rules
 
 
-def _parse_emergency(fields: wire.Fields) -> Emergency:
-    expression = fields.one("emergency")
+def _parse_emergency(fields: wire.Fields) -> Emergency | None:
+    expression = fields.optional("emergency")
+    if expression is None:
+        return None
     hours = wire.parse_decimal(fields.one("ratify-hours"), fields.place("ratify-hours"), low=1, high=MAX_RATIFY_HOURS)
     return Emergency(expression=expression, ratify_hours=hours)
 

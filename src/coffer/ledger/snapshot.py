@@ -32,7 +32,7 @@ from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 7
+VERSION: Final = 8
 _HASH_BYTES: Final = 32
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 """A place or a number; a negative place would count from the end."""

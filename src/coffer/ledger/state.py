@@ -5,13 +5,14 @@
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self, assert_never
 
 from coffer import wire
 from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.ledger import batches, debts, holds, succession
+from coffer.ledger.codes import is_as_shown, is_outcome
 from coffer.ledger.entries import (
     AbsenceEntry,
     Body,
@@ -154,6 +155,7 @@ class State(Known):
                 self._apply_close(index, note, roster, body)
             case RefuseEntry():
                 self._require(note, roster, body.custodian, "auth", "F1")
+                _require_codes(roster, {"class": body.order_class, "urgency": body.urgency}, "F1")
                 self.refusals.append((index, body))
                 self.refused.add((body.authorization, body.custodian))
             case RevokeEntry():
@@ -238,6 +240,7 @@ class State(Known):
             raise Broken("N1", "this nonce was used before")
         if body.authorization in self.revoked:
             raise Broken("N1", "the authorization is revoked")
+        _require_codes(roster, body.codes.values(), "N1")
         if body.rules:
             owed = self.debts.values()
             self.debts[index] = debts.verify_emergency(owed, index, time, self.newest, roster, body)
@@ -269,6 +272,9 @@ class State(Known):
         self._require_requester(note, roster, opening.intent.requester, "C1")
         if body.records > (opening.draw.records if opening.draw else 0):
             raise Broken("C1", "more records than were drawn")
+        _require_codes(roster, {"outcome": body.outcome, "took": body.took}, "C1")
+        if not is_outcome(body.outcome, body.records, body.unconfirmed_cells):
+            raise Broken("C1", "an outcome that its records contradict")
         opening.take_close(index, body)
 
     def _open(self, intent: int, rule: str) -> Opening:
@@ -337,6 +343,11 @@ class State(Known):
         key: VerifyKey | None = roster.requesters.get(name)
         if key is None or not note.is_signed_by(key):
             raise Broken(rule, "not signed by that requester, or it is not in force")
+
+
+def _require_codes(roster: Roster, values: Mapping[str, str], rule: str) -> None:
+    if not is_as_shown(roster.statistics, values):
+        raise Broken(rule, "its codes are not those that the roster in force shows")
 
 
 def verify_clock(state: State, now: dt.datetime) -> None:

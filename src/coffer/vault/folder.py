@@ -383,11 +383,19 @@ class Vault:
             for name, what in self._others().gather(state).items():
                 self.outside.say(f"witness {name} did not cosign: {what}")
 
-    def entry(self, body: Body, key: SigningKey, state: State) -> bytes:
-        """A signed entry dated now, or at the log's newest time if the clock is a little behind it."""
-        now = self.outside.clock()
+    def entry_time(self, state: State) -> dt.datetime:
+        """The time of the next entry: now, or the log's newest time if the clock is a little behind it.
+
+        Raises ``Unavailable`` if it is far behind.
+        """
+        now = self.outside.clock().replace(microsecond=0)
         verify_clock(state, now)
-        return sign_note(format_entry(body, origin=self.pins.origin, time=max(now, state.newest)), key).raw
+        return max(now, state.newest)
+
+    def entry(self, body: Body, key: SigningKey, state: State, *, time: dt.datetime | None = None) -> bytes:
+        """A signed entry, dated ``entry_time`` if no time is given."""
+        time = self.entry_time(state) if time is None else time
+        return sign_note(format_entry(body, origin=self.pins.origin, time=time), key).raw
 
     def operator_key(self, name: str) -> SigningKey:
         """One of the operator's signing keys: the log's (named by the origin), ``ingester`` or ``desk``."""

@@ -12,19 +12,20 @@ def roster_text(
     numbering="9.0.43",
     emergency=None,
     ratify="48",
+    statistics="full",
     **changes,
 ):
     sealing = {name: bytes([65 + i]) * 1216 for i, name in enumerate((*NAMES, "cnctr"))}
     fields = {"quorum": "0", "retention-days": "365", "late-days": "30", "waiting-days": "90", "cell-cap": "200"} | {
         k.replace("_", "-"): v for k, v in changes.items()
     }
-    lines = [f"coffer.roster/v{2 if emergency is None else 3}", f"origin: {ORIGIN}", f"time: {time}"]
+    lines = ["coffer.roster/v3", f"origin: {ORIGIN}", f"time: {time}"]
     lines += [f"custodian: {name} {AUTH[name].vkey} {RESP[name].vkey} {ref.b64(sealing[name])}" for name in names]
     lines += [f"rule: {rule}" for rule in rules]
     lines += [] if emergency is None else [f"emergency: {emergency}", f"ratify-hours: {ratify}"]
     lines += [f"ingester: {INGESTER.vkey}", f"requester: desk {DESK.vkey}"]
     lines += [f"witness: {vkey}" for vkey in witnesses] + [f"{k}: {v}" for k, v in fields.items()]
-    lines += [f"tally: {tally}", f"numbering: {numbering}"]
+    lines += [f"tally: {tally}", f"numbering: {numbering}", f"statistics: {statistics}"]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -75,13 +76,15 @@ def make_rosters(out):
     add("-emergency-of-one", "parse", roster_text(emergency="1 of judge,dpo,regulator"))
     add("-emergency-of-too-few", "parse", roster_text(emergency="2 of judge,dpo"))
     add("-emergency-of-a-stranger", "parse", roster_text(emergency="2 of judge,dpo,cnctr"))
-    add("-emergency-in-version-2", "parse", roster_text(**urgent).replace(b"roster/v3", b"roster/v2"))
-    add("-version-3-without-emergency", "parse", GENESIS.replace(b"roster/v2", b"roster/v3"))
     without = roster_text(**urgent).replace(b"ratify-hours: 48\n", b"")
     add("-emergency-without-hours", "parse", without)
-    add("-version-1", "parse", GENESIS.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
-    first = GENESIS.replace(b"waiting-days: 90\n", b"").replace(b"numbering: 9.0.43\n", b"")
-    add("-of-version-1", "parse", first.replace(b"coffer.roster/v2", b"coffer.roster/v1"))
+    add("-ratify-hours-without-emergency", "parse", GENESIS.replace(b"ingester: ", b"ratify-hours: 48\ningester: ", 1))
+    add("-version-2", "parse", GENESIS.replace(b"coffer.roster/v3", b"coffer.roster/v2"))
+    second = GENESIS.replace(b"statistics: full\n", b"")
+    add("-of-version-2", "parse", second.replace(b"coffer.roster/v3", b"coffer.roster/v2"))
+    add("-of-version-2-in-version-3", "parse", second)
+    for level, expect in (("coarse", "ok"), ("none", "ok"), ("all", "parse"), ("Full", "parse")):
+        add(f"-statistics-{level}", expect, roster_text(statistics=level))
     add("-waiting-1", "ok", roster_text(waiting_days="1"))
     add("-waiting-zero", "parse", roster_text(waiting_days="0"))
     add("-waiting-3651", "parse", roster_text(waiting_days="3651"))
@@ -130,18 +133,14 @@ def make_rosters(out):
 
 
 def text_of(kind, *lines, time=TIME, origin=ORIGIN, version=None):
-    version = version or {"fault": 2, "ingest": 2}.get(kind, 1)
+    version = version or {"close": 2, "fault": 2, "ingest": 2, "intent": 2, "refuse": 2}.get(kind, 1)
     return ("\n".join([f"coffer.{kind}/v{version}", f"origin: {origin}", f"time: {time}", *lines]) + "\n").encode()
 
 
 def text_named(name):
     """The text of an entry of ``ENTRIES``, whose name begins with its type."""
-    kind = name.removesuffix("-empty").removesuffix("-from-topic").removesuffix("-of-an-emergency")
-    return text_of(
-        kind,
-        *ENTRIES[name][1],
-        version=3 if name.endswith("-from-topic") else 2 if name.endswith("-emergency") else None,
-    )
+    kind = name.partition("-without")[0].partition("-of-an")[0].removesuffix("-empty").removesuffix("-from-topic")
+    return text_of(kind, *ENTRIES[name][1], version=3 if name.endswith("-from-topic") else None)
 
 
 def exchanged(first, second):
@@ -156,6 +155,19 @@ def hexes(name, size=32):
 AUTHORIZATION = hexes("authorization")
 
 COUNTS = ["files: 1024", "read: 10240", "kept: 7168", "rejected: 2048", "duplicate: 4611686018427387904"]
+
+CODES = [
+    "class: produce",
+    "urgency: ordinary",
+    "due: d10",
+    "kinds: call,text",
+    "age: w4",
+    "issued-by: court",
+    "issued-in: home",
+]
+"""Those of an intent, where the roster shows all."""
+
+REFUSED = ["class: preserve", "urgency: emergency"]
 
 NONE = ["files: 0", "read: 0", "kept: 0", "rejected: 0", "duplicate: 0"]
 
@@ -227,6 +239,17 @@ ENTRIES = {
             "requester: desk",
             f"nonce: {hexes('nonce', 16)}",
             "cells-at-most: 1048576",
+            *CODES,
+        ],
+    ),
+    "intent-without-codes": (
+        ("desk",),
+        [
+            f"authorization: {AUTHORIZATION}",
+            "requester: desk",
+            f"nonce: {hexes('nonce', 16)}",
+            "cells-at-most: 1",
+            *(f"{line.partition(':')[0]}: -" for line in CODES),
         ],
     ),
     "intent-of-an-emergency": (
@@ -237,15 +260,24 @@ ENTRIES = {
             f"nonce: {hexes('nonce', 16)}",
             "cells-at-most: 1",
             "rules: FR,base",
+            *CODES,
         ],
     ),
     "ratify": (("judge/auth",), ["intent: 4611686018427387904", "custodian: judge"]),
     "draw": (("desk",), ["intent: 1", f"table: {hexes('table')}", "records: 268435456"]),
     "close": (
         ("desk",),
-        ["intent: 1", f"result: {hexes('result')}", "records: 0", "answers: 9", "unconfirmed-cells: 0"],
+        [
+            "intent: 1",
+            f"result: {hexes('result')}",
+            "records: 0",
+            "answers: 9",
+            "unconfirmed-cells: 0",
+            "outcome: none",
+            "took: d10",
+        ],
     ),
-    "refuse": (("judge/auth",), [f"authorization: {AUTHORIZATION}", "custodian: judge", "reason: merit"]),
+    "refuse": (("judge/auth",), [f"authorization: {AUTHORIZATION}", "custodian: judge", "reason: merit", *REFUSED]),
     "revoke": (("judge/auth",), [f"authorization: {AUTHORIZATION}"]),
     "destroy": (("judge/resp",), ["custodian: judge", "day: 2016-09-01"]),
     "fault": (
@@ -319,10 +351,8 @@ def make_entry(out):
         b"kept: 7168\n",
         f"kept: 7168\nfile: {hexes('file', 16)} 10 7 2 1\n".encode(),
     )
-    bad("without-rules", "intent-of-an-emergency", b"rules: FR,base\n", b"")
     bad("rules-descending", "intent-of-an-emergency", b"rules: FR,base", b"rules: base,FR")
-    bad("in-version-1", "intent-of-an-emergency", b"coffer.intent/v2", b"coffer.intent/v1")
-    bad("version-2-without-rules", "intent", b"coffer.intent/v1", b"coffer.intent/v2")
+    bad("rules-behind-codes", "intent-of-an-emergency", *exchanged("rules: FR,base", CODES[0]))
     bad("of-nobody", "ratify", b"\ncustodian: judge", b"")
     bad("batch-15-bytes", "withdraw", hexes("batch", 16).encode(), hexes("batch", 15).encode())
     bad("version-2", "withdraw", b"coffer.withdraw/v1", b"coffer.withdraw/v2")
@@ -365,6 +395,21 @@ def make_entry(out):
     bad("cells-no-power-of-2", "intent", b"1048576", b"1048575")
     bad("cells-above-2-to-the-20", "intent", b"1048576", b"2097152")
     bad("nonce-15-bytes", "intent", f"nonce: {hexes('nonce', 16)}".encode(), f"nonce: {hexes('nonce', 15)}".encode())
+    for line in CODES:
+        name = line.partition(":")[0]
+        bad(f"{name}-unknown", "intent", f"{line}\n".encode(), f"{name}: fax\n".encode())
+    bad("class-preserve", "intent", b"class: produce", b"class: preserve")
+    bad("kinds-in-another-order", "intent", b"kinds: call,text", b"kinds: text,call")
+    bad("kinds-twice", "intent", b"kinds: call,text", b"kinds: call,call")
+    bad("codes-exchanged", "intent", *exchanged(*CODES[:2]))
+    bad("code-missing", "intent", b"issued-in: home\n", b"")
+    bad("version-1", "intent", b"coffer.intent/v2", b"coffer.intent/v1")
+    bad("took-none", "close", b"took: d10", b"took: none")
+    bad("outcome-unknown", "close", b"outcome: none", b"outcome: empty")
+    bad("version-1", "close", b"coffer.close/v2", b"coffer.close/v1")
+    bad("reason-immunity", "refuse", b"merit", b"immunity")
+    bad("class-unknown", "refuse", b"preserve", b"keep")
+    bad("version-1", "refuse", b"coffer.refuse/v2", b"coffer.refuse/v1")
     bad("no-records", "draw", b"records: 268435456", b"records: 0")
     bad("records-above-2-to-the-28", "draw", b"268435456", b"268435457")
     bad("ten-answers", "close", b"answers: 9", b"answers: 10")

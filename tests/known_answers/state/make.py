@@ -3,30 +3,45 @@ from datetime import UTC, datetime, timedelta
 
 import reference as ref
 from known_answers.authorization.make import authorization_text
-from known_answers.entries.make import AUTHORIZATION, COUNTS, GENESIS, NONE, hexes, mark, roster_text, signed, text_of
+from known_answers.entries.make import (
+    AUTHORIZATION,
+    CODES,
+    COUNTS,
+    GENESIS,
+    NONE,
+    hexes,
+    mark,
+    roster_text,
+    signed,
+    text_of,
+)
 from known_answers.folder import Word
 from known_answers.parties import AUTH, DESK, NAMES, ORIGIN, RESP, key, later
 
 
-def intent(nonce="n1", *, signers=("desk",), authorization=AUTHORIZATION, **changes):
-    return signed(
-        "intent",
-        [f"authorization: {authorization}", "requester: desk", f"nonce: {hexes(nonce, 16)}", "cells-at-most: 4"],
-        *signers,
-        **changes,
-    )
+def intent(nonce="n1", *, signers=("desk",), authorization=AUTHORIZATION, codes=CODES, **changes):
+    lines = [f"authorization: {authorization}", "requester: desk", f"nonce: {hexes(nonce, 16)}", "cells-at-most: 4"]
+    return signed("intent", [*lines, *codes], *signers, **changes)
+
+
+def codes(*keys):
+    """The codes of an intent, of which only some are shown."""
+    return [line if line.partition(":")[0] in keys else f"{line.partition(':')[0]}: -" for line in CODES]
+
+
+def coarse_intent(nonce="n1", **changes):
+    """Under a roster of the default level."""
+    return intent(nonce, codes=codes("class", "kinds"), **changes)
 
 
 def draw(index, records=5):
     return signed("draw", [f"intent: {index}", f"table: {hexes('table')}", f"records: {records}"], "desk")
 
 
-def close(index, records=5):
-    return signed(
-        "close",
-        [f"intent: {index}", f"result: {hexes('result')}", f"records: {records}", "answers: 3", "unconfirmed-cells: 0"],
-        "desk",
-    )
+def close(index, records=5, outcome=None, took="d3", unconfirmed=0):
+    lines = [f"intent: {index}", f"result: {hexes('result')}", f"records: {records}", "answers: 3"]
+    lines += [f"unconfirmed-cells: {unconfirmed}", f"outcome: {outcome or ('full' if records else 'none')}"]
+    return signed("close", [*lines, f"took: {took}"], "desk")
 
 
 def ingest(batch="b1", entry="1/1", counts=NONE, segments=(), feed="calls", signers=("ingester",)):
@@ -97,9 +112,11 @@ def revoke(signer="judge/auth"):
     return signed("revoke", [f"authorization: {AUTHORIZATION}"], signer)
 
 
-def refuse(name="judge", signer=None):
+def refuse(name="judge", signer=None, codes=("class: produce", "urgency: urgent")):
     return signed(
-        "refuse", [f"authorization: {AUTHORIZATION}", f"custodian: {name}", "reason: form"], signer or f"{name}/auth"
+        "refuse",
+        [f"authorization: {AUTHORIZATION}", f"custodian: {name}", "reason: form", *codes],
+        signer or f"{name}/auth",
     )
 
 
@@ -162,10 +179,11 @@ SOVEREIGN = ("base 2 of judge,dpo,regulator", "FR 2 of judge,dpo,regulator and c
 
 def make_consent(out):
     """Who must sign a roster that touches a rule with an indispensable member, and how one that is gone is replaced."""
-    first = roster_note(roster_text(names=(*NAMES, "cnctr"), rules=SOVEREIGN), *NAMES, "cnctr")
+    first = roster_note(roster_text(names=(*NAMES, "cnctr"), rules=SOVEREIGN, statistics="coarse"), *NAMES, "cnctr")
 
-    def changed(*signers, rules=SOVEREIGN, time=TOMORROW, names=(*NAMES, "cnctr"), **fields):
-        return roster_note(roster_text(names=names, rules=rules, time=time, **fields), *signers)
+    def changed(*signers, rules=SOVEREIGN, time=TOMORROW, names=(*NAMES, "cnctr"), statistics="coarse", **fields):
+        text = roster_text(names=names, rules=rules, time=time, statistics=statistics, **fields)
+        return roster_note(text, *signers)
 
     def add(name, verdicts, *entries):
         add_state(out, name, f"ok ok {verdicts}", first, *entries)
@@ -180,6 +198,7 @@ def make_consent(out):
         "cell-cap-raised": {"cell_cap": "201"},
         "retention-raised": {"retention_days": "366"},
         "emergency": {"emergency": "2 of judge,dpo,regulator"},
+        "statistics-raised": {"statistics": "full"},
     }
     for name, fields in loosened.items():
         add(f"consent-{name}-by-base-alone", "R1", changed("judge", "dpo", **fields))
@@ -191,6 +210,7 @@ def make_consent(out):
         "retention-lowered": {"retention_days": "364"},
         "late-days": {"late_days": "31"},
         "tally": {"tally": "epsilon 1"},
+        "statistics-lowered": {"statistics": "none"},
         "base-rule": {"rules": ("base 2 of dpo,judge,regulator", SOVEREIGN[1])},
         "another-country": {"rules": (SOVEREIGN[0], "DE 2 of judge,dpo,regulator", SOVEREIGN[1])},
         "witness": {"witnesses": (ref.cosign_vkey(key("w.example/w1")),), "quorum": "1"},
@@ -199,7 +219,7 @@ def make_consent(out):
 
     day = days_later(90)
     gone = {"rules": SOVEREIGN[:1], "names": NAMES, "time": day}
-    clock = intent(time=day)
+    clock = coarse_intent(time=day)
     add("absence-waited-for", "ok ok ok", absence(), clock, changed(*NAMES, **gone))
     add("absence-waited-for-in-a-quiet-log", "ok ok", absence(), changed(*NAMES, **gone))
     early = gone | {"time": days_later(90, -1)}
@@ -214,16 +234,16 @@ def make_consent(out):
     add("absence-signed-by-two-of-three-others", "A1", absence(signers=("judge", "dpo")))
     add("absence-signed-by-its-own-custodian-for-another", "A1", absence(signers=("judge", "dpo", "cnctr")))
     add("absence-of-nobody", "A1", absence("stranger", (*NAMES, "cnctr")))
-    add("absence-seven-days-old", "ok ok", intent(time=days_later(7)), absence())
-    add("absence-seven-days-and-a-second-old", "ok A1", intent(time=days_later(7, 1)), absence())
-    old = [intent(time=days_later(7)), absence(), intent("n2", time=day)]
+    add("absence-seven-days-old", "ok ok", coarse_intent(time=days_later(7)), absence())
+    add("absence-seven-days-and-a-second-old", "ok A1", coarse_intent(time=days_later(7, 1)), absence())
+    old = [coarse_intent(time=days_later(7)), absence(), coarse_intent("n2", time=day)]
     add("absence-waits-from-when-it-was-logged", "ok ok ok R1", *old, changed(*NAMES, **gone))
     add("objection-of-another", "ok A2", absence(), objection(signer="judge"))
     add("objection-to-another-entry", "ok A2", absence(), objection(index=1))
     add("objection-twice", "ok ok A2", absence(), objection(), objection(time=later(1)))
     add("objection-to-nothing", "A2", objection())
     back = changed("judge", "dpo", "cnctr", waiting_days="1", time=later(1))
-    short = [absence(), back, intent(time=days_later(30))]
+    short = [absence(), back, coarse_intent(time=days_later(30))]
     still = changed(*NAMES, rules=SOVEREIGN[:1], names=NAMES, time=days_later(30))
     add("absence-keeps-the-days-of-its-own-roster", "ok ok ok R1", *short, still)
     member = roster_text(names=NAMES, rules=SOVEREIGN[:1], time=later(1))
@@ -362,6 +382,42 @@ def make_verdicts(out):
     add("draw-of-no-intent", "ok D1 ok D1", draw(1), intent(), draw(3))
     add("draw-after-close", "ok ok ok D1", intent(), close(1, 0), draw(1))
     add("close-more-than-drawn", "ok ok ok C1 ok", intent(), draw(1), close(1, 6), close(1, 5))
+    add("close-of-records-called-none", "ok ok ok C1 ok", intent(), draw(1), close(1, 5, "none"), close(1, 5, "part"))
+    add("close-of-nothing-called-part", "ok ok C1 ok", intent(), close(1, 0, "part"), close(1, 0))
+    add(
+        "close-of-unconfirmed-cells-called-full",
+        "ok ok ok C1 ok",
+        intent(),
+        draw(1),
+        close(1, unconfirmed=1),
+        close(1, outcome="part", unconfirmed=1),
+    )
+    hidden = codes("class", "kinds")
+    add("codes-hidden-where-all-are-shown", "ok N1 N1 ok", intent(codes=hidden), intent(codes=codes()), intent())
+    bare = refuse(codes=("class: produce", "urgency: -"))
+    add(
+        "close-and-refuse-without-codes-that-are-shown",
+        "ok ok C1 C1 F1",
+        intent(),
+        close(1, 0, "-"),
+        close(1, 0, took="-"),
+        bare,
+    )
+    for level, keys in (("coarse", ("class", "kinds")), ("none", ())):
+        outcome, named = ("none", "class: produce") if keys else ("-", "class: -")
+        add(
+            f"codes-of-a-{level}-roster",
+            "ok ok N1 ok C1 C1 ok F1 F1 ok",
+            roster_note(roster_text(statistics=level, time=later(1)), *NAMES),
+            intent(),
+            intent(codes=codes(*keys)),
+            close(3, 0, "-" if keys else "none", "-"),
+            close(3, 0, outcome, "d1"),
+            close(3, 0, outcome, "-"),
+            refuse(),
+            refuse(codes=("class: -" if keys else "class: produce", "urgency: -")),
+            refuse(codes=(named, "urgency: -")),
+        )
     add("close-twice", "ok ok ok ok C1", intent(), draw(1), close(1), close(1))
     add(
         "ingest-in-two-parts",
@@ -550,7 +606,12 @@ def make_verdicts(out):
     add("reveal-of-another-roster", "ok L1", reveal(paper, hexes("roster").encode()[:32], {0, 1, 11}))
     add("reveal-with-shifted-indexes", "ok V1", reveal(paper, ref.roster_hash(GENESIS), {0, 1, 11}, shift=1))
     good = text_of(
-        "intent", f"authorization: {AUTHORIZATION}", "requester: desk", f"nonce: {hexes('n1', 16)}", "cells-at-most: 4"
+        "intent",
+        f"authorization: {AUTHORIZATION}",
+        "requester: desk",
+        f"nonce: {hexes('n1', 16)}",
+        "cells-at-most: 4",
+        *CODES,
     )
     broken = f"\u2014 judge/auth {ref.b64(AUTH['judge'].key_id + bytes(64))}\n".encode()
     add("broken-signature-of-a-known-key-beside-a-good-one", "ok V1", ref.note(good, DESK) + broken)
@@ -642,7 +703,7 @@ def make_holds(out):
 
 def urgent(nonce="n1", rules="base", **changes):
     lines = [f"authorization: {AUTHORIZATION}", "requester: desk", f"nonce: {hexes(nonce, 16)}", "cells-at-most: 4"]
-    return signed("intent", [*lines, f"rules: {rules}"], "desk", version=2, **changes)
+    return signed("intent", [*lines, f"rules: {rules}", *CODES], "desk", **changes)
 
 
 def ratify(name="judge", index=2, signer=None, **changes):

@@ -23,6 +23,7 @@ from coffer.web.window.overview import overview
 from coffer.web.window.reading import Reading, type_of
 from coffer.web.window.sentences import Sentences
 from month import FIRST, LAST, TOTAL, published
+from public_codes import COARSE
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "entries"
 ROOMS = ("ground", "window")
@@ -194,7 +195,7 @@ def test_an_opening_is_seen_as_soon_as_it_is_announced(world):
 
     desk = world.vault.operator_key("desk")
     with world.vault.writing() as state:
-        intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=64)
+        intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=64, codes=COARSE)
         (index,) = world.vault.append([world.vault.entry(intent, desk, state)], state)
     reading = read(world)
     assert look(reading, openings).openings[0].state == "open"

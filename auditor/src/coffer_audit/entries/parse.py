@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from coffer_audit.entries.codes import OF_CLOSE, OF_INTENT, OF_REFUSE
 from coffer_audit.entries.roster import HPKE_PUBLIC_BYTES, Roster, parse_roster
 from coffer_audit.errors import MalformedInput
 from coffer_audit.notes import Note, parse_note
@@ -39,7 +40,7 @@ MAX_PARTS = 99_999  # entries of one ingest
 MAX_COUNT = 1 << 62
 MAX_PARTITIONS = 256  # lines `offsets:` of an ingest from a topic
 OBJECTS = ("segment", "intent")
-VERSIONS = {"fault": "2", "ingest": "23", "intent": "12", "roster": "23"}
+VERSIONS = {"close": "2", "fault": "2", "ingest": "23", "intent": "2", "refuse": "2", "roster": "3"}
 """The versions, one digit each, of a type of entry if they are not 1; older versions are not read."""
 
 
@@ -223,13 +224,13 @@ def _parse_rules(text: str, place: str) -> str:
 HEX32, HEX16 = partial(parse_hex, size=32), partial(parse_hex, size=16)
 NAME = partial(parse_match, CUSTODIAN, expected="a custodian's name")
 PARTY = partial(parse_match, KEY_NAME, expected="a name")
-REASONS = ("scope", "time", "form", "merit")
-REASON = partial(parse_match, "|".join(REASONS), expected="scope, time, form or merit")
+REASONS = ("scope", "time", "form", "merit", "held", "law", "unclear")
+REASON = partial(parse_match, "|".join(REASONS), expected=f"one of {' '.join(REASONS)}")
 ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "epoch-key": {"roster": HEX32, "custodian": NAME, "day": _parse_date, "key": _parse_public},
     "withdraw": {"batch": HEX16},
     "receipt": {"custodian": NAME, "segment": HEX32},
-    "intent": {"authorization": HEX32, "requester": PARTY, "nonce": HEX16, "cells-at-most": _parse_power},
+    "intent": {"authorization": HEX32, "requester": PARTY, "nonce": HEX16, "cells-at-most": _parse_power, **OF_INTENT},
     "draw": {"intent": parse_count, "table": HEX32, "records": partial(parse_decimal, low=1, high=MAX_ROWS)},
     "close": {
         "intent": parse_count,
@@ -237,8 +238,9 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
         "records": parse_count,
         "answers": partial(parse_decimal, high=9),
         "unconfirmed-cells": parse_count,
+        **OF_CLOSE,
     },
-    "refuse": {"authorization": HEX32, "custodian": NAME, "reason": REASON},
+    "refuse": {"authorization": HEX32, "custodian": NAME, "reason": REASON, **OF_REFUSE},
     "revoke": {"authorization": HEX32},
     "destroy": {"custodian": NAME, "day": _parse_date},
     "absence": {"custodian": NAME},
@@ -252,11 +254,12 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
 }
 
 
-def _parse_act(kind: str, version: str, lines: Lines) -> Act:
+def _parse_act(kind: str, lines: Lines) -> Act:
     text: dict[str, str] = {}
     number: dict[str, int] = {}
-    later = {"rules": _parse_rules} if (kind, version) == ("intent", "2") else {}
-    for key, parse in (ACTS[kind] | later).items():
+    for key, parse in ACTS[kind].items():
+        if key == "class" and kind == "intent" and lines.is_next("rules"):
+            text["rules"] = _parse_rules(lines.take("rules"), "rules")
         value = parse(lines.take(key), place=key)
         if isinstance(value, int):
             number[key] = value
@@ -286,13 +289,13 @@ def _parse_reveal(lines: Lines) -> Reveal:
 def _parse_body(kind: str, version: str, lines: Lines, note: Note) -> Body:
     match kind:
         case "roster":
-            return parse_roster(lines, note, version)
+            return parse_roster(lines, note)
         case "ingest":
             return _parse_ingest(lines, version)
         case "reveal":
             return _parse_reveal(lines)
         case _ if kind in ACTS:
-            return _parse_act(kind, version, lines)
+            return _parse_act(kind, lines)
     raise MalformedInput("entry line 1: found no known type, expected coffer.<type>/v<version>")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from coffer_audit.entries.codes import parse_level
 from coffer_audit.errors import MalformedInput
 from coffer_audit.notes import COSIGNATURES, Note, VerifyKey, parse_vkey
 from coffer_audit.wire import (
@@ -94,6 +95,7 @@ class Roster:
     waiting_days: int
     cell_cap: int
     numbering: str
+    statistics: str
 
     def signing_keys(self) -> list[VerifyKey]:
         """Give every signing key that the roster names, except those of witnesses."""
@@ -180,12 +182,12 @@ def _parse_rules(lines: Lines, names: tuple[str, ...]) -> dict[str, Rule]:
     return rules
 
 
-def parse_roster(lines: Lines, note: Note, version: str) -> Roster:
+def parse_roster(lines: Lines, note: Note) -> Roster:
     """Decode the lines of a roster that follow its origin and time."""
     custodians, sealing = _parse_custodians(lines)
     called = tuple(custodian.name for custodian in custodians)
     rules = _parse_rules(lines, called)
-    emergency, hours = _parse_emergency(lines) if version == "3" else ("", 0)
+    emergency, hours = _parse_emergency(lines) if lines.is_next("emergency") else ("", 0)
     emergencies = {name: expand_emergency(rule, emergency, called) for name, rule in rules.items() if emergency}
     ingesters = tuple(parse_vkey(value, "ingester") for _, value in lines.take_all("ingester", at_least=1))
     requesters: list[tuple[str, VerifyKey]] = []
@@ -211,6 +213,7 @@ def parse_roster(lines: Lines, note: Note, version: str) -> Roster:
         waiting_days=_parse_late_and_waiting(lines),
         cell_cap=parse_decimal(lines.take("cell-cap"), "cell-cap", low=1, high=65_535),
         numbering=_parse_tally_and_numbering(lines),
+        statistics=parse_level(lines.take("statistics")),
     )
     names = [*(custodian.name for custodian in custodians), *(name for name, _ in requesters)]
     keys = [pair for c in custodians for pair in (c.auth, c.resp)] + [

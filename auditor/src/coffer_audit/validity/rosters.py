@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from coffer_audit.entries.codes import LEVELS
 from coffer_audit.validity.facts import Absence, demand
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def find_guards(old: Roster, new: Roster) -> set[str]:
         or new.retention_days > old.retention_days
         or new.emergency not in ("", old.emergency)
         or new.ratify_hours > old.ratify_hours
+        or LEVELS.index(new.statistics) > LEVELS.index(old.statistics)
     )
     guards: set[str] = set()
     for name, rule in old.rules.items():

@@ -10,6 +10,7 @@ from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, SegmentLine, 
 from coffer_audit.entries.roster import Roster
 from coffer_audit.errors import MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
+from coffer_audit.validity.codes import verify_codes
 from coffer_audit.validity.debts import Debt, Debts
 from coffer_audit.validity.facts import BACK_DATING, Absence, Batch, Opening, RuleBroken, Segment, demand
 from coffer_audit.validity.faults import verify_fault
@@ -348,6 +349,7 @@ class State:
             demand(nonce not in self.nonces, "N1", "nonce: found it again, expected a new one", may_happen=True)
             revoked = any(item == body.text["authorization"] for _, item in self.marks["revoke"])
             demand(not revoked, "N1", "authorization: found it revoked", may_happen=True)
+            verify_codes(self.rosters, body, "N1")
             if "rules" in body.text:
                 self.debts.begin(index, entry.time, self.newest, roster, body)
             self.nonces.add(nonce)
@@ -365,6 +367,7 @@ class State:
             return
         drawn = opening.draw[1].number["records"] if opening.draw else 0
         demand(body.number["records"] <= drawn, code, f"records: found more than the {drawn} that were drawn")
+        verify_codes(self.rosters, body, code)
         self.openings[body.number["intent"]] = replace(opening, close=(index, body))
 
     def _apply_mark(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
@@ -377,6 +380,8 @@ class State:
             key = self.key_of(name, "auth" if body.type == "refuse" else "resp", "F1")
             signers |= verify_signers(note, [key], "signature")  # a key of a custodian that has left
             demand(key.identity in signers, "F1", "signature: found none of the custodian's")
+        if body.type == "refuse":
+            verify_codes(self.rosters, body, "F1")
         if body.type == "destroy":
             slot = (name, body.text["day"])
             demand(

@@ -13,6 +13,7 @@ from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.changes import describe_emergency
+from coffer.ledger.codes import DEFAULT_LEVEL, LEVELS
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import DEFAULT_RATIFY_HOURS, MAX_RATIFY_HOURS, Emergency, parse_roster
 from coffer.notes.keyfile import verify_passphrase
@@ -73,6 +74,13 @@ from coffer.visible import counted
     show_default=True,
     help="Noise of the published counts: epsilon=E (smaller is noisier), or exact for none.",
 )
+@click.option(
+    "--statistics",
+    type=click.Choice(LEVELS),
+    default=DEFAULT_LEVEL,
+    show_default=True,
+    help="How much of each order the log tells at once for statistics.",
+)
 @click.option("--witness", "witnesses", multiple=True, metavar="VKEY", help="A witness of the log; repeat for each.")
 @click.option("--quorum", type=int, default=0, help="How many witnesses must cosign before custodians answer.")
 @click.option(
@@ -107,6 +115,7 @@ def init(
     late_days: int,
     waiting_days: int,
     tally: str,
+    statistics: str,
     witnesses: tuple[str, ...],
     quorum: int,
     receipts_within: int | None,
@@ -146,6 +155,7 @@ def init(
         late_days=late_days,
         waiting_days=waiting_days,
         tally=tally.replace("epsilon=", "epsilon ", 1),
+        statistics=statistics,
         witnesses=witnesses,
         quorum=quorum,
         receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),

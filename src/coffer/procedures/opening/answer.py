@@ -1,5 +1,6 @@
 """The end of step R5: from the opened cells to the logged result and the answer. Pure."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -8,6 +9,7 @@ from coffer.disclosure.answer import Answer, AnsweredCell, Evidence, count_super
 from coffer.disclosure.part import Part
 from coffer.disclosure.records_csv import device_columns, format_records, format_superseded
 from coffer.disclosure.repeats import BatchRow, mark_repeats, mark_superseded
+from coffer.ledger.codes import HIDDEN, outcome_code, shown, span_code
 from coffer.ledger.entries import CloseEntry, Commitment, SegmentId
 from coffer.ledger.facts import Opening
 from coffer.ledger.state import State
@@ -24,7 +26,7 @@ class Result:
 
     ``rows``: those that count. ``apart``: those of superseded batches. ``outside``: how many rows start outside the
     periods and were dropped. ``statuses``: the status of each custodian. ``body``: the entry that closes the opening
-    and commits to both files.
+    and commits to both files; ``with_codes`` gives it the codes that the roster shows.
     """
 
     rows: Sequence[OpenedRow]
@@ -38,19 +40,33 @@ class Result:
     body: CloseEntry
 
     @classmethod
-    def of(cls, results: Sequence[CellResult], statuses: Mapping[str, str], journal: Journal, state: State) -> Self:
-        """The rows of all cells together. A row that another batch repeats is marked."""
+    def of(
+        cls,
+        results: Sequence[CellResult],
+        statuses: Mapping[str, str],
+        journal: Journal,
+        state: State,
+        subjects: int,
+    ) -> Self:
+        """The rows of all cells together. A row that another batch repeats is marked.
+
+        ``subjects``: how many subject lines the authorization has.
+        """
         superseded = superseded_before(state, journal.intent)
         rows, apart = _marked(results, superseded, state)
         devices = device_columns(result.target.header.core.layout for result in results)
         records_csv = format_records(rows, devices)
         superseded_csv = format_superseded(apart, devices) if apart else None
+        records, unconfirmed = len(rows) + len(apart), sum(result.status == "unconfirmed" for result in results)
+        is_each = len({result.target.line for result in results if result.rows}) == subjects
         body = CloseEntry(
             intent=journal.intent,
             result=result_commitment(journal.result_salt, records_csv, superseded_csv),
-            records=len(rows) + len(apart),
+            records=records,
             answers=sum(status == ANSWERED for status in statuses.values()),
-            unconfirmed_cells=sum(result.status == "unconfirmed" for result in results),
+            unconfirmed_cells=unconfirmed,
+            outcome=outcome_code(records=records, unconfirmed_cells=unconfirmed, is_each_answered=is_each),
+            took=HIDDEN,
         )
         return cls(
             rows=rows,
@@ -95,7 +111,23 @@ class Result:
 def nothing_opened(journal: Journal) -> CloseEntry:
     """The entry that closes an opening in which nothing was opened."""
     result = result_commitment(journal.result_salt, format_records([]), None)
-    return CloseEntry(intent=journal.intent, result=result, records=0, answers=0, unconfirmed_cells=0)
+    return CloseEntry(
+        intent=journal.intent, result=result, records=0, answers=0, unconfirmed_cells=0, outcome="none", took=HIDDEN
+    )
+
+
+def with_codes(body: CloseEntry, *, took: dt.timedelta, level: str) -> CloseEntry:
+    """The entry with the codes that a roster of that level shows.
+
+    ``took``: from the receipt to the entry's time.
+    """
+    outcome, span = shown(level, "outcome", body.outcome), shown(level, "took", span_code(took))
+    return replace(body, outcome=outcome, took=span)
+
+
+def is_same_result(one: CloseEntry, other: CloseEntry) -> bool:
+    """Whether two closes say the same of an opening, whatever their codes."""
+    return replace(one, outcome=HIDDEN, took=HIDDEN) == replace(other, outcome=HIDDEN, took=HIDDEN)
 
 
 def evident_entries(

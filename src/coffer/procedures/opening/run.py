@@ -25,7 +25,7 @@ from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.state import State
 from coffer.notes.cosign import verify_quorum
 from coffer.notes.note import parse_note
-from coffer.procedures.opening.answer import Result, evident_entries, nothing_opened
+from coffer.procedures.opening.answer import Result, evident_entries, is_same_result, nothing_opened, with_codes
 from coffer.procedures.opening.ask import CONSTANT, Asking
 from coffer.procedures.opening.continuing import Due, verify_due
 from coffer.procedures.opening.decide import (
@@ -168,6 +168,7 @@ def _begin(vault: Vault, state: State, countersigned: Countersigned, cells: int,
         requester=DESK,
         nonce=vault.outside.entropy(16),
         cells_at_most=cells_at_most(cells),
+        codes=authorization.terms.codes.at(state.roster.statistics),
         rules=authorization.terms.rules if countersigned.is_emergency else (),
     )
     intent = _log(vault, state, body)
@@ -178,7 +179,7 @@ def _begin(vault: Vault, state: State, countersigned: Countersigned, cells: int,
     return journal
 
 
-def _log(vault: Vault, state: State, body: IntentEntry | DrawEntry | CloseEntry | FaultEntry) -> int:
+def _log(vault: Vault, state: State, body: IntentEntry | DrawEntry | FaultEntry) -> int:
     return vault.append([vault.entry(body, vault.operator_key(DESK), state)], state)[0]
 
 
@@ -226,7 +227,8 @@ class _UnderWay:
         self._on_progress(Stage.DATA, records)
         results = [open_target(matches[key], replies, cells.get(key), self._countersigned) for key in targets]
         faulty = frozenset[str]().union(*(result.faulty for result in results))
-        result = Result.of(results, self._asking.statuses(faulty), self._journal, self._state)
+        subjects = len(self._countersigned.authorization.terms.subjects)
+        result = Result.of(results, self._asking.statuses(faulty), self._journal, self._state, subjects)
         self._close(result)
         self._on_progress(Stage.CLOSE, self._opening.close_index or 0)
         evidence = self._evidence(frozenset(segment.line.seg_id for segment, _ in reached))
@@ -332,8 +334,8 @@ class _UnderWay:
         """R5: log faults and result, unless they were logged before a crash."""
         if self._opening.close is None:
             self._log_faults(result.faulty)
-            self._log(result.body)
-        elif self._opening.close != result.body:
+            self._log_close(result.body)
+        elif not is_same_result(self._opening.close, result.body):
             raise Unavailable(
                 "opening: it was closed, and its answer comes out differently now",
                 hint="run the same command again when the same custodians answer",
@@ -354,10 +356,17 @@ class _UnderWay:
     def _abandon(self) -> None:
         """Close the opening with nothing opened."""
         if self._opening.close is None:
-            self._log(nothing_opened(self._journal))
+            self._log_close(nothing_opened(self._journal))
         self._vault.desk.remove_opening(self._countersigned.authorization.commitment)
 
-    def _log(self, body: DrawEntry | CloseEntry | FaultEntry) -> int:
+    def _log_close(self, body: CloseEntry) -> None:
+        time = self._vault.entry_time(self._state)
+        took = time - self._countersigned.authorization.terms.ordered.received
+        body = with_codes(body, took=took, level=self._state.roster.statistics)
+        raw = self._vault.entry(body, self._vault.operator_key(DESK), self._state, time=time)
+        self._vault.append([raw], self._state)
+
+    def _log(self, body: DrawEntry | FaultEntry) -> int:
         return _log(self._vault, self._state, body)
 
     def _verify_enough(self, targets: Sequence[Target], replies: Mapping[str, Reply]) -> None:

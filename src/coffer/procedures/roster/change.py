@@ -43,6 +43,7 @@ class Change:
     numbering: str | None = None
     emergency: str | None = None
     ratify_hours: int | None = None
+    statistics: str | None = None
 
 
 def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
@@ -97,6 +98,7 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
         tally=tally_of(old) if change.tally is None else change.tally,
         numbering=change.numbering or old.numbering,
         emergency=emergency,
+        statistics=change.statistics or old.statistics,
     )
     new = parse_roster(text, "roster")
     if not describe(old, new):

@@ -11,6 +11,7 @@ from coffer.disk import Disk
 from coffer.entropy import Entropy
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.numbering import VERSION
+from coffer.ledger.codes import DEFAULT_LEVEL
 from coffer.ledger.roster import Emergency, format_roster, parse_roster
 from coffer.ledger.rules import parse_custodian_name
 from coffer.notes.keys import Secret, SigningKey, parse_key_name
@@ -46,6 +47,7 @@ def found_vault(
     waiting_days: int = DEFAULT_WAITING_DAYS,
     tally: str,
     numbering: str = VERSION,
+    statistics: str = DEFAULT_LEVEL,
     receipts_within: dt.timedelta | None = None,
     witnesses: Sequence[str] = (),
     quorum: int = 0,
@@ -90,6 +92,7 @@ def found_vault(
         cell_cap=DEFAULT_CELL_CAP,
         tally=tally,
         numbering=numbering,
+        statistics=statistics,
         witnesses=witnesses,
         quorum=quorum,
         emergency=emergency,

@@ -115,7 +115,7 @@ def decided(office: Office, words: Wording) -> list[DecidedRow]:
                 asked=read_terms(note.terms, words),
                 is_refused=is_refused,
                 was_approved=note.commitment in approvals.approved,
-                reason=reason,
+                reason=reason_words(reason, words),
                 agreed=names_of(people, approvals.agreed_by(note.commitment)),
                 history=history,
                 is_expired=now >= note.terms.expires,
@@ -184,7 +184,7 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
         required=people.required,
         completes=len(agreed) + 1 >= people.required,
         refused_by=office.name if is_refused else "",
-        reason=reason,
+        reason=reason_words(reason, words),
         read_by=names_of(people, _others(_readers(marks), you)),
         is_rule_met_after=all(part.is_met for part in read_rule(note.terms, roster, sorted(after), words)),
     )
@@ -304,13 +304,16 @@ def _own_member(name: str, stage: Stage, words: Wording, required: int) -> Membe
 
 
 def reason_words(reason: str, words: Wording) -> str:
-    """The public word of a refusal, and what it means."""
+    """The public word of a refusal, and what it means; empty if it is not known."""
     _ = words.gettext
     return {
         "scope": _("Scope: it asks more than is needed"),
         "time": _("Time: too late, too early, or expired"),
         "form": _("Form: the order is missing, unsigned or differs"),
-        "merit": _("Merit: the law does not allow it"),
+        "merit": _("Merit: its reasons do not convince"),
+        "held": _("Held: what it asks for is not kept"),
+        "law": _("Law: the law does not allow it"),
+        "unclear": _("Unclear: it does not say enough to find the data"),
     }.get(reason, reason)
 
 
@@ -402,7 +405,7 @@ def _earlier(
     return Earlier(
         number=_number_in_case(last, kept),
         is_refused=is_refused,
-        reason=reason_words(reason, words) if reason else "",
+        reason=reason_words(reason, words),
         was_approved=last.commitment in approvals.approved,
         time=_decided_at(last, marks, approvals),
         differences=differences(last.terms, note.terms, words),

@@ -94,6 +94,9 @@ _REASONS: Final = {
     "time": N_("refused: out of time"),
     "form": N_("refused: wrong form"),
     "merit": N_("refused: no good reason"),
+    "held": N_("refused: not kept"),
+    "law": N_("refused: against the law"),
+    "unclear": N_("refused: unclear"),
 }
 
 

@@ -80,7 +80,7 @@ class OpeningLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalLine:
-    """One refusal. ``reason``: scope, time, form or merit."""
+    """One refusal. ``reason``: one of ``REFUSE_REASONS``."""
 
     index: int
     time: dt.datetime

@@ -100,12 +100,18 @@ _REASONS: Final = {
     "scope": N_("it asked for too much (scope)"),
     "time": N_("it asked for the wrong time (time)"),
     "form": N_("it was badly written (form)"),
+    "held": N_("what it asked for is not kept (held)"),
+    "law": N_("the law does not allow it (law)"),
+    "unclear": N_("it did not say enough to find the data (unclear)"),
     "merit": N_("its reasons did not convince (merit)"),
 }
 _BECAUSE: Final = {
     "scope": N_("because it asked for too much (scope)"),
     "time": N_("because it asked for the wrong time (time)"),
     "form": N_("because it was badly written (form)"),
+    "held": N_("because what it asked for is not kept (held)"),
+    "law": N_("because the law does not allow it (law)"),
+    "unclear": N_("because it did not say enough to find the data (unclear)"),
     "merit": N_("because its reasons did not convince (merit)"),
 }
 _KINDS: Final = {"call": N_("calls"), "text": N_("texts"), "email": N_("e-mail")}

@@ -14,6 +14,7 @@ from coffer.custody.presence import is_absence
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.ledger.changes import describe, describe_emergency
+from coffer.ledger.codes import LEVEL_WORDS
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.notes.note import Note, parse_note
 from coffer.visible import counted
@@ -86,5 +87,6 @@ def _show_roster(roster: Roster) -> None:
     out.print(f"tally        {'exact' if roster.epsilon is None else f'epsilon {roster.epsilon}'}")
     out.print(f"waiting      {counted(roster.waiting_days, 'day')} before one that is gone is replaced")
     out.print(f"numbering    {roster.numbering}")
+    out.print(f"statistics   {roster.statistics}: {LEVEL_WORDS[roster.statistics]}")
     out.print(f"hash         {roster.hash.hex()}", soft_wrap=True)
     say("every custodian must see this same hash: read it to each other")

@@ -16,6 +16,7 @@ from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import verify_version
 from coffer.ledger.changes import describe, describe_emergency
+from coffer.ledger.codes import LEVELS
 from coffer.ledger.cosigning import describe_majorities
 from coffer.ledger.roster import MAX_RATIFY_HOURS, Roster
 from coffer.ledger.rules import BASE, parse_custodian_name
@@ -98,6 +99,11 @@ from coffer.visible import counted
     metavar="VERSION",
     help="Version of the numbering tables to use; records keep the identity they were sealed under.",
 )
+@click.option(
+    "--statistics",
+    type=click.Choice(LEVELS),
+    help="How much of each order the log tells at once for statistics.",
+)
 @click.option("--passphrase-file", help="File with the passphrase of every custodian made here.")
 @click.option("-o", "--output", required=True, help="Where to write the roster that is to be signed.")
 def propose_roster(
@@ -117,6 +123,7 @@ def propose_roster(
     cell_cap: int | None,
     tally: str | None,
     numbering: str | None,
+    statistics: str | None,
     passphrase_file: str | None,
     output: str,
     *,
@@ -153,6 +160,7 @@ def propose_roster(
         numbering=numbering,
         emergency=emergency,
         ratify_hours=ratify_hours,
+        statistics=statistics,
     )
     new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
     verify_version(new.numbering)  # a roster that names tables nobody has would stop every ingest

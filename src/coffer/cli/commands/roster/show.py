@@ -61,4 +61,5 @@ def _show(shown: Roster) -> None:
     table.add_row("cell cap", counted(shown.cell_cap, "record"))
     table.add_row("tally", "exact" if shown.epsilon is None else f"epsilon {shown.epsilon}")
     table.add_row("numbering", shown.numbering)
+    table.add_row("statistics", shown.statistics)
     console().print(table)

@@ -4,7 +4,7 @@ import {
   concat, DAY, dayNumber, encode, FEED, FREE_TEXT, hashOf, hex, hmac, isDouble, KEY_NAME, KINDS, Lines,
   parseDay, parseDecimal, parseHex, parseInstant, parseMatch, parseTime, parseWords, refuseUnless, u32, u64, unhex,
 } from "./wire.js";
-import { parseRequester, parseRuleNames, SALT_LINE } from "./entries.js";
+import { ORDER, parseRequester, parseRuleNames, SALT_LINE } from "./entries.js";
 import { parseNote } from "./notes.js";
 
 const LABEL = "(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
@@ -58,21 +58,18 @@ function daysOf(periods) {
   return days;
 }
 
-// class, urgency, issued-by, issued-in: only an access is issued by a person
-const ISSUED = /^(?:access \w+ person|(?:produce|extend) \w+ (?:court|prosecutor|police|other)) /;
-const URGENCY = / (?:ordinary|urgent|emergency) \w+ (?:home|union|elsewhere)$/;
-
 /** Read the lines about the order behind it; whether it is an emergency. */
 function parseOrdered(lines) {
-  const said = ["class", "urgency", "issued-by", "issued-in"].map((key) => lines.take(key)).join(" ");
-  refuseUnless(ISSUED.test(said) && URGENCY.test(said), "class, urgency, issued-by or issued-in: another form");
+  const said = ["class", "urgency", "issued-by", "issued-in"].map((key) => ORDER[key](lines.take(key), key));
+  const isByPerson = said[2] === "person"; // who asks for their own data, and nobody else
+  refuseUnless(!said.includes("-") && isByPerson === (said[0] === "access"), "class or issued-by: another form");
   const received = parseInstant(lines.take("received"));
   const wait = lines.isNext("due") ? parseInstant(lines.take("due")) - received : 1;
   refuseUnless(wait > 0 && wait <= 366 * DAY, "due: not after received or over 366 days later");
   const files = lines.takeAll(["order"], 0, 8).map(([, value]) => parseWords(value, 2, "order"));
   for (const [, size] of files) parseDecimal(size, "order", 1, 2 ** 23);
   refuseUnless(!isDouble(files.map(([digest]) => parseHex(digest, 32, "order"))), "order: a file twice");
-  return / emergency /.test(said);
+  return said[1] === "emergency";
 }
 
 async function parseSubjects(lines) {

@@ -8,7 +8,9 @@ import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
 export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always the fifth line of an authorization
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
-const VERSIONS = { fault: ["2"], ingest: ["2", "3"], intent: ["1", "2"], roster: ["2", "3"] }; // 1 of every other
+const VERSIONS = { // 1 of every other type
+  close: ["2"], fault: ["2"], ingest: ["2", "3"], intent: ["2"], refuse: ["2"], roster: ["3"],
+};
 const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
 const RULE = /^(?:base|[A-Z]{2})$/;
 
@@ -107,11 +109,12 @@ export async function parseRequester(value) {
 
 const all = (pairs, parse) => Promise.all(pairs.map(([, value]) => parse(value)));
 
-async function parseRoster(lines, note, version) {
+async function parseRoster(lines, note) {
   const custodians = await all(lines.takeAll(["custodian"], 1, 9), parseCustodian);
   const names = custodians.map((one) => one.name);
   const rules = parseRules(lines, names);
-  const urgent = version === "3" ? parseEmergency(lines, rules, names) : { emergency: "", ratifyHours: 0 };
+  const isUrgent = lines.isNext("emergency");
+  const urgent = isUrgent ? parseEmergency(lines, rules, names) : { emergency: "", ratifyHours: 0 };
   const ingesters = await all(lines.takeAll(["ingester"], 1), (value) => parseVkey(value, "ingester"));
   const requesters = await all(lines.takeAll(["requester"], 1), parseRequester);
   const witnesses = await all(lines.takeAll(["witness"]), (value) => parseVkey(value, "witness", COSIGNATURES));
@@ -124,6 +127,7 @@ async function parseRoster(lines, note, version) {
   const tally = parseMatch(/^(?:exact|epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)$/, lines.take("tally"), "tally");
   refuseUnless(tally === "exact" || (tally.slice(8) > 0 && tally.slice(8) <= 10), "tally: an epsilon out of range");
   const numbering = parseMatch(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/, lines.take("numbering"), "numbering");
+  const statistics = parseMatch(/^(?:none|coarse|full)$/, lines.take("statistics"), "statistics");
   const own = custodians.flatMap((one) => [one.auth, one.resp]);
   const signingKeys = [...own, ...ingesters, ...requesters.map(([, key]) => key)];
   // a witness may have a key of each type and still counts as one
@@ -136,7 +140,7 @@ async function parseRoster(lines, note, version) {
   ].some(isDouble);
   refuseUnless(!doubled, "roster: a name or a key twice");
   const hash = hex(await hashOf("roster", note.text));
-  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering };
+  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering, statistics };
   const named = { rules, requesters: new Map(requesters), ...urgent };
   return new Roster({ hash, custodians, ingesters, witnesses, signingKeys, ...named, ...counts });
 }
@@ -200,18 +204,38 @@ function parseObject(text, place) {
   return `${kind} ${kind === "intent" ? parseCount(name, place) : hex32(name, place)}`;
 }
 
-const [custodianName, partyName, reason] = [CUSTODIAN, KEY_NAME, /^(?:scope|time|form|merit)$/].map(matching);
+const REASON = /^(?:scope|time|form|merit|held|law|unclear)$/;
+const [custodianName, partyName, reason] = [CUSTODIAN, KEY_NAME, REASON].map(matching);
+const code = (words) => matching(new RegExp(`^(?:-|${words})$`));
+const SPANS = "h8|d1|d3|d10|later";
+export const ORDER = {
+  class: code("produce|extend|access"), urgency: code("ordinary|urgent|emergency"), due: code(`${SPANS}|none`),
+  kinds: code("call(?:,text)?(?:,email)?|text(?:,email)?|email"), age: code("w4|w10|w26|w52|more"),
+  "issued-by": code("court|prosecutor|police|other|person"), "issued-in": code("home|union|elsewhere"),
+};
+const ENDED = { outcome: code("full|part|none"), took: code(SPANS) };
+const REFUSED = { class: code("produce|extend|access|preserve"), urgency: ORDER.urgency };
+export const LEVELS = ["none", "coarse", "full"];
+
+/** Whether an entry hides just those codes that a roster hides. */
+export function isAsShown(body, { statistics }) {
+  const coarse = statistics === "coarse" ? ["class", "kinds", "outcome"] : [];
+  const isShown = (key) => statistics === "full" || coarse.includes(key);
+  return Object.keys({ ...ORDER, ...ENDED }).every((key) => !(key in body) || (body[key] !== "-") === isShown(key));
+}
+
 const publicHash = async (text, place) => hex(await sha256(parseBase64(text, HPKE_PUBLIC_BYTES, place)));
 const ACTS = {
   "epoch-key": { roster: hex32, custodian: custodianName, day: parseDay, key: publicHash },
   withdraw: { batch: hex16 },
   receipt: { custodian: custodianName, segment: hex32 },
-  intent: { authorization: hex32, requester: partyName, nonce: hex16, "cells-at-most": parsePower },
+  intent: { authorization: hex32, requester: partyName, nonce: hex16, "cells-at-most": parsePower, ...ORDER },
   draw: { intent: parseCount, table: hex32, records: between(1, 2 ** 28) },
   close: {
     intent: parseCount, result: hex32, records: parseCount, answers: between(0, 9), "unconfirmed-cells": parseCount,
+    ...ENDED,
   },
-  refuse: { authorization: hex32, custodian: custodianName, reason },
+  refuse: { authorization: hex32, custodian: custodianName, reason, ...REFUSED },
   revoke: { authorization: hex32 },
   destroy: { custodian: custodianName, day: parseDay },
   absence: { custodian: custodianName },
@@ -226,8 +250,10 @@ const ACTS = {
 
 async function parseAct(type, lines, version) {
   const act = { type };
-  for (const [key, parse] of Object.entries(ACTS[type])) act[key] = await parse(lines.take(key), key);
-  if (type === "intent" && version === "2") act.rules = parseRuleNames(lines.take("rules"), "rules");
+  for (const [key, parse] of Object.entries(ACTS[type])) {
+    if (lines.isNext("rules") && key === "class") act.rules = parseRuleNames(lines.take("rules"), "rules");
+    act[key] = await parse(lines.take(key), key);
+  }
   if (type === "receipt") {
     const canaries = lines.takeAll(["canary"], 1).map(parseRow(CANARY, "canary"));
     refuseUnless(isAscending(canaries.map((one) => one.mask)), "canary: another order");

@@ -3,13 +3,12 @@
 import {
   attempt, concat, DAY, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed, unhex,
 } from "./wire.js";
-import { isSatisfied, parseEntry, UNJUDGED } from "./entries.js";
+import { isAsShown, isSatisfied, LEVELS, parseEntry, UNJUDGED } from "./entries.js";
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
-const ROSTER_LIFE = 7 * DAY;
 const MAX_INVALID = 10_000; // entries without effect that are listed
-const [AHEAD_DAYS, BEHIND_DAYS] = [3_700, 36_500];
+const [ROSTER_LIFE, AHEAD_DAYS, BEHIND_DAYS] = [7 * DAY, 3_700, 36_500];
 
 /** The entry has no effect unless it `holds`; `mayHappen`: an honest party can cause that by accident. */
 function demand(holds, code, message, mayHappen = false) {
@@ -25,7 +24,7 @@ function findGuards(old, next) {
   const isLooser =
     next.numbering !== old.numbering || next.waitingDays < old.waitingDays || next.cellCap > old.cellCap ||
     next.retentionDays > old.retentionDays || !["", old.emergency].includes(next.emergency) ||
-    next.ratifyHours > old.ratifyHours;
+    next.ratifyHours > old.ratifyHours || LEVELS.indexOf(next.statistics) > LEVELS.indexOf(old.statistics);
   const isSame = (name, rule) =>
     next.rules.get(name)?.text === rule.text &&
     [...rule.members, ...rule.needed].every((who) => isEqual(keys(old, who), keys(next, who)));
@@ -38,7 +37,6 @@ export class State {
   unlisted = 0;
   newest = 0;
   rosters = [];
-  times = [];
   keys = new Map(); // custodian and day -> hash of the epoch key
   destroyed = new Set();
   batches = new Map();
@@ -74,17 +72,13 @@ export class State {
       if (!UNJUDGED.includes(type)) this.newest = Math.max(this.newest, entry.time);
     } catch (error) {
       if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
-      const isAccident = Boolean(error.mayHappen) && (await this.#isOfSomebody(entry.note));
+      const keys = this.rosters.flatMap((one) => one.signingKeys);
+      const isOfParty = async () => (await verifySigners(entry.note, keys, "signature")).size > 0; // and no line false
+      const isAccident = Boolean(error.mayHappen) && (await attempt(isOfParty, () => false));
       const finding = { index, code: error.code ?? "V1", message: error.message, isAccident };
       if (this.invalid.length < MAX_INVALID) this.invalid.push(finding);
       else this.unlisted += 1;
     }
-  }
-
-  /** Whether a party of any roster signed the note and no line is false. */
-  #isOfSomebody(note) {
-    const keys = this.rosters.flatMap((one) => one.signingKeys);
-    return attempt(async () => (await verifySigners(note, keys, "signature")).size > 0, () => false);
   }
 
   async #applyBody(index, entry) {
@@ -120,7 +114,7 @@ export class State {
     const hasSigned = (one) => signers.has(one.auth.identity);
     let gone = [];
     if (old) {
-      const isOld = entry.time < this.times.at(-1) || this.newest - entry.time > ROSTER_LIFE;
+      const isOld = entry.time < this.roster.time || this.newest - entry.time > ROSTER_LIFE;
       demand(!isOld, "R1", "roster: older than the one in force, or over 7 days old", true);
       demand(this.rosters.every((one) => one.hash !== roster.hash), "R1", "roster: found again", true);
       const names = new Set(old.custodians.filter(hasSigned).map((one) => one.name));
@@ -140,8 +134,7 @@ export class State {
       const { entry: said, since, waitingDays: days } = this.absences.get(custodian);
       this.toldGone.push({ entry: index, custodian, said, since, days, dated: entry.time, newest: this.newest });
     }
-    this.rosters.push(roster);
-    this.times.push(entry.time);
+    this.rosters.push(Object.assign(roster, { time: entry.time }));
     this.absences = new Map([...this.absences].filter(([name]) => roster.find(name)));
   }
 
@@ -162,7 +155,7 @@ export class State {
     const { roster } = this;
     if (body.type === "absence") {
       const name = body.custodian;
-      const isLate = entry.time < this.times.at(-1) || this.newest - entry.time > ROSTER_LIFE;
+      const isLate = entry.time < this.roster.time || this.newest - entry.time > ROSTER_LIFE;
       demand(!isLate, "A1", "absence: older than the roster in force, or over 7 days old");
       demand(roster.find(name), "A1", "absence: no custodian in force of that name");
       demand(!this.absences.has(name), "A1", "absence: one that stands already");
@@ -274,6 +267,7 @@ export class State {
       demand(isBy(body.requester), "N1", "signature: none of a requester in force");
       demand(!this.nonces.has(nonce), "N1", "nonce: it again", true);
       demand(!this.revoked.has(body.authorization), "N1", "authorization: it revoked", true);
+      this.#verifyCodes(body, "N1");
       this.nonces.add(nonce);
       this.openings.set(index, { intent: body, time: entry.time, roster, draw: null, drawn: 0, close: null });
       return;
@@ -284,8 +278,18 @@ export class State {
     demand(isBy(opening.intent.requester), code, "signature: none of the intent's requester");
     if (isDraw) demand(!opening.draw, code, "intent: a second draw", true);
     else demand(body.records <= opening.drawn, code, `records: more than the ${opening.drawn} that were drawn`);
+    if (!isDraw) this.#verifyCodes(body, code);
     const step = isDraw ? { draw: { index, body }, drawn: body.records } : { close: { index, body } };
     this.openings.set(body.intent, { ...opening, ...step });
+  }
+
+  /** Codes are those that the roster in force shows; who signed before it came may have shown those of another. */
+  #verifyCodes(body, code) {
+    const isByAnother = this.rosters.some((one) => isAsShown(body, one));
+    demand(isAsShown(body, this.roster), code, "codes: others than the roster in force shows", isByAnother);
+    const { outcome = "-", records, "unconfirmed-cells": unconfirmed } = body;
+    const isFitting = (outcome === "none") === (records === 0) && !(outcome === "full" && unconfirmed);
+    demand(outcome === "-" || isFitting, code, "outcome: one that its records contradict");
   }
 
   async #applyMark(body, signers, note) {
@@ -305,6 +309,7 @@ export class State {
     // its key may be of a custodian that has left
     const isSigned = signers.has(key.identity) || (await verifySigners(note, [key], "signature")).has(key.identity);
     demand(isSigned, "F1", "signature: none of the custodian's");
+    if (body.type === "refuse") this.#verifyCodes(body, "F1");
     if (body.type === "destroy") {
       const isFirst = this.keys.has(own) && !this.destroyed.has(own);
       demand(isFirst, "F1", "destroy: no key, or one destroyed before", this.destroyed.has(own));
