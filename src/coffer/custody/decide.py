@@ -398,7 +398,7 @@ def _verify_rates(opening: Opening, authorization: Authorization, state: State) 
 
 
 def _verify_debts(opening: Opening, state: State, decider: Decider) -> None:
-    """Nothing is opened under an emergency rule while an emergency of this requester is overdue, itself included.
+    """In an emergency, none of this requester is overdue to be ratified, itself included.
 
     State has judged by the log's time; this clock may know better how late it is.
     """

@@ -34,7 +34,7 @@ class DebtStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debt:
-    """What an opening under an emergency rule owes: that custodians who satisfy each of its ordinary rules agree to it.
+    """What an emergency owes: that custodians who satisfy each of its ordinary rules agree to it.
 
     ``index`` and ``time`` are those of its intent, ``roster`` the hash of the one then in force. ``ratified``: the
     custodians that agreed, in the log's order. ``paid``: when they were enough, with ``paid_index``; None if never.
@@ -65,13 +65,19 @@ class Debt:
         return DebtStatus.OVERDUE if self.is_late(now) else DebtStatus.OWED
 
     def lacking(self, roster: Roster) -> tuple[str, ...]:
-        """The rules that those who agreed do not satisfy yet, as a roster has them; a rule that it dropped is ``base``."""
+        """The rules that those who agreed do not satisfy yet, as a roster has them.
+
+        A rule that it dropped is ``base``.
+        """
         mask = mask_of(self.ratified, roster.names)
         return tuple(name for name in self.rules if not roster.rule_for_country(name).is_satisfied_by(mask))
 
 
 def why_no_emergency(debts: Iterable[Debt], requester: str, now: dt.datetime) -> str | None:
-    """Why this requester may not open under an emergency rule; None if it may. ``now``: the later of clock and log."""
+    """Why this requester may not open in an emergency; None if it may.
+
+    ``now``: the later of clock and log.
+    """
     own = [debt for debt in debts if debt.requester == requester]
     if any(debt.status(now) is DebtStatus.OVERDUE for debt in own):
         return "an emergency of this requester is overdue to be ratified"

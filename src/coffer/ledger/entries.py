@@ -299,7 +299,7 @@ class ReleaseEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatifyEntry:
-    """A custodian agrees, afterwards, to what was opened under an emergency rule. ``intent``: its log index."""
+    """A custodian agrees, afterwards, to what was opened in an emergency. ``intent``: its log index."""
 
     intent: int
     custodian: str

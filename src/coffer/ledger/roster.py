@@ -55,7 +55,7 @@ class Custodian:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emergency:
-    """Who may open at once, and how long the custodians of the ordinary rule have to agree to it afterwards.
+    """Who may open at once, and how long custodians of the ordinary rule have to agree afterwards.
 
     ``expression``: of every emergency rule, without the indispensable members that each rule adds.
     """

@@ -143,7 +143,7 @@ def parse_rule(name: str, expression: str, custodians: Sequence[str], place: str
 
 
 def emergency_rule(rule: Rule, expression: str, custodians: Sequence[str], place: str) -> Rule:
-    """The emergency rule of a rule: the roster's expression, and every indispensable member of the rule itself.
+    """The emergency rule of a rule: the roster's expression, and whom the rule makes indispensable.
 
     So whom a country made indispensable stays so at night.
     """

@@ -1,4 +1,4 @@
-"""Debts: openings under an emergency rule, to be ratified (docs/formats/entries.md, rules N1 and E1). Pure."""
+"""Openings under an emergency rule, to be ratified (docs/formats/entries.md, rules N1 and E1). Pure."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def _revealed(state: State, findings: Findings) -> dict[str, dict[str, str]]:
 
 
 def _verify_debts(state: State, findings: Findings) -> None:
-    """Say which emergencies were not ratified, late or disapproved, by the time of the log's newest entry."""
+    """Say which emergencies were not ratified, late or disapproved, by the newest entry's time."""
     for index, debt in state.debts.all.items():
         status, no = debt.status(state.newest), state.disapproving(debt)
         within = f"{debt.roster.ratify_hours} hours"

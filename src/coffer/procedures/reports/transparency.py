@@ -198,7 +198,7 @@ def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...
 
 
 def _emergencies(openings: Iterable[Opening], state: State) -> dict[str, int]:
-    """How the emergencies of a period stand by the log's newest time; those disapproved are counted beside."""
+    """How a period's emergencies stand by the log's newest time; those disapproved are counted beside."""
     debts = [state.debts[opening.index] for opening in openings if opening.index in state.debts]
     counts = Counter(debt.status(state.newest) for debt in debts)
     disapproved = sum(bool(state.disapproved_by(debt)) for debt in debts)
