@@ -6,6 +6,7 @@ Processes of ours are started only here. Trusts that this process called ``coffe
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -89,6 +90,32 @@ def command(arguments: Sequence[str], *, folder: Path, errors: Path, variables: 
             text=True,
             start_new_session=True,
         )
+
+
+def call(arguments: Sequence[str], *, variables: Mapping[str, str], wait_s: float) -> int:
+    """Run somebody else's program, without a shell, and wait; its exit code.
+
+    It gets these variables and no other, nothing on stdin, and what it says is read by nobody.
+
+    Raises:
+        OSError: it cannot be started.
+        TimeoutError: it ran for longer, and was killed with all that it started.
+    """
+    process = subprocess.Popen(  # noqa: S603 - no shell, and words that the machine's operator wrote
+        list(arguments),
+        cwd="/",
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the group that start_new_session made, of which it is the first
+        process.wait()
+        raise TimeoutError from None
 
 
 def end(processes: Sequence[Started], *, wait_s: float, kill_s: float) -> None:

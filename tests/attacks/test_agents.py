@@ -274,6 +274,17 @@ def test_key_file_that_was_written_anew_or_put_there_is_asked_for_anew(vault, tm
     assert countersign(vault, tmp_path) == 0, "the twin: the very file that was unlocked"
 
 
+def test_after_another_passphrase_what_an_agent_holds_opens_nothing(vault, tmp_path, monkeypatch):
+    assert unlock(vault, tmp_path, "--as", "judge", "--as", "dpo") == 0
+    (tmp_path / "new").write_text("four words of somebody")
+    words = ["passwd", str(vault), "--as", "judge", "--new-file", str(tmp_path / "new")]
+    assert run([*words, "--passphrase-file", str(tmp_path / "passphrase")]) == 0
+    assert countersign(vault, tmp_path) != 0, "nobody gives a passphrase, and the one held is of the old file"
+    assert countersign(vault, tmp_path, "dpo") == 0
+    monkeypatch.setenv("COFFER_PASSPHRASE_JUDGE", "four words of somebody")
+    assert countersign(vault, tmp_path) == 0
+
+
 def test_wrong_passphrase_is_not_held(vault, tmp_path, capfd):
     (tmp_path / "wrong").write_text("battery staple")
     words = ["unlock", str(vault), "--as", "judge", "--passphrase-file", str(tmp_path / "wrong")]

@@ -1,9 +1,13 @@
 """Another passphrase for a key file: the old one opens nothing any more, and an easy one is not taken."""
 
+import os
+
 import pytest
 
 from coffer.cli.main import run
 from coffer.custodian.folder import CustodianFolder
+from coffer.custodian.machine.folder import Machine
+from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
 from coffer.notes.keyfile import verify_passphrase
 from coffer.notes.keys import Secret
@@ -101,3 +105,27 @@ def test_secret_says_nothing_of_itself():
     with pytest.raises(MalformedInput, match="too easy") as caught:
         verify_passphrase(Secret(b"topsecret", "passphrase"), "judge")
     assert "topsecret" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_custodian_on_its_own_machine_gets_another_one(at, capfd):
+    assert run(["custodian", "init", "own", "--name", "own"]) == 0
+    assert run(["passwd", "own/", "--new-file", "new.txt"]) == 0
+    folder = Machine.open(at.path / "own", Disk()).folder
+    assert (opens(folder, NEW), opens(folder, PASSPHRASE.unsafe_bytes().decode())) == (True, False)
+    assert run(["passwd", "own", "--operator", "--new-file", "new.txt"]) == 2
+    assert "where --as and --operator say nothing" in capfd.readouterr().err
+
+
+def test_witness_has_none_and_says_so(at, capfd):
+    assert run(["witness", "init", "w", "--name", "w.example/one"]) == 0
+    before = (at.path / "w" / "key").read_bytes()
+    assert run(["passwd", "w", "--new-file", "new.txt"]) == 2
+    assert "a witness's folder, whose keys lie under no passphrase" in capfd.readouterr().err
+    assert (at.path / "w" / "key").read_bytes() == before
+
+
+def test_token_keeps_its_pin(at):
+    folder = at.vault.custodian("judge")
+    folder._token = object  # as if one wrapped the keys
+    with pytest.raises(Refused, match="a token wraps the keys"):
+        folder.change_passphrase(PASSPHRASE, Secret(NEW.encode(), "passphrase"), os.urandom)

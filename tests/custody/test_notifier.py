@@ -7,6 +7,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from clerking import Bench, copied
+from coffer.authority.ordered import Urgency
 from coffer.cli.notifying import notifier_of
 from coffer.custodian.machine.notifier import Notifier, told_persons
 from coffer.custodian.people import Away
@@ -15,6 +16,7 @@ from coffer.notify.address import Hook, Mailbox
 from coffer.notify.message import Language, News
 from coffer.notify.settings import Recipient, parse_settings
 from elsewhere import Elsewhere
+from world import ordered
 
 HOUR = dt.timedelta(hours=1)
 
@@ -104,6 +106,35 @@ def test_message_that_failed_is_sent_later_and_noted_without_an_address(world):
     assert "@" not in record
 
 
+def test_emergency_at_night_reaches_a_deputy_and_ends_when_it_was_opened(world):
+    bench, told = Bench.make(world, people=3, required=1), Told()
+    to = {n: Recipient(address=Mailbox(address=f"p{n}@court.example"), is_deputy=n == 3) for n in (1, 2, 3)}
+    bench.clerks.set_away(2, Away(since=world.now, until=world.now + HOUR, stand_in=0), world.now)
+    notifier = Notifier(bench.machine, bench.service, to, clock=world.clock, deliver=told)
+    note = bench.request(ordered=ordered(world.now, urgency=Urgency.EMERGENCY))
+    heard = []
+    for minutes in range(12):
+        notifier.look()
+        heard += [(minutes, to[:2], news) for to, news, _ in told.messages]
+        told.messages.clear()
+        world.outside.now += dt.timedelta(minutes=1)
+        if minutes == 10:  # the deputy opens it
+            bench.machine.requests.mark_read(bench.commitment(note), 3, world.now, bench.service.keys)
+    waits = News.REQUEST_WAITS
+    assert heard == [(0, "p1", waits), (5, "p1", waits), (10, "p1", waits), (10, "p3", News.NOBODY_LOOKED)]
+    bench.agree(note, 1)
+    world.outside.now += HOUR
+    notifier.look()
+    assert told.messages == []
+
+
+def test_where_nobody_has_a_passkey_everybody_with_an_address_is_told(world):
+    bench, told = Bench.opened(world), Told()
+    bench.request()
+    make(world, bench, told, numbers=(1, 2)).look()
+    assert [to for to, _, _ in told.messages] == ["p1@court.example", "p2@court.example"]
+
+
 def test_people_are_told_by_a_real_mail_server_and_nobody_is_named(world):
     received = []
 
@@ -146,8 +177,8 @@ def test_recipients_are_read_strictly():
     for text, message in (
         ('[people.0]\nmail = "a@b.example"\n', "people"),
         ('[people.x]\nmail = "a@b.example"\n', "people"),
-        ("[people.1]\n", "expected mail, or webhook"),
-        ('[people.1]\nmail = "a@b.example"\nwebhook = "https://h.example/x"\n', "expected mail, or webhook"),
+        ("[people.1]\n", "expected mail, webhook"),
+        ('[people.1]\nmail = "a@b.example"\nwebhook = "https://h.example/x"\n', "expected mail, webhook"),
         ('[people.1]\nmail = "a@b.example\\n"\n', "e-mail address"),
         ('[people.1]\nmail = "a@b.example"\nnumber = "2"\n', "unknown"),
     ):

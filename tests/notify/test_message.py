@@ -212,12 +212,14 @@ def test_webhook_needs_a_whole_secret():
 def test_body_of_a_webhook_has_these_fields_alone():
     body = json.loads(format_hook_body(Message(news=News.LATE, hours=3), party=Party.CUSTODIAN, now=NOW, entropy=bytes))
     assert body == {
-        "format": "coffer.notification/v1",
+        "format": "coffer.notification/v2",
         "id": "00" * 16,
         "time": "2016-09-05T12:00:00Z",
         "party": "custodian",
         "news": "late",
         "hours": 3,
+        "minutes": None,
+        "class": None,
     }
 
 

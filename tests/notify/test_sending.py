@@ -230,7 +230,7 @@ def test_custodians_machine_tells_its_people_with_no_store(certificate):
             deliver(message, CLERK, Settings(), **how)
         with pytest.raises(Refused, match="not allowed here"):
             deliver(message, hook, Settings(), **how)
-    assert "A request is waiting; it ends in 6 h." in taken.mails[0].content.decode()
+    assert "A request is waiting; it is due in 6 h." in taken.mails[0].content.decode()
     assert json.loads(server.taken[0][2])["party"] == "custodian"
     assert (len(taken.mails), len(server.taken)) == (1, 1)
 

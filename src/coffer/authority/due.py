@@ -8,18 +8,22 @@ import datetime as dt
 from typing import Final
 
 from coffer.authority.authorization import Terms
-from coffer.authority.ordered import Urgency
+from coffer.authority.ordered import Ordered, Urgency
 
 EMERGENCY_WITHIN: Final = dt.timedelta(hours=8)
 
 
 def deadline_of(terms: Terms) -> dt.datetime:
     """When an answer is due, in UTC; never later than the request expires."""
-    ordered = terms.ordered
+    return due_by(terms.ordered, terms.expires)
+
+
+def due_by(ordered: Ordered, ends: dt.datetime) -> dt.datetime:
+    """When what an order asks is due, in UTC; never later than it ``ends``."""
     due = ordered.due
     if due is None and ordered.urgency is Urgency.EMERGENCY:
         due = ordered.received + EMERGENCY_WITHIN
-    return terms.expires if due is None else min(due.astimezone(dt.UTC), terms.expires)
+    return ends if due is None else min(due.astimezone(dt.UTC), ends)
 
 
 def shown_left(due: dt.datetime, now: dt.datetime) -> str:

@@ -5,9 +5,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
-from coffer.authority.countersign import signers_of
+from coffer.authority.countersign import Footing, footing_of, rules_of, signers_of
 from coffer.authority.due import deadline_of
+from coffer.authority.hold import Requested
 from coffer.authority.lacking import Part, Share, parts_for
+from coffer.authority.ordered import Urgency
+from coffer.cli.debts import debt_lines
 from coffer.custody.again import Again, AgainWord
 from coffer.custody.earlier import Use, history_of
 from coffer.custody.questions import Explanation, Question
@@ -30,6 +33,8 @@ def course_rows(authorization: Authorization, state: State, now: dt.datetime) ->
         yield "opened", shown_use(use)
     if history.uses:
         yield "records", f"{history.drawn:,} of at most {terms.max_records:,} opened"
+    for line in debt_lines(authorization.commitment, state, now):
+        yield "debt", line
     if now >= terms.expires:
         yield "expired", wire.format_time(terms.expires)
 
@@ -74,32 +79,68 @@ def stage_of(
     elif has_key:
         said += [f"refused by {', '.join(sorted(refusers))}"] if refusers else []
         lacks = [lack_of(part, without=refusers) for part in parts if not part.is_met]
+        footings = {footing_of(name, roster, signers, terms) for name in rules_of(terms.subjects, roster)}
+        if lacks and Footing.NONE not in footings:
+            said.append("signed for an emergency")
         said.append(f"waits for {'; '.join(lacks)}" if lacks else "signed")
     return "; ".join(said)
 
 
 def lack_of(part: Part, *, without: Collection[str] = ()) -> str:
     """Whom a part of a rule still needs. ``without``: who said no."""
+    return f"{_whom(part, without)} (rule {part.rule})"
+
+
+def _whom(part: Part, without: Collection[str]) -> str:
     names = [name for name in part.lacks if name not in without]
     missing = part.needed - len(part.signed)
-    which = ", ".join(names) if missing >= len(names) else f"{missing} of {', '.join(names)}"
-    return f"{which} (rule {part.rule})"
+    return ", ".join(names) if missing >= len(names) else f"{missing} of {', '.join(names)}"
 
 
-def rule_rows(authorization: Authorization, roster: Roster, refusers: Collection[str]) -> Iterator[tuple[str, str]]:
-    """For each part of each rule that will be enforced: who must sign, who did, who is missing."""
-    terms = authorization.terms
-    signers = signers_of(authorization, roster)
+def rule_rows(requested: Requested, roster: Roster, refusers: Collection[str]) -> Iterator[tuple[str, str]]:
+    """For each part of each rule that will be enforced: who must sign, who did, who is missing.
+
+    ``roster``: the one that the note names. For an emergency, also what is enough at once.
+    """
+    terms = requested.terms
+    signers = signers_of(requested, roster)
     for part in parts_for(terms.subjects, roster, signers, is_hub=terms.is_hub):
         names = ", ".join(part.members)
         asked = f"{part.needed} of {names}" if part.share is Share.SET else f"{names}, always"
         if part.share is Share.HUB:
             asked = f"all of {names}, since it is a hub"
         signed = f"signed by {', '.join(part.signed)}" if part.signed else "nobody signed"
-        lacks = "complete" if part.is_met else f"missing: {lack_of(part, without=refusers).rpartition(' (')[0]}"
+        lacks = "complete" if part.is_met else f"missing: {_whom(part, refusers)}"
         no = [name for name in part.members if name in refusers]
         refused = f"; refused by {', '.join(no)}" if no else ""
         yield f"rule {part.rule}", f"{asked}: {signed}; {lacks}{refused}"
+    for name in rules_of(terms.subjects, roster) if is_emergency(requested) else ():
+        emergency = roster.emergency_rules.get(name)
+        if emergency is not None:
+            footing = footing_of(name, roster, signers, terms)
+            enough = "not enough signed" if footing is Footing.NONE else "enough signed"
+            yield "emergency", f"rule {name} at once by {emergency.expression}: {enough}"
+
+
+def is_emergency(requested: Requested) -> bool:
+    """Whether an emergency rule may count for it."""
+    return requested.terms.ordered.urgency is Urgency.EMERGENCY and not requested.terms.is_hub
+
+
+def rules_document(requested: Requested, roster: Roster) -> list[dict[str, object]]:
+    """The same for programs."""
+    terms, signers = requested.terms, signers_of(requested, roster)
+    return [
+        {
+            "rule": part.rule,
+            "share": part.share.value,
+            "needed": part.needed,
+            "members": list(part.members),
+            "signed": list(part.signed),
+            "missing": list(part.lacks),
+        }
+        for part in parts_for(terms.subjects, roster, signers, is_hub=terms.is_hub)
+    ]
 
 
 def shown_again(again: Again) -> str:

@@ -34,4 +34,4 @@ def notifier_of(machine: Machine, service: CustodianService) -> Notifier | None:
             entropy=os.urandom,
         )
 
-    return Notifier(machine, service, settings.people, clock=clock, deliver=send)
+    return Notifier(machine, service, settings.people, clock=clock, deliver=send, paces=settings.paces)

@@ -11,6 +11,9 @@ MAX_ADDRESS: Final = 254
 """RFC 5321, section 4.5.3.1.3, less the angle brackets."""
 MAX_URL: Final = 500
 MAX_PORT: Final = 65_535
+MAX_WORDS: Final = 16
+MAX_WORD: Final = 1_000
+"""Of a command: a path or an argument."""
 SECRET_BYTES: Final = 32
 _MAILBOX: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([A-Za-z0-9.-]+)")
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -68,7 +71,24 @@ class Hook:
         return "<webhook>"
 
 
-Address = Mailbox | Hook
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program of this machine and its arguments, as the operator wrote them; it is run without a shell."""
+
+    words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        is_fit = all(word and "\0" not in word and len(word) <= MAX_WORD for word in self.words)
+        if not (1 <= len(self.words) <= MAX_WORDS and is_fit and self.words[0].startswith("/")):
+            raise MalformedInput(
+                f"command: expected 1 to {MAX_WORDS} words, of which the first is a program's whole path"
+            )
+
+    def __repr__(self) -> str:
+        return "<program>"
+
+
+Address = Mailbox | Hook | Program
 
 
 def is_loopback(host: str) -> bool:

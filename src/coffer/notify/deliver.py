@@ -4,8 +4,9 @@ import datetime as dt
 
 from coffer.entropy import Entropy
 from coffer.errors import Unavailable
-from coffer.notify.address import Address, Hook
+from coffer.notify.address import Address, Hook, Program
 from coffer.notify.message import Language, Message, Party
+from coffer.notify.program import run_program
 from coffer.notify.settings import NOTIFY, Settings
 from coffer.notify.smtp import format_email, send_email
 
@@ -22,7 +23,7 @@ def deliver(
 ) -> None:
     """Send it, within the bound of its kind.
 
-    ``language``: of an e-mail; a webhook gets words of no language.
+    ``language``: of an e-mail; a webhook and a program get words of no language.
 
     Raises:
         Unavailable: it was not taken, or no mail server is named.
@@ -36,6 +37,9 @@ def deliver(
 
         body = format_hook_body(message, party=party, now=now, entropy=entropy)
         send_hook(to, body, allowed=settings.hook_hosts, ca_file=settings.hook_ca_file)
+        return
+    if isinstance(to, Program):
+        run_program(to, message)
         return
     if settings.mail is None:
         raise Unavailable("notify: no mail server", hint=f"name one in {NOTIFY}")

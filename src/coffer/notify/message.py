@@ -10,11 +10,17 @@ MAX_HOURS: Final = 9_999
 """Over a year. A deadline further away is told as this many hours."""
 
 
+URGENCIES: Final = ("ordinary", "urgent", "emergency")
+"""The classes of a request, as its text has them."""
+
+
 class News(StrEnum):
     """What happened. The value is the word in a webhook's body and in the database."""
 
     REQUEST_WAITS = "request-waits"
-    """To a custodian's people: a request waits for their decision."""
+    """To a custodian's people: a request waits for their decision. It is said again until somebody decides."""
+    NOBODY_LOOKED = "nobody-looked"
+    """To a custodian's deputies: a request waits, and nobody has opened it for too long."""
     SIGNED = "signed"
     """To the desk: everybody whom a request needs has signed."""
     REFUSED = "refused"
@@ -54,16 +60,23 @@ class Party(StrEnum):
 class Message:
     """One message.
 
-    ``hours``: until the deadline, or since it for ``LATE``; None where there is no deadline.
+    ``hours``: until the deadline, or since it for ``LATE``; None where there is no deadline. ``minutes``: the same time in
+    minutes, where they are told; ``urgency``: the class of the request, where it is told. Neither is told to a desk.
     """
 
     news: News
     hours: int | None = None
+    minutes: int | None = None
+    urgency: str | None = None
 
     def __post_init__(self) -> None:
         is_number = type(self.hours) is int and 0 <= self.hours <= MAX_HOURS
         if not isinstance(self.news, News) or not (self.hours is None or is_number):
             raise MalformedInput(f"message: expected one of the list, and 0 to {MAX_HOURS} hours or none")
+        if self.minutes is not None and (type(self.minutes) is not int or self.minutes // 60 != self.hours):
+            raise MalformedInput("message: its minutes are not its hours")
+        if self.urgency is not None and self.urgency not in URGENCIES:
+            raise MalformedInput(f"message: expected one of {', '.join(URGENCIES)}")
 
 
 _SUBJECTS: Final[dict[Language, dict[Party, str]]] = {
@@ -80,7 +93,11 @@ _SUBJECTS: Final[dict[Language, dict[Party, str]]] = {
 _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
     # without a deadline, with the time until it
     Language.ENGLISH: {
-        News.REQUEST_WAITS: ("A request is waiting.", "A request is waiting; it ends in {time}."),
+        News.REQUEST_WAITS: ("A request is waiting.", "A request is waiting; it is due in {time}."),
+        News.NOBODY_LOOKED: (
+            "Nobody has opened a request that is waiting.",
+            "Nobody has opened a request that is waiting; it is due in {time}.",
+        ),
         News.SIGNED: (
             "A request is signed and can be opened.",
             "A request is signed and can be opened, due in {time}.",
@@ -98,7 +115,11 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         ),
     },
     Language.FRENCH: {
-        News.REQUEST_WAITS: ("Une demande attend.", "Une demande attend ; elle expire dans {time}."),
+        News.REQUEST_WAITS: ("Une demande attend.", "Une demande attend ; échéance dans {time}."),
+        News.NOBODY_LOOKED: (
+            "Personne n'a ouvert une demande qui attend.",
+            "Personne n'a ouvert une demande qui attend ; échéance dans {time}.",
+        ),
         News.SIGNED: (
             "Une demande est signée et peut être ouverte.",
             "Une demande est signée et peut être ouverte ; échéance dans {time}.",
@@ -125,7 +146,11 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         ),
     },
     Language.GERMAN: {
-        News.REQUEST_WAITS: ("Eine Anfrage wartet.", "Eine Anfrage wartet; sie endet in {time}."),
+        News.REQUEST_WAITS: ("Eine Anfrage wartet.", "Eine Anfrage wartet, fällig in {time}."),
+        News.NOBODY_LOOKED: (
+            "Niemand hat eine Anfrage geöffnet, die wartet.",
+            "Niemand hat eine Anfrage geöffnet, die wartet, fällig in {time}.",
+        ),
         News.SIGNED: (
             "Eine Anfrage ist unterschrieben und kann geöffnet werden.",
             "Eine Anfrage ist unterschrieben und kann geöffnet werden, fällig in {time}.",
@@ -146,6 +171,14 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         ),
     },
 }
+_CLASSES: Final[dict[Language, dict[str, str]]] = {
+    # what stands before the sentence; nothing for an ordinary request
+    Language.ENGLISH: {"urgent": "Urgent. ", "emergency": "EMERGENCY. "},
+    Language.FRENCH: {"urgent": "Urgent. ", "emergency": "URGENCE. "},
+    Language.GERMAN: {"urgent": "Eilig. ", "emergency": "NOTFALL. "},
+}
+_MINUTES_BELOW: Final = 3
+"""Hours. What is nearer is told in minutes, where minutes are known."""
 _DAYS_FROM: Final = 72
 """Hours. What is nearer is told in hours."""
 _UNITS: Final[dict[Language, tuple[str, str, str]]] = {
@@ -169,14 +202,17 @@ def format_subject(party: Party, language: Language) -> str:
 def format_sentence(message: Message, language: Language) -> str:
     """The one sentence that says the message."""
     alone, timed = _SENTENCES[language][message.news]
-    return alone if message.hours is None else timed.format(time=_format_time(message.hours, language))
+    said = alone if message.hours is None else timed.format(time=_format_time(message.hours, message.minutes, language))
+    return _CLASSES[language].get(message.urgency or "", "") + said
 
 
-def _format_time(hours: int, language: Language) -> str:
-    """Hours, or whole days from three days on, rounded down.
+def _format_time(hours: int, minutes: int | None, language: Language) -> str:
+    """Hours, or whole days from three days on, rounded down; minutes below three hours, where they are told.
 
     Nobody reads 719 hours as a month.
     """
+    if minutes is not None and hours < _MINUTES_BELOW:
+        return f"{minutes} min"
     hour, hour_s, day_s = _UNITS[language]
     if hours >= _DAYS_FROM:
         return f"{hours // 24} {day_s}"

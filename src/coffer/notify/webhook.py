@@ -17,7 +17,7 @@ from coffer.notify.message import Message, Party
 with extra("web"):
     import httpx
 
-FORMAT: Final = "coffer.notification/v1"
+FORMAT: Final = "coffer.notification/v2"
 SIGNATURE: Final = "Coffer-Signature"
 TIMEOUT_S: Final = 5.0
 DEADLINE_S: Final = 15.0
@@ -25,7 +25,7 @@ DEADLINE_S: Final = 15.0
 
 
 def format_hook_body(message: Message, *, party: Party, now: dt.datetime, entropy: Entropy) -> bytes:
-    """The body: format, party, news, hours, time, and a random id by which a receiver knows a repetition."""
+    """The body: format, party, news, time left, class, and a random id by which a receiver knows a repetition."""
     document = {
         "format": FORMAT,
         "id": entropy(16).hex(),
@@ -33,6 +33,8 @@ def format_hook_body(message: Message, *, party: Party, now: dt.datetime, entrop
         "party": party.value,
         "news": message.news.value,
         "hours": message.hours,
+        "minutes": message.minutes,
+        "class": message.urgency,
     }
     return json.dumps(document, separators=(",", ":")).encode("ascii")
 

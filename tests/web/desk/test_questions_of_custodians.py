@@ -8,7 +8,7 @@ from coffer.custody.questions import ask_question
 from coffer.desk.case import Did
 from coffer.desk.people import Role
 from coffer.procedures.opening.kept import read_kept
-from desking import told
+from desking import FIELDS, told
 from world import PASSPHRASE
 
 
@@ -79,11 +79,12 @@ def test_who_refused_the_same_subject_before_is_shown_at_the_next_request(desk):
     desk.office.ask_custodians()
     assert "The desk may ask again for less." in told(clerk.get(f"/cases/{first}"))
     second = clerk.new_case(number="12/0418")
+    typed = clerk.form(f"/cases/{second}/request") | FIELDS | {"do": "check"}
+    said = "judge refused a request of 5 September 2016 about the same subject. The desk may ask again for less."
+    assert said in told(clerk.post(f"/cases/{second}/request", data=typed)), "before it is sent"
     clerk.send(second)
     shown = told(clerk.get(f"/cases/{second}"))
-    assert (
-        "judge refused a request of 5 September 2016 about the same subject. The desk may ask again for less." in shown
-    )
+    assert said in shown
     third = clerk.new_case(number="12/0419")
     clerk.send(third, subjects="06 98 76 54 32")
     assert "Refused before" not in told(clerk.get(f"/cases/{third}"))

@@ -11,7 +11,9 @@ from coffer.cli.passphrases import Passphrases, new_passphrase, passphrase_optio
 from coffer.cli.vaults import vault_at
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.machine.folder import CONFIG
+from coffer.disk import Disk
 from coffer.errors import MalformedInput
+from coffer.translog.store.witness import is_witness
 from coffer.vault.folder import DESK
 
 
@@ -40,6 +42,11 @@ def passwd(folder: str, name: str | None, new_file: str | None, passphrase_file:
             )
         _of_custodian(machine_at(folder).folder, passphrase_file, new_file)
         return
+    if is_witness(Path(folder), Disk()):
+        raise MalformedInput(
+            f"{Path(folder).name}: a witness's folder, whose keys lie under no passphrase",
+            hint="it serves unattended, and its folder is readable for its owner alone; new keys are a new witness: coffer witness init",
+        )
     vault = vault_at(folder)
     if bool(name) == operator:
         known = ", ".join(vault.custodian_names()) or "none"

@@ -11,6 +11,7 @@ from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, print_json, say, verify_absent
+from coffer.cli.course import shown_again
 from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
 from coffer.cli.from_etsi import Asked, Given, asked_by, verified
 from coffer.cli.notes import write_notes
@@ -21,7 +22,9 @@ from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.errors import MalformedInput
+from coffer.ledger.entries import NAME_DIGITS
 from coffer.procedures.opening.decide import segments_of
+from coffer.procedures.opening.kept import refused_before
 from coffer.procedures.opening.request import Order, prepare_request, sign_request
 from coffer.vault.folder import Vault
 from coffer.vault.known import desk_authorities
@@ -209,6 +212,13 @@ def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -
     for remark in (*letters_remarks(authorization.terms), *marks_of(authorization.terms, desk_authorities(vault))):
         say(remark)
     say_signers(vault, authorization)
+    sids = {subject.sid for subject in authorization.terms.subjects}
+    for one in refused_before(vault, sids, vault.replay()):
+        again = f", {shown_again(one.again)}" if one.again is not None else ""
+        earlier = one.authorization.commitment.hex()[:NAME_DIGITS]
+        say(
+            f"{one.custodian} refused an earlier request about the same subject ({one.reason or 'no reason told'}{again}): {earlier}"
+        )
     _say_days(vault, authorization, now)
 
 

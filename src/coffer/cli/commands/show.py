@@ -4,16 +4,21 @@ from pathlib import Path
 
 import click
 
+from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.authority.hold import Requested, parse_requested_note
 from coffer.authority.ordered import order_file
 from coffer.cli.authorities import marks_of, read_authorities
-from coffer.cli.console import clock, print_json, read_file, say
+from coffer.cli.console import clock, console, print_json, read_file, say
+from coffer.cli.course import rule_rows, rules_document
 from coffer.cli.notes import read_notes
 from coffer.cli.signatures import anchors_option, say_signatures
+from coffer.cli.tables import Table
 from coffer.cli.terms import letters_remarks, roster_of, say_older_rosters, show_terms, status_of
 from coffer.cli.vaults import vault_at
 from coffer.errors import NotProven
+from coffer.ledger.roster import Roster
+from coffer.ledger.state import State
 from coffer.vault.known import desk_authorities
 from coffer.visible import counted
 
@@ -52,6 +57,7 @@ def show(
     state = opened.replay() if opened else None
     known = read_authorities(authorities) if authorities else desk_authorities(opened) if opened else None
     marks = list(marks_of(authorization.terms, known)) if authorities or opened else []
+    roster = roster_of(authorization, state)
     if as_json:
         lines = [line.split(": ", 1) for line in authorization.note.text.decode("utf-8").splitlines()[1:]]
         document: dict[str, object] = {
@@ -73,11 +79,32 @@ def show(
         document["marks"] = marks
         document["letters"] = letters_remarks(authorization.terms)
         document["status"] = status_of(authorization, state, now)
+        document["enforced"] = None if roster is None or state is None else rules_document(authorization, roster)
+        document["is_revoked"] = None if state is None else authorization.commitment in state.revoked
         print_json(document)
         return
-    show_terms(authorization, roster_of(authorization, state), status_of(authorization, state, now), marks)
+    show_terms(authorization, roster, status_of(authorization, state, now), marks)
+    if roster is not None and state is not None and roster.hash == authorization.terms.roster:
+        _show_enforced(authorization, roster, state)
     if state is not None and isinstance(authorization, Authorization):
         say_older_rosters(authorization, state, now)
+
+
+def _show_enforced(authorization: Requested, roster: Roster, state: State) -> None:
+    """The rules that will be enforced: of the roster that the note names, whatever is in force now."""
+    refusers = [entry.custodian for _, entry in state.refusals if entry.authorization == authorization.commitment]
+    table = Table()
+    is_newest = roster.hash == state.roster.hash
+    since = (
+        f"of {wire.format_time(roster.time)}, {'in force' if is_newest else 'an older one, whose rules count for this'}"
+    )
+    table.add_row("roster", f"{roster.hash.hex()[:16]} {since}")
+    for key, text in rule_rows(authorization, roster, refusers):
+        table.add_row(key, text)
+    if isinstance(authorization, Authorization):
+        is_revoked = authorization.commitment in state.revoked
+        table.add_row("revoked", "yes: nobody answers to it" if is_revoked else "no")
+    console().print(table)
 
 
 def _prove_order(authorization: Requested, name: str) -> bytes:

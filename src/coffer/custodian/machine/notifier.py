@@ -1,10 +1,11 @@
-"""Tells a custodian's people by e-mail or webhook that requests wait.
+"""Tells a custodian's people by e-mail, webhook or a program of theirs that requests wait.
 
 No message says about whom or what.
 
-Promises: each person is told once of a request, once more when only others have agreed, and once when it is due soon. A
-message that cannot be sent is tried again, and never holds up a page or an answer. Trusts: the mail server and hooks of
-``notify.toml`` to deliver; a request waits on the page whether or not anybody was told. Knows no HTTP and no SMTP.
+Promises: who is told when is ``duty``'s to decide. A message that cannot be sent is tried again, and never holds up a
+page or an answer. Trusts: the mail server, hooks and programs of ``notify.toml`` to deliver; a request waits on the page
+whether or not anybody was told. What was told is in memory: after a restart people are told once more. Knows no HTTP and
+no SMTP.
 """
 
 import datetime as dt
@@ -15,19 +16,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer import wire
+from coffer.authority.due import deadline_of, due_by
+from coffer.custodian.approvals import Approvals
+from coffer.custodian.duty import Memory, Staff, Tell, Waits, decide_told
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.people import People
 from coffer.custodian.service import Clock, CustodianService
-from coffer.errors import CofferError
-from coffer.ledger.entries import Commitment
-from coffer.notify.message import Message, News
+from coffer.errors import CofferError, NotProven
+from coffer.notify.message import MAX_HOURS, Message, News
 from coffer.notify.retries import hours_until, next_try
-from coffer.notify.settings import Recipient
+from coffer.notify.settings import PACES, Pace, Recipient
 
 EVERY_S: Final = 15.0
 """Between two looks at what waits."""
-SOON: Final = dt.timedelta(hours=6)
-"""Before a deadline people are told once more: time enough for two of them to read it in one working day."""
 MAX_OUTGOING: Final = 1_024
 """Messages that wait to be sent. More than this come only from a mail server that is gone; the page shows the requests."""
 
@@ -53,13 +54,15 @@ class Notifier:
         *,
         clock: Clock,
         deliver: Deliver,
+        paces: Mapping[str, Pace] = PACES,
     ) -> None:
         self._machine = machine
         self._service = service
         self._recipients = recipients
         self._clock = clock
         self._deliver = deliver
-        self._told: set[tuple[Commitment, str, int]] = set()
+        self._paces = paces
+        self._memory: Memory = {}
         self._outgoing: list[_Outgoing] = []
         self._stopping = threading.Event()
 
@@ -83,27 +86,49 @@ class Notifier:
 
     def _gather(self, now: dt.datetime) -> None:
         keys = self._service.keys
-        notes = self._machine.requests.notes(keys)
-        self._told &= {key for key in self._told if key[0] in {note.commitment for note in notes}}
-        if not notes:
-            return
-        approvals, people = self._machine.folder.decided(keys), self._machine.folder.people(keys).now
-        for note in notes:
-            commitment, left = note.commitment, note.terms.expires - now
-            if left <= dt.timedelta(0) or commitment in approvals.approved or commitment in approvals.withdrawn:
-                continue
-            agreed = approvals.agreed_by(commitment)
-            hours = hours_until(note.terms.expires, now)
-            for person in told_persons(people, now):
-                if person in agreed or person not in self._recipients:
-                    continue
-                reasons = [f"waits {len(agreed)}", *(["soon"] if left <= SOON else [])]
-                new = [reason for reason in reasons if (commitment, reason, person) not in self._told]
-                self._told |= {(commitment, reason, person) for reason in new}
-                if new and len(self._outgoing) < MAX_OUTGOING:
-                    news = News.DUE_SOON if new == ["soon"] else News.REQUEST_WAITS
-                    message = Message(news=news, hours=min(hours, 9_999))
-                    self._outgoing.append(_Outgoing(person=person, message=message, tries=0, due=now))
+        people = self._machine.folder.people(keys).now
+        waiting = self._waiting(self._machine.folder.decided(keys), now)
+        tells, self._memory = decide_told(
+            waiting, staff_of(people, self._recipients, now), self._memory, self._paces, now
+        )
+        room = MAX_OUTGOING - len(self._outgoing)
+        for tell in tells[: max(0, room)]:
+            self._outgoing.append(_Outgoing(person=tell.person, message=message_of(tell, now), tries=0, due=now))
+
+    def _waiting(self, approvals: Approvals, now: dt.datetime) -> list[Waits]:
+        """The requests and holds that people may still decide on."""
+        keys, waiting = self._service.keys, list[Waits]()
+        for note in self._machine.requests.notes(keys):
+            terms, came, opened_by = note.terms, now, tuple[int, ...]()
+            with suppress(NotProven):  # somebody changed what is noted: then it counts as unopened
+                marks = self._machine.requests.marks(note.commitment, keys)
+                if marks is not None:
+                    came, opened_by = marks.held, tuple(number for number, _ in marks.readers)
+            waiting.append(
+                Waits(
+                    commitment=note.commitment,
+                    urgency=terms.ordered.urgency.value,
+                    came=came,
+                    due=deadline_of(terms),
+                    ends=terms.expires,
+                    opened_by=opened_by,
+                    agreed=approvals.agreed_by(note.commitment),
+                )
+            )
+        for hold in self._machine.folder.holds.waiting(keys):
+            ordered = hold.terms.ordered
+            waiting.append(
+                Waits(
+                    commitment=hold.commitment,
+                    urgency=ordered.urgency.value,
+                    came=ordered.received.astimezone(dt.UTC),
+                    due=due_by(ordered, hold.terms.ends),
+                    ends=hold.terms.ends,
+                    agreed=approvals.agreed_by(hold.commitment),
+                )
+            )
+        done = {*approvals.approved, *approvals.withdrawn, *self._service.state.revoked}
+        return [one for one in waiting if now < one.ends and one.commitment not in done]
 
     def attend(self) -> threading.Thread:
         """Look every few seconds, until ``stop``."""
@@ -129,5 +154,33 @@ class Notifier:
 def told_persons(people: People, now: dt.datetime) -> tuple[int, ...]:
     """Whom a request concerns now: who is here, and who stands in for somebody who is away."""
     here = [person.ordinal for person in people.here_at(now)]
-    standing_in = [away.stand_in for away in people.away_at(now) if away.stand_in in people.persons]
-    return tuple(sorted({*here, *standing_in}))
+    return tuple(sorted({*here, *_standing_in(people, now)}))
+
+
+def _standing_in(people: People, now: dt.datetime) -> list[int]:
+    return [away.stand_in for away in people.away_at(now) if away.stand_in in people.persons]
+
+
+def staff_of(people: People, recipients: Mapping[int, Recipient], now: dt.datetime) -> Staff:
+    """Who can be told now. Where nobody has a passkey, everybody with an address has the passphrase, and is here."""
+    deputies = tuple(number for number, one in recipients.items() if one.is_deputy)
+    here = told_persons(people, now) if any(one.passkeys for one in people.persons.values()) else tuple(recipients)
+    standing_in = _standing_in(people, now)
+    return Staff(
+        on_duty=tuple(number for number in here if number not in deputies or number in standing_in),
+        deputies=deputies,
+        everybody=tuple(recipients),
+    )
+
+
+def message_of(tell: Tell, now: dt.datetime) -> Message:
+    """The message, with the time left as it is now; none where the deadline has passed and it is not about that."""
+    if now >= tell.due and tell.news is not News.LATE:
+        return Message(news=tell.news, urgency=tell.urgency)
+    hours = hours_until(tell.due, now)
+    minutes = abs(tell.due - now) // dt.timedelta(minutes=1)
+    is_far = hours > MAX_HOURS
+    is_same = not is_far and minutes // 60 == hours
+    return Message(
+        news=tell.news, hours=min(hours, MAX_HOURS), minutes=minutes if is_same else None, urgency=tell.urgency
+    )

@@ -70,6 +70,11 @@ def _read_seed(path: Path, disk: Disk) -> Secret:
     return Secret(wire.parse_hex(line, path.name, size=32), "witness seed")
 
 
+def is_witness(path: Path, disk: Disk) -> bool:
+    """Whether a folder is a witness's."""
+    return disk.is_file(path / "key") and disk.is_file(path / "name")
+
+
 class WitnessFolder:
     """A witness at work. One request at a time."""
 

@@ -27,12 +27,14 @@ from coffer.desk.port import Conflict
 from coffer.desk.review import review_draft
 from coffer.disclosure.not_held import format_not_held
 from coffer.errors import CofferError, MalformedInput
+from coffer.identity.identifier import parse_subject
 from coffer.identity.not_held import NotHeld
 from coffer.procedures.letterhead import letterhead_of
 from coffer.web.desk.door import Act
 from coffer.web.desk.findings import tell
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
+from coffer.web.desk.questions import refused_lines
 from coffer.web.desk.requesting import differing, draft_of_terms, needed, preview, spans_shown
 from coffer.web.desk.saying import CLASSES, NOT_HELD, PAPER_LANGUAGES
 from coffer.web.desk.typed import ReadOrder, fill_from_order, is_pdf, looks_like_xml, read_draft, subjects_text
@@ -224,6 +226,9 @@ class RequestPages:
         shown = preview(review, office.requester, state, words, visit.now, office.authorities())
         parts, why = needed(review, state.roster, words, is_hub=draft.is_hub)
         defaults = {"saved": False, "conflict": None, "filled": None, "refused": None}
+        if "refused_before" not in values:
+            sids = {parse_subject(text, "subject").sid for text in review.subjects}
+            values["refused_before"] = refused_lines(office, sids, words)
         zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())
         return self._frame.respond(
             visit,
@@ -250,7 +255,9 @@ class RequestPages:
     def validate(self, visit: Visit) -> Response:
         """The form as it is typed at this moment, checked; nothing is kept."""
         draft = read_draft(visit.form)
-        return self._show(visit, visit.the_case, draft, is_new=True, mark=visit.form.text("version"))
+        # Who refused before is read from every kept request: not at each key that is pressed.
+        mark = visit.form.text("version")
+        return self._show(visit, visit.the_case, draft, is_new=True, mark=mark, refused_before=[])
 
     def edit_request(self, visit: Visit) -> Response:
         """A button of the form other than sending: check, another time, keep."""
