@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup demo test quick explore lint peers spark bench growth lock vectors man clean
+.PHONY: setup demo test quick explore lint peers spark foreign bench growth lock vectors man clean
 
 setup: $(STAMP)
 
@@ -63,6 +63,17 @@ $(SPARK)/.made-from-lock: requirements-spark.lock $(STAMP)
 
 spark: $(SPARK)/.made-from-lock
 
+# Programs of others that tests ask have an environment of their own: they need Python 3.12, and ours also runs on 3.11.
+PYTHON312 ?= $(shell for one in python3.14 python3.13 python3.12 python3 $$HOME/.pyenv/versions/3.1[2-9].*/bin/python3; do \
+	"$$one" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo "$$one" && break; done)
+FOREIGN := build/foreign
+$(FOREIGN)/.made-from-lock: requirements-foreign.lock
+	@if [ -z "$(PYTHON312)" ]; then echo 'no Python 3.12 or later here: tests that ask programs of others skip'; \
+	else $(PYTHON312) -m venv $(FOREIGN) \
+	&& $(FOREIGN)/bin/pip install --quiet --require-hashes --requirement requirements-foreign.lock && touch $@; fi
+
+foreign: $(FOREIGN)/.made-from-lock
+
 bench: export PATH := $(PATH):$(CURDIR)/$(PEERS)/bin
 bench: setup $(PEERS)/.made-from-lock
 	$(BIN)/python bench/run.py --records $(RECORDS) --peers-python $(PEERS)/bin/python
@@ -81,12 +92,16 @@ growth: setup $(PEERS)/.made-from-lock
 	$(BIN)/python bench/scale.py
 	$(BIN)/python scripts/make_growth_plots.py
 
-COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+LOCKED := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--strip-extras --allow-unsafe --no-header
+COMPILE := $(BIN)/$(LOCKED)
 lock:
 	$(BIN)/pip install --quiet pip-tools
 	$(COMPILE) --output-file requirements-bench.lock bench/peers.in
 	$(COMPILE) --output-file requirements-spark.lock bench/spark.in
+	$(PYTHON312) -m venv build/lock
+	build/lock/bin/pip install --quiet pip-tools
+	build/lock/bin/$(LOCKED) --output-file requirements-foreign.lock tests/interop/foreign.in
 	$(COMPILE) $(addprefix --extra ,pictures pdf tally web pages postgresql pkcs11 stores kafka signatures age build test lint) --output-file requirements.lock pyproject.toml
 
 clean:

@@ -120,6 +120,12 @@ def test_served_log_gives_the_same_report_as_its_folder(world, server, capsys):
         assert remote.endswith("\nclean\n")
 
 
+def test_served_log_gives_the_same_proof_of_an_entry_as_its_folder(world, server, tmp_path, capsys):
+    for name, place in (("served", server.url), ("folder", server.folder)):
+        said(capsys, 0, "entry", "3", place, "-o", tmp_path / name, *pins(world))
+    assert (tmp_path / "served").read_bytes() == (tmp_path / "folder").read_bytes()
+
+
 def test_only_the_checkpoint_and_tiles_are_asked_for_over_one_connection(world, server, capsys):
     said(capsys, 0, "vault", server.url + "/", *pins(world))
     assert server.asked[0] == "/checkpoint"

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from forging import log_entries
@@ -15,7 +16,8 @@ from coffer.notes.cosign import ML_DSA_44_COSIGNATURE, Cosigner
 from coffer.notes.keys import SigningKey
 from coffer.notes.note import parse_note
 from coffer_audit.cli import main as audit
-from coffer_audit.errors import MalformedInput
+from coffer_audit.errors import MalformedInput, NotProven
+from coffer_audit.proof.audit import audit_proof
 from coffer_audit.proof.form import MAX_PROOF_BYTES, parse_proof
 from coffer_audit.proof.policy import MAX_POLICY_BYTES, parse_policy
 from world import World
@@ -128,6 +130,16 @@ def test_whatever_is_changed_in_a_proof_is_refused(logged, tmp_path, capsys):
     assert code_of([lines[0], *lines[2:]], "--entry", str(tmp_path / "entry")) == 0  # the twin
     (tmp_path / "entry").write_bytes(entry[:-1])
     assert code_of(lines, "--entry", str(tmp_path / "entry")) == 3
+
+
+def test_no_byte_of_a_proof_can_be_changed_when_no_cosignature_is_to_spare(logged, tmp_path):
+    path = Path(logged.proof(tmp_path, logged.keys[0], logged.keys[2])[1])
+    raw = path.read_bytes()
+    assert audit_proof(path, tmp_path / "policy", None).raw in logged.world.vault.log.entries(0, logged.index + 1)
+    for at in range(len(raw)):
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        with pytest.raises((MalformedInput, NotProven), match=r"proof|entry|note|checkpoint"):
+            audit_proof(path, tmp_path / "policy", None)
 
 
 def test_every_entry_has_a_proof_and_no_other_number_has(logged, tmp_path, capsys):

@@ -1,11 +1,11 @@
 """A converter of the same forms, epoc2etsi, reads our Form 3, and both use the same names.
 
-It is an oracle for names alone: it loses ranges and swaps contacts. It needs Python 3.12, so it is run by the
-interpreter that ``COFFER_EPOC2ETSI`` names; elsewhere this is skipped.
+It is an oracle for names alone: it loses ranges and swaps contacts. It needs Python 3.12, so it is run by that of the
+environment that ``make foreign`` makes; elsewhere this is skipped.
 """
 
-import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -15,7 +15,7 @@ from coffer.disclosure.epoc import hi1
 from coffer.disclosure.epoc.reading import parse_form
 from epoc_forms import CASE, CONTENT, FORM_ID, TRAFFIC, evidence, form1
 
-PYTHON = os.environ.get("COFFER_EPOC2ETSI", "")
+PYTHON = Path(__file__).parents[2] / "build" / "foreign" / "bin" / "python"
 RUN_IT = (
     "import sys; from lxml import objectify; from epoc2etsi.forms import form3; from epoc2etsi.xml import xml; "
     "root = objectify.parse(sys.stdin.buffer).getroot(); form = root.form.getchildren()[0]; "
@@ -24,7 +24,7 @@ RUN_IT = (
 )
 
 
-@pytest.mark.skipif(not PYTHON, reason="COFFER_EPOC2ETSI names no Python that has the converter")
+@pytest.mark.skipif(not PYTHON.is_file(), reason="no converter of others here: make foreign")
 def test_our_form3_becomes_there_the_objects_of_our_own_status(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     order = form1(evidence(data=TRAFFIC + CONTENT), evidence(2, "IPV_4", "192.0.2.1"))

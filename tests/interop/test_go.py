@@ -3,6 +3,8 @@
 Our notes, tree and proofs are what C2SP and RFC 6962 say, not what we think they say.
 """
 
+import base64
+import datetime as dt
 import json
 import os
 import shutil
@@ -11,10 +13,17 @@ from pathlib import Path
 
 import pytest
 
+import coffer_audit.notes as audit_notes
 import reference as ref
+from coffer.disk import Disk
+from coffer.errors import NotProven
 from coffer.notes.keys import parse_vkey
+from coffer.notes.note import parse_note
 from coffer.translog.checkpoint import verify_checkpoint
 from coffer.translog.merkle import leaf_hash
+from coffer.translog.store.witness import WitnessFolder, make_witness
+from coffer.translog.witness import Ask
+from coffer_audit.cli import main as audit
 
 GOPATH = Path("/usr/share/gocode")
 PACKAGES = "golang-go and golang-golang-x-mod-dev"
@@ -81,6 +90,47 @@ def test_a_checkpoint_does_not_verify_with_another_key(go, log, tmp_path):
     (tmp_path / "checkpoint").write_bytes(checkpoint)
     other = parse_vkey(vault.operator_key("ingester").verify_key.format(), "key")
     assert not go("note", other.format(), tmp_path / "checkpoint")["ok"]
+
+
+def test_a_note_that_go_signed_verifies_with_both_of_our_readers(go, tmp_path):
+    (tmp_path / "text").write_text("coffer.example/v1\nkey: value\n")
+    signed = go("sign", "go.example/note", tmp_path / "text")
+    raw = signed["text"].encode()
+    key = parse_vkey(signed["key"], "key")
+    assert parse_note(raw, "n").verify_signed_by(key).raw == raw
+    audited = audit_notes.parse_vkey(signed["key"], "key")
+    assert audit_notes.verify_signers(audit_notes.parse_note(raw, "n"), [audited], "n") == {audited.identity}
+    with pytest.raises(NotProven, match="does not verify"):
+        parse_note(raw.replace(b"value", b"other"), "n").verify_signed_by(key)
+
+
+def test_our_witness_cosigns_a_log_of_go_which_opens_the_note_with_all_its_lines(go, tmp_path):
+    leaves = [leaf_hash(b"%d" % number) for number in range(7)]
+    root = base64.b64encode(ref.root(leaves)).decode()
+    (tmp_path / "text").write_text(f"go.example/log\n7\n{root}\n")
+    signed = go("sign", "go.example/log", tmp_path / "text")
+    keys = make_witness(tmp_path / "w", Disk(), "w.example/ours", [signed["key"]])
+    witness = WitnessFolder(tmp_path / "w", Disk(), lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    ask = Ask(old_size=0, proof=(), checkpoint=signed["text"].encode())
+    status, lines = witness.add_checkpoint(ask.format())
+    assert status == 200
+    (tmp_path / "whole").write_bytes(ask.checkpoint + lines)
+    opened = go("note", signed["key"], tmp_path / "whole")
+    assert (opened["ok"], opened["signed"], opened["others"]) == (True, ["go.example/log"], len(keys))
+
+
+def test_the_proof_of_an_entry_holds_for_go(go, log, tmp_path):
+    vault, _, checkpoint = log
+    key = vault.pins.log_key.format()
+    size = verify_checkpoint(checkpoint, vault.pins.log_key, "checkpoint").head.size
+    for index in (0, size // 2, size - 1):
+        path = tmp_path / f"{index}.tlog-proof"
+        assert audit(["entry", str(index), str(vault.path), "-o", str(path)]) == 0
+        (entry,) = vault.log.entries(index, index + 1)
+        assert go("proof", key, path) == {"ok": True, "text": entry.decode()}
+        changed = path.read_bytes().replace(b"\nindex %d\n" % index, b"\nindex %d\n" % ((index + 1) % size))
+        path.write_bytes(changed)
+        assert not go("proof", key, path)["ok"]
 
 
 def test_entries_with_several_signatures_verify(go, log, tmp_path):
