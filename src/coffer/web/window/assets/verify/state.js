@@ -7,8 +7,7 @@ import { isSatisfied, parseEntry, UNJUDGED } from "./entries.js";
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
-const ROSTER_LIFE = 7 * DAY;
-const MAX_INVALID = 10_000; // entries without effect that are listed
+const [ROSTER_LIFE, MAX_INVALID] = [7 * DAY, 10_000]; // so many entries without effect are listed
 const [AHEAD_DAYS, BEHIND_DAYS] = [3_700, 36_500];
 
 /** The entry has no effect unless it `holds`; `mayHappen`: an honest party can cause that by accident. */
