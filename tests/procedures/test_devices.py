@@ -6,8 +6,9 @@ from contextlib import contextmanager, nullcontext
 import pytest
 
 from coffer import kernels
-from coffer.errors import MalformedInput
-from coffer.procedures.ingest.indexing import is_as_strict, rules_not_found
+from coffer.errors import MalformedInput, Refused
+from coffer.ledger.rules import implies
+from coffer.procedures.ingest.indexing import rules_not_found
 from coffer.procedures.supersede import supersede
 from coffer.vault.stored import tally_keys
 from coffer_audit.answer.audit import audit_answer
@@ -137,25 +138,42 @@ def test_files_are_never_sealed_twice_and_batches_are_superseded_as_ever(tmp_pat
 
 
 STRICT = (("base", "2 of judge,dpo,regulator"), ("FR", "2 of judge,dpo,regulator and regulator"))
+GERMAN = "+4930901820,+33698765432,2016-09-01 17:00:00,67,,490154203237518,,,\n"
 
 
-def test_a_handset_is_no_way_round_a_stricter_rule(tmp_path):
-    """French numbers need the regulator, handsets do not: so the rows of French numbers are not found by handsets."""
+def test_a_handset_has_the_strictest_rule(tmp_path):
+    """Any number may be used with a handset: it opens as the strictest of them, and twins without it do not."""
     world = World.make(tmp_path, rules=STRICT)
     world.epoch("2016-09-01", "2016-09-02")
-    world.ingest(LINES + "+4930901820,+33698765432,2016-09-01 17:00:00,67,,490154203237518,,,\n", by=feed(FEED))
-    _, rows = opened(world, HANDSET, by=("judge", "dpo"))
-    assert [row["number"] for row in rows] == ["", "tel:+4930901820"]
-    _, of_sim = opened(world, SIM)  # a French SIM has the French rule
-    assert len(of_sim) == 3
-    assert rules_not_found(feed(FEED), world.state().roster) == ("FR",)
+    world.ingest(LINES + GERMAN, by=feed(FEED))
+    with pytest.raises(Refused, match="rule FR"):
+        opened(world, HANDSET, by=("judge", "dpo"))
+    answer, rows = opened(world, HANDSET, by=("judge", "regulator"))
+    assert len(rows) == 7
+    assert violations(world, answer) == []
+    assert len(opened(world, SIM, by=("judge", "regulator"))[1]) == 3  # a French SIM has the French rule
+    assert rules_not_found(feed(FEED), world.state().roster) == ()
+
+
+BESIDE = (*STRICT[:1], ("DE", "2 of judge,dpo,regulator and dpo"), ("FR", "2 of judge,dpo,regulator and regulator"))
+
+
+def test_a_handset_is_no_way_round_a_rule_that_none_implies(tmp_path):
+    """Neither the German nor the French rule implies the other, so handsets have `base`, and find neither's rows."""
+    world = World.make(tmp_path, rules=BESIDE)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(LINES + GERMAN + GERMAN.replace("+4930901820", "+442079460000"), by=feed(FEED))
+    answer, rows = opened(world, HANDSET, by=("judge", "dpo"))
+    assert [row["number"] for row in rows] == ["", "tel:+442079460000"]
+    assert violations(world, answer) == []
+    assert rules_not_found(feed(FEED), world.state().roster) == ("DE", "FR")
 
 
 def test_strictness_is_that_of_every_set_of_custodians():
     two_of_three = {0b011, 0b101, 0b110}
-    assert is_as_strict(frozenset(two_of_three | {0b100}), frozenset(two_of_three))
-    assert not is_as_strict(frozenset(two_of_three), frozenset(two_of_three | {0b100}))
-    assert is_as_strict(frozenset({0b001, 0b010, 0b100}), frozenset(two_of_three))
+    assert implies(two_of_three | {0b100}, two_of_three)
+    assert not implies(two_of_three, two_of_three | {0b100})
+    assert implies({0b001, 0b010, 0b100}, two_of_three)
 
 
 def test_a_party_on_the_no_index_list_has_no_row_under_its_handset(tmp_path):

@@ -54,7 +54,7 @@ SUBJECTS = {
 class Subject:
     """A subject line.
 
-    `country` is None if only the numbering tables know it, and "" if there is none.
+    `country` is None if only the numbering tables know it, or the roster for a handset, and "" if there is none.
     """
 
     text: str
@@ -111,7 +111,7 @@ def parse_subject(text: str) -> Subject:
     if kind in (1, 7, 8):
         digits = value[:14] if kind == 8 else value.removeprefix("+")
         sid = bytes([kind]) + bytes(7) + int(digits).to_bytes(8, "big")
-        return Subject(text=text, sid=sid, country="" if kind == 8 else None, feed="")
+        return Subject(text=text, sid=sid, country=None, feed="")
     if kind in (3, 5, 6):
         body = f"{prefix}\0{rest}"
     sid = bytes([kind]) + hash_of(label, (body.upper() if kind == 4 else body).encode())[:15]

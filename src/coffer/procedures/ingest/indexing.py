@@ -1,8 +1,8 @@
 """Rows that are found by a handset or a SIM, from those that carry one. Pure, column-wise.
 
 A row under an IMEI or an IMSI is the row of its party with another sid. It lies in the segment of the rule of that
-IMEI or IMSI, and is written only if this rule is at least as strict as that of the party's own number: an index must
-not make a way round a rule.
+IMEI or IMSI, and is written only if this rule is as strict as that of the party's own number: an index must not make a
+way round a rule.
 
 Source: ``docs/formats/segment.md``, "Rows of a segment".
 """
@@ -36,12 +36,13 @@ class Indexing:
         cell = "cell" in feed.keep
         self._imei = _EXTRA + cell
         self._imsi = _EXTRA + cell + ("imei" in feed.keep)
-        self._of_imei = self._rules.index(roster.rule_for_country(None).name)
-        self._of_mcc = np.full(_MCCS, self._of_imei)
+        self._of_imei = self._rules.index(roster.handset_rule.name)
+        self._of_mcc = np.full(_MCCS, self._rules.index(roster.rule_for_country(None).name))
         for mcc, country in mccs(roster.numbering).items():
             self._of_mcc[mcc] = self._rules.index(roster.rule_for_country(country).name)
-        clauses = [frozenset(map(int, rule.clauses)) for rule in roster.rules.values()]
-        self._is_enough = np.array([[is_as_strict(one, other) for other in clauses] for one in clauses])
+        self._is_enough = np.array(
+            [[roster.is_as_strict(one, other) for other in roster.rules] for one in roster.rules]
+        )
 
     def rows(self, key: GroupKey, rows: PackedRows) -> Iterator[tuple[GroupKey, PackedRows]]:
         """Rows of a group, and those that are found by what they carry.
@@ -76,22 +77,11 @@ class Indexing:
             yield replace(key, rule=self._rules[rule]), PackedRows(words=words)
 
 
-def is_as_strict(one: frozenset[int], other: frozenset[int]) -> bool:
-    """Whether whoever satisfies the rule with these clauses satisfies the other too.
-
-    A clause is a mask of custodians, of whom each set that satisfies the rule has one: so each clause of the other rule
-    must hold a whole clause of the first.
-    """
-    return all(any(mask & wider == mask for mask in one) for wider in other)
-
-
 def rules_not_found(feed: Feed, roster: Roster) -> tuple[str, ...]:
     """The rules of numbers whose rows no handset finds, since the rule of handsets is less strict."""
-    of_imei = frozenset(map(int, roster.rule_for_country(None).clauses))
     if "imei" not in feed.index:
         return ()
-    rules = roster.rules.values()
-    return tuple(rule.name for rule in rules if not is_as_strict(of_imei, frozenset(map(int, rule.clauses))))
+    return tuple(name for name in roster.rules if not roster.is_as_strict(roster.handset_rule.name, name))
 
 
 def is_found_by(layout: int, kind: IdentityType) -> bool:

@@ -29,7 +29,7 @@ const SUBJECTS = {
 const isChecked = (imei) =>
   [...imei].reduce((sum, digit, i) => sum + Number(i % 2 ? "0246813579"[digit] : digit), 0) % 10 === 0;
 
-/** A subject: its sid in hex; its country, null if only numbering tables know it and "" if there is none. */
+/** A subject: its sid in hex; its country, null if only tables or the roster know it and "" if there is none. */
 export async function parseSubject(text) {
   const at = text.indexOf(":");
   const [scheme, value] = [text.slice(0, at), text.slice(at + 1)];
@@ -41,7 +41,7 @@ export async function parseSubject(text) {
   if (kind === 4) body = body.toUpperCase();
   const digits = { 1: value.slice(1), 7: value, 8: value.slice(0, 14) }[kind];
   const id = digits ? concat(new Uint8Array(7), u64(digits)) : (await hashOf(label, encode(body))).subarray(0, 15);
-  const country = [1, 7].includes(kind) ? null : [3, 6].includes(kind) ? prefix : "";
+  const country = [1, 7, 8].includes(kind) ? null : [3, 6].includes(kind) ? prefix : "";
   return { text, sid: hex([kind, ...id]), country, feed: kind === 5 ? prefix : "" };
 }
 
