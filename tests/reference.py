@@ -102,6 +102,10 @@ def sid_of_subject(line):
         return sid_tel(int(value.removeprefix("+")))
     if scheme == "mailto":
         return sid_email(value)
+    if scheme == "imsi":
+        return u8(7) + bytes(7) + u64(int(value))
+    if scheme == "imei":
+        return u8(8) + bytes(7) + u64(int(value[:14]))
     if scheme == "sender":
         return sid_sender(value)
     scope, _, text = value.partition("/")
@@ -422,7 +426,7 @@ def core(*, peer_type, peer, second, duration_s, direction, is_answered, is_last
     return int(bits, 2).to_bytes(16, "big")
 
 
-def extra(layout, *, cell=0, imei=0, imsi=0, short="", long=""):
+def extra(layout, *, cell=0, imei=0, imsi=0, short="", long="", own=0):
     raw = b""
     if layout & 1:
         raw += u64(cell)
@@ -434,6 +438,8 @@ def extra(layout, *, cell=0, imei=0, imsi=0, short="", long=""):
         raw += short_string(short)
     if layout & 16:
         raw += long_string(long)
+    if layout & 96:
+        raw += u64(own)
     return raw
 
 
@@ -450,9 +456,7 @@ def plain_row(row, layout, is_last):
         **{k: row[k] for k in ("peer_type", "peer", "second", "duration_s", "direction", "is_answered")},
         is_last=is_last,
     )
-    return whole + extra(
-        layout, cell=row["cell"], imei=row["imei"], imsi=row["imsi"], short=row["short"], long=row["long"]
-    )
+    return whole + extra(layout, **{key: row[key] for key in ("cell", "imei", "imsi", "short", "long", "own")})
 
 
 def seal_rows(seg_id, kind, layout, rows, subkeys, dummy):
@@ -560,6 +564,9 @@ def sample_rows(seed, count, *, kind, layout, subjects):
             "imsi": imsi,
             "short": "",
             "long": "",
+            "own": (0, NUMBER << 60 | 33612345678 << 10, SHORT << 60 | pack_short_peer("FR", "112") << 10)[
+                dice[14] % 3
+            ],
         }
         rows.append(row | texts)
     return rows

@@ -46,7 +46,7 @@ def disclosure(answer) -> Disclosure:
     return verify_disclosure(answer)
 
 
-def row(kind, direction, peer, start, duration_s=None, *, answered=True, cell="", imei=0, imsi=0, saturated=False):
+def row(kind, direction, peer, start, duration_s=None, *, answered=True, cell="", imei="", imsi="", saturated=False):
     return OpenedRow(
         line=1,
         subject=SUBJECT,
@@ -72,8 +72,8 @@ ROWS = (
         "2016-09-01 22:59:58",
         125,
         cell="208-01-6699-15437",
-        imei=35693803564380,
-        imsi=208011234567890,
+        imei="35693803564380",
+        imsi="208011234567890",
     ),
     # ECI 1234567 = 0x12D687: eNB 4822, cell 135.
     row("call", "in", "", "2016-09-02 08:00:00", 0, answered=False, cell="208-01-77-1234567"),

@@ -19,7 +19,7 @@ from coffer.kinds import KINDS
 from coffer.ledger import codes, entries
 from coffer.ledger.grammar import ENTRY_TYPES
 from coffer.procedures.opening import ask as asking
-from coffer.procedures.opening import decide as opening
+from coffer.procedures.opening import shown as opening
 
 PAGES = Path(__file__).parents[2] / "docs/formats"
 CODES = [code.name.lower() for code in Code]
@@ -116,6 +116,10 @@ def test_codes_of_refusals_have_the_same_numbers():
 @pytest.mark.parametrize("scheme", coffer_audit.answer.authorization.SUBJECTS)
 def test_schemes_of_subjects_are_read_by_both(scheme):
     text = {"tel": "tel:+33612345678", "mailto": "mailto:a@example.org", "short": "short:FR/3949"}.get(scheme)
-    text = text or {"sender": "sender:CORP", "opaque": "opaque:calls/x", "dialled": "dialled:FR/0612"}[scheme]
+    others = {"sender": "sender:CORP", "opaque": "opaque:calls/x", "dialled": "dialled:FR/0612"} | {
+        "imsi": "imsi:208011234567890",
+        "imei": "imei:490154203237518",
+    }
+    text = text or others[scheme]
     assert parse_subject(text, "subject").format() == coffer_audit.answer.authorization.parse_subject(text).text
     assert f"{scheme}:" in (PAGES / "identity.md").read_text("utf-8")

@@ -205,8 +205,8 @@ def test_a_call_that_came_in_is_turned_round_with_what_its_own_party_carries():
     row = "35000000000000,1772445600"
     found = read(feed, f"own,other,d,i,t\n{A},{B},OUT,{row}\n{A},{B}, IN ,{row}\n{A},{B},?,{row}\n")
     assert told(found, "a_number", "b_number", "a_imei", "b_imei") == [
-        (int(A), int(B), 35_000_000_000_000, 0),
-        (int(B), int(A), 0, 35_000_000_000_000),
+        (int(A), int(B), 1_35_000_000_000_000, 0),
+        (int(B), int(A), 0, 1_35_000_000_000_000),
     ]
     assert reasons(found) == ["unknown-direction"]
 

@@ -29,8 +29,8 @@ def opened(peer, second, duration, answered):
         is_saturated=False,
         is_answered=answered,
         cell="",
-        imei=0,
-        imsi=0,
+        imei="",
+        imsi="",
     )
 
 

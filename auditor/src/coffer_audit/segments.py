@@ -21,7 +21,7 @@ BATCH_ROWS = {b"COFSEG01": 1_024, b"COFSEG02": 128}
 """Rows of a batch, by what a header begins with: version 1 and version 2."""
 PAGE_BATCHES = 32
 ENTRY_BYTES = 40
-EXTRA_BYTES = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
+EXTRA_BYTES = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64, 96: 8}
 ZERO32 = bytes(32)
 MAX_HEADER_BYTES = 1 << 20  # 126 clauses and 9 bundles take far less
 
@@ -90,7 +90,8 @@ def parse_header(raw: bytes, *, stripped: bool) -> Header:
     fixed = core[:8] in BATCH_ROWS and core[21:28] == b"\1" + bytes(6)
     is_named = re.fullmatch(rb"[A-Z]{2}\0{14}", core[112:128]) is not None
     fixed &= (core[20] == 2 and is_named) or (core[20] == 1 and core[112:128] == bytes(16))
-    if not fixed or core[13] > 31 or batch_rows != BATCH_ROWS[core[:8]]:
+    fixed &= core[13] < 128 and not core[13] >> 4 & 6 & ~core[13]  # found by an IMEI or IMSI that rows do not carry
+    if not fixed or batch_rows != BATCH_ROWS[core[:8]]:
         raise MalformedInput(
             "header: found other fixed bytes, expected COFSEG01 with batches of 1024 or COFSEG02 with batches of 128, "
             "canon 1 or 2, suite 1"

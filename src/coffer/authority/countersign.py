@@ -13,7 +13,7 @@ from coffer.authority.authorization import Authorization, Named
 from coffer.authority.hold import Requested
 from coffer.authority.ordered import Urgency
 from coffer.errors import NotProven, Refused
-from coffer.identity.identifier import Identifier
+from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule, mask_of
 
@@ -34,11 +34,13 @@ class Countersigned:
 
 
 def subject_rule(subject: Identifier, roster: Roster) -> Rule:
-    """The rule of a subject's country by the numbering tables that the roster names, or ``base``.
+    """The rule of a subject's country by the roster's numbering tables, or ``base``; of a handset.
 
     Raises:
         Unavailable: this release does not have those tables.
     """
+    if subject.type is IdentityType.IMEI:
+        return roster.handset_rule
     return roster.rule_for_country(subject.country(roster.numbering))
 
 

@@ -27,7 +27,6 @@ from coffer.disclosure.etsi_uncertain import (
     add_withheld_caller,
 )
 from coffer.disclosure.order_times import all_periods, days_text
-from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.verified import Disclosure
 from coffer.errors import MalformedInput
 from coffer.segments.opened import OpenedRow
@@ -251,9 +250,9 @@ def _add_party(parent: etree._Element, row: OpenedRow, role: str | None, identit
     _add(time, "durationTime", str(seconds))
     if is_subject:
         if row.imsi:
-            _add(party, "iMSI", format_imsi(row.imsi))
+            _add(party, "iMSI", row.imsi)
         if row.imei:
-            _add(party, "iMEI", format_imei(row.imei))
+            _add(party, "iMEI", row.imei)
         if row.cell:
             information = _add(_add(party, "detailedLocation"), "cellInformation")
             _add(information, "userLocationInformation", user_location(row.cell).hex().upper())
@@ -305,7 +304,7 @@ def _other_information(row: OpenedRow, session: str, source: str) -> list[tuple[
         sender, recipient = (address or "withheld" for address in _mail_parties(row))
         pairs += [("From", sender), ("To", recipient), ("Zeit", format_etsi_time(row.start))]
     else:
-        pairs.append(("Subject", row.subject))
+        pairs += [("Subject", row.subject), ("Number", row.number if row.number != row.subject else "")]
         if not row.peer.startswith("tel:"):
             pairs.append(("Peer", row.peer or "withheld"))
     pairs += [("Direction", row.direction), ("Answered", "yes" if row.is_answered else "no")]

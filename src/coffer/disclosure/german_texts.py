@@ -84,6 +84,7 @@ GERMAN: Final = {
     "duration": "Dauer",
     "answered_column": "Angenommen",
     "cell": "Funkzelle der Kennung",
+    "number": "Eigene Nummer",
     "imei": "IMEI",
     "imsi": "IMSI",
     "withheld": "unterdrückt",

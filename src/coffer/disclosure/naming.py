@@ -15,6 +15,8 @@ def show_identity(identity: str, words: dict[str, str]) -> str:
         case "short" | "opaque" | "dialled":
             scope, _, name = value.partition("/")
             shown = words[scheme].format(name=name, scope=scope)
+        case "imei" | "imsi":
+            shown = f"{scheme.upper()} {value}"
         case "sender":
             shown = words["sender"].format(name=value)
         case _:

@@ -19,10 +19,10 @@ from coffer.disclosure.naming import show_identity
 from coffer.disclosure.order_lines import order_lines
 from coffer.disclosure.order_times import clock_name, days_text, local_of, moment_twice, opens_part_of_a_day
 from coffer.disclosure.pdf_texts import DATE_FORMAT, LANGUAGES, TEXTS, format_count, format_duration
-from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.typesetting import typeset
 from coffer.disclosure.verified import Disclosure, rules_of
 from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import IdentityType
 from coffer.segments.opened import OpenedRow
 from coffer.visible import counted
 
@@ -97,7 +97,7 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         ],
         "summary": _summary([row for row in disclosure.rows if not row.repeat], style),
         "remarks": _remarks(disclosure, style),
-        "columns": [*(name for name in _COLUMNS if name != "local" or clock != _UTC), *disclosure.devices],
+        "columns": [*(name for name in _COLUMNS if name != "local" or clock != _UTC), *_devices(disclosure)],
         "zone": clock,
         "sections": [_section(disclosure, n, style) for n in range(1, len(terms.subjects) + 1)],
         "superseded": [
@@ -235,12 +235,22 @@ def _superseded_section(
     }
 
 
+def _devices(disclosure: Disclosure) -> tuple[str, ...]:
+    """The columns of devices.
+
+    The own number is among them only where somebody asked for a device, since else it is the subject.
+    """
+    types = {subject.type for subject in disclosure.authorization.terms.subjects}
+    is_asked = not types.isdisjoint((IdentityType.IMEI, IdentityType.IMSI))
+    return tuple(name for name in disclosure.devices if name != "number" or is_asked)
+
+
 def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle) -> list[str]:
     """One line of the table. ``number``: the record's number, the same in every form."""
     words, terms = TEXTS[style.language], disclosure.authorization.terms
     clock = clock_name(style.zone, terms)
     duration = "" if row.duration_s is None else format_duration(row.duration_s)
-    devices = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
+    devices = {"number": show_identity(row.number, words) if row.number else "", "imei": row.imei, "imsi": row.imsi}
     return [
         str(number),
         *(
@@ -255,7 +265,7 @@ def _cells(number: int, row: OpenedRow, disclosure: Disclosure, style: PdfStyle)
         f"{words['at_least']} {duration}" if row.is_saturated else duration,
         words["yes" if row.is_answered else "no_word"],
         row.cell,
-        *(devices[name] for name in disclosure.devices),
+        *(devices[name] for name in _devices(disclosure)),
     ]
 
 

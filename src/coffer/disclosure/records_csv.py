@@ -18,8 +18,8 @@ from coffer.segments.opened import OpenedRow
 from coffer.segments.rows import MAX_DURATION_S
 
 HEADER: Final = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
-DEVICES: Final = {"imei": Layout.IMEI, "imsi": Layout.IMSI}
-"""Columns that a file has only if a segment that was asked keeps them, by the bit of its layout."""
+DEVICES: Final = {"number": Layout.OWN, "imei": Layout.IMEI, "imsi": Layout.IMSI}
+"""Columns that a file has only if a segment that was asked keeps them, by bits of its layout."""
 REPEAT: Final = "repeat"
 """The last column of records.csv."""
 BATCH: Final = "batch"
@@ -27,13 +27,14 @@ BATCH: Final = "batch"
 DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 _PEER: Final = re.compile(r"(?:tel:\+|mailto:|short:|sender:|opaque:|dialled:).+|", re.DOTALL)
 _CELL: Final = re.compile(r"[0-9]{3}-[0-9]{2,4}-[0-9]{1,5}-[0-9]{1,9}|")
+_NUMBER: Final = re.compile(r"tel:\+[0-9]{1,15}|(?:short|dialled):[A-Z]{2}/[0-9~]{1,18}|")
 _IMEI: Final = re.compile(r"[0-9]{14,20}|")
 _IMSI: Final = re.compile(r"[0-9]{6,20}|")
 _BATCH: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def device_columns(layouts: Iterable[int]) -> tuple[str, ...]:
-    """Which of ``imei`` and ``imsi`` an answer's files have. ``layouts``: those of all segments asked."""
+    """Which of ``DEVICES`` an answer's files have. ``layouts``: those of all segments asked."""
     kept = 0
     for layout in layouts:
         kept |= layout
@@ -66,20 +67,10 @@ def _format(rows: Iterable[OpenedRow], devices: tuple[str, ...], marks: tuple[st
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def format_imei(imei: int) -> str:
-    """14 digits or more; empty for 0. GAP: the row keeps no leading zero of a longer IMEI (segment.md)."""
-    return f"{imei:014d}" if imei else ""
-
-
-def format_imsi(imsi: int) -> str:
-    """6 digits or more; empty for 0. GAP: as for the IMEI; only IMSIs of test networks begin with a zero."""
-    return f"{imsi:06d}" if imsi else ""
-
-
 def _cells(row: OpenedRow, start: str, devices: tuple[str, ...], marks: tuple[str, ...]) -> tuple[str, ...]:
     duration = "" if row.duration_s is None else str(row.duration_s)
     answered = "true" if row.is_answered else "false"
-    own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi), REPEAT: row.repeat, BATCH: row.superseded}
+    own = {"number": row.number, "imei": row.imei, "imsi": row.imsi, REPEAT: row.repeat, BATCH: row.superseded}
     return (
         *(row.subject, row.kind, row.direction, row.peer, start, duration, answered, row.cell),
         *(own[name] for name in (*devices, *marks)),
@@ -106,7 +97,7 @@ def parse_records(
     marks = (REPEAT, BATCH) if is_superseded else (REPEAT,)
     if header != (*HEADER, *devices, *marks):
         raise MalformedInput(
-            f"{place}: line 1: other columns, expected {','.join(HEADER)}, perhaps imei,imsi, and {','.join(marks)}"
+            f"{place}: line 1: other columns, expected {','.join(HEADER)}, perhaps number,imei,imsi, and {','.join(marks)}"
         )
     rows = tuple(
         _parse_row(line, (*devices, *marks), subjects, f"{place}: row {n}") for n, line in enumerate(lines[1:], 1)
@@ -123,12 +114,14 @@ def _parse_row(line: list[str], further: tuple[str, ...], subjects: Mapping[str,
     subject, kind, direction, peer, start, duration, answered, cell, *own = line
     known = subject in subjects and kind in KINDS and direction in DIRECTIONS and answered in ("true", "false")
     values = dict(zip(further, own, strict=True))
-    imei, imsi = values.get("imei", ""), values.get("imsi", "")
+    number, imei, imsi = (values.get(name, "") for name in DEVICES)
     repeat, batch = values[REPEAT], values.get(BATCH, "")
     if not (known and _PEER.fullmatch(peer) and _CELL.fullmatch(cell) and repeat in REPEATS):
         raise MalformedInput(f"{place}: not a row of this answer, expected its own subjects, kinds and values")
     is_named = BATCH not in further or _BATCH.fullmatch(batch)
-    if not (_IMEI.fullmatch(imei) and _IMSI.fullmatch(imsi) and bool(duration) == (kind == "call") and is_named):
+    if not (_NUMBER.fullmatch(number) and _IMEI.fullmatch(imei) and _IMSI.fullmatch(imsi)):
+        raise MalformedInput(f"{place}: not a row of this answer, expected its own subjects, kinds and values")
+    if (bool(duration) != (kind == "call")) or not is_named:
         raise MalformedInput(f"{place}: not a row of this answer, expected its own subjects, kinds and values")
     seconds = wire.parse_decimal(duration, f"{place}: duration_s", high=MAX_DURATION_S) if duration else None
     return OpenedRow(
@@ -142,8 +135,9 @@ def _parse_row(line: list[str], further: tuple[str, ...], subjects: Mapping[str,
         is_saturated=seconds == MAX_DURATION_S,
         is_answered=answered == "true",
         cell=cell,
-        imei=int(imei or 0),
-        imsi=int(imsi or 0),
+        imei=imei,
+        imsi=imsi,
+        number=number,
         repeat=repeat,
         superseded=batch,
     )

@@ -8,7 +8,6 @@ import json
 from coffer import wire
 from coffer.authority.period import format_instant
 from coffer.disclosure.answer import batch_document, days_opened
-from coffer.disclosure.records_csv import format_imei, format_imsi
 from coffer.disclosure.verified import Disclosure, LogPlace
 from coffer.segments.opened import OpenedRow
 
@@ -57,7 +56,7 @@ def _place(place: LogPlace | None) -> dict[str, object] | None:
 
 
 def _record(row: OpenedRow, devices: tuple[str, ...]) -> dict[str, object]:
-    own = {"imei": format_imei(row.imei), "imsi": format_imsi(row.imsi)}
+    own = {"number": row.number, "imei": row.imei, "imsi": row.imsi}
     record: dict[str, object] = {
         "subject": row.subject,
         "kind": row.kind,

@@ -127,4 +127,4 @@ def _event(one: BatchRow) -> Hashable:
 
 
 def _told(row: OpenedRow) -> tuple[Hashable, ...]:
-    return (row.line, row.kind, row.direction, row.peer, row.start, row.cell, row.imei, row.imsi)
+    return (row.line, row.kind, row.direction, row.peer, row.start, row.cell, row.number, row.imei, row.imsi)

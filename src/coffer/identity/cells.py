@@ -47,19 +47,38 @@ def format_cell(packed: int) -> str:
     return f"{packed >> 54:03d}-{packed >> 44 & 1023:02d}-{packed >> 28 & 65535}-{packed & (1 << 28) - 1}"
 
 
+def format_imei(imei: int, *, is_marked: bool) -> str:
+    """14 digits or more; empty for 0.
+
+    GAP: a row that is found by its number alone keeps no mark, so no leading zero of an IMEI of 15 digits
+    (segment.md).
+    """
+    if not imei:
+        return ""
+    return str(imei)[1:] if is_marked else f"{imei:014d}"
+
+
+def format_imsi(imsi: int) -> str:
+    """6 digits or more; empty for 0.
+
+    GAP: leading zeros are not kept; only IMSIs of test networks begin with one.
+    """
+    return f"{imsi:06d}" if imsi else ""
+
+
 def parse_cells(column: pa.BinaryArray) -> tuple[U64, Bools]:
     """u64 cells (0 none) and whether each value was bad; shapes (n,)."""
     return _by_distinct(column, _cell)
 
 
 def parse_imeis(column: pa.BinaryArray) -> tuple[U64, Bools]:
-    """u64 IMEIs (0 none) of 14 to 16 digits, and whether each value was bad."""
-    return _by_distinct(column, partial(_digits, _IMEI))
+    """IMEIs of 14 to 16 digits, marked (``mobile_columns``), 0 none; and whether each was bad."""
+    return _by_distinct(column, partial(_digits, _IMEI, b"1"))
 
 
 def parse_imsis(column: pa.BinaryArray) -> tuple[U64, Bools]:
     """u64 IMSIs (0 none) of 6 to 15 digits, and whether each value was bad."""
-    return _by_distinct(column, partial(_digits, _IMSI))
+    return _by_distinct(column, partial(_digits, _IMSI, b""))
 
 
 @lru_cache(maxsize=KNOWN_CELLS)
@@ -68,11 +87,11 @@ def _cell(word: bytes) -> int | None:
     return pack_cell(text) if text else 0
 
 
-def _digits(pattern: re.Pattern[bytes], word: bytes) -> int | None:
+def _digits(pattern: re.Pattern[bytes], mark: bytes, word: bytes) -> int | None:
     text = word.strip(b" ")
     if not text:
         return 0
-    return int(text) if pattern.fullmatch(text) else None
+    return int(mark + text) if pattern.fullmatch(text) else None
 
 
 def _by_distinct(column: pa.BinaryArray, parse: Callable[[bytes], int | None]) -> tuple[U64, Bools]:

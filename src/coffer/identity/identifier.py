@@ -15,6 +15,7 @@ import idna
 
 from coffer import wire
 from coffer.errors import MalformedInput
+from coffer.identity.mobile import HANDSET_DIGITS, country_of_imsi, names_subscription, whole_imei
 from coffer.identity.numbering import MAX_DIGITS, VERSION, is_country, place_of
 from coffer.visible import is_visible
 
@@ -32,7 +33,7 @@ _SENDER: Final = re.compile(r"(?=.*[A-Za-z])[\x21-\x7e](?:[\x20-\x7e]{0,13}[\x21
 _OPAQUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,61}[\x21-\x7e])?")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _SMALL: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-SUBJECT_SCHEME: Final = re.compile(r"(tel|mailto|short|sender|opaque|dialled):")
+SUBJECT_SCHEME: Final = re.compile(r"(tel|mailto|short|sender|opaque|dialled|imsi|imei):")
 """How a subject line begins; what begins otherwise was typed as people write it (``typed``)."""
 _SCHEMED: Final = re.compile(r"(?:smtp|mailto|sips?|rfc822|x400|x500)[:;]", re.IGNORECASE)
 """What proxy addresses and URIs begin with; no mailbox of anybody has such a name."""
@@ -51,8 +52,12 @@ class IdentityType(IntEnum):
     SENDER = 4
     OPAQUE = 5
     DIALLED = 6
+    IMSI = 7
+    IMEI = 8
 
 
+NUMERIC: Final = frozenset({IdentityType.E164, IdentityType.IMSI, IdentityType.IMEI})
+"""Types whose sid holds a number: no hash, so that columns of them are sids at once."""
 _HASH_TAGS: Final = {
     IdentityType.EMAIL: wire.tag("email"),
     IdentityType.SHORT: wire.tag("short"),
@@ -92,14 +97,19 @@ class Identifier:
                 return f"opaque:{self.scope}/{self.value}"
             case IdentityType.DIALLED:
                 return f"dialled:{self.scope}/{self.value}"
+            case IdentityType.IMSI:
+                return f"imsi:{self.value}"
+            case IdentityType.IMEI:
+                return f"imei:{self.value}"
             case _:
                 raise AssertionError("no identity to write")
 
     @cached_property
     def sid(self) -> bytes:
         """16 bytes: type || body."""
-        if self.type is IdentityType.E164:
-            return b"\x01" + bytes(7) + int(self.value).to_bytes(8, "big")
+        if self.type in NUMERIC:
+            digits = self.value[:HANDSET_DIGITS] if self.type is IdentityType.IMEI else self.value
+            return bytes([self.type]) + bytes(7) + int(digits).to_bytes(8, "big")
         return hashed_sid(self.type, self.value, self.scope)
 
     def country(self, numbering: str = VERSION) -> str | None:
@@ -112,11 +122,13 @@ class Identifier:
         """
         if self.type is IdentityType.E164:
             return place_of(self.value, numbering).country
+        if self.type is IdentityType.IMSI:
+            return country_of_imsi(self.value, numbering)
         return self.scope if self.type in (IdentityType.SHORT, IdentityType.DIALLED) else None
 
 
 def hashed_sid(kind: IdentityType, value: str, scope: str) -> bytes:
-    """The sid of an identity other than an E.164 number."""
+    """The sid of an identity whose body is a hash."""
     text = value.upper() if kind is IdentityType.SENDER else value
     prefix = scope.encode("ascii") + b"\x00" if scope else b""
     body = hashlib.sha256(_HASH_TAGS[kind] + prefix + text.encode("utf-8")).digest()[:BODY_BYTES]
@@ -146,7 +158,7 @@ def unpack_short_code(packed: int) -> tuple[str, str]:
 def parse_subject(text: str, place: str) -> Identifier:
     """The identity of a subject line, which must be in canonical form.
 
-    The schemes are ``tel:``, ``mailto:``, ``short:``, ``sender:``, ``opaque:`` and ``dialled:``.
+    The schemes are ``tel:``, ``mailto:``, ``short:``, ``sender:``, ``opaque:``, ``dialled:``, ``imsi:`` and ``imei:``.
 
     Raises:
         MalformedInput: the scheme is unknown or the form is not canonical; the message does not repeat the value.
@@ -155,7 +167,7 @@ def parse_subject(text: str, place: str) -> Identifier:
     reader = _READERS.get(scheme)
     if reader is None:
         raise MalformedInput(
-            f"{place}: expected tel:, mailto:, short:, sender:, opaque: or dialled:",
+            f"{place}: expected tel:, mailto:, short:, sender:, opaque:, dialled:, imsi: or imei:",
             hint="write a number as tel:+33612345678",
         )
     identifier = reader(value, place)
@@ -220,6 +232,24 @@ def _parse_dialled(value: str, place: str) -> Identifier:
     return Identifier(type=IdentityType.DIALLED, value=digits, scope=country)
 
 
+def _parse_imsi(value: str, place: str) -> Identifier:
+    if not names_subscription(value):
+        raise MalformedInput(
+            f"{place}: no subscription has this IMSI, expected 14 or 15 digits that begin with a country's code (MCC)",
+            hint="write it as imsi:208011234567890, without spaces; those of test and private networks name nobody",
+        )
+    return Identifier(type=IdentityType.IMSI, value=value)
+
+
+def _parse_imei(value: str, place: str) -> Identifier:
+    if whole_imei(value) != value:
+        raise MalformedInput(
+            f"{place}: no handset has this IMEI, expected 15 digits of which the last checks the others",
+            hint="was a digit mistyped? one from a network's records ends with 0 instead: leave that digit out where you type it",
+        )
+    return Identifier(type=IdentityType.IMEI, value=value)
+
+
 _READERS: Final = {
     "tel": _parse_tel,
     "mailto": _parse_mailto,
@@ -227,6 +257,8 @@ _READERS: Final = {
     "sender": _parse_sender,
     "opaque": _parse_opaque,
     "dialled": _parse_dialled,
+    "imsi": _parse_imsi,
+    "imei": _parse_imei,
 }
 
 

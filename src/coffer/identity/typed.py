@@ -11,12 +11,15 @@ import phonenumbers
 
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import SUBJECT_SCHEME, Identifier, parse_email, parse_subject
+from coffer.identity.mobile import IMEISV_DIGITS, names_subscription, whole_imei
 from coffer.identity.not_held import REASONS, SAID, recognised
 from coffer.identity.numbering import is_country
 
 _BETWEEN: Final = re.compile(r"[ \u00a0\u202f\t./()-]")
 _DIGITS: Final = re.compile(r"\+?[0-9]{1,20}")
 _SHORT: Final = range(3, 7)
+_MOBILE: Final = re.compile(r"(imei|imeisv|imsi)(?=[^a-z]) *[:=]? *(.*)", re.IGNORECASE)
+"""An IMEI or an IMSI is named as such: without its name, 15 digits may be anything."""
 MAX_TYPED: Final = 300
 
 
@@ -25,7 +28,8 @@ def parse_typed_subject(text: str, home: str | None, place: str) -> Identifier:
 
     ``home``: the country (ISO 3166, two capital letters) in which a number without ``+`` is read; None refuses such a
     number. Digits that no number
-    of that country has, and that are 3 to 6, are one of its short codes. A subject line is taken as it is.
+    of that country has, and that are 3 to 6, are one of its short codes. Behind ``IMEI`` stand 14, 15 or 16 digits in any
+    groups, behind ``IMSI`` its digits. A subject line is taken as it is.
 
     Raises:
         MalformedInput: it is no number, address or subject line; the message does not repeat it.
@@ -35,6 +39,8 @@ def parse_typed_subject(text: str, home: str | None, place: str) -> Identifier:
     typed = text.strip()
     if len(typed) > MAX_TYPED:
         raise MalformedInput(f"{place}: {len(typed)} characters, expected at most {MAX_TYPED}")
+    if (mobile := _MOBILE.fullmatch(typed)) is not None:
+        return _parse_mobile(mobile[1].lower(), _BETWEEN.sub("", mobile[2]), place)
     if SUBJECT_SCHEME.match(typed):
         return parse_subject(typed, place)
     other = recognised(typed)
@@ -61,6 +67,15 @@ def parse_typed_subject(text: str, home: str | None, place: str) -> Identifier:
     if number is None:
         raise MalformedInput(f"{place}: no number of its country", hint="write it with its calling code: +33 ...")
     return parse_subject(f"tel:+{number}", place)
+
+
+def _parse_mobile(scheme: str, digits: str, place: str) -> Identifier:
+    """An IMEI or IMSI in its one spelling; ``parse_subject`` refuses what names nothing."""
+    if scheme == "imsi":
+        return parse_subject(f"imsi:{digits if names_subscription(digits) else ''}", place)
+    if scheme == "imeisv" and len(digits) != IMEISV_DIGITS:
+        digits = ""
+    return parse_subject(f"imei:{whole_imei(digits) or ''}", place)
 
 
 def _number(digits: str, home: str | None) -> str | None:

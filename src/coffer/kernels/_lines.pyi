@@ -41,6 +41,8 @@ class Scanner:
     cell_bits: npt.NDArray[np.int32]
     outside: npt.NDArray[np.uint64]
     owns: npt.NDArray[np.int32]
+    finds: npt.NDArray[np.int32]
+    own_at: npt.NDArray[np.int32]
     short_at: npt.NDArray[np.int32]
     long_at: npt.NDArray[np.int32]
     widths: npt.NDArray[np.int32]

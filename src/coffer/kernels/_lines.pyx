@@ -9,7 +9,7 @@ where ``coffer.records.readers.text.quoting`` says. ``coffer.procedures.ingest.f
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 cdef extern from *:
     int ctz "__builtin_ctzll"(unsigned long long) nogil  # zeros below the lowest bit that is set
@@ -73,6 +73,7 @@ cdef uint64_t NEWLINES = 0x0A0A0A0A0A0A0A0A
 cdef uint64_t E164 = <uint64_t>1 << 56
 cdef uint64_t FREE = 0xFFFFFFFFFFFFFFFF
 cdef uint64_t TEN_DIGITS = 10000000000
+cdef uint64_t DIGITS_14 = 10000000000000  # the first number of 14 digits
 cdef int64_t MOST_MILLISECONDS = 9000000000000  # more microseconds than a float holds exactly
 
 
@@ -161,6 +162,8 @@ cdef class Scanner:
     cdef public const uint64_t[:, ::1] outside  # prefix and digits
     cdef public const int32_t[::1] most_digits, cell_bits  # of the four parts of a cell
     cdef public const int32_t[::1] owns  # which of cell, IMEI and IMSI rows carry: 1 or 0
+    cdef public const int32_t[::1] finds  # by which of the three rows are found too: 1 or 0
+    cdef public const int32_t[::1] own_at  # by kind, the word of a row with its own number; 0 none
     cdef public const int32_t[::1] short_at, long_at  # by kind, the word of a row where a string stands; 0 none
     cdef public const int32_t[::1] widths  # by kind, the words of a row
     # Numbers
@@ -358,6 +361,8 @@ cdef class Scanner:
             if outcome == ODD:
                 return ODD
             has_unknown |= outcome == UNKNOWN
+            if not parties[party].note & IS_PRESENT and self._is_device(&own[3 * party]):
+                return ODD  # a row that is found by its device alone
         if has_unknown or not parties[1].note & IS_PRESENT:
             return ODD
         seconds = floor_divided(start, 1000000)
@@ -409,6 +414,8 @@ cdef class Scanner:
         while word < width:
             self.rows[at, word] = 0
             word += 1
+        if self.own_at[kind] and not own.note & IS_TEXT:
+            self.rows[at, self.own_at[kind]] = swapped(own.head)
         if peer.note & IS_TEXT:
             place = peer.note >> 32
             string = self.long_at[kind] if peer.note & IS_LONG else self.short_at[kind]
@@ -488,9 +495,13 @@ cdef class Scanner:
         if text.size == 0:
             return True
         if what == 1:
-            return 14 <= text.size <= 16 and digits_of(text, value)
+            if not 14 <= text.size <= 16 or not digits_of(text, value):
+                return False
+            if self.finds[what]:
+                value[0] += self.powers[text.size]
+            return not self.finds[what] or is_handset(text)
         if what == 2:
-            return 6 <= text.size <= 15 and digits_of(text, value)
+            return 6 <= text.size <= 15 and digits_of(text, value) and (not self.finds[what] or is_subscription(value[0]))
         for at in range(text.size + 1):
             digit = text.at[at] - 48 if at < text.size else 253
             if digit <= 9 and digits < 9:
@@ -505,6 +516,10 @@ cdef class Scanner:
             number, digits, part = 0, 0, part + 1
         value[0] = packed
         return True
+
+    cdef bint _is_device(self, uint64_t *owned) except -1 nogil:
+        """Whether a party has a handset or a subscription by which rows are found. ``owned``: its cell, IMEI and IMSI."""
+        return (self.finds[1] and owned[1] != 0) or (self.finds[2] and owned[2] != 0)
 
     cdef int _start(self, int64_t *start) except -1 nogil:
         """Microseconds since 1970 in UTC."""
@@ -839,6 +854,29 @@ cdef inline bint is_equal(const uint64_t[:, ::1] words, uint64_t at, uint64_t *r
         if words[at, i] != raw[i]:
             return False
     return True
+
+
+cdef inline bint is_handset(Text text) noexcept nogil:
+    """Whether 14 to 16 digits are an IMEI that names a handset, as ``coffer.identity.mobile_columns`` judges. The others are odd."""
+    cdef int total = 0, at, digit
+    cdef bint is_same = True
+    for at in range(14):
+        digit = text.at[at] - 48
+        is_same &= text.at[at] == text.at[0]
+        digit <<= at & 1
+        total += digit - 9 if digit > 9 else digit
+    if is_same or (text.at[0] == 48 and text.at[1] != 49) or memcmp(text.at, b"12345678", 8) == 0:
+        return False
+    return text.size != 15 or text.at[14] == 48 or text.at[14] - 48 == (10 - total % 10) % 10
+
+
+cdef inline bint is_subscription(uint64_t number) noexcept nogil:
+    """Whether the digits of an IMSI name a subscription, as ``coffer.identity.mobile_columns`` judges. The others are odd."""
+    cdef uint64_t mcc
+    if number < DIGITS_14:
+        return False
+    mcc = number // (TEN_DIGITS * 100 if number >= DIGITS_14 * 10 else TEN_DIGITS * 10)
+    return number % 1000000000 > 0 and (200 <= mcc < 800 or mcc == 901)
 
 
 cdef inline int64_t floor_divided(int64_t value, int64_t by) noexcept nogil:

@@ -14,7 +14,7 @@ from typing import Final
 from coffer import wire
 from coffer.errors import MalformedInput
 from coffer.ledger.codes import DEFAULT_LEVEL, LEVELS
-from coffer.ledger.rules import BASE, Lock, Rule, emergency_rule, lock_of, parse_custodian_name, parse_rule
+from coffer.ledger.rules import BASE, Lock, Rule, emergency_rule, implies, lock_of, parse_custodian_name, parse_rule
 from coffer.notes.cosign import CosignKey, parse_cosign_vkey
 from coffer.notes.keys import HPKE_PUBLIC_BYTES, VerifyKey, parse_key_name, parse_vkey
 
@@ -144,6 +144,21 @@ class Roster:
     def rule_for_country(self, country: str | None) -> Rule:
         """The country's own rule if the roster has one, else ``base``."""
         return self.rules.get(country or BASE, self.rules[BASE])
+
+    def is_as_strict(self, rule: str, other: str) -> bool:
+        """Whether whoever may open under a rule, in an emergency or not, may open under the other too."""
+        return implies(self.rules[rule].clauses, self.rules[other].clauses) and implies(
+            self.locks[rule].clauses, self.locks[other].clauses
+        )
+
+    @cached_property
+    def handset_rule(self) -> Rule:
+        """The rule of handsets, with which any number may be used: the first that is as strict as every other.
+
+        ``base`` comes first, then countries in their order; it is ``base`` too if there is none.
+        """
+        strictest = (rule for name, rule in self.rules.items() if all(self.is_as_strict(name, o) for o in self.rules))
+        return next(strictest, self.rules[BASE])
 
 
 @lru_cache(maxsize=1024)

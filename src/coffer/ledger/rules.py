@@ -77,6 +77,14 @@ class Rule:
         return all(mask & clause for clause in self.clauses)
 
 
+def implies(clauses: Collection[Clause], others: Collection[Clause]) -> bool:
+    """Whether every set of custodians that meets these clauses meets the others too.
+
+    A set meets a clause by one of its members, so each of the others must hold a whole clause of the first.
+    """
+    return all(any(clause & other == clause for clause in clauses) for other in others)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """What seals the segments of a rule: a set of custodians opens it if it meets every clause.

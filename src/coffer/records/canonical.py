@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
+from coffer.identity.mobile_columns import handsets, subscriptions
 from coffer.kinds import KINDS
-from coffer.records.draft import OPTIONAL, UNREADABLE, Bools, Draft, Parsed, PartyDraft, Window
+from coffer.records.draft import OPTIONAL, U64, UNREADABLE, Bools, Draft, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
 from coffer.records.parties import PARTIES
 from coffer.records.rejects import Reason
@@ -26,6 +27,7 @@ _FAULTS: Final = {
     Fault.NOT_AN_ADDRESS: Reason.NOT_AN_ADDRESS,
     Fault.ADDRESS_CONTROLS: Reason.ADDRESS_CONTROLS,
 }
+_DEVICE_FAULTS: Final = {"imei": Reason.BAD_IMEI, "imsi": Reason.BAD_IMSI}
 _FIELDS: Final = {"a": "a", "b": "b", "f": "forwarded"}
 """A party's name in feed files and rejects."""
 _BRACKETED: Final = r"^[^<>]*<([^<>]*)>$"
@@ -92,8 +94,17 @@ def _party(name: str, draft: Draft, feed: Feed) -> dict[str, pa.Array]:
     }
     for what in ("cell", "imei", "imsi"):
         values = own.get(what) if what in feed.keep else None
+        if values is not None and what in feed.index:
+            values = _found_by(values, what, f"{name}_{what}", draft)
         columns[f"{name}_{what}"] = pa.array(zeros if values is None else values)
     return columns
+
+
+def _found_by(values: U64, what: str, name: str, draft: Draft) -> U64:
+    """The devices by which rows are found; none where a value names none, which is marked."""
+    is_bad = (values > 0) & ((handsets if what == "imei" else subscriptions)(values) == 0)
+    draft.marks.mark(is_bad, _DEVICE_FAULTS[what], name)
+    return np.where(is_bad, np.uint64(0), values)
 
 
 def _identities(name: str, party: PartyDraft, draft: Draft, feed: Feed) -> Identities:

@@ -97,7 +97,7 @@ class PartyDraft:
     """One side of some events; shape (n,) each.
 
     ``written``: its number or address as the source writes it, empty if it names nobody, with ``UNREADABLE`` for what cannot be read.
-    ``cell``, ``imei``, ``imsi``: u64 as ``identity.cells`` packs them, 0 none; None where the source has no such field or the feed does
+    ``cell``, ``imei``, ``imsi``: u64 as ``identity.cells`` gives them, 0 none; None where the source has no such field or the feed does
     not keep it.
     """
 

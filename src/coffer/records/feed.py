@@ -24,6 +24,8 @@ from coffer.records.time_tables import parse_zone, verify_zone_marks
 from coffer.toml import Table, parse_toml
 
 FOLDS: Final = ("reject", "first", "second")
+_WITH_DEVICES: Final = frozenset({"ber", "nrtrde", "tap3"})
+"""Formats besides the mapped ones whose records tell the IMSI and the IMEI of their own party."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ class Feed:
     ``format``: empty if it is to be found by content. ``preset``: the one whose mapping it has; empty for none.
     ``habits``: how numbers are written. ``time_zone``: of times without an offset. ``mapping``: of csv, jsonl and parquet; ``NO_MAPPING`` of all others.
     ``settings``: the table of the format's name, None if there is none. ``max_rejects_percent``: of a file's new records
-    at most so many may be rejected, else an ingest stops; 100: no bound.
+    at most so many may be rejected, else an ingest stops; 100: no bound. ``index``: which of imei and imsi rows are
+    found by, besides their number.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Feed:
     habits: Habits
     time_zone: str
     keep: frozenset[str]
+    index: frozenset[str]
     local_identities: bool
     fold: str
     max_rejects_percent: Decimal
@@ -75,6 +79,9 @@ class Feed:
             bits |= Layout.SHORT_STRING
         if kind == KINDS["email"] or self.local_identities:
             bits |= Layout.LONG_STRING
+        if kind != KINDS["email"]:
+            bits |= Layout.BY_IMEI if "imei" in self.index else Layout(0)
+            bits |= Layout.BY_IMSI if "imsi" in self.index else Layout(0)
         return bits
 
 
@@ -96,12 +103,14 @@ def parse_feed(text: str, place: str) -> Feed:
         habits=_parse_habits(feed),
         time_zone=mapping.time_zone or own_zone,
         keep=_parse_keep(feed),
+        index=_parse_index(feed),
         local_identities=feed.boolean("local_identities", default=False),
         fold=feed.choice("fold", FOLDS, default="reject"),
         max_rejects_percent=_parse_max_rejects(feed),
         mapping=mapping,
     )
     zone = parsed.time_zone if mapping.zone is None else "that of each row"
+    _verify_index(parsed, feed.place)
     verify_zone_marks(mapping.date_formats, zone, f"{place}: {form}")
     feed.end()
     top.end(also=_tables_of(form))
@@ -173,3 +182,30 @@ def _parse_keep(feed: Table) -> frozenset[str]:
     if not all(item in ("cell", "imei", "imsi") for item in keep):
         raise MalformedInput(f"{feed.place}: keep: expected a list of cell, imei, imsi")
     return frozenset(keep)
+
+
+def _parse_index(feed: Table) -> frozenset[str]:
+    index = feed.get("index", list, ["number"])
+    known = ("number", "imsi", "imei")
+    if "number" not in index or len(set(index)) < len(index) or not all(item in known for item in index):
+        raise MalformedInput(f"{feed.place}: index: expected a list of number, imsi, imei with number among them")
+    return frozenset(index) - {"number"}
+
+
+def _verify_index(feed: Feed, place: str) -> None:
+    """Prove that the source tells what rows are to be found by, and that rows carry it."""
+    fields = {field.partition("_")[2] for field in feed.columns}
+    for name in sorted(feed.index):
+        if name not in feed.keep:
+            raise MalformedInput(
+                f"{place}: index: {name} is not in keep", hint="rows carry what they are found by: name it in both"
+            )
+        if feed.format not in _WITH_DEVICES and (feed.format not in MAPPED or name not in fields):
+            raise MalformedInput(
+                f"{place}: index: {name}, which this source does not tell",
+                hint=f"name the format, or the column of a_{name} or b_{name} under [columns]",
+            )
+    if feed.index and feed.local_identities:
+        raise MalformedInput(f"{place}: index: rows of local identities are found by these alone")
+    if feed.index and feed.mapping.kind.constant == KINDS["email"]:
+        raise MalformedInput(f"{place}: index: an e-mail has no {' and no '.join(sorted(feed.index))}")

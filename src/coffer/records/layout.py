@@ -11,3 +11,7 @@ class Layout(IntFlag):
     IMSI = 4
     SHORT_STRING = 8
     LONG_STRING = 16
+    BY_IMEI = 32
+    BY_IMSI = 64
+    OWN = 96
+    """Rows that may be found by a handset or a subscription carry the number of their own party."""

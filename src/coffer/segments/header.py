@@ -33,7 +33,7 @@ _REMEMBERED_BYTES: Final = 8 * 2**10
 """Longer headers, of rules with very many clauses, are not remembered: 1,024 headers take 20 MiB at most."""
 _COMMITMENT: Final = struct.Struct(">H 32s")
 _COUNTRY: Final = re.compile("[A-Z]{2}")
-_EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64}
+_EXTRA_SIZES: Final = {1: 8, 2: 8, 4: 8, 8: 16, 16: 64, 96: 8}
 
 
 def extra_bytes(layout: int) -> int:
@@ -69,7 +69,8 @@ class SegmentCore:
     def __post_init__(self) -> None:
         if (
             self.kind not in KIND_NUMBERS
-            or self.layout >= 32
+            or self.layout >= 128
+            or self.layout >> 4 & 6 & ~self.layout  # found by an IMEI or IMSI that its rows do not carry
             or not 1 <= self.custodians <= 9
             or not 1 <= self.clauses <= 255
         ):

@@ -11,7 +11,9 @@ class OpenedRow:
     ``line``: the note's subject line from 1; ``subject`` as written there. ``kind``: call, text or email.
     ``direction``: out, in, forwarded or other. ``peer``: as a subject
     line would write it, empty if withheld. ``start``: UTC. ``duration_s``: None but for calls. ``cell``:
-    ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: 0 for none. ``repeat``: how it relates to rows of other batches (answer.md), empty if it stands for itself.
+    ``MCC-MNC-LAC-CI`` or empty. ``imei``, ``imsi``: their digits as files have
+    them, empty for none. ``number``: which number of its own party the row was under, as a subject line would write it; empty
+    where the segment does not say it. ``repeat``: how it relates to rows of other batches (answer.md), empty if it stands for itself.
     ``superseded``: the name of its batch if that is superseded (32 hex digits), else empty.
     """
 
@@ -25,8 +27,9 @@ class OpenedRow:
     is_saturated: bool
     is_answered: bool
     cell: str
-    imei: int
-    imsi: int
+    imei: str
+    imsi: str
+    number: str = ""
     repeat: str = ""
     superseded: str = ""
 

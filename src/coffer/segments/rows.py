@@ -28,8 +28,13 @@ DIALLED_DIGITS: Final = 15
 """Digits of a dialled peer that 50 bits hold: there are fewer than 2^50 strings of up to 15 digits."""
 OUT, IN, FORWARDED, OTHER = range(4)
 MAX_DURATION_S: Final = 2**20 - 1
-_EXTRA_FIELDS: Final = ((1, "Q"), (2, "Q"), (4, "Q"), (8, "16s"), (16, "64s"))
-"""The fields of an extra, by the bit of the layout: cell, IMEI, IMSI, short and long string."""
+_EXTRA_FIELDS: Final = ((1, "Q"), (2, "Q"), (4, "Q"), (8, "16s"), (16, "64s"), (96, "Q"))
+"""The fields of an extra, by the bit of the layout: cell, IMEI, IMSI, short and long string, own number.
+
+The last is there with either of two bits.
+"""
+BY_IMEI: Final = 32
+OWN: Final = 96
 FLAG_LAST: Final = 1
 LAST_WORD: Final = 1 << 24
 """LAST in the second little-endian word of a plain row: bit 0 of byte 11 of the core."""
@@ -47,7 +52,7 @@ class RowColumns:
     the day. ``duration_s`` u32, saturated.
     ``flags`` u8 without LAST. ``cell``, ``imei``, ``imsi`` u64 of the row's own party. ``peer_text``: Arrow string,
     null unless peer_type is 2; ``peer_is_long``: whether
-    it goes into the long string.
+    it goes into the long string. ``own``: the row's own party as ``pack_own`` gives it.
     """
 
     sid_high: U64
@@ -62,6 +67,7 @@ class RowColumns:
     imsi: U64
     peer_text: pa.StringArray
     peer_is_long: npt.NDArray[np.bool_]
+    own: U64
 
     def __len__(self) -> int:
         return len(self.sid_low)
@@ -141,7 +147,20 @@ def _extras(rows: RowColumns, layout: int) -> list[U64]:
         words.append(_strings(rows.peer_text, is_string & ~rows.peer_is_long, 16))
     if layout & 16:
         words.append(_strings(rows.peer_text, is_string & rows.peer_is_long, 64))
+    if layout & OWN:
+        words.append(rows.own.byteswap()[:, None])
     return words
+
+
+def pack_own(types: U8, numbers: U64) -> U64:
+    """The row's own party, as a core has a peer: type 4 bits, number 50, zeros 10.
+
+    It is 0 for nobody, and for a party that is a text.
+    """
+    import numpy as np
+
+    packed = types.astype(np.uint64) << np.uint64(60) | numbers << np.uint64(10)
+    return np.where(types == PEER_STRING, np.uint64(0), packed)
 
 
 def _strings(column: pa.StringArray, chosen: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.uint64]:
@@ -227,7 +246,8 @@ class PlainRow:
 
     ``peer_text``: the string of the extra, if the peer is a string.
 
-    ``is_long`` where it stood.
+    ``is_long`` where it stood. ``imei``: with a 1 before its digits if the layout has ``BY_IMEI``. ``own_type``,
+    ``own``: the row's own party, 0 for nobody.
     """
 
     peer_type: int
@@ -243,6 +263,8 @@ class PlainRow:
     imsi: int
     peer_text: str
     is_long: bool
+    own_type: int
+    own: int
 
     def __repr__(self) -> str:
         return "<opened row>"
@@ -263,13 +285,7 @@ def parse_row(core: bytes, extra: bytes, layout: int, place: str) -> PlainRow:
     bits = int.from_bytes(core, "big")
     peer_type, peer = bits >> 124, bits >> 74 & (1 << 50) - 1
     second, flags = bits >> 57 & (1 << 17) - 1, bits >> 32 & 31
-    if (
-        bits & 0xFFFFFFFF
-        or second >= SECONDS_PER_DAY
-        or peer_type > PEER_DIALLED_CUT
-        or (peer and peer_type in (PEER_WITHHELD, PEER_STRING))
-        or (peer_type == PEER_E164 and not 1 <= peer < 10**15)
-    ):
+    if bits & 0xFFFFFFFF or second >= SECONDS_PER_DAY or not _is_party(peer_type, peer):
         raise NotProven(f"{place}: the row does not decrypt: its check bits or a field are wrong")
     fields = _extra(layout)
     if len(extra) != fields.size:
@@ -279,6 +295,10 @@ def parse_row(core: bytes, extra: bytes, layout: int, place: str) -> PlainRow:
     short, long = (parse_string(next(values), place) if layout & bit else "" for bit in (8, 16))
     if (peer_type == PEER_STRING) != bool(short or long):
         raise NotProven(f"{place}: the row does not decrypt: its peer's string is missing or too much")
+    own = next(values) if layout & OWN else 0
+    own_type, number = own >> 60, own >> 10 & (1 << 50) - 1
+    if own & 1023 or own_type == PEER_STRING or not _is_party(own_type, number):
+        raise NotProven(f"{place}: the row does not decrypt: its own number is not in canonical form")
     return PlainRow(
         peer_type=peer_type,
         peer=peer,
@@ -293,4 +313,13 @@ def parse_row(core: bytes, extra: bytes, layout: int, place: str) -> PlainRow:
         imsi=imsi,
         peer_text=short or long,
         is_long=bool(long),
+        own_type=own_type,
+        own=number,
     )
+
+
+def _is_party(kind: int, number: int) -> bool:
+    """Whether a core can have this type of peer with this number."""
+    if kind in (PEER_WITHHELD, PEER_STRING):
+        return number == 0
+    return kind <= PEER_DIALLED_CUT and (kind != PEER_E164 or 1 <= number < 10**15)

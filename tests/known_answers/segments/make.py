@@ -111,7 +111,7 @@ def make_rows(out):
         "is_answered": True,
         "is_last": False,
     }
-    flat = {"cell": 0, "imei": 0, "imsi": 0, "short": "", "long": ""}
+    flat = {"cell": 0, "imei": 0, "imsi": 0, "own": 0, "short": "", "long": ""}
 
     def row(name, layout=0, expect="ok", *, patch=lambda core, extra: (core, extra), **changes):
         fields = plain | {k: v for k, v in changes.items() if k in plain}
@@ -146,6 +146,16 @@ def make_rows(out):
     row("cell", 1, cell=int.from_bytes(ref.pack_cell(208, 1, 65535, 2**28 - 1), "big"))
     row("cell-imei-imsi", 7, cell=int.from_bytes(ref.pack_cell(1, 0, 0, 0), "big"), imei=10**16 - 1, imsi=10**15 - 1)
     row("imsi-alone", 4, imsi=208_010)
+    number, marked = 1 << 60 | 33612345678 << 10, 1_0112_3456_7890_123
+    row("own-number-with-a-bit-behind-it", 34, "verify", imei=marked, own=number | 1)
+    row("own-number-and-imei-with-a-leading-zero", 34, imei=marked, own=number)
+    row("own-number-unknown", 68, imsi=208_011_234_567_890)
+    row("own-short-code", 102, imei=marked, own=3 << 60 | ref.pack_short_peer("FR", "112") << 10)
+    row("own-dialled", 34, imei=marked, own=4 << 60 | ref.pack_dialled_peer("0612")[1] << 10)
+    row("own-string", 34, "verify", imei=marked, own=2 << 60)
+    row("own-type-7", 34, "verify", imei=marked, own=7 << 60 | 1 << 10)
+    row("own-nobody-with-a-number", 34, "verify", imei=marked, own=1 << 10)
+    row("own-number-zero", 34, "verify", imei=marked, own=1 << 60)
     row("sender-15-bytes", 8, peer_type=2, peer=0, short="ABCDEFGHIJKLMNO")
     row("sender-1-byte", 8, peer_type=2, peer=0, short="A")
     row("sender-length-16", 8, "verify", peer_type=2, peer=0, patch=lambda core, extra: (core, b"\x10" + b"x" * 15))
@@ -260,6 +270,9 @@ def make_headers(out):
         head(name, "ok", ref.header(*parts), parts)
     named = (ref.header_core(**seg_core(), home="DE"), *good[1:])
     head("home-country", "ok", ref.header(*named), named)
+    for name, layout in (("found-by-imei", 34), ("found-by-both", 103)):
+        parts = (ref.header_core(**seg_core(layout=layout), home="DE"), *good[1:])
+        head(name, "ok", ref.header(*parts), parts)
     for name, at, value in (
         ("canon-3", 20, b"\x03"),
         ("home-small-letters", 112, b"de"),
@@ -293,6 +306,9 @@ def make_headers(out):
         ("kind-0", 12, b"\0"),
         ("kind-4", 12, b"\x04"),
         ("layout-32", 13, b"\x20"),
+        ("layout-found-by-imei-without-one", 13, b"\x25"),
+        ("layout-found-by-imsi-without-one", 13, b"\x43"),
+        ("layout-128", 13, b"\x81"),
         ("no-custodian", 14, b"\0"),
         ("feed-hole", 34, b"\0"),
         ("feed-non-ascii", 32, b"\xe9"),
@@ -361,6 +377,8 @@ def make_sealed(out):
     sealed("v2-two-pages", 4096, version=2, layout=0, subjects=60_000)
     sealed("v2-one-subject-many-ranks", 300, version=2, subjects=1)
     sealed("v2-text-layout-31", 70, version=2, kind=2, layout=31)
+    sealed("v2-call-found-by-imei-and-imsi", 70, version=2, layout=103)
+    sealed("v2-text-found-by-imei", 70, version=2, kind=2, layout=43)
     sealed("v2-email-layout-16", 70, version=2, kind=3, layout=16)
     sealed("v2-rule-with-and", 40, version=2, rule="FR", expression="2 of a,b,c and d", n=4, kind=2, layout=9)
 

@@ -115,10 +115,11 @@ def columns_of(rows):
         imsi=np.array([row["imsi"] for row in rows], np.uint64),
         peer_text=pa.array([(row["short"] or row["long"]) or None for row in rows], pa.string()),
         peer_is_long=np.array([bool(row["long"]) for row in rows], np.bool_),
+        own=np.array([row["own"] for row in rows], np.uint64),
     )
 
 
-ROW_KEYS = "peer_type peer second duration_s direction is_answered is_last cell imei imsi short long"
+ROW_KEYS = "peer_type peer second duration_s direction is_answered is_last cell imei imsi own short long"
 
 
 @runner("row", "layout core extra", found=ROW_KEYS.replace("_", "-"))
@@ -128,7 +129,7 @@ def run_row(vector, _):
         return
     numbers = {
         key: vector.int(key.replace("_", "-"))
-        for key in ("peer_type", "peer", "second", "duration_s", "direction", "cell", "imei", "imsi")
+        for key in ("peer_type", "peer", "second", "duration_s", "direction", "cell", "imei", "imsi", "own")
     }
     row = numbers | {
         "sid": bytes(16),
@@ -144,6 +145,7 @@ def run_row(vector, _):
     saturated = row["duration_s"] > 2**20 - 1
     for name in ("peer_type", "peer", "second", "direction", "is_answered", "cell", "imei", "imsi"):
         assert getattr(found, name) == row[name], name
+    assert (found.own_type << 60 | found.own << 10) == row["own"]
     assert (found.is_last, found.is_saturated, found.duration_s) == (
         is_last,
         saturated,

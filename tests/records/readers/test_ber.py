@@ -154,7 +154,11 @@ def test_both_legs_of_a_call_are_one_record_and_each_party_has_its_own_cell_and_
         outcome = found(files, plmn="262-01")
         assert [call[1:] for call in calls(outcome)] == [(int(A), int(B), 0, 10, True)]
         row = outcome.rows[0][1]
-        assert (format_cell(row["a_cell"]), row["a_imei"], row["a_imsi"]) == ("262-01-1-2", 35693803564380, int(IMSI_A))
+        assert (format_cell(row["a_cell"]), row["a_imei"], row["a_imsi"]) == (
+            "262-01-1-2",
+            1_35693803564380,
+            int(IMSI_A),
+        )
         assert (format_cell(row["b_cell"]), row["b_imei"], row["b_imsi"]) == ("310-260-3-4", 0, int(IMSI_B))
         assert sum(outcome.merged.values(), Counter()) == Counter({"leg": 1})
     apart = found([legs[0], mt("261031090000", **net)])

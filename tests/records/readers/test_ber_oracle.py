@@ -67,7 +67,7 @@ def compare(value, row):
     ]
     assert row["start"] == instant(seized[0])
     assert row[f"{side}_imsi"] == int(unpacked(fields["servedIMSI"]))
-    assert row[f"{side}_imei"] == int(unpacked(fields["servedIMEI"]))
+    assert row[f"{side}_imei"] == int("1" + unpacked(fields["servedIMEI"]))
     assert row[f"{side}_number"] == int(party(fields["servedMSISDN"])[1])
     if "location" in fields:
         place = fields["location"]
@@ -127,7 +127,7 @@ addresses = st.one_of(plain, with_3a, restricted)
 octets_2 = st.binary(min_size=2, max_size=2)
 base = {
     "servedIMSI": st.from_regex("[1-9][0-9]{13,14}", fullmatch=True).map(packed),
-    "servedIMEI": st.from_regex("[1-9][0-9]{14,15}", fullmatch=True).map(packed),
+    "servedIMEI": st.from_regex("[0-9]{15,16}", fullmatch=True).map(packed),
     "servedMSISDN": plain,
     "recordingEntity": plain,
     "location": st.fixed_dictionaries({"locationAreaCode": octets_2, "cellId": octets_2}),

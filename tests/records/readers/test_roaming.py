@@ -17,7 +17,7 @@ from roaming_writing import el, event, nrtrde
 
 TAP = (Path(__file__).parents[2] / "samples/roaming/tap3.tap").read_bytes()
 OWN, B, C, D = "+4917012345678", "+33612345678", "+493055500", "+4915112345678"
-IMSI, IMEI = 262011234567890, 3569380356438090
+IMSI, IMEI = 262011234567890, 1_3569380356438090  # an IMEI stands behind a 1
 
 
 def found(data, make=Tap3Reader, cut=None, **changes):

@@ -44,6 +44,8 @@ SUBJECTS = {
     "short": (r"([A-Z]{2}/[0-9]{3,11})", 3, "short"),
     "sender": (r"((?=[ -~]*[A-Za-z])[!-~](?:[ -~]{0,13}[!-~])?)", 4, "alnum"),
     "dialled": (r"([A-Z]{2}/[0-9]{1,32})", 6, "dialled"),
+    "imsi": (r"((?:[2-7][0-9]{2}|901)(?![0-9]*0{9}$)[0-9]{11,12})", 7, ""),
+    "imei": (r"(?!0[02-9]|12345678|(.)\1{13})[0-9]{15}", 8, ""),
     "opaque": (rf"({FEED}/[!-~](?:[ -~]{{0,61}}[!-~])?)", 5, "opaque"),
 }
 
@@ -52,7 +54,7 @@ SUBJECTS = {
 class Subject:
     """A subject line.
 
-    `country` is None if only the numbering tables know it, and "" if there is none.
+    `country` is None if only the numbering tables know it, or the roster for a handset, and "" if there is none.
     """
 
     text: str
@@ -91,18 +93,25 @@ class Authorization:
         return any(first <= start < end for first, end in self.periods[line - 1])
 
 
+def has_check_digit(imei: str) -> bool:
+    """Tell whether the last digit of an IMEI checks the others (3GPP TS 23.003, annex B)."""
+    return sum(sum(divmod(int(digit) * (1 + place % 2), 10)) for place, digit in enumerate(imei)) % 10 == 0
+
+
 def parse_subject(text: str) -> Subject:
     """Decode a subject line's value and compute its sid; messages never show it."""
     scheme, _, value = text.partition(":")
     pattern, kind, label = SUBJECTS.get(scheme, ("(?!)", 0, ""))
     match = re.fullmatch(pattern, value, re.ASCII)
-    if not match:
+    if not match or (scheme == "imei" and not has_check_digit(value)):
         raise MalformedInput(
-            "subject: found another form, expected tel:, mailto:, short:, sender:, opaque: or dialled:"
+            "subject: found another form, expected tel:, mailto:, short:, sender:, opaque:, dialled:, imsi: or imei:"
         )
     body, prefix, rest = match[1], *value.partition("/")[::2]
-    if kind == 1:
-        return Subject(text=text, sid=b"\1" + bytes(7) + int(body).to_bytes(8, "big"), country=None, feed="")
+    if kind in (1, 7, 8):
+        digits = value[:14] if kind == 8 else value.removeprefix("+")
+        sid = bytes([kind]) + bytes(7) + int(digits).to_bytes(8, "big")
+        return Subject(text=text, sid=sid, country=None, feed="")
     if kind in (3, 5, 6):
         body = f"{prefix}\0{rest}"
     sid = bytes([kind]) + hash_of(label, (body.upper() if kind == 4 else body).encode())[:15]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from coffer_audit.validity.state import State
 
 COLUMNS = ("subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell")
-DEVICES = {2: "imei", 4: "imsi"}
-"""Columns that follow if a segment that was asked has the bit in its layout."""
+DEVICES = {96: "number", 2: "imei", 4: "imsi"}
+"""Columns that follow if a segment that was asked has one of the bits in its layout."""
 
 
 def verify_draw(opening: Opening, digests: Sequence[Digest]) -> None:

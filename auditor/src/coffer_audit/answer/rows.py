@@ -71,9 +71,8 @@ def _format_dialled(kind: int, peer: int, home: str) -> str:
     return f"dialled:{home}/" + {4: digits, 5: f"00{digits}", 6: f"{digits}~"}[kind]
 
 
-def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: str, *, feed: str, home: str) -> str:
-    has_string = any(any(fields.get(bit, b"")) for bit in (8, 16))
-    verify_that(has_string == (kind == 2), "row: found a string beside another type of peer, or none")
+def _format_party(kind: int, peer: int, home: str) -> str:
+    """Give a party that is no text; empty for nobody."""
     if kind == 1:
         verify_that(0 < peer < 10**15, "row: found an impossible number")
         return f"tel:+{peer}"
@@ -82,11 +81,18 @@ def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: s
         digits = str(peer & (1 << 40) - 1)
         verify_that(first < 26 and re.fullmatch("1[0-9]{1,11}", digits), "row: found a malformed short code")
         return f"short:{chr(65 + first)}{chr(65 + second)}/{digits[1:]}"
-    if kind >= 4:
+    if kind:
         return _format_dialled(kind, peer, home)
     verify_that(peer == 0, "row: found a peer beside its type")
-    if kind == 0:
-        return ""
+    return ""
+
+
+def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: str, *, feed: str, home: str) -> str:
+    has_string = any(any(fields.get(bit, b"")) for bit in (8, 16))
+    verify_that(has_string == (kind == 2), "row: found a string beside another type of peer, or none")
+    if kind != 2:
+        return _format_party(kind, peer, home)
+    verify_that(peer == 0, "row: found a peer beside its type")
     if text := _text_of(fields.get(8, bytes(16)), 15):
         return f"sender:{write_visibly(text)}"
     long, scheme = fields.get(16, bytes(64)), "mailto:" if segment_kind == "email" else f"opaque:{feed}/"
@@ -97,15 +103,23 @@ def _format_peer(kind: int, peer: int, fields: dict[int, bytes], segment_kind: s
     return scheme + write_visibly(text)
 
 
-def _format_device(raw: bytes, digits: int) -> str:
+def _format_device(raw: bytes, digits: int, *, is_marked: bool) -> str:
     number = int.from_bytes(raw, "big")
+    if number and is_marked:
+        return str(number)[1:]
     return f"{number:0{digits}d}" if number else ""
+
+
+def _format_own(raw: bytes, home: str) -> str:
+    own = int.from_bytes(raw, "big")
+    verify_that(own & 1023 == 0 and own >> 60 != 2 and own >> 60 <= 6, "row: found a malformed number of its own party")
+    return _format_party(own >> 60, own >> 10 & (1 << 50) - 1, home)
 
 
 def format_row(
     core: int, extra: bytes, *, layout: int, day: date, kind: str, feed: str, home: str
 ) -> tuple[tuple[str, ...], bool]:
-    """Give the seven columns after `subject`, then IMEI and IMSI, and the LAST flag.
+    """Give the seven columns after `subject`, then the own number, IMEI and IMSI, and the LAST flag.
 
     Raises: NotProven or MalformedInput if an ingester would not write this row.
     """
@@ -127,6 +141,7 @@ def format_row(
         str(duration) if kind == "call" else "",
         "true" if flags & 4 else "false",
         place,
-        _format_device(fields.get(2, b""), 14),
-        _format_device(fields.get(4, b""), 6),
+        _format_own(fields.get(96, b""), home),
+        _format_device(fields.get(2, b""), 14, is_marked=bool(layout & 32)),
+        _format_device(fields.get(4, b""), 6, is_marked=False),
     ), bool(flags & 1)

@@ -57,8 +57,8 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
     "--subject",
     "subjects",
     multiple=True,
-    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP, opaque:feed/201 or dialled:FR/0612; repeat for up to 20; "
-    "needed without --from-etsi.",
+    help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP, opaque:feed/201, dialled:FR/0612, "
+    "imsi:208011234567890 or imei:490154203237518; repeat for up to 20; needed without --from-etsi.",
 )
 @time_options
 @click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")

@@ -135,6 +135,7 @@ class FusedReader:
 
     def _made(self, bound: BoundCsv) -> "kernels.lines.Scanner":
         feed, scanner = self._feed, kernels.lines.Scanner()
+        self._widths = [0] + [4 + extra_bytes(int(feed.layout(kind))) // 8 for kind in (1, 2, 3)]
         self._set_columns(scanner, bound)
         self._set_numbers(scanner)
         set_instructions(scanner, instructions(feed.mapping.date_formats))
@@ -146,10 +147,8 @@ class FusedReader:
         days = last_day - scanner.first_day + 1
         scanner.groups = np.full((days, 4, len(self._rules)), -1, np.int32)
         scanner.offsets = np.full(days + 2, _UNASKED, np.int32)
-        widths = [0] + [4 + extra_bytes(int(feed.layout(kind))) // 8 for kind in (1, 2, 3)]
-        self._widths = widths
-        scanner.widths = np.array(widths, np.int32)
-        scanner.rows = np.zeros((_ROWS, max(widths)), np.uint64)
+        scanner.widths = np.array(self._widths, np.int32)
+        scanner.rows = np.zeros((_ROWS, max(self._widths)), np.uint64)
         scanner.row_groups = np.zeros(_ROWS, np.int32)
         scanner.odd, scanner.unknown = np.zeros((_RUNS, 4), np.int64), np.zeros((_UNKNOWN, 3), np.int64)
         scanner.tally_keys, scanner.tally_counts = np.full(_CELLS, _FREE, np.uint64), np.zeros(_CELLS, np.int64)
@@ -175,8 +174,12 @@ class FusedReader:
         scanner.values = np.concatenate([kinds, _word_table(yes_or_no)])
         scanner.most_digits, scanner.cell_bits = np.array([3, 3, 5, 9], np.int32), np.array([10, 10, 16, 28], np.int32)
         scanner.owns = np.array([what in feed.keep for what in ("cell", "imei", "imsi")], np.int32)
+        scanner.finds = np.array([0, "imei" in feed.index, "imsi" in feed.index], np.int32)
         numbers = sum(what in feed.keep for what in ("cell", "imei", "imsi"))
         layouts = [Layout(0), *(feed.layout(kind) for kind in (1, 2, 3))]
+        scanner.own_at = np.array(
+            [width - 1 if one & Layout.OWN else 0 for one, width in zip(layouts, self._widths, strict=True)], np.int32
+        )
         scanner.short_at = np.array([4 + numbers if Layout.SHORT_STRING in one else 0 for one in layouts], np.int32)
         scanner.long_at = np.array(
             [4 + numbers + 2 * (Layout.SHORT_STRING in one) if Layout.LONG_STRING in one else 0 for one in layouts],

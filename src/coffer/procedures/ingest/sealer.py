@@ -20,6 +20,7 @@ from coffer.objects.place import Place
 from coffer.objects.port import Objects, Staged
 from coffer.procedures.ingest.fused import I64, FusedReader, is_fused
 from coffer.procedures.ingest.holders import EpochKeys, holders_for, segment_line
+from coffer.procedures.ingest.indexing import Indexing
 from coffer.procedures.ingest.places import Chunk
 from coffer.procedures.ingest.split import GroupKey, Split, split_records
 from coffer.records.draft import Parsed, Window
@@ -127,6 +128,7 @@ class Sealer:
         self._made: list[SealedGroup] = []
         self._counts: ExactCounts | None = None
         self._readers: list[tuple[BoundCsv, FusedReader]] = []
+        self._indexing = Indexing(config.feed, config.roster)
 
     def take(self, chunk: Chunk, bound: BoundFeed) -> ChunkCount:
         """Read whole lines and keep their rows; seal if there are too many.
@@ -200,8 +202,6 @@ class Sealer:
 
     def _keep(self, split: Split) -> None:
         for key, rows in split.groups.items():
-            if key not in self._groups:
-                self._verify_keys(key)
             self._keep_rows(key, rows)
         self._add(count(split.counted, home=self._home))
 
@@ -210,8 +210,13 @@ class Sealer:
         holders_for(key, self._config.roster, self._config.epoch_keys)
 
     def _keep_rows(self, key: GroupKey, rows: PackedRows) -> None:
-        self._groups.setdefault(key, []).append(rows)
-        self.held += len(rows)
+        for group, some in self._indexing.rows(key, rows):
+            if not len(some):
+                continue
+            if group not in self._groups:
+                self._verify_keys(group)
+            self._groups.setdefault(group, []).append(some)
+            self.held += len(some)
 
     def _add(self, counts: ExactCounts | None) -> None:
         if counts is not None:

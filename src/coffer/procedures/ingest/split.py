@@ -19,9 +19,11 @@ from coffer import wire
 from coffer.bounds import SECONDS_PER_DAY
 from coffer.identity.columns import sids
 from coffer.identity.identifier import IdentityType, unpack_short_code
+from coffer.identity.mobile_columns import unmarked
 from coffer.identity.numbering import countries_of, plans
 from coffer.ledger.roster import Roster
 from coffer.records.feed import Feed
+from coffer.records.layout import Layout
 from coffer.records.no_index import NoIndex
 from coffer.segments import rows as seg
 from coffer.segments.rows import PackedRows, RowColumns, pack_rows
@@ -72,6 +74,15 @@ class Party:
     country: npt.NDArray[np.uint16]
     """The country whose rule applies: an index into the country names of the roster's numbering tables."""
 
+    def is_device_alone(self, feed: Feed) -> npt.NDArray[np.bool_]:
+        """Where nobody is named, but a handset or a subscription by which the feed's rows are found.
+
+        Such a row has a sid of zeros until ``indexing`` gives it others. A party on the no-index list is somebody.
+        """
+        devices = [self.imei] * ("imei" in feed.index) + [self.imsi] * ("imsi" in feed.index)
+        is_device: npt.NDArray[np.bool_] = np.any([column > 0 for column in devices], axis=0)
+        return is_device & ~self.is_present
+
 
 def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index: NoIndex | None = None) -> Split:
     """The rows of a batch in the canonical schema, by segment.
@@ -88,7 +99,7 @@ def split_records(batch: pa.RecordBatch, *, feed: Feed, roster: Roster, no_index
     a, b, f = parties["a"], parties["b"], parties["f"]
     flags = _flags(batch, kind, duration_s, known_duration)
     shared = (start_s, np.minimum(duration_s, seg.MAX_DURATION_S).astype(np.uint32), flags, kind)
-    sides = [(a, b, a.type > 0, seg.OUT), (b, a, b.type > 0, seg.IN)]
+    sides = [(a, b, (a.type > 0) | a.is_device_alone(feed), seg.OUT), (b, a, b.type > 0, seg.IN)]
     if f.is_present.any():
         sides += [(b, f, f.is_present & (b.type > 0), seg.FORWARDED), (f, a, f.type > 0, seg.IN)]
     kinds = np.flatnonzero(np.bincount(kind, minlength=4)).tolist()
@@ -177,7 +188,9 @@ def _rows(
 ) -> PackedRows:
     """One row for each record in ``at``, all of one kind, seen from ``own``."""
     start_s, duration_s, flags, _ = shared
-    high, low = sids(own.type[at], own.number[at], _take_text(own.text, at), feed=feed.name, home=feed.home.country)
+    layout = feed.layout(kind)
+    own_text = _take_text(own.text, at)
+    high, low = sids(own.type[at], own.number[at], own_text, feed=feed.name, home=feed.home.country)
     peer_type = peer.type[at]
     peer_text = _take_text(peer.text, at)
     kinds, numbers = peers_of(peer_type, peer.number[at], peer_text)
@@ -190,12 +203,13 @@ def _rows(
         duration_s=duration_s[at],
         flags=flags[at] | np.uint8(direction << 3),
         cell=own.cell[at],
-        imei=own.imei[at],
+        imei=own.imei[at] if layout & Layout.BY_IMEI else unmarked(own.imei[at]),
         imsi=own.imsi[at],
         peer_text=peer_text,
         peer_is_long=(peer_type == IdentityType.EMAIL) | (peer_type == IdentityType.OPAQUE),
+        own=seg.pack_own(*peers_of(own.type[at], own.number[at], own_text)) if layout & Layout.OWN else high,
     )
-    return pack_rows(rows, int(feed.layout(kind)))
+    return pack_rows(rows, int(layout))
 
 
 def peers_of(

@@ -8,7 +8,7 @@ checks protect the requester from lying custodians and a lying disk. The custodi
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 from coffer.authority.authorization import MAX_RECORDS, Authorization, Terms
 from coffer.authority.countersign import Countersigned, subject_rule
@@ -18,30 +18,19 @@ from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
 from coffer.custody.holding import Coverage
 from coffer.errors import NotProven, Refused
-from coffer.identity.cells import format_cell
-from coffer.identity.identifier import Identifier, IdentityType, unpack_short_code
-from coffer.kinds import KIND_NAMES
+from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.facts import Segment
 from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
 from coffer.ledger.state import State
+from coffer.procedures.opening.shown import Shown
 from coffer.segments import prf
-from coffer.segments.header import Header, SegmentCore
+from coffer.segments.header import Header
 from coffer.segments.locate import Finder
 from coffer.segments.opened import OpenedRow
-from coffer.segments.rows import (
-    PEER_DIALLED,
-    PEER_E164,
-    PEER_SHORT,
-    PEER_WITHHELD,
-    PlainRow,
-    parse_row,
-    unpack_dialled,
-)
-from coffer.visible import visible
+from coffer.segments.rows import parse_row
 
-DIRECTIONS: Final = ("out", "in", "forwarded", "other")
 IsHeld = Callable[[Segment, int], bool]
 """Whether a hold covers, in a segment, what is asked of a subject, by number from 1."""
 MAX_HEADER_BYTES: Final = 7 * 2**20
@@ -319,7 +308,8 @@ def open_target(
     ballot = Ballot(cell=cell, lock=matches.target.segment.lock, roster=matches.target.roster, replies=replies)
     rows: list[OpenedRow] = []
     faulty = matches.liars | suspects
-    holders, shown = frozenset(ballot.holders), _Shown.of(matches.target)
+    target, holders = matches.target, frozenset(ballot.holders)
+    shown = Shown.of(target.header.core, target.line, target.subject)
     for rank, readings in enumerate(_readings(matches, ballot)):
         opened = _open_row(matches, readings, shown, rank)
         if opened is None:
@@ -367,7 +357,7 @@ def _readings(matches: Matches, ballot: Ballot) -> Iterator[list[tuple[bytes, fr
 
 
 def _open_row(
-    matches: Matches, readings: Sequence[tuple[bytes, frozenset[str]]], shown: "_Shown", rank: int
+    matches: Matches, readings: Sequence[tuple[bytes, frozenset[str]]], shown: Shown, rank: int
 ) -> tuple[OpenedRow, frozenset[str]] | None:
     """The row of a rank and the custodians who read it so; None if it proves itself under no reading."""
     for plain, by in readings:
@@ -380,62 +370,3 @@ def _open_row(
             return None
         return shown.row(row), by
     return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Shown:
-    """What all rows of a target share."""
-
-    core: SegmentCore
-    place: str
-    line: int
-    subject: str
-    kind: str
-    midnight: dt.datetime
-
-    @classmethod
-    def of(cls, target: Target) -> Self:
-        core = target.header.core
-        return cls(
-            core=core,
-            place=f"segment {core.seg_id.hex()[:16]}",
-            line=target.line,
-            subject=target.subject.format(),
-            kind=KIND_NAMES[core.kind],
-            midnight=dt.datetime.combine(core.day, dt.time(), dt.UTC),
-        )
-
-    def row(self, row: PlainRow) -> OpenedRow:
-        return OpenedRow(
-            line=self.line,
-            subject=self.subject,
-            kind=self.kind,
-            direction=DIRECTIONS[row.direction],
-            peer=_peer(row, self.kind, self.core),
-            start=self.midnight + dt.timedelta(seconds=row.second),
-            duration_s=row.duration_s if self.kind == "call" else None,
-            is_saturated=row.is_saturated,
-            is_answered=row.is_answered,
-            cell=format_cell(row.cell),
-            imei=row.imei,
-            imsi=row.imsi,
-        )
-
-
-def _peer(row: PlainRow, kind: str, core: SegmentCore) -> str:
-    if row.peer_type == PEER_WITHHELD:
-        return ""
-    if row.peer_type == PEER_E164:
-        return f"tel:+{row.peer}"
-    if row.peer_type == PEER_SHORT:
-        country, digits = unpack_short_code(row.peer)
-        return f"short:{country}/{digits}"
-    if row.peer_type >= PEER_DIALLED:
-        if not core.home:
-            raise NotProven("row: dialled digits in a segment whose header names no home country")
-        return f"dialled:{core.home}/{unpack_dialled(row.peer_type, row.peer, 'row')}"
-    if not row.is_long:
-        return f"sender:{visible(row.peer_text)}"
-    # An honest ingester seals only visible characters. Those that a dishonest one sealed are written out, here and by
-    # the auditor.
-    return f"mailto:{visible(row.peer_text)}" if kind == "email" else f"opaque:{core.feed}/{visible(row.peer_text)}"

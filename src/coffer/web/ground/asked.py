@@ -67,6 +67,8 @@ _TYPES: Final = {
     IdentityType.SENDER: N_("Sender name"),
     IdentityType.OPAQUE: N_("Identity of a feed"),
     IdentityType.DIALLED: N_("Digits as dialled"),
+    IdentityType.IMSI: N_("SIM"),
+    IdentityType.IMEI: N_("Handset"),
 }
 
 
@@ -135,6 +137,10 @@ def show_subject(subject: Identifier) -> str:
     """One identity as people write it. What a heading cuts short, the exact line holds."""
     if subject.type is IdentityType.E164:
         return grouped_number(subject.value)
+    if subject.type is IdentityType.IMEI:
+        return f"IMEI {subject.value[:8]} {subject.value[8:14]} {subject.value[14]}"
+    if subject.type is IdentityType.IMSI:
+        return f"IMSI {subject.value[:3]} {subject.value[3:]}"
     return f"{subject.scope} {subject.value}" if subject.scope else subject.value
 
 
@@ -295,8 +301,12 @@ def _subject_facts(terms: Named, line: int, words: Wording) -> list[Fact]:
         place = {"country": words.country(country)}
         if subject.type is IdentityType.E164 and is_mobile(subject.value):
             said.append(_("A mobile number. Country of its plan: %(country)s.") % place)
+        elif subject.type is IdentityType.IMSI:
+            said.append(_("Country of its network: %(country)s.") % place)
         else:
             said.append(_("Country of its plan: %(country)s.") % place)
+    if subject.type is IdentityType.IMEI:
+        said.append(_("Records of every number that was used with it, also those of other people."))
     shown = [show_period(period, words) for period in periods]
     touched = len(terms.days_of(line))
     if any(not period.is_whole_days for period in periods):

@@ -290,10 +290,11 @@ class _Events:
         """IMSI and IMEI of the subscriber, where the feed keeps them; never a cell."""
         is_a = pl.Series(self._is_originated) & ~is_forwarded
         columns = {}
-        for name, shortest, longest, reason in (("imei", 14, 16, Reason.BAD_IMEI), ("imsi", 6, 15, Reason.BAD_IMSI)):
+        devices = (("imei", 14, 16, "1", Reason.BAD_IMEI), ("imsi", 6, 15, "", Reason.BAD_IMSI))
+        for name, shortest, longest, mark, reason in devices:
             text = self._digits(name)
             is_good = text.str.contains(f"^[0-9]{{{shortest},{longest}}}$")
-            value = text.set(~is_good, "0").cast(pl.UInt64)
+            value = (mark + text).set(~is_good, "0").cast(pl.UInt64)
             if name not in self._feed.keep:
                 value, is_good = value * 0, is_good | True
             for party, is_its in (("a", is_a), ("b", ~is_a)):

@@ -371,9 +371,10 @@ class _Record:
         """Cell, IMEI and IMSI of the served party, where the feed keeps them; 0 elsewhere."""
         keep, party = self._rules.feed.keep, np.where(role == Role.ORIGINATED, "a", "b")
         own = {name: np.zeros(len(self._choice), np.uint64) for name in ("cell", "imei", "imsi")}
-        for name, shortest, longest, reason in (("imei", 14, 16, Reason.BAD_IMEI), ("imsi", 6, 15, Reason.BAD_IMSI)):
+        devices = (("imei", 14, 16, "1", Reason.BAD_IMEI), ("imsi", 6, 15, "", Reason.BAD_IMSI))
+        for name, shortest, longest, mark, reason in devices:
             if name in keep:
-                own[name], bad = tbcd.serials(self._column(name), shortest, longest)
+                own[name], bad = tbcd.serials(self._column(name), shortest, longest, mark)
                 for side in ("a", "b"):
                     self._mark(bad & (party == side), reason, f"{side}_{name}")
         if "cell" in keep:

@@ -100,14 +100,16 @@ def digits(column: Column, at_most: I64 | None = None) -> pl.Series:
     return pl.Series(pl.from_arrow(found))
 
 
-def serials(column: Column, shortest: int, longest: int) -> tuple[U64, Bools]:
+def serials(column: Column, shortest: int, longest: int, mark: str) -> tuple[U64, Bools]:
     """IMSI or IMEI as u64, 0 where there is none, and which are bad; shapes (n,).
+
+    ``mark``: what stands before the digits, so that an IMEI keeps leading zeros (``identity.mobile_columns``).
 
     A bad one has another number of digits, or something else than digits.
     """
     text = digits(column)
     is_good = text.str.contains(f"^[0-9]{{{shortest},{longest}}}$")
-    numbers = text.set(~is_good, "0").cast(pl.UInt64).to_numpy()
+    numbers = (mark + text).set(~is_good, "0").cast(pl.UInt64).to_numpy()
     return numbers, column.is_there & ~is_good.to_numpy()
 
 

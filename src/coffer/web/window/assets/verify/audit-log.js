@@ -3,7 +3,7 @@
 // `fetch(path)` gives the bytes of a file below the log's address, or null. `store` keeps one text a log: the newest
 // checkpoint that was proven. What the server serves is never trusted: each file has a greatest size.
 
-import { encode, formatTime, isEqual, parseHex, refuseUnless, Unavailable, verifyThat } from "./wire.js";
+import { decodeUtf8, encode, formatTime, isEqual, parseHex, refuseUnless, Unavailable, verifyThat } from "./wire.js";
 import {
   findCosigners, isOf, MAX_CHECKPOINT_BYTES, MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint,
   verifyQuorum,
@@ -171,7 +171,6 @@ export async function auditLog(fetch, pins, store, tell = () => {}, { steps = ST
   const findings = new Findings();
   const audit = await runSteps(steps, { fetch, pins, store, findings, marks }, tell);
   const isClean = !findings.violations.length && !findings.unrun.length;
-  const { key, genesis, checkpoint } = audit;
-  if (isClean) store.set(placeOf(key), `${genesis}\n${new TextDecoder().decode(checkpoint.note.raw)}`);
+  if (isClean) store.set(placeOf(audit.key), `${audit.genesis}\n${decodeUtf8(audit.checkpoint.note.raw, "log")}`);
   return { ...audit, ...findings, isClean };
 }

@@ -20,21 +20,28 @@ const SUBJECTS = {
   short: [whole("[A-Z]{2}/[0-9]{3,11}"), 3, "short"],
   sender: [whole("(?=[ -~]*[A-Za-z])[!-~](?:[ -~]{0,13}[!-~])?"), 4, "alnum"],
   dialled: [whole("[A-Z]{2}/[0-9]{1,32}"), 6, "dialled"],
+  imsi: [whole("(?:[2-7][0-9]{2}|901)(?![0-9]*0{9}$)[0-9]{11,12}"), 7, ""],
+  imei: [whole(String.raw`(?!0[02-9]|12345678|(.)\1{13})[0-9]{15}`), 8, ""],
   opaque: [whole(`${FEED.source.slice(1, -1)}/[!-~](?:[ -~]{0,61}[!-~])?`), 5, "opaque"],
 };
 
-/** A subject: its sid in hex; its country, null if only numbering tables know it and "" if there is none. */
+/** Whether the last digit of an IMEI checks the others: every second digit counts double, as the sum of its digits. */
+const isChecked = (imei) =>
+  [...imei].reduce((sum, digit, i) => sum + Number(i % 2 ? "0246813579"[digit] : digit), 0) % 10 === 0;
+
+/** A subject: its sid in hex; its country, null if only tables or the roster know it and "" if there is none. */
 export async function parseSubject(text) {
   const at = text.indexOf(":");
   const [scheme, value] = [text.slice(0, at), text.slice(at + 1)];
   const [pattern, kind, label] = (at > 0 && Object.hasOwn(SUBJECTS, scheme) && SUBJECTS[scheme]) || [/(?!)/];
-  refuseUnless(pattern.test(value), "subject: another form"); // messages never show it
+  const isWhole = pattern.test(value) && (kind !== 8 || isChecked(value));
+  refuseUnless(isWhole, "subject: another form"); // messages never show it
   const [prefix, ...rest] = value.split("/");
   let body = [3, 5, 6].includes(kind) ? `${prefix}\0${rest.join("/")}` : value;
   if (kind === 4) body = body.toUpperCase();
-  const number = () => concat(new Uint8Array(7), u64(value.slice(1)));
-  const id = kind === 1 ? number() : (await hashOf(label, encode(body))).subarray(0, 15);
-  const country = kind === 1 ? null : [3, 6].includes(kind) ? prefix : "";
+  const digits = { 1: value.slice(1), 7: value, 8: value.slice(0, 14) }[kind];
+  const id = digits ? concat(new Uint8Array(7), u64(digits)) : (await hashOf(label, encode(body))).subarray(0, 15);
+  const country = [1, 7, 8].includes(kind) ? null : [3, 6].includes(kind) ? prefix : "";
   return { text, sid: hex([kind, ...id]), country, feed: kind === 5 ? prefix : "" };
 }
 

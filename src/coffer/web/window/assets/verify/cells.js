@@ -145,9 +145,8 @@ function formatDialled(kind, peer, home) {
   return `dialled:${home}/${{ 4: digits, 5: `00${digits}`, 6: `${digits}~` }[kind]}`;
 }
 
-function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
-  const hasString = [8, 16].some((bit) => fields.get(bit)?.some(Boolean));
-  verifyThat(hasString === (kind === 2), "row: a string beside another type of peer, or none");
+/** A party that is no text; empty for nobody. */
+function formatParty(kind, peer, home) {
   if (kind === 1) {
     verifyThat(peer > 0n && peer < 10n ** 15n, "row: an impossible number");
     return `tel:+${peer}`;
@@ -158,9 +157,16 @@ function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
     verifyThat(first < 26n && /^1[0-9]{1,11}$/.test(digits), "row: a malformed short code");
     return `short:${String.fromCharCode(65 + Number(first), 65 + Number(second))}/${digits.slice(1)}`;
   }
-  if (kind >= 4) return formatDialled(kind, peer, home);
+  if (kind) return formatDialled(kind, peer, home);
   verifyThat(peer === 0n, "row: a peer beside its type");
-  if (kind === 0) return "";
+  return "";
+}
+
+function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
+  const hasString = [8, 16].some((bit) => fields.get(bit)?.some(Boolean));
+  verifyThat(hasString === (kind === 2), "row: a string beside another type of peer, or none");
+  const party = formatParty(kind === 2 ? 0 : kind, peer, home);
+  if (kind !== 2) return party;
   const sender = textOf(fields.get(8) ?? new Uint8Array(16), 15);
   if (sender) return `sender:${writeVisibly(sender)}`;
   const long = fields.get(16) ?? new Uint8Array(64);
@@ -172,7 +178,7 @@ function formatPeer(kind, peer, fields, { segmentKind, feed, home }) {
   return scheme + writeVisibly(text);
 }
 
-/** The seven columns after `subject`, then IMEI and IMSI; and the LAST flag. */
+/** The seven columns after `subject`, then the own number, IMEI and IMSI; and the LAST flag. */
 export function formatRow(core, extra, { layout, day, kind, feed, home }) {
   const part = (shift, bits) => Number((core >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n));
   const [type, second, duration, flags] = [part(124, 4), part(57, 17), part(37, 20), part(32, 5)];
@@ -186,8 +192,12 @@ export function formatRow(core, extra, { layout, day, kind, feed, home }) {
   const codes = [pad(cell >> 54n, 3), pad((cell >> 44n) & 1_023n, 2), (cell >> 28n) & 65_535n, cell & 0xfffffffn];
   const start = formatTime(dayNumber(day) * DAY + second);
   const device = (bit, digits) => (number(bit) ? pad(number(bit), digits) : "");
+  const devices = [layout & 32 ? device(2, 0).slice(1) : device(2, 14), device(4, 6)]; // an IMEI behind a 1
+  const [own, ownType] = [number(96), Number(number(96) >> 60n)];
+  verifyThat(!(own & 1_023n) && ownType !== 2 && ownType <= 6, "row: a malformed number of its own party");
+  const ownNumber = formatParty(ownType, (own >> 10n) & ((1n << 50n) - 1n), home);
   const shown = [kind === "call" ? String(duration) : "", flags & 4 ? "true" : "false", cell ? codes.join("-") : ""];
-  return [[kind, DIRECTIONS[flags >> 3], peer, start, ...shown, device(2, 14), device(4, 6)], Boolean(flags & 1)];
+  return [[kind, DIRECTIONS[flags >> 3], peer, start, ...shown, ownNumber, ...devices], Boolean(flags & 1)];
 }
 
 /** Columns and LAST flag of the candidate that opens; null if none does, or if no ingester writes such a row. */

@@ -145,8 +145,7 @@ async function parseRoster(lines, note) {
   return new Roster({ hash, custodians, ingesters, witnesses, signingKeys, ...named, ...counts });
 }
 
-const hex32 = (text, place) => parseHex(text, 32, place);
-const hex16 = (text, place) => parseHex(text, 16, place);
+const [hex32, hex16] = [32, 16].map((size) => (text, place) => parseHex(text, size, place));
 const matching = (pattern) => (text, place) => parseMatch(pattern, text, place);
 const between = (low, high) => (text, place) => parseDecimal(text, place, low, high);
 const orNone = (parse) => (text, place) => (text === "-" ? "" : parse(text, place));

@@ -15,7 +15,7 @@ import { parseAuthorization } from "./authorization.js";
 
 const [MAX_EVIDENCE_BYTES, MAX_FILE_BYTES, PAGE_BATCHES] = [2 ** 26, 2 ** 31, 32];
 const BATCH_ROWS = { COFSEG01: 1_024, COFSEG02: 128 };
-export const EXTRA_BYTES = [[1, 8], [2, 8], [4, 8], [8, 16], [16, 64]]; // bit of a layout, bytes
+export const EXTRA_BYTES = [[1, 8], [2, 8], [4, 8], [8, 16], [16, 64], [96, 8]]; // bits of a layout, bytes
 const STATUSES = ["complete", "no records", "unconfirmed"];
 const [isInteger, isText] = ["number", "string"].map((type) => (value) => typeof value === type);
 const isNullOr = (test) => (value) => value === null || test(value);
@@ -163,7 +163,8 @@ export async function parseHeader(raw) {
   const isFixed =
     Object.hasOwn(BATCH_ROWS, magic) && core[21] === 1 && isZero(core.subarray(22, 28)) &&
     ((core[20] === 2 && /^[A-Z]{2}\0{14}$/.test(named)) || (core[20] === 1 && /^\0{16}$/.test(named)));
-  refuseUnless(isFixed && layout <= 31 && batchRows === BATCH_ROWS[magic], "header: other fixed bytes");
+  const isFound = layout < 128 && !((layout >> 4) & 6 & ~layout); // by an IMEI or IMSI that its rows carry
+  refuseUnless(isFixed && isFound && batchRows === BATCH_ROWS[magic], "header: other fixed bytes");
   const width = 24 + EXTRA_BYTES.reduce((sum, [bit, size]) => sum + (layout & bit ? size : 0), 0);
   const [segId, hash] = [await hashOf("segment", core), hex(await hashOf("header", raw))];
   const home = named.replaceAll("\0", "");

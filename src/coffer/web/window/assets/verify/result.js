@@ -8,7 +8,8 @@ import { BATCH_KEYS, cellKey } from "./evidence.js";
 
 const [DURATION, ANSWERED] = [4, 5]; // columns behind the subject's
 const COLUMNS = ["subject", "kind", "direction", "peer", "start_utc", "duration_s", "answered", "cell"];
-const DEVICES = [[2, "imei", 7], [4, "imsi", 8]]; // bit of a layout that adds the column; its place in a row
+// bits of a layout that add the column; its place in a row
+const DEVICES = [[96, "number", 7], [2, "imei", 8], [4, "imsi", 9]];
 
 /** Step 10: the draw commits to exactly the cells of lane 2 and has their total. */
 export async function verifyDraw({ opening, digests }) {
@@ -114,8 +115,7 @@ export async function verifyResult(audit) {
   const records = formatCsv(audit, told, marks, ["repeat"]);
   verifyThat(isEqual(stored, records), "records.csv: other bytes than the evidence gives", { file: "records.csv" });
   const old = apart.length ? formatCsv(audit, apart, oldMarks, ["repeat", "batch"]) : new Uint8Array();
-  const values = { file: "superseded.csv" };
-  verifyThat(isEqual(storedOld, old), "superseded.csv: other bytes than the evidence gives", values);
+  verifyThat(isEqual(storedOld, old), "superseded.csv: other bytes than evidence gives", { file: "superseded.csv" });
   const stated = claims.superseded_batches.map((one) => Object.keys(BATCH_KEYS).map((key) => one[key]));
   const isSame = JSON.stringify(stated) === JSON.stringify(expectBatches(claims, state, apart, oldMarks));
   verifyThat(isSame, "answer.json superseded_batches: others than the entries before the intent have");
@@ -135,7 +135,6 @@ export async function verifyResult(audit) {
   verifyThat(all + outside <= drawn && (unconfirmed || all + outside === drawn), `draw: found ${drawn} records`);
   const isTold = outside === claims.outside_period && isEqual(claims.days_opened, days);
   verifyThat(isTold, "answer.json: other totals outside the periods, or other UTC days opened");
-  verifyThat(close.records === all, "close records: another number");
-  verifyThat(close.answers === claims.answers, "close answers: another number");
-  verifyThat(close["unconfirmed-cells"] === unconfirmed, `close unconfirmed-cells: expected ${unconfirmed}`);
+  const expected = { records: all, answers: claims.answers, "unconfirmed-cells": unconfirmed };
+  for (const key of Object.keys(expected)) verifyThat(close[key] === expected[key], `close ${key}: another number`);
 }

@@ -11,7 +11,7 @@ import { writeVisibly } from "./cells.js";
  */
 export function normalise(typed, { code = "", trunk = "" }) {
   const text = typed.trim();
-  if (/^(?:mailto|tel|short|sender|opaque|dialled):./.test(text)) return text;
+  if (/^(?:mailto|tel|short|sender|opaque|dialled|imsi|imei):./.test(text)) return text;
   const at = text.lastIndexOf("@");
   if (at > 0) return normaliseAddress(text.slice(0, at), text.slice(at + 1));
   const digits = text.replace(/[\s().\/-]/g, "").replace(/^00/, "+");
@@ -42,10 +42,9 @@ export function findRevealed(state, subject) {
     const records = openings.reduce((sum, one) => sum + one.drawn, 0);
     const said = (key) => writeVisibly(valueOf(lines, key));
     const [authority, basis, purpose] = [said("authority"), said("basis"), said("purpose")];
-    const from = lines.indexOf(`subject: ${subject}`) + 1;
-    const next = lines.findIndex((line, i) => i >= from && !/^(?:person|period): /.test(line));
-    const own = next < 0 ? lines.slice(from) : lines.slice(from, next);
-    const periods = own.flatMap((line) => /^period: (.*)/.exec(line)?.[1] ?? []);
+    const below = lines.slice(lines.indexOf(`subject: ${subject}`) + 1);
+    const next = [...below, ""].findIndex((line) => !/^(?:person|period): /.test(line));
+    const periods = below.slice(0, next).flatMap((line) => /^period: (.*)/.exec(line)?.[1] ?? []);
     return { authorization, authority, basis, purpose, periods, openings: openings.map((one) => one.time), records };
   });
   return { count: authorizations.length, hidden, matches };

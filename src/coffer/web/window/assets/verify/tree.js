@@ -14,8 +14,7 @@ export class Tree {
   async append(leaves) {
     this.levels[0].push(...leaves);
     for (let k = 0; this.levels[k].length > 1; k += 1) {
-      const [below, above] = [this.levels[k], (this.levels[k + 1] ??= [])];
-      const hashes = [];
+      const [below, above, hashes] = [this.levels[k], (this.levels[k + 1] ??= []), []];
       for (let i = 2 * above.length; i + 1 < below.length; i += 2) hashes.push(hashNode(below[i], below[i + 1]));
       above.push(...(await Promise.all(hashes)));
     }

@@ -13,8 +13,7 @@ async function run() {
   const remember = { ...store, get: (place) => kept[kept.push(store.get(place)) - 1] };
   const keep = async (path, limit) => (served[path] = await fetchFile(path, limit));
   section.querySelector("[data-stop]").onclick = () => { board.isStopped = true; };
-  const audit = (tell) => auditLog(keep, pins, remember, tell);
-  await board.run(audit, (found) => evidenceOf(found, served, kept));
+  await board.run((tell) => auditLog(keep, pins, remember, tell), (found) => evidenceOf(found, served, kept));
 }
 
 /** Checkpoint, the one kept before, and of each violation the bundle and tile that hold its entry. */

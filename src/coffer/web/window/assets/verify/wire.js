@@ -25,8 +25,7 @@ export const [CUSTODIAN, FEED] = [/^[a-z][a-z0-9-]{0,15}$/, /^[a-z0-9][a-z0-9-]{
 export const LETTERS = " -~¡-¬®-ɏͰ-ͳͶ-ͷͺ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-Ֆՙՠ-ֈႠ-ჅჇჍა-ჺჼ-ჿᲐ-ᲺᲽ-ᲿḀ-ỿ‐-‧‰-⁞₠-₿№™";
 export const FREE_TEXT = new RegExp(`^[${LETTERS}]{1,500}$`);
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
-const utf8 = new TextEncoder();
-export const encode = (text) => utf8.encode(text);
+export const encode = (text) => new TextEncoder().encode(text);
 export const ascii = (bytes) => String.fromCharCode(...bytes);
 
 export function decodeUtf8(bytes, place) {
