@@ -15,7 +15,7 @@ from coffer.disclosure.epoc.names import Deadline, IssuerType
 from coffer.disclosure.epoc.nodes import Node
 from coffer.disclosure.hi1 import names
 from coffer.disclosure.hi1.fields import Entry, parse_entry, parse_flags, parse_known, shown_below
-from coffer.disclosure.hi1.message import parse_endpoint, parse_uuid
+from coffer.disclosure.hi1.message import parse_endpoint, parse_owner, parse_uuid
 from coffer.disclosure.hi1.names import ETSI, READY, ErrorCode, Fault, Flag, Kind
 
 _STATUSES: Final = dict.fromkeys(
@@ -142,17 +142,14 @@ class _Reader:
 
     def owner(self) -> Endpoint | None:
         """Whose object it is; None where it does not say both parts."""
-        country, identifier = self.optional("CountryCode"), self.optional("OwnerIdentifier")
-        if country is None or identifier is None:
-            return None
-        return Endpoint(country=country.text(), national_id=identifier.text())
+        return parse_owner(self.optional("CountryCode"), self.optional("OwnerIdentifier"))
 
     def provider(self) -> Endpoint | None:
         node = self.optional("AuthorisationCSPID")
         if node is None:
             return None
         node.refuse_attributes()
-        return parse_endpoint(node.strict_children(("CSPID",)).one("CSPID"), "UniqueIdentifier")
+        return parse_endpoint(node.strict_children(("CSPID",)).one("CSPID"))
 
     def flags(self) -> frozenset[Flag]:
         node = self.optional("AuthorisationFlags")

@@ -54,7 +54,8 @@ class Envelope:
 class Action:
     """One action.
 
-    ``item``: its object, where it has one; ``kind``: of it, None for an object that is not known. ``type_name``: the object's type as it stands, without prefix; empty where the action has none.
+    ``item``: its object, where it has one. ``kind``: of that object; None if it is not known. ``type_name``: its type
+    as it stands, without prefix; empty where the action has no object.
     """
 
     number: str
@@ -89,8 +90,8 @@ def parse_envelope(raw: bytes, place: str) -> Envelope:
         raise MalformedInput(f"{place}: an answer to a message, expected a request")
     return Envelope(
         root=root,
-        sender=parse_endpoint(header.the("SenderIdentifier"), "UniqueIdentifier"),
-        receiver=parse_endpoint(header.the("ReceiverIdentifier"), "UniqueIdentifier"),
+        sender=parse_endpoint(header.the("SenderIdentifier")),
+        receiver=parse_endpoint(header.the("ReceiverIdentifier")),
         transaction=parse_uuid(header.the("TransactionIdentifier")),
         version=tuple((name, version.the(name).text()) for name in _VERSIONS),
     )
@@ -180,13 +181,24 @@ def _type(item: Node) -> tuple[str, str]:
     return item.element.nsmap.get(prefix or None, ""), name
 
 
-def parse_endpoint(node: Node, name: str) -> Endpoint:
-    """A country and an identifier in it. ``name``: of the element that holds the identifier."""
+def parse_endpoint(node: Node) -> Endpoint:
+    """A country, and the identifier of somebody in it."""
     node.refuse_attributes()
-    parts = node.strict_children(("CountryCode", name))
+    parts = node.strict_children(("CountryCode", "UniqueIdentifier"))
+    return _endpoint(parts.one("CountryCode"), parts.one("UniqueIdentifier"))
+
+
+def parse_owner(country: Node | None, identifier: Node | None) -> Endpoint | None:
+    """Whose an object is; None where it does not say both parts."""
+    if country is None or identifier is None:
+        return None
+    return _endpoint(country, identifier)
+
+
+def _endpoint(country: Node, identifier: Node) -> Endpoint:
     return Endpoint(
-        country=matching(parts.one("CountryCode"), _COUNTRY, "two capital letters"),
-        national_id=matching(parts.one(name), _IDENTIFIER, "1 to 255 printable ASCII characters"),
+        country=matching(country, _COUNTRY, "two capital letters"),
+        national_id=matching(identifier, _IDENTIFIER, "1 to 255 printable ASCII characters"),
     )
 
 

@@ -14,7 +14,7 @@ from coffer.disclosure.epoc.names import IdentifierType, Reason, Recipient
 from coffer.disclosure.epoc.nodes import Children, Node
 from coffer.disclosure.hi1 import names
 from coffer.disclosure.hi1.fields import parse_entry, parse_flags, parse_known, shown_of
-from coffer.disclosure.hi1.message import Action, matching, parse_endpoint, parse_uuid
+from coffer.disclosure.hi1.message import Action, matching, parse_endpoint, parse_owner, parse_uuid
 from coffer.disclosure.hi1.names import AWAITING, CATEGORIES, ETSI, FORMATS, XSI, ErrorCode, Fault, Flag, Kind
 
 _BASE: Final = ("ObjectIdentifier", "CountryCode", "OwnerIdentifier", "AssociatedObjects")
@@ -67,16 +67,15 @@ def parse_task(action: Action) -> Task:
     known = (*_BASE, *_BASE_SHOWN, *_READ[kind], *_SHOWN[kind], *_WORDS)
     parts = item.strict_children(tuple(dict.fromkeys(known)))
     _verify_statuses(parts, kind)
-    country, owner = parts.optional("CountryCode"), parts.optional("OwnerIdentifier")
     csp = parts.optional("CSPID")
     reference = parts.optional("Reference")
     return Task(
         asked=_Asked(action.number, parts).read(),
         kind=kind,
         object_id=parse_uuid(parts.one("ObjectIdentifier")),
-        owner=None if country is None or owner is None else Endpoint(country=country.text(), national_id=owner.text()),
+        owner=parse_owner(parts.optional("CountryCode"), parts.optional("OwnerIdentifier")),
         authorisations=_associated(parts.optional("AssociatedObjects")),
-        provider=None if csp is None else parse_endpoint(csp, "UniqueIdentifier"),
+        provider=None if csp is None else parse_endpoint(csp),
         reference="" if reference is None else matching(reference, _REFERENCE, "1 to 255 printable ASCII characters"),
         flags=_flags(parts.optional("Flags")),
         deadlines=_deadlines(parts.optional("Deadlines")),
