@@ -87,7 +87,7 @@ def test_a_message_becomes_exactly_its_requests_and_lists_the_rest(story, capfd)
     assert "corp.example" not in err
     one = terms(story, "notes/request-01.note")
     assert (one.authority, one.kinds) == ("Staatsanwaltschaft Musterstadt", ("call", "text"))
-    assert one.basis == f"12 Js 345/16; HI1 {REFERENCE}/{ORDER} identifier 1"
+    assert one.basis == f"12 Js 345/16; {REFERENCE}; HI1 {ORDER} identifier 1"
     assert (one.ordered.urgency, one.ordered.issuer, one.ordered.issued_in) == ("ordinary", "prosecutor", "union")
     assert (one.ordered.due - one.ordered.received).days == 10
     assert one.ordered.files[0].is_of(raw)
@@ -116,7 +116,7 @@ def test_a_national_order_leaves_open_what_options_say(story):
 @pytest.mark.parametrize(
     ("raw", "options", "code", "message"),
     [
-        (order(keep(), legal=PRESERVES), [], 4, "tasks that ask to preserve: nothing is preserved, and nothing is opened"),
+        (order(keep(), legal=PRESERVES), [], 4, "tasks that ask to preserve: nothing is opened"),
         (message(CANCELLED), [], 4, f"action 0: {object_id(1)} is cancelled"),
         (message(create(DOCUMENT)), [], 4, "it asks for no records"),
         (message("<GETCSPCONFIG/>"), [], 4, "action 0: GETCSPCONFIG: not supported"),
@@ -130,7 +130,7 @@ def test_a_national_order_leaves_open_what_options_say(story):
         (order(approval=""), [], 2, "--authority: m.xml names no issuing authority"),
         (order(), ["--kinds", "email"], 4, "--kinds: none of call,text"),
         (order(), ["--from-epoc", "m.xml"], 2, "--from-epoc: not beside --from-hi1"),
-        (order(reference="x; ETSI request FR/LEA-9"), [], 2, "reads like the reference of an ETSI request"),
+        (order(reference=f"HI1 {ORDER} identifier 9"), [], 2, "basis: reads like the reference of another order"),
     ],
 )  # fmt: skip
 def test_what_no_request_may_be_made_of_writes_nothing(story, capfd, raw, options, code, message):

@@ -106,7 +106,7 @@ def test_an_order_is_read():
     assert (form.issuing.type, form.issuing.name) == (IssuerType.PROSECUTOR, "Staatsanwaltschaft Musterstadt")
     assert (form.recipient, form.has_delay, form.is_notified) == (Recipient.ISSUING, False, False)
     assert made.tasks["2"] == TaskName(object_id=object_id(2), reference="DE-authority-1-2")
-    assert form.reference == f"HI1 {REFERENCE}/{ORDER}"
+    assert (form.reference, form.issuing_country) == (f"HI1 {ORDER}", "DE")
     shown = {one.path: one.text for one in content.shown}
     assert shown["action 3/DocumentObject/DocumentBody/Contents"].startswith("3 bytes, SHA-256 ba7816bf")
     assert "33612345678" not in repr(content) + repr(form.identifiers) + repr(made)
@@ -174,11 +174,10 @@ def test_subtypes_without_a_value_are_shown_as_such():
     assert one.categories[0].options == ("TrafficData", "ETSI EPOCRequestSubtype: no value")
 
 
-def test_an_order_to_preserve_asks_for_nothing():
+def test_an_order_to_preserve_is_read_as_a_form_2_is():
     content = parse(order(keep(), keep(2, values=value("EmailAddress", "a@corp.example")), legal=PRESERVES))
     assert content.order.form.kind is FormKind.PRESERVATION
-    judgement = judge(content.order.form)
-    assert (judgement.asked, [one.reason for one in judgement.lacking]) == ((), [Reason.DE_FACTO_IMPOSSIBILITY] * 2)
+    assert [one.subject for one in judge(content.order.form).asked] == ["tel:+33612345678", "mailto:a@corp.example"]
 
 
 def test_urgency_is_that_of_the_orders_own_rules():

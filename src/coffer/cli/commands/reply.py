@@ -1,7 +1,8 @@
 """``coffer reply``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -90,13 +91,13 @@ def reply(
     raw, place = read_file(form), Path(form).name
     path = verify_absent(output.rstrip("/"))
     lacking: Sequence[Lacking] = ()
-    read = _read_message(raw, place, provider) if is_message(raw) else _read_form(parse_form(raw, place), provider)
+    fits = partial(_verify_fits, place=place, answers=answers, holds=holds, vault=vault)
+    read = _read_message(raw, place, provider, fits) if is_message(raw) else _read_form(raw, place, provider, fits)
     if isinstance(read, bytes):
         _verify_alone(answers, holds, reasons)
         files = {RESPONSE: read}
     else:
         order, judgement, given = read.order, judge(read.order), _given(read.order, reasons)
-        _verify_fits(order, place, answers=answers, holds=holds, vault=vault)
         if answers:
             lacking = given
             opened = vault_at(vault) if vault else None
@@ -123,11 +124,13 @@ def reply(
             console().print(name, soft_wrap=True)
 
 
-def _read_form(order: Form, provider: str | None) -> Reply:
+def _read_form(raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]) -> Reply:
+    order = parse_form(raw, place)
+    fits(order)
     return reply_to_form(order, _provider(order, provider), clock())
 
 
-def _read_message(raw: bytes, place: str, provider: str | None) -> Reply | bytes:
+def _read_message(raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]) -> Reply | bytes:
     """The order that a message makes; or the answer to one that makes none, or that cannot be read."""
     envelope = parse_envelope(raw, place)
     try:
@@ -141,6 +144,7 @@ def _read_message(raw: bytes, place: str, provider: str | None) -> Reply | bytes
     if content.order is None:
         print_texts("in the message", [(one.path, one.text) for one in content.shown])
         return format_response(content, "", {}, clock())
+    fits(content.order.form)
     return reply_to_message(content, content.order, _provider(content.order.form, provider), clock())
 
 
@@ -149,7 +153,7 @@ def _verify_alone(*options: Sequence[object]) -> None:
         raise MalformedInput("--answer, --hold, --reason: not for a message that makes no order, expected none")
 
 
-def _verify_fits(order: Form, place: str, *, answers: Sequence[str], holds: Sequence[str], vault: str | None) -> None:
+def _verify_fits(order: Form, *, place: str, answers: Sequence[str], holds: Sequence[str], vault: str | None) -> None:
     """Answers belong to an order to produce, holds to one to preserve and to what follows it."""
     is_production = order.kind is FormKind.PRODUCTION
     if answers and not is_production:
