@@ -12,10 +12,16 @@ from lxml import etree
 
 from coffer.cli.main import run
 from coffer.disclosure.epoc import hi1
+from coffer.disclosure.epoc.judged import judge
 from coffer.disclosure.epoc.reading import parse_form
+from coffer.disclosure.hi1.message import parse_envelope
+from coffer.disclosure.hi1.names import Fault
+from coffer.disclosure.hi1.order import parse_content
 from epoc_forms import CASE, CONTENT, FORM_ID, TRAFFIC, evidence, form1
 
 PYTHON = Path(__file__).parents[2] / "build" / "foreign" / "bin" / "python"
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "epoc"
+CONVERT = "from epoc2etsi import main; main()"
 RUN_IT = (
     "import sys; from lxml import objectify; from epoc2etsi.forms import form3; from epoc2etsi.xml import xml; "
     "root = objectify.parse(sys.stdin.buffer).getroot(); form = root.form.getchildren()[0]; "
@@ -38,3 +44,39 @@ def test_our_form3_becomes_there_the_objects_of_our_own_status(tmp_path, monkeyp
     form = parse_form(order, "form.xml")
     named = [one.text for one in theirs.iter(f"{{{hi1.NOTIFICATION}}}AssociatedObject")]
     assert named == [FORM_ID, hi1.task_id(form, "1"), hi1.task_id(form, "2")]
+
+
+def converted(path):
+    """What the converter makes of a form; None where it fails itself (it needs a validating authority)."""
+    done = subprocess.run([PYTHON, "-c", CONVERT, str(path)], capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+@pytest.mark.skipif(
+    not (PYTHON.is_file() and SAMPLES.is_dir()), reason="no converter of others, or no sample forms, here"
+)
+def test_a_form_and_the_message_that_the_converter_makes_of_it_ask_for_the_same():
+    compared = 0
+    for path in sorted(SAMPLES.glob("*.xml")):
+        raw = path.read_bytes()
+        message = converted(path) if b"epocForm1>" in raw else None
+        if message is None:
+            continue
+        compared += 1
+        if b"Content>" in raw and b"Traffic>" in raw:
+            # Content beside traffic data: it writes the value where the dictionary's name stands.
+            with pytest.raises(Fault, match="of another dictionary, expected ETSI's RequestType"):
+                parse_content(parse_envelope(message, path.name))
+            continue
+        form, order = parse_form(raw, path.name), parse_content(parse_envelope(message, path.name)).order
+        assert (order.form.authority, order.form.provider) == (form.authority, form.provider)
+        assert (order.form.case_id, order.form.form_id) == (form.case_id, form.form_id)
+        assert (order.form.has_delay, order.form.is_notified) == (form.has_delay, form.is_notified)
+        assert order.is_emergency == form.deadline.is_emergency
+        assert list(order.tasks.values()) == list(hi1.form_tasks(form).values())
+        ours, theirs = judge(form).asked, judge(order.form).asked
+        # It keeps the first range of an identifier alone.
+        assert [(one.subject, one.kinds, one.periods[:1]) for one in ours] == [
+            (one.subject, one.kinds, one.periods) for one in theirs
+        ]
+    assert compared

@@ -4,6 +4,7 @@ The form says whom, when, on whose authority and how soon. The desk adds what no
 """
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,9 +24,11 @@ from coffer.errors import MalformedInput, Refused
 if TYPE_CHECKING:
     from coffer.disclosure.epoc.form import Form
     from coffer.disclosure.epoc.judged import Judgement, Lacking, PlannedNote
+    from coffer.disclosure.epoc.names import IssuerType
 
 TEN_DAYS: Final = dt.timedelta(days=10)
 EIGHT_HOURS: Final = dt.timedelta(hours=8)
+_REFERENCE: Final = re.compile(r"(?:EPOC|HI1) \S+ identifier ")
 _SAID_BY_FORM: Final = ("subjects", "ranges", "begins", "ends", "urgency", "due", "issued_by")
 """Options that would contradict the form, by the names of their parameters."""
 
@@ -54,12 +57,11 @@ def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]
         MalformedInput: it is no such form, or an option is missing or contradicts it.
         Refused: nothing of it can be asked of a vault, or the options ask for more than it does.
     """
-    from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such a form needs the library of XML
-    from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - as above
+    from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - only such a form needs the library of XML
     from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
 
     place = Path(file).name
-    verify_not_said()
+    verify_not_said("--from-epoc")
     verify_given({"--max-records": given.max_records})
     form = parse_form(read_file(file), place)
     if form.kind is not FormKind.PRODUCTION:
@@ -68,6 +70,20 @@ def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]
             code="form",
             hint=f"coffer hold {'make' if form.kind is FormKind.PRESERVATION else 'extend'} --from-epoc keeps, unread",
         )
+    return planned(form, place, ordered_by(form, ordered), given, persons)
+
+
+def planned(form: "Form", place: str, ordered: Ordered, given: Given, persons: Sequence[str]) -> EpocOrder:
+    """The requests that an order needs; says what cannot be answered.
+
+    ``ordered``: what its notes say about it.
+
+    Raises:
+        MalformedInput: an option is missing or contradicts it.
+        Refused: nothing of it can be asked of a vault, or the options ask for more than it does.
+    """
+    from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such an order needs the library of XML
+
     judgement = judge(form)
     say_lacking(judgement.lacking)
     if not judgement.asked:
@@ -79,7 +95,7 @@ def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]
         form=form,
         judgement=judgement,
         authority=authority,
-        ordered=ordered_by(form, ordered),
+        ordered=ordered,
         parts=tuple((_asked(form, note, given), tuple(by_id[id_] for id_ in note.ids)) for note in notes),
         ids=tuple(note.ids for note in notes),
     )
@@ -138,8 +154,13 @@ def shown_rows(form: "Form") -> list[tuple[str, str]]:
 
 def print_shown(form: "Form") -> None:
     """The texts as a table on stdout: they are the order's, and may name people."""
-    table = Table("in the form", "says")
-    for row in shown_rows(form):
+    print_texts("in the message" if form.is_message else "in the form", shown_rows(form))
+
+
+def print_texts(heading: str, rows: Sequence[tuple[str, str]]) -> None:
+    """A table of places and what stands there."""
+    table = Table(heading, "says")
+    for row in rows:
         table.add_row(*row)
     console().print(table)
 
@@ -149,14 +170,12 @@ def say_order(order: EpocOrder) -> None:
     from coffer.disclosure.epoc.names import Deadline, Recipient  # noqa: PLC0415 - only after the form was read
 
     form, due = order.form, order.ordered.due
-    assert due is not None, "every form has a deadline"
-    say(f"due {show_moment(due)}")
+    if due is not None:
+        say(f"due {show_moment(due)}")
     if form.deadline is Deadline.AT_THE_END or form.is_notified:
-        say(
-            f"an enforcing authority was notified: hand nothing over before {show_moment(due)}, "
-            "unless it says that it will not refuse"
-        )
-    if form.recipient is not Recipient.ISSUING:
+        until = "" if due is None else f" before {show_moment(due)}"
+        say(f"an enforcing authority was notified: hand nothing over{until}, unless it says that it will not refuse")
+    if form.recipient not in {None, Recipient.ISSUING}:
         say(f"the data go to: {form.recipient}")
     if form.has_delay:
         say("the person must not be told yet: the order says so, and --secret-until says until when")
@@ -165,13 +184,13 @@ def say_order(order: EpocOrder) -> None:
     )
 
 
-def verify_not_said(names: Sequence[str] = _SAID_BY_FORM) -> None:
-    """Refuse an option that would contradict the form. ``names``: of their parameters."""
+def verify_not_said(option: str, names: Sequence[str] = _SAID_BY_FORM) -> None:
+    """Refuse what would contradict the order. ``option``: by which it is read. ``names``: of parameters."""
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = next(one.opts[0] for one in context.command.params if one.name == name)
-            raise MalformedInput(f"{option}: not beside --from-epoc, where the form says it")
+            typed = next(one.opts[0] for one in context.command.params if one.name == name)
+            raise MalformedInput(f"{typed}: not beside {option}, where the order says it")
 
 
 def persons_by_id(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
@@ -186,14 +205,6 @@ def persons_by_id(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
 
 def ordered_by(form: "Form", typed: Ordered) -> Ordered:
     """What was typed about the order, with what the form says."""
-    from coffer.disclosure.epoc.names import IssuerType  # noqa: PLC0415 - only after the form was read
-
-    issuers = {
-        IssuerType.PROSECUTOR: Issuer.PROSECUTOR,
-        IssuerType.COURT: Issuer.COURT,
-        IssuerType.JUDGE: Issuer.COURT,
-        IssuerType.OTHER: Issuer.OTHER,
-    }
     assert form.issuing is not None, "an order"
     is_emergency = form.deadline is not None and form.deadline.is_emergency
     due = typed.due if form.deadline is None else typed.received + (EIGHT_HOURS if is_emergency else TEN_DAYS)
@@ -201,10 +212,22 @@ def ordered_by(form: "Form", typed: Ordered) -> Ordered:
     return replace(
         typed,
         urgency=Urgency.EMERGENCY if is_emergency else Urgency.ORDINARY,
-        issuer=issuers[form.issuing.type],
+        issuer=issuer_of(form.issuing.type),
         issued_in=typed.issued_in if is_typed else IssuedIn.UNION,
         due=due,
     )
+
+
+def issuer_of(kind: "IssuerType") -> Issuer:
+    """How a note names the kind of an issuing authority."""
+    from coffer.disclosure.epoc.names import IssuerType  # noqa: PLC0415 - only after the order was read
+
+    return {
+        IssuerType.PROSECUTOR: Issuer.PROSECUTOR,
+        IssuerType.COURT: Issuer.COURT,
+        IssuerType.JUDGE: Issuer.COURT,
+        IssuerType.OTHER: Issuer.OTHER,
+    }[kind]
 
 
 def _asked(form: "Form", note: "PlannedNote", given: Given) -> Asked:
@@ -224,8 +247,14 @@ def basis_of(form: "Form", note: "PlannedNote", typed: str | None) -> str:
 
     assert form.issuing is not None, "an order"
     ids = ",".join(note.ids)
-    texts = (typed, form.issuing.file_reference, f"{form.reference} identifier {ids}")
-    whole = "; ".join(text for text in texts if text)
+    case = form.case_id if form.is_message else ""
+    texts = [text for text in (typed, form.issuing.file_reference, case) if text]
+    if any(_REFERENCE.search(text) for text in texts):
+        raise MalformedInput(
+            "basis: reads like the reference of another order",
+            hint="later forms find their order by it: ask the authority for another file reference",
+        )
+    whole = "; ".join([*texts, f"{form.reference} identifier {ids}"])
     if find_reference(whole) is not None:
         raise MalformedInput(
             "basis: reads like the reference of an ETSI request, which this order is not",

@@ -17,7 +17,7 @@ from coffer.errors import NotProven, Refused
 from coffer.ledger.holds import HoldStatus
 from coffer.ledger.state import State
 
-_IDS: Final = re.compile(r"EPOC \S+ identifier ([0-9]{1,9}(?:,[0-9]{1,9})*)")
+_IDS: Final = re.compile(r"(?:EPOC|HI1) \S+ identifier ([0-9]{1,9}(?:,[0-9]{1,9})*)")
 
 
 def read_holds(names: Sequence[str], raw: bytes, form: Form, state: State, now: dt.datetime) -> list[tuple[Hold, Held]]:

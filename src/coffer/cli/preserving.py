@@ -73,7 +73,7 @@ def read_preservation(
     from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
 
     place = Path(file).name
-    verify_not_said(_SAID_BY_FORM)
+    verify_not_said("--from-epoc", _SAID_BY_FORM)
     form = parse_form(read_file(file), place)
     if form.kind is not FormKind.PRESERVATION:
         is_production = form.kind is FormKind.PRODUCTION
@@ -125,7 +125,7 @@ def read_following(file: str, first: Hold, now: dt.datetime) -> Following:
     from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
 
     place = Path(file).name
-    verify_not_said(("urgency", "issued_by"))
+    verify_not_said("--from-epoc", ("urgency", "issued_by"))
     form = parse_form(read_file(file), place)
     if form.kind not in {FormKind.SUBSEQUENT, FormKind.EXTENSION}:
         raise Refused(f"{place}: {TITLES[form.kind]}: it extends nothing", code="form")

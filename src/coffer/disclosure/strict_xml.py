@@ -14,16 +14,16 @@ MAX_BYTES: Final = 1 << 20
 """1 MiB. An order for twenty numbers has about 20 KiB; a longer file is refused unread."""
 
 
-def parse_xml(raw: bytes, place: str) -> etree._Element:
+def parse_xml(raw: bytes, place: str, *, limit: int = MAX_BYTES) -> etree._Element:
     """The root element. Comments and processing instructions are left out, because neither is content.
 
-    The library bounds the depth (256 elements).
+    The library bounds the depth (256 elements). ``limit``: the most bytes.
 
     Raises:
         MalformedInput: it is not well-formed, too long, too deep, or has a document type.
     """
-    if len(raw) > MAX_BYTES:
-        raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {MAX_BYTES}")
+    if len(raw) > limit:
+        raise MalformedInput(f"{place}: {len(raw)} bytes, expected at most {limit}")
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

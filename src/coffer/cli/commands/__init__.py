@@ -39,7 +39,9 @@ LISTED: Final = (
     Listed("open", "Open what a countersigned request allows, and write the answer with its evidence.", Who.DESK),
     Listed("disclose", "Make the forms of an answer that courts and programs read.", Who.DESK),
     Listed(
-        "reply", "Make the replies to a European order: its status, what is not executed and why, the data.", Who.DESK
+        "reply",
+        "Make the replies to a European order or an ETSI TS 103 120 message: status, reasons, the data.",
+        Who.DESK,
     ),
     Listed("not-held", "Say what Coffer does not hold, and draft the reply that says so to an authority.", Who.DESK),
     Listed("hold", "Preserve somebody's records beyond their retention, and read nothing.", Who.DESK),

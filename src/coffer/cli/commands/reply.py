@@ -1,8 +1,8 @@
 """``coffer reply``."""
 
 import re
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,29 +13,19 @@ from coffer.authority.hold import Hold
 from coffer.cli.answers import read_answer, states_of
 from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.forms import pins_of
-from coffer.cli.from_epoc import lacking_document, say_lacking
+from coffer.cli.from_epoc import lacking_document, print_texts, say_lacking
+from coffer.cli.from_hi1 import refuse_changes, say_actions
 from coffer.cli.kept_holds import ids_of, read_holds
+from coffer.cli.replying import RESPONSE, Reply, delivered, received, reply_to_form, reply_to_message
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
-from coffer.disclosure.epoc.form3 import format_form3
-from coffer.disclosure.epoc.hi1 import Correspondence, Part, format_delivery, format_status
 from coffer.disclosure.epoc.judged import Judgement, Lacking, judge
 from coffer.disclosure.epoc.names import TITLES, DataCategory, FormKind, Reason
 from coffer.disclosure.epoc.reading import parse_form
-from coffer.disclosure.epoc.replies import (
-    LAPSED,
-    Answered,
-    Held,
-    answered,
-    authorisation_status,
-    non_executions,
-    outcomes,
-    preservation_statuses,
-    preserved,
-    statuses,
-    tasks_of,
-)
-from coffer.disclosure.etsi import MAX_FIELD, EtsiHeader, format_etsi
+from coffer.disclosure.epoc.replies import LAPSED, Held, preserved
+from coffer.disclosure.hi1.message import is_message, parse_envelope
+from coffer.disclosure.hi1.order import parse_content
+from coffer.disclosure.hi1.response import format_error, format_response
 from coffer.disclosure.verified import Disclosure, verify_complete, verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused
@@ -55,7 +45,7 @@ coffer reply form.xml --answer answer-1 --answer answer-2 \\
     --vault vault -o delivered
 coffer reply form2.xml --hold hold.note --vault vault -o preserved"""
 )
-@click.argument("form")
+@click.argument("form", metavar="ORDER")
 @click.option(
     "--answer",
     "answers",
@@ -79,7 +69,7 @@ coffer reply form2.xml --hold hold.note --vault vault -o preserved"""
     metavar="ID CODE TEXT",
     help=f"Why an identifier is not executed, as people decided: one of {', '.join(Reason)}, and a sentence. Repeat for more.",
 )
-@click.option("--provider", metavar="COUNTRY/ID", help="Who replies, if the form does not name its provider.")
+@click.option("--provider", metavar="COUNTRY/ID", help="Who replies, if the order does not name its provider.")
 @click.option("-o", "--output", required=True, help="Folder to make for the replies.")
 @click.option("--json", "as_json", is_flag=True, help="What was written, and what is not answered, as JSON.")
 def reply(
@@ -93,29 +83,33 @@ def reply(
     *,
     as_json: bool,
 ) -> None:
-    """Make the replies to a European order: its status, what is not executed and why, the data.
+    """Make the replies to a European order or an ETSI TS 103 120 message: status, reasons, the data.
 
     Drafts: nothing is sent or signed. Without --answer they say what was received and what will be answered. With
     --answer they hold the answers, as messages of ETSI TS 103 120. With --hold they say until when what is preserved.
     """
     raw, place = read_file(form), Path(form).name
     path = verify_absent(output.rstrip("/"))
-    order = parse_form(raw, place)
-    _verify_fits(order, place, answers=answers, holds=holds, vault=vault)
-    judgement, given = judge(order), _given(order, reasons)
-    about = Correspondence(order=order, provider=_provider(order, provider), now=clock(), new_id=_new_id)
-    if answers:
-        lacking: Sequence[Lacking] = given
-        opened = vault_at(vault) if vault else None
-        files = _delivered(about, judgement, given, [_proven(name, raw, opened) for name in answers])
-        if opened is None:
-            say("the answers were compared with no log: add --vault")
+    lacking: Sequence[Lacking] = ()
+    fits = partial(_verify_fits, place=place, answers=answers, holds=holds, vault=vault)
+    read = _read_message(raw, place, provider, fits) if is_message(raw) else _read_form(raw, place, provider, fits)
+    if isinstance(read, bytes):
+        _verify_alone(answers, holds, reasons)
+        files = {RESPONSE: read}
     else:
-        kept = _kept(about, judgement, given, _read_holds(holds, raw, order, vault))
-        lapsed = [_lapsed(id_) for id_, held in kept.items() if held.status is HoldStatus.LAPSED]
-        told = {one.id for one in given}
-        lacking = [one for one in judgement.lacking if one.id not in told] + lapsed + given
-        files = _received(about, judgement, given, lacking, kept)
+        order, judgement, given = read.order, judge(read.order), _given(read.order, reasons)
+        if answers:
+            lacking = given
+            opened = vault_at(vault) if vault else None
+            files = delivered(read, judgement, given, [_proven(name, raw, opened) for name in answers])
+            if opened is None:
+                say("the answers were compared with no log: add --vault")
+        else:
+            kept = _kept(order, judgement, given, _read_holds(holds, raw, order, vault))
+            lapsed = [_lapsed(id_) for id_, held in kept.items() if held.status is HoldStatus.LAPSED]
+            told = {one.id for one in given}
+            lacking = [one for one in judgement.lacking if one.id not in told] + lapsed + given
+            files = received(read, judgement, given, lacking, kept)
     Disk().write_folder(path, files)
     say_lacking(lacking)
     if any(one.is_elsewhere for one in lacking):
@@ -130,27 +124,36 @@ def reply(
             console().print(name, soft_wrap=True)
 
 
-def _received(
-    about: Correspondence,
-    judgement: Judgement,
-    given: Sequence[Lacking],
-    lacking: Sequence[Lacking],
-    kept: Mapping[str, Held],
-) -> dict[str, bytes]:
-    """The status of everything, and Form 3 for what is not executed.
-
-    ``kept``: how the hold of each identifier stands.
-    """
-    not_executed = non_executions(lacking)
-    until = {id_: held.until for id_, held in kept.items() if held.status is HoldStatus.IN_FORCE}
-    form3 = format_form3(about.order, not_executed, about.provider, about.new_id(), until) if not_executed else None
-    by_id = statuses(about.order, judgement, given) | preservation_statuses(kept)
-    details = {one.id: one.sentence for one in not_executed}
-    status = format_status(about, authorisation_status(by_id), by_id, details, form3, until)
-    return {"status.xml": status} | ({} if form3 is None else {"form3.xml": form3})
+def _read_form(raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]) -> Reply:
+    order = parse_form(raw, place)
+    fits(order)
+    return reply_to_form(order, _provider(order, provider), clock())
 
 
-def _verify_fits(order: Form, place: str, *, answers: Sequence[str], holds: Sequence[str], vault: str | None) -> None:
+def _read_message(raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]) -> Reply | bytes:
+    """The order that a message makes; or the answer to one that makes none, or that cannot be read."""
+    envelope = parse_envelope(raw, place)
+    try:
+        content = parse_content(envelope)
+    except MalformedInput as error:
+        say(error.message)
+        say("nothing of the message is taken: the answer says why")
+        return format_error(envelope, error, clock())
+    say_actions(content)
+    refuse_changes(content)
+    if content.order is None:
+        print_texts("in the message", [(one.path, one.text) for one in content.shown])
+        return format_response(content, "", {}, clock())
+    fits(content.order.form)
+    return reply_to_message(content, content.order, _provider(content.order.form, provider), clock())
+
+
+def _verify_alone(*options: Sequence[object]) -> None:
+    if any(options):
+        raise MalformedInput("--answer, --hold, --reason: not for a message that makes no order, expected none")
+
+
+def _verify_fits(order: Form, *, place: str, answers: Sequence[str], holds: Sequence[str], vault: str | None) -> None:
     """Answers belong to an order to produce, holds to one to preserve and to what follows it."""
     is_production = order.kind is FormKind.PRODUCTION
     if answers and not is_production:
@@ -172,50 +175,16 @@ def _read_holds(names: Sequence[str], raw: bytes, order: Form, vault: str | None
 
 
 def _kept(
-    about: Correspondence, judgement: Judgement, given: Sequence[Lacking], holds: Sequence[tuple[Hold, Held]]
+    order: Form, judgement: Judgement, given: Sequence[Lacking], holds: Sequence[tuple[Hold, Held]]
 ) -> dict[str, Held]:
     """Of each identifier how its hold stands; nothing where none was named, so that keeping is awaited."""
-    if about.order.issuing is None:
+    if order.issuing is None:
         return {id_: held for hold, held in holds for id_ in ids_of(hold)}
     return preserved(judgement.asked, [held for _, held in holds], given) if holds else {}
 
 
 def _lapsed(id_: str) -> Lacking:
     return Lacking(id=id_, what=DataCategory.TRAFFIC, reason=Reason.DE_FACTO_IMPOSSIBILITY, sentence=LAPSED)
-
-
-def _delivered(
-    about: Correspondence, judgement: Judgement, given: Sequence[Lacking], disclosures: Sequence[Disclosure]
-) -> dict[str, bytes]:
-    """A message for each file of the answers, and Form 3 for what people decided."""
-    told = [answered(one.authorization.terms, is_kept=bool(one.cells)) for one in disclosures]
-    for number, one in enumerate(told, 1):
-        if not tasks_of(one, judgement.asked):
-            raise MalformedInput(f"--answer {number}: about no identifier of the order")
-    ends = outcomes(judgement.asked, told, given)
-    parts = [*_parts(about, judgement, disclosures, told)]
-    files = {}
-    for number, (ids, xml) in enumerate(parts, 1):
-        part = Part(ids=ids, number=number, is_last=number == len(parts), xml=xml)
-        files[f"deliver-{number:04d}.xml"] = format_delivery(about, part, ends if part.is_last else {})
-    if given:
-        files["form3.xml"] = format_form3(about.order, non_executions(given), about.provider, about.new_id(), {})
-    return files
-
-
-def _parts(
-    about: Correspondence, judgement: Judgement, disclosures: Sequence[Disclosure], told: Sequence[Answered]
-) -> Iterator[tuple[tuple[str, ...], bytes]]:
-    order = about.order
-    header = EtsiHeader(
-        country=order.issuing_country,
-        organisation=order.authority.national_id[:MAX_FIELD].strip(" "),
-        request_number=order.case_id,
-        csp=about.provider.national_id[:MAX_FIELD].strip(" "),
-    )
-    for disclosure, one in zip(disclosures, told, strict=True):
-        ids = tasks_of(one, judgement.asked)
-        yield from ((ids, xml) for xml in format_etsi(disclosure, header, now=about.now).values())
 
 
 def _proven(name: str, raw: bytes, vault: Vault | None) -> Disclosure:
@@ -258,7 +227,3 @@ def _provider(order: Form, typed: str | None) -> Endpoint:
         return order.provider
     assert match is not None, "looked at above"
     return Endpoint(country=match[1], national_id=match[2])
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())

@@ -14,6 +14,7 @@ from coffer.cli.console import clock, print_json, say, verify_absent
 from coffer.cli.course import shown_again
 from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
 from coffer.cli.from_etsi import Asked, Given, asked_by, verified
+from coffer.cli.from_hi1 import read_message
 from coffer.cli.notes import write_notes
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
@@ -48,7 +49,7 @@ coffer request vault --time-zone Europe/Paris \\
     --subject tel:+33612345678 --from 2012-12-10T08:00 --to 2012-12-10T20:00 \\
     --subject tel:+33698765432 --days 2012-12-11 2012-12-11 ...
 With --from-etsi request.xml, subjects, times and kinds are taken from there.
-With --from-epoc form.xml, so are authority, urgency and deadline:
+With --from-epoc or --from-hi1, so are authority, urgency, deadline:
 coffer request vault --from-epoc form.xml --max-records 500 \\
     --purpose 'Theft' --person 'A. Example' -o requests""",
 )
@@ -80,8 +81,14 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
     help="A European Production Order (Form 1): it says whom, when, on whose authority and how soon; "
     "a request is made for each of its parts that needs one, and what cannot be answered is listed.",
 )
-@click.option("--authority", help="Who ordered it; needed without --from-epoc.")
-@click.option("--basis", help="Legal basis and case; needed without --from-epoc, which adds the form's reference.")
+@click.option(
+    "--from-hi1",
+    metavar="FILE",
+    help="A message of ETSI TS 103 120 with tasks to disclose, which is read as such a form is; "
+    "what it does not say of urgency and deadline, options say.",
+)
+@click.option("--authority", help="Who ordered it; needed where no form or message says so.")
+@click.option("--basis", help="Legal basis and case; needed without a form or message, whose reference is added.")
 @click.option("--purpose", required=True, help="What for.")
 @click.option(
     "--person",
@@ -104,7 +111,9 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
     "--roster", default="", metavar="HASH", help="Ask the custodians of an older roster, for what was sealed under it."
 )
 @click.option("-o", "--output", required=True, help="Where to write the note; a folder, where a form needs several.")
-@click.option("--json", "as_json", is_flag=True, help="What was written, and what a form asks besides, as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="What was written, and what a form or message asks besides, as JSON."
+)
 def request(
     vault: str,
     subjects: tuple[str, ...],
@@ -113,6 +122,7 @@ def request(
     max_records: int | None,
     from_etsi: str | None,
     from_epoc: str | None,
+    from_hi1: str | None,
     authority: str | None,
     basis: str | None,
     purpose: str,
@@ -134,12 +144,12 @@ def request(
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
     subjects = canonical_subjects(subjects, home)
-    if from_epoc and from_etsi:
-        raise MalformedInput("--from-etsi: not beside --from-epoc, expected one of them")
+    message = _only_one({"--from-etsi": from_etsi, "--from-epoc": from_epoc, "--from-hi1": from_hi1})
     times = typed_times({"subjects": subjects} | typed)
-    ordered = typed_order(typed, now, message=from_epoc or from_etsi)
+    ordered = typed_order(typed, now, message=message)
     given = Given(authority=authority, basis=basis, kinds=kinds, max_records=max_records)
     epoc = read_order(from_epoc, ordered, given, persons) if from_epoc else None
+    epoc = read_message(from_hi1, ordered, given, persons) if from_hi1 else epoc
     if epoc is None:
         authority = verified(given)
         parts: Sequence[tuple[Asked, Sequence[str]]]
@@ -169,6 +179,14 @@ def request(
         print_json(_document(written, epoc))
     elif epoc is not None:
         print_shown(epoc.form)
+
+
+def _only_one(files: dict[str, str | None]) -> str | None:
+    """The file of the one option that was given, or None."""
+    given = [option for option, name in files.items() if name]
+    if len(given) > 1:
+        raise MalformedInput(f"{given[0]}: not beside {given[1]}, expected one of them")
+    return files[given[0]] if given else None
 
 
 def _ends(start: dt.datetime, expires: str | None, secret_until: str | None) -> dict[str, Any]:

@@ -74,10 +74,10 @@ def _category(name: DataCategory, node: Node, option: str) -> AskedCategory:
 def _range(node: Node) -> TimeRange:
     node.refuse_attributes()
     parts = node.strict_children(("Start", "End"))
-    return TimeRange(start=_instant(parts.one("Start")), end=_instant(parts.one("End")))
+    return TimeRange(start=parse_moment(parts.one("Start")), end=parse_moment(parts.one("End")))
 
 
-def _instant(node: Node) -> dt.datetime:
+def parse_moment(node: Node) -> dt.datetime:
     """An xs:dateTime to the second, with its offset."""
     match = _TIME.fullmatch(node.text())
     try:

@@ -6,7 +6,7 @@ Source: ``docs/formats/epoc.md``.
 import datetime as dt
 from dataclasses import dataclass
 
-from coffer.disclosure.epoc.names import DataCategory, Deadline, FormKind, IdentifierType, IssuerType, Recipient
+from coffer.disclosure.epoc.names import DataCategory, Deadline, FormKind, IdentifierType, IssuerType, Reason, Recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +45,17 @@ class AskedIdentifier:
     """One identifier, with the times and the data that are asked of it.
 
     ``id``: its number in the form, as text. ``value``: a person's identifier, as it stands. ``other``: the form's free
-    text on the data, or empty.
+    text on the data, or empty. ``unanswerable``: why nothing of it can be asked, where its reader knows already; only
+    then ``type`` may be None, an identifier that no form has.
     """
 
     id: str
-    type: IdentifierType
+    type: IdentifierType | None
     value: str
     ranges: tuple[TimeRange, ...]
     categories: tuple[AskedCategory, ...]
     other: str
+    unanswerable: tuple[Reason, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +80,13 @@ class Issuing:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Form:
-    """A form of the Regulation.
+    """A form of the Regulation, or the same order as a message (``coffer.disclosure.hi1``).
 
-    ``case_id``: its globalCaseId. ``parent_id``: the form that it follows, or None. ``authority``: the side that issued
+    ``case_id``: its globalCaseId, or the message's reference. ``parent_id``: the form that it follows, or None. ``authority``: the side that issued
     it, which replies go to. ``provider``: None where the form names none. ``identifiers``: none in Forms 5 and 6.
     ``issuing``: None there too. ``deadline`` and ``recipient``: of a Form 1, else None. ``has_delay``: the person must
     not be told yet. ``is_notified``: an enforcing authority was notified, and may refuse. ``extended_days``: by how many
-    days a Form 6 says that it extends. ``shown``: everything else.
+    days a Form 6 says that it extends. ``shown``: everything else. ``is_message``: whether it came as a message.
     """
 
     kind: FormKind
@@ -101,11 +103,12 @@ class Form:
     is_notified: bool
     extended_days: int | None
     shown: tuple[Shown, ...]
+    is_message: bool = False
 
     @property
     def issuing_country(self) -> str:
         """The country that issued it, of two letters."""
-        return self.case_id.split("-")[1]
+        return self.authority.country if self.is_message else self.case_id.split("-")[1]
 
     @property
     def first_id(self) -> str:
@@ -115,9 +118,12 @@ class Form:
     @property
     def parent_reference(self) -> str:
         """How the note of the order that it follows names that."""
-        return f"EPOC {self.case_id}/{self.first_id}"
+        return self._referred(self.first_id)
 
     @property
     def reference(self) -> str:
         """How a note names it in its ``basis:`` line."""
-        return f"EPOC {self.case_id}/{self.form_id}"
+        return self._referred(self.form_id)
+
+    def _referred(self, form_id: str) -> str:
+        return f"HI1 {form_id}" if self.is_message else f"EPOC {self.case_id}/{form_id}"

@@ -22,10 +22,12 @@ COMMON: Final = "http://uri.etsi.org/03120/common/2016/02/Common"
 DELIVERY: Final = "http://uri.etsi.org/03120/common/2019/10/Delivery"
 DOCUMENT: Final = "http://uri.etsi.org/03120/common/2020/09/Document"
 NOTIFICATION: Final = "http://uri.etsi.org/03120/common/2016/02/Notification"
+AUTHORISATION: Final = "http://uri.etsi.org/03120/common/2020/09/Authorisation"
 TASK: Final = "http://uri.etsi.org/03120/common/2020/09/Task"
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _PREFIXES: Final = {
     None: CORE,
+    "auth": AUTHORISATION,
     "common": COMMON,
     "delivery": DELIVERY,
     "document": DOCUMENT,
@@ -33,7 +35,7 @@ _PREFIXES: Final = {
     "task": TASK,
     "xsi": _XSI,
 }
-_VERSION: Final = (
+VERSION: Final = (
     ("ETSIVersion", "V1.22.1"),
     ("NationalProfileOwner", "EU"),
     ("NationalProfileVersion", "v1.3.1"),
@@ -42,11 +44,28 @@ _OUTCOME: Final = "/eevidence/outcome"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskName:
+    """How a task is named. ``reference``: its LDID; empty where it has none."""
+
+    object_id: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Correspondence:
-    """What every message about an order needs. ``new_id``: a UUID each time that it is called."""
+    """What every message about an order needs.
+
+    ``provider``: whose objects are made. ``sender``, ``receiver``: the systems. ``task``: the name of an identifier's
+    task. ``version``: of the standard and of its national profile, as elements and texts. ``new_id``: a UUID each time
+    that it is called.
+    """
 
     order: Form
     provider: Endpoint
+    sender: Endpoint
+    receiver: Endpoint
+    task: Callable[[str], TaskName]
+    version: Sequence[tuple[str, str]] = VERSION
     now: dt.datetime
     new_id: Callable[[], str]
 
@@ -64,13 +83,21 @@ class Part:
     xml: bytes
 
 
-def _dictionary(order: Form) -> str:
-    return "LDTaskStatus" if order.kind is FormKind.PRODUCTION else "LPTaskStatus"
+def task_dictionary(kind: FormKind) -> str:
+    """The dictionary of the statuses that an order's tasks have."""
+    return "LDTaskStatus" if kind is FormKind.PRODUCTION else "LPTaskStatus"
 
 
 def task_id(order: Form, identifier_id: str) -> str:
     """The object identifier of an identifier's task, as the converter derives it from the form."""
     return str(uuid.UUID(bytes=hashlib.sha256(f"{order.first_id}-{identifier_id}".encode()).digest()[:16], version=4))
+
+
+def form_task(order: Form, identifier_id: str) -> TaskName:
+    """The task of an identifier of a form that did not come as a message, named as the converter names it."""
+    name = task_id(order, identifier_id)
+    owner = f"{order.authority.country}-{order.authority.national_id}"
+    return TaskName(object_id=name, reference=f"{owner}-{name}-{identifier_id}")
 
 
 def format_status(
@@ -89,33 +116,34 @@ def format_status(
     order = about.order
     root, actions = _message(about, workflow=None)
     item = _object(about, actions, "CREATE", "notification:NotificationObject", [order.form_id])
-    _add(item, NOTIFICATION, "NotificationDetails", f"Status of {order.case_id}")
+    add(item, NOTIFICATION, "NotificationDetails", f"Status of {order.case_id}")
     if form3 is not None:
-        _entry(item, NOTIFICATION, "NotificationType", "EPOCNotificationType", "DeFactoImpossibility")
-    _add(item, NOTIFICATION, "NewNotification", "true")
-    _add(item, NOTIFICATION, "NotificationTimestamp", about.now.isoformat(timespec="seconds"))
-    listed = _add(item, NOTIFICATION, "StatusOfAssociatedObjects")
+        entry(item, NOTIFICATION, "NotificationType", "EPOCNotificationType", "DeFactoImpossibility")
+    add(item, NOTIFICATION, "NewNotification", "true")
+    add(item, NOTIFICATION, "NotificationTimestamp", about.now.isoformat(timespec="seconds"))
+    listed = add(item, NOTIFICATION, "StatusOfAssociatedObjects")
     rows = [(order.form_id, "AuthorisationStatus", authorisation, "")]
-    rows += [(task_id(order, id_), _dictionary(order), status, details.get(id_, "")) for id_, status in by_id.items()]
-    for object_id, dictionary, status, why in rows:
-        row = _add(listed, NOTIFICATION, "AssociatedObjectStatus")
-        _add(row, NOTIFICATION, "AssociatedObject", object_id)
-        _entry(row, NOTIFICATION, "Status", dictionary, status)
+    dictionary = task_dictionary(order.kind)
+    rows += [(about.task(id_).object_id, dictionary, status, details.get(id_, "")) for id_, status in by_id.items()]
+    for object_id, name, status, why in rows:
+        row = add(listed, NOTIFICATION, "AssociatedObjectStatus")
+        add(row, NOTIFICATION, "AssociatedObject", object_id)
+        entry(row, NOTIFICATION, "Status", name, status)
         if why:
-            _add(row, NOTIFICATION, "Details", why)
+            add(row, NOTIFICATION, "Details", why)
     if form3 is not None:
         document = _object(about, actions, "CREATE", "document:DocumentObject", [order.form_id])
-        _add(document, DOCUMENT, "DocumentName", "Form 3")
-        _entry(document, DOCUMENT, "DocumentType", "EPOCDocumentType", "Form3")
-        body = _add(document, DOCUMENT, "DocumentBody")
-        _add(body, DOCUMENT, "Contents", base64.b64encode(form3).decode("ascii"))
-        _add(body, DOCUMENT, "ContentType", "application/xml")
+        add(document, DOCUMENT, "DocumentName", "Form 3")
+        entry(document, DOCUMENT, "DocumentType", "EPOCDocumentType", "Form3")
+        body = add(document, DOCUMENT, "DocumentBody")
+        add(body, DOCUMENT, "Contents", base64.b64encode(form3).decode("ascii"))
+        add(body, DOCUMENT, "ContentType", "application/xml")
     for id_, until in kept.items():
         action = _action(actions, "UPDATE")
-        task = _hi1_object(action, "task:LPTaskObject", task_id(order, id_), order.authority, [order.first_id])
-        _entry(task, TASK, "Status", _dictionary(order), by_id[id_])
-        _add(task, TASK, "PreservationExpiration", until.isoformat(timespec="seconds"))
-    return _written(root)
+        task = add_object(action, "task:LPTaskObject", about.task(id_).object_id, order.authority, [order.first_id])
+        entry(task, TASK, "Status", dictionary, by_id[id_])
+        add(task, TASK, "PreservationExpiration", until.isoformat(timespec="seconds"))
+    return written(root)
 
 
 def format_delivery(about: Correspondence, part: Part, ended: Mapping[str, str]) -> bytes:
@@ -126,48 +154,54 @@ def format_delivery(about: Correspondence, part: Part, ended: Mapping[str, str])
     """
     order = about.order
     root, actions = _message(about, workflow=_OUTCOME)
-    tasks = [task_id(order, id_) for id_ in part.ids]
-    item = _object(about, actions, "DELIVER", "delivery:DeliveryObject", tasks)
-    if len(part.ids) == 1:
-        authority = order.authority
-        reference = f"{authority.country}-{authority.national_id}-{tasks[0]}-{part.ids[0]}"
-        _add(_add(item, DELIVERY, "Reference"), DELIVERY, "LDID", reference)
-    _add(item, DELIVERY, "DeliveryID", about.new_id())
-    _add(item, DELIVERY, "SequenceNumber", str(part.number))
-    _add(item, DELIVERY, "LastSequence", "true" if part.is_last else "false")
-    _entry(_add(item, DELIVERY, "Manifest"), DELIVERY, "Specification", "ManifestSpecification", "TS102657-XML")
-    data = _add(_add(item, DELIVERY, "Delivery"), DELIVERY, "XMLData")
+    tasks = [about.task(id_) for id_ in part.ids]
+    item = _object(about, actions, "DELIVER", "delivery:DeliveryObject", [task.object_id for task in tasks])
+    if len(tasks) == 1 and tasks[0].reference:
+        add(add(item, DELIVERY, "Reference"), DELIVERY, "LDID", tasks[0].reference)
+    add(item, DELIVERY, "DeliveryID", about.new_id())
+    add(item, DELIVERY, "SequenceNumber", str(part.number))
+    add(item, DELIVERY, "LastSequence", "true" if part.is_last else "false")
+    entry(add(item, DELIVERY, "Manifest"), DELIVERY, "Specification", "ManifestSpecification", "TS102657-XML")
+    data = add(add(item, DELIVERY, "Delivery"), DELIVERY, "XMLData")
     data.append(etree.fromstring(part.xml, etree.XMLParser(resolve_entities=False, huge_tree=True)))
-    _entry(item, DELIVERY, "DeliveryStatus", "DeliveryStatus", "Available")
+    entry(item, DELIVERY, "DeliveryStatus", "DeliveryStatus", "Available")
     for id_, status in ended.items():
         action = _action(actions, "UPDATE")
-        task = _hi1_object(action, "task:LDTaskObject", task_id(order, id_), order.authority, [order.form_id])
-        _entry(task, TASK, "Status", _dictionary(order), status)
-    return _written(root)
+        task = add_object(action, "task:LDTaskObject", about.task(id_).object_id, order.authority, [order.form_id])
+        entry(task, TASK, "Status", task_dictionary(order.kind), status)
+    return written(root)
 
 
 def _message(about: Correspondence, *, workflow: str | None) -> tuple[etree._Element, etree._Element]:
+    root, header = start_message(about.sender, about.receiver, about.new_id(), about.now, about.version)
+    if workflow is not None:
+        add(header, CORE, "WorkflowIdentifier", workflow)
+    return root, add(add(add(root, CORE, "Payload"), CORE, "RequestPayload"), CORE, "ActionRequests")
+
+
+def start_message(
+    sender: Endpoint, receiver: Endpoint, transaction: str, now: dt.datetime, version: Sequence[tuple[str, str]]
+) -> tuple[etree._Element, etree._Element]:
+    """A message without its payload, and its header."""
     # lxml names the default namespace None, which its types do not allow.
     root = etree.Element(f"{{{CORE}}}HI1Message", nsmap=_PREFIXES)  # type: ignore[arg-type]
-    header = _add(root, CORE, "Header")
-    for name, end in (("SenderIdentifier", about.provider), ("ReceiverIdentifier", about.order.authority)):
-        endpoint = _add(header, CORE, name)
-        _add(endpoint, CORE, "CountryCode", end.country)
-        _add(endpoint, CORE, "UniqueIdentifier", end.national_id)
-    _add(header, CORE, "TransactionIdentifier", about.new_id())
-    _add(header, CORE, "Timestamp", about.now.isoformat(timespec="microseconds"))
-    version = _add(header, CORE, "Version")
-    for name, text in _VERSION:
-        _add(version, CORE, name, text)
-    if workflow is not None:
-        _add(header, CORE, "WorkflowIdentifier", workflow)
-    return root, _add(_add(_add(root, CORE, "Payload"), CORE, "RequestPayload"), CORE, "ActionRequests")
+    header = add(root, CORE, "Header")
+    for name, end in (("SenderIdentifier", sender), ("ReceiverIdentifier", receiver)):
+        endpoint = add(header, CORE, name)
+        add(endpoint, CORE, "CountryCode", end.country)
+        add(endpoint, CORE, "UniqueIdentifier", end.national_id)
+    add(header, CORE, "TransactionIdentifier", transaction)
+    add(header, CORE, "Timestamp", now.isoformat(timespec="microseconds"))
+    versions = add(header, CORE, "Version")
+    for name, text in version:
+        add(versions, CORE, name, text)
+    return root, header
 
 
 def _action(actions: etree._Element, verb: str) -> etree._Element:
-    action = _add(actions, CORE, "ActionRequest")
-    _add(action, CORE, "ActionIdentifier", str(len(actions) - 1))
-    return _add(action, CORE, verb)
+    action = add(actions, CORE, "ActionRequest")
+    add(action, CORE, "ActionIdentifier", str(len(actions) - 1))
+    return add(action, CORE, verb)
 
 
 def _object(
@@ -176,36 +210,41 @@ def _object(
     """A new object of the provider's, in an action of its own."""
     object_id, action = about.new_id(), _action(actions, verb)
     if verb == "DELIVER":
-        _add(action, CORE, "Identifier", object_id)
-    return _hi1_object(action, kind, object_id, about.provider, associated)
+        add(action, CORE, "Identifier", object_id)
+    return add_object(action, kind, object_id, about.provider, associated)
 
 
-def _hi1_object(
+def add_object(
     action: etree._Element, kind: str, object_id: str, owner: Endpoint, associated: Sequence[str]
 ) -> etree._Element:
-    item = _add(action, CORE, "HI1Object")
+    """An object. ``kind``: its type, with a prefix that ``start_message`` declares."""
+    item = add(action, CORE, "HI1Object")
     item.set(f"{{{_XSI}}}type", kind)
-    _add(item, CORE, "ObjectIdentifier", object_id)
-    _add(item, CORE, "CountryCode", owner.country)
-    _add(item, CORE, "OwnerIdentifier", owner.national_id)
-    objects = _add(item, CORE, "AssociatedObjects")
+    add(item, CORE, "ObjectIdentifier", object_id)
+    add(item, CORE, "CountryCode", owner.country)
+    add(item, CORE, "OwnerIdentifier", owner.national_id)
+    if not associated:
+        return item
+    objects = add(item, CORE, "AssociatedObjects")
     for one in associated:
-        _add(objects, CORE, "AssociatedObject", one)
+        add(objects, CORE, "AssociatedObject", one)
     return item
 
 
-def _entry(parent: etree._Element, namespace: str, name: str, dictionary: str, value: str) -> None:
+def entry(parent: etree._Element, namespace: str, name: str, dictionary: str, value: str) -> None:
     """Add a value of a dictionary of ETSI's."""
-    entry = _add(parent, namespace, name)
+    node = add(parent, namespace, name)
     for part, text in (("Owner", "ETSI"), ("Name", dictionary), ("Value", value)):
-        _add(entry, COMMON, part, text)
+        add(node, COMMON, part, text)
 
 
-def _add(parent: etree._Element, namespace: str, name: str, text: str | None = None) -> etree._Element:
+def add(parent: etree._Element, namespace: str, name: str, text: str | None = None) -> etree._Element:
+    """Add an element, with its text if it has one."""
     child = etree.SubElement(parent, f"{{{namespace}}}{name}")
     child.text = text
     return child
 
 
-def _written(root: etree._Element) -> bytes:
+def written(root: etree._Element) -> bytes:
+    """The message as a file."""
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)

@@ -113,6 +113,9 @@ def judge(form: Form) -> Judgement:
 
 def _judge(identifier: AskedIdentifier) -> Asked | Lacking | None:
     """What can be asked; why nothing can; None if only other categories than traffic are named."""
+    if identifier.unanswerable is not None:
+        return _nothing(identifier, *identifier.unanswerable)
+    assert identifier.type is not None, "its reader would have given a reason"
     if not identifier.categories:
         return _nothing(identifier, Reason.INSUFFICIENT_INFORMATION, "it names no category of data")
     if identifier.type in _NOT_HELD:

@@ -1,7 +1,8 @@
 """An element of a form with its path, so that whatever is wrong is named by it. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from lxml import etree
 
@@ -9,7 +10,16 @@ from coffer.disclosure.epoc.names import EIO, EPOC, NAMESPACES
 from coffer.disclosure.strict_xml import local_name
 from coffer.errors import MalformedInput
 
-_KNOWN = frozenset({None, EPOC, EIO, *NAMESPACES.values()})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The namespaces whose elements are read. ``name``: what a message calls them."""
+
+    name: str
+    namespaces: frozenset[str | None]
+
+
+FORMS: Final = Vocabulary(name="the forms' namespaces", namespaces=frozenset({None, EPOC, EIO, *NAMESPACES.values()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,7 @@ class Node:
     element: etree._Element
     place: str
     path: str
+    vocabulary: Vocabulary = FORMS
 
     @property
     def name(self) -> str:
@@ -33,9 +44,9 @@ class Node:
     def children(self) -> Iterator["Node"]:
         """The elements in it; raises ``MalformedInput`` for one of a namespace that is not the forms'."""
         for child in self.element:
-            node = Node(child, self.place, f"{self.path}/{local_name(child)}")
-            if not isinstance(child.tag, str) or etree.QName(child).namespace not in _KNOWN:
-                raise node.unknown("an element of the forms' namespaces")
+            node = replace(self, element=child, path=f"{self.path}/{local_name(child)}")
+            if not isinstance(child.tag, str) or etree.QName(child).namespace not in self.vocabulary.namespaces:
+                raise node.unknown(f"an element of {self.vocabulary.name}")
             yield node
 
     def strict_children(self, known: Sequence[str]) -> "Children":
