@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from coffer.authority.authorization import Terms
+from coffer.authority.authorization import Named, Terms
 from coffer.authority.hold import HoldTerms
 from coffer.authority.ordered import Issuer, Urgency
 from coffer.errors import MalformedInput
@@ -96,7 +96,7 @@ def other_kind(terms: Terms | HoldTerms, known: Authorities | None) -> Issuer | 
     return authority.kind if authority is not None and is_other else None
 
 
-def is_urgent(terms: Terms | HoldTerms) -> bool:
+def is_urgent(terms: Named) -> bool:
     """Whether the order says that it is an emergency."""
     return terms.ordered.urgency is Urgency.EMERGENCY
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from coffer.authority.countersign import subject_rule
 from coffer.identity.identifier import Identifier
 from coffer.ledger.roster import Roster
-from coffer.ledger.rules import Rule
+from coffer.ledger.rules import Rule, mask_of
 
 
 class Share(StrEnum):
@@ -72,9 +72,19 @@ def parts_of(rule: Rule, roster: Roster, signers: Collection[str], *, is_hub: bo
     )
 
 
+def rule_to_meet(rule: Rule, roster: Roster, signers: Collection[str], *, is_urgent: bool, is_hub: bool) -> Rule:
+    """The rule that signatures are waited for by: in an emergency the emergency rule, unless the rule is met."""
+    emergency = roster.emergency_rules.get(rule.name)
+    is_met = rule.is_satisfied_by(mask_of(signers, roster.names))
+    return rule if emergency is None or is_met or is_hub or not is_urgent else emergency
+
+
 def parts_for(
-    subjects: Sequence[Identifier], roster: Roster, signers: Collection[str], *, is_hub: bool
+    subjects: Sequence[Identifier], roster: Roster, signers: Collection[str], *, is_hub: bool, is_urgent: bool = False
 ) -> tuple[Part, ...]:
-    """The parts of every rule of these subjects, each rule once, by name."""
-    rules = {rule.name: rule for subject in subjects for rule in [subject_rule(subject, roster)]}
+    """The parts of every rule of these subjects, each rule once, by name; in an emergency those of its emergency rule."""
+    own = {rule.name: rule for subject in subjects for rule in [subject_rule(subject, roster)]}
+    rules = {
+        name: rule_to_meet(rule, roster, signers, is_urgent=is_urgent, is_hub=is_hub) for name, rule in own.items()
+    }
     return tuple(part for name in sorted(rules) for part in parts_of(rules[name], roster, signers, is_hub=is_hub))

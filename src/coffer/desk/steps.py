@@ -12,6 +12,7 @@ from typing import Final
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.known import is_urgent
 from coffer.authority.lacking import Part, parts_for
 from coffer.desk.case import Case, DocumentKind, Request, Stage
 from coffer.ledger.entries import Commitment
@@ -166,13 +167,16 @@ def _parts(authorization: Authorization, state: State, now: dt.datetime) -> tupl
     """The parts of the request's own rules, then those of older rosters that sealed its records."""
     terms = authorization.terms
     roster = state.rosters.get(terms.roster, state.roster)
-    parts = list(parts_for(terms.subjects, roster, signers_of(authorization, roster), is_hub=terms.is_hub))
+    urgent = is_urgent(terms)
+    signers = signers_of(authorization, roster)
+    parts = list(parts_for(terms.subjects, roster, signers, is_hub=terms.is_hub, is_urgent=urgent))
     reached = segments_of(authorization, state, before=state.size, now=now)
     older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != roster.hash}
     for other in older.values():
         numbers = sorted({number for segment, number in reached if segment.roster.hash == other.hash})
         subjects = [terms.subjects[number - 1] for number in numbers]
-        parts += parts_for(subjects, other, signers_of(authorization, other), is_hub=False)
+        signers = signers_of(authorization, other)
+        parts += parts_for(subjects, other, signers, is_hub=False, is_urgent=urgent and not terms.is_hub)
     return tuple(parts)
 
 

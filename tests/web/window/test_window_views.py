@@ -24,6 +24,7 @@ from coffer.web.window.reading import Reading, type_of
 from coffer.web.window.sentences import Sentences
 from month import FIRST, LAST, TOTAL, published
 from public_codes import COARSE
+from world import NOW
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "entries"
 ROOMS = ("ground", "window")
@@ -176,7 +177,7 @@ def test_no_line_crosses_the_map_where_a_country_lies_on_both_edges():
 
 
 def test_openings_by_hand(rich):
-    view = look(read(rich), openings)
+    view = look(read(rich), lambda known: openings(known, NOW))
     assert [(line.state, line.records, line.answers) for line in view.openings] == [("closed", 3, 2), ("closed", 2, 2)]
     newer, older = view.openings
     assert older.revealed.authority == "<Court> A"
@@ -198,12 +199,12 @@ def test_an_opening_is_seen_as_soon_as_it_is_announced(world):
         intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=64, codes=COARSE)
         (index,) = world.vault.append([world.vault.entry(intent, desk, state)], state)
     reading = read(world)
-    assert look(reading, openings).openings[0].state == "open"
+    assert look(reading, lambda known: openings(known, NOW)).openings[0].state == "open"
     with world.vault.writing() as state:
         draw = DrawEntry(intent=index, table=bytes(32), records=3)
         world.vault.append([world.vault.entry(draw, desk, state)], state)
     assert reading.follow()
-    assert look(reading, openings).openings[0].state == "drawn"
+    assert look(reading, lambda known: openings(known, NOW)).openings[0].state == "drawn"
     assert not reading.follow()
 
 

@@ -70,6 +70,7 @@ def party_alerts(sight: Sight, board: Board, missing: Sequence[Missing]) -> list
     alerts += _accused_custodians(sight)
     answering = {line.name for line in board.parties if line.is_here or _is_well(line.health)}
     used = {segment.line.rule for segment in state.segments.values()} & set(state.roster.rules)
+    alerts += _emergencies(state, sight.now)
     lack = describe_lack(sorted(used), state.roster, answering)
     if lack and sight.healths:
         alerts.append(Alert(code=Code.RULE_LACKS, urgency=Urgency.NOW, facts={"lack": lack}))
@@ -111,6 +112,15 @@ def _health_alerts(one: Health, state: State) -> list[Alert]:
     if one.unacknowledged:
         alerts.append(Alert(code=Code.UNACKNOWLEDGED, urgency=Urgency.LATER, facts={"name": one.name}))
     return alerts
+
+
+def _emergencies(state: State, now: dt.datetime) -> list[Alert]:
+    """Of emergencies that custodians have not ratified: at once where one is overdue."""
+    unpaid = sum(debt.paid is None for debt in state.debts.values())
+    if not unpaid:
+        return []
+    urgency = Urgency.NOW if state.overdue(max(now, state.newest)) else Urgency.TODAY
+    return [Alert(code=Code.EMERGENCY, urgency=urgency, facts={"count": unpaid})]
 
 
 def _accused_custodians(sight: Sight) -> list[Alert]:

@@ -34,6 +34,7 @@ class Code(StrEnum):
     CUSTODIAN_ACCUSED = "custodian-accused"
     CERTIFICATE = "certificate"
     RULE_LACKS = "rule-lacks"
+    EMERGENCY = "emergency"
     NO_QUORUM = "no-quorum"
     DISK = "disk"
     KEYS_END = "keys-end"

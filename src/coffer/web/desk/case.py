@@ -21,7 +21,7 @@ from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.questions import refused_lines, said_of
 from coffer.web.desk.requesting import share_passed
 from coffer.web.desk.rows import lines_of
-from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES, heading, lacking, step_words
+from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES, heading, lacking, owed_words, step_words
 from coffer.web.desk.steps_shown import opening_shown
 from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.desk.watching import members_of, words_shown
@@ -180,6 +180,11 @@ class CasePages:
         }
 
     def _lede(self, step: NextStep, visit: Visit) -> list[str]:
+        office = self._frame.office
+        own = {office.authorization(request).commitment for request in visit.the_case.requests}
+        return [*owed_words(office.state(), own, visit.now, visit.words), *self._next(step, visit)]
+
+    def _next(self, step: NextStep, visit: Visit) -> list[str]:
         _ = visit.words.gettext
         said_no = self._frame.office.refusers(visit.the_case)
         match step.step:

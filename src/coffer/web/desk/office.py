@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
-from coffer.authority.known import Authorities
+from coffer.authority.known import Authorities, is_urgent
 from coffer.authority.lacking import Part, parts_for
 from coffer.custody.port import Custodian
 from coffer.desk import case as cases
@@ -151,9 +151,8 @@ class Office:
         if not said_no & set(signers):
             return ()
         terms = authorization.terms
-        parts = parts_for(
-            terms.subjects, roster, [name for name in signers if name not in said_no], is_hub=terms.is_hub
-        )
+        left = [name for name in signers if name not in said_no]
+        parts = parts_for(terms.subjects, roster, left, is_hub=terms.is_hub, is_urgent=is_urgent(terms))
         return tuple(part for part in parts if not part.is_met)
 
     @staticmethod

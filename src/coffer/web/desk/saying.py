@@ -1,6 +1,7 @@
 """States, steps and events of a case in words. Pure."""
 
-from collections.abc import Callable, Mapping
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from coffer.authority.lacking import Part, Share
@@ -9,6 +10,9 @@ from coffer.desk.people import Role
 from coffer.desk.steps import CaseState, NextStep, Step
 from coffer.disclosure import pdf_texts
 from coffer.identity.not_held import NotHeld
+from coffer.ledger.debts import DebtStatus
+from coffer.ledger.entries import Commitment
+from coffer.ledger.state import State
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import N_, Wording
 
@@ -142,6 +146,17 @@ def _lacking(part: Part, words: Wording, said_no: frozenset[str]) -> str:
     if part.share is Share.SET and left == 1:
         return _("One of %(names)s must sign.") % {"names": names}
     return _("%(num)s of %(names)s must sign.") % {"num": words.number(left), "names": names}
+
+
+def owed_words(state: State, own: Collection[Commitment], now: dt.datetime, words: Wording) -> list[str]:
+    """What of a case's requests (``own``) was opened in an emergency and is not ratified yet; nothing if all is."""
+    _ = words.gettext
+    unpaid = [debt for debt in state.debts.values() if debt.paid is None and debt.authorization in own]
+    if not unpaid:
+        return []
+    if any(debt.status(max(now, state.newest)) is DebtStatus.OVERDUE for debt in unpaid):
+        return [_("Opened in an emergency, and not agreed to in time: no further emergency is opened until it is.")]
+    return [_("Opened in an emergency: custodians of the ordinary rule must still agree to it.")]
 
 
 def event_words(event: Event, who: Callable[[Event], str], words: Wording) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from coffer.authority.authorization import Named
 from coffer.authority.countersign import subject_rule
+from coffer.authority.known import is_urgent
+from coffer.authority.lacking import rule_to_meet
 from coffer.errors import Unavailable
 from coffer.ledger.roster import Roster
 from coffer.ledger.rules import Rule
@@ -45,9 +47,10 @@ def read_rule(
     known = members or {}
     rules = {rule.name: rule for rule in _rules(terms, roster)}
     parts = []
-    for rule in rules.values():
+    for own in rules.values():
+        rule = rule_to_meet(own, roster, signed, is_urgent=is_urgent(terms), is_hub=terms.is_hub)
         label = rule.name if len(rules) > 1 else ""
-        parts += _parts(rule, set(signed), known, words, label=label, is_hub=terms.is_hub)
+        parts += _parts(rule, set(signed), known, words, label=label, is_hub=terms.is_hub, at_once=rule is not own)
     return tuple(parts)
 
 
@@ -59,7 +62,14 @@ def _rules(terms: Named, roster: Roster) -> list[Rule]:
 
 
 def _parts(
-    rule: Rule, signed: set[str], known: Mapping[str, Member], words: Wording, *, label: str, is_hub: bool
+    rule: Rule,
+    signed: set[str],
+    known: Mapping[str, Member],
+    words: Wording,
+    *,
+    label: str,
+    is_hub: bool,
+    at_once: bool,
 ) -> list[Part]:
     _ = words.gettext
     groups: list[tuple[str, tuple[str, ...], int]] = []
@@ -68,7 +78,8 @@ def _parts(
         title = _("All of %(names)s, because very many people call this number")
         groups.append((title % {"names": words.names(everyone)}, everyone, len(everyone)))
     else:
-        chosen = _("%(count)s of %(names)s") % {"count": rule.threshold, "names": words.names(rule.members)}
+        title = _("In an emergency %(count)s of %(names)s") if at_once else _("%(count)s of %(names)s")
+        chosen = title % {"count": rule.threshold, "names": words.names(rule.members)}
         groups.append((chosen, rule.members, rule.threshold))
         if rule.indispensable:
             always = _("And %(names)s, always") % {"names": words.names(rule.indispensable)}

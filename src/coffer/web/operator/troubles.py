@@ -52,6 +52,13 @@ TROUBLES: Final = (
         RULE_LACKS=N_("Nothing can be opened: %(lack)s"),
     ),
     _row(
+        N_("an emergency is not ratified"),
+        N_(
+            "custodians of the ordinary rule must agree to it in time, each with `coffer custodian ratify DIR REQUEST`: `coffer ratify vault` says who is missing. Until an overdue one is ratified, the log takes no further emergency of that desk"
+        ),
+        EMERGENCY=N_("Emergencies that custodians must still agree to: %(count)s"),
+    ),
+    _row(
         N_("`fr must sign too: rule FR changes`"),
         N_("a roster that touches a rule needs the members that the rule makes indispensable"),
     ),

@@ -100,7 +100,9 @@ def _add_numbers(app: FastAPI, giver: Giver) -> None:
         def make(reader: Reader, query: Fields, checkpoint: Checkpoint) -> Answer:
             tables = window.tables()
             view = overview(tables, parse_asked(query, choices_of(tables)))
-            opened, dying = window.reading.look(lambda known, _: (openings(known), calendar(known, window.today)))
+            opened, dying = window.reading.look(
+                lambda known, _: (openings(known, window.clock()), calendar(known, window.today))
+            )
             values = {"view": view, "opened": opened, "dying": dying, "latest": opened.openings[:LATEST]}
             return giver.page("overview.html", reader, "/", checkpoint, query=query, **values)
 
@@ -192,7 +194,7 @@ def _add_openings(app: FastAPI, giver: Giver) -> None:
         """Openings, refusals, revocations, faults and reveals."""
 
         def make(reader: Reader, _query: Fields, checkpoint: Checkpoint) -> Answer:
-            opened = window.reading.look(lambda known, _: openings(known))
+            opened = window.reading.look(lambda known, _: openings(known, window.clock()))
             return giver.page("openings.html", reader, "/openings", checkpoint, opened=opened)
 
         return await giver.give(request, (), make, is_timed=True)
@@ -202,7 +204,7 @@ def _add_openings(app: FastAPI, giver: Giver) -> None:
         """The feed of new openings."""
 
         def make(reader: Reader, _query: Fields, _checkpoint: Checkpoint) -> Answer:
-            opened, began = window.reading.look(lambda known, _: (openings(known), known.times[0]))
+            opened, began = window.reading.look(lambda known, _: (openings(known, window.clock()), known.times[0]))
             assert began is not None, "entry 0 is the genesis roster"
             sentences = giver.sentences(reader)
 

@@ -32,7 +32,7 @@ from coffer.web.window.reading import Known, ProvenEntry
 
 PER_PAGE: Final = 50
 TYPES: Final = (
-    "roster", "epoch-key", "ingest", "withdraw", "receipt", "intent", "draw", "close", "refuse", "revoke", "destroy",
+    "roster", "epoch-key", "ingest", "withdraw", "receipt", "intent", "ratify", "draw", "close", "refuse", "revoke", "destroy",
     "fault", "absence", "objection", "hold", "held", "extend", "release", "reveal",
 )  # fmt: skip
 """In the order of ``docs/formats/entries.md``."""

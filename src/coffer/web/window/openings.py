@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from coffer.ledger.debts import DebtStatus
 from coffer.ledger.entries import (
     NAME_DIGITS,
     Commitment,
@@ -20,6 +21,7 @@ from coffer.ledger.entries import (
     RevokeEntry,
 )
 from coffer.ledger.facts import Opening
+from coffer.ledger.state import State
 from coffer.web.window.reading import Known
 
 NAMING: Final = frozenset({"person", "subject"})
@@ -79,6 +81,26 @@ class OpeningLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyLine:
+    """One opening under an emergency rule. ``status``: of its ratification, by the later of clock and log.
+
+    ``ratified`` and ``disapproved``: by which custodians.
+    """
+
+    index: int
+    time: dt.datetime
+    requester: str
+    status: DebtStatus
+    ratified: tuple[str, ...]
+    disapproved: tuple[str, ...]
+
+    @property
+    def is_red(self) -> bool:
+        """Whether it was not ratified in time, or a custodian said no."""
+        return self.status is DebtStatus.OVERDUE or bool(self.disapproved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalLine:
     """One refusal. ``reason``: one of ``REFUSE_REASONS``."""
 
@@ -130,6 +152,7 @@ class Openings:
     """
 
     openings: tuple[OpeningLine, ...]
+    emergencies: tuple[EmergencyLine, ...]
     refusals: tuple[RefusalLine, ...]
     revocations: tuple[RevocationLine, ...]
     faults: tuple[FaultLine, ...]
@@ -151,8 +174,8 @@ class Openings:
         return dict(sorted(counts.items()))
 
 
-def openings(known: Known) -> Openings:
-    """What the log says of openings."""
+def openings(known: Known, now: dt.datetime) -> Openings:
+    """What the log says of openings. ``now``: of this clock, for what is overdue."""
     state = known.state
     revealed = revealed_by_authorization(known)
     used = {opening.intent.authorization for opening in state.openings.values()}
@@ -197,12 +220,27 @@ def openings(known: Known) -> Openings:
                 pass
     return Openings(
         openings=tuple(reversed(lines)),
+        emergencies=_emergencies(state, max(now, state.newest)),
         refusals=tuple(reversed(refusals)),
         revocations=tuple(reversed(revocations)),
         faults=tuple(reversed(faults)),
         reveals=tuple(reversed(reveals)),
         authorizations=len(used),
         revealed=len(used & revealed.keys()),
+    )
+
+
+def _emergencies(state: State, now: dt.datetime) -> tuple[EmergencyLine, ...]:
+    return tuple(
+        EmergencyLine(
+            index=debt.index,
+            time=debt.time,
+            requester=debt.requester,
+            status=debt.status(now),
+            ratified=debt.ratified,
+            disapproved=state.disapproved_by(debt),
+        )
+        for debt in reversed(state.debts.values())
     )
 
 

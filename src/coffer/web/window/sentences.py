@@ -10,6 +10,7 @@ from typing import Final
 from babel.support import Translations
 
 from coffer.kinds import KINDS
+from coffer.ledger.debts import DebtStatus
 from coffer.ledger.entries import (
     COARSE,
     AbsenceEntry,
@@ -35,7 +36,7 @@ from coffer.ledger.entries import (
 from coffer.web.ground.app import N_
 from coffer.web.ground.times import show_day, show_number
 from coffer.web.window.explorer import LogLine
-from coffer.web.window.openings import OpeningLine, name_of
+from coffer.web.window.openings import EmergencyLine, OpeningLine, name_of
 from coffer.web.window.saying import Saying
 
 _TYPES: Final = {
@@ -57,6 +58,7 @@ _TYPES: Final = {
     "held": N_("kept unread"),
     "extend": N_("preservation prolonged"),
     "release": N_("preservation ended"),
+    "ratify": N_("emergency agreed to"),
     "reveal": N_("reveal"),
     "no-effect": N_("no effect"),
 }
@@ -93,6 +95,10 @@ _EXPLAINED: Final = {
     "held": N_("The number says how much was asked for. It does not depend on whether there are records."),
     "extend": N_("It counts once enough custodians agree again."),
     "release": N_("What was kept is destroyed."),
+    "ratify": N_(
+        "An emergency was opened by those on call. Custodians of the ordinary rule must agree to it in time, each by an "
+        "entry like this."
+    ),
     "reveal": N_("Each line that is shown is proven by the commitment that the opening was logged under."),
     "no-effect": N_("Anybody who replays the log comes to the same. Some such entries are honest accidents."),
 }
@@ -113,6 +119,12 @@ _BECAUSE: Final = {
     "law": N_("because the law does not allow it (law)"),
     "unclear": N_("because it did not say enough to find the data (unclear)"),
     "merit": N_("because its reasons did not convince (merit)"),
+}
+_RATIFICATIONS: Final = {
+    DebtStatus.OWED: N_("must still be agreed to"),
+    DebtStatus.OVERDUE: N_("not agreed to in time"),
+    DebtStatus.RATIFIED: N_("agreed to"),
+    DebtStatus.RATIFIED_LATE: N_("agreed to, too late"),
 }
 _KINDS: Final = {"call": N_("calls"), "text": N_("texts"), "email": N_("e-mail")}
 
@@ -193,6 +205,10 @@ class Sentences:
                     answers=answers,
                     time=self.lasted(line.seconds or 0),
                 )
+
+    def ratification(self, line: EmergencyLine) -> str:
+        """How an emergency stands."""
+        return self._(_RATIFICATIONS[line.status])
 
     def lasted(self, seconds: int) -> str:
         """A length of time in one unit."""

@@ -29,10 +29,8 @@ async function search(event) {
   show(place, subject ? "" : "malformed");
   if (!subject) return;
   const found = await (audited ??= audit());
-  if (!found.isClean) {
-    audited = null; // what is not proven is not searched
-    return;
-  }
+  if (!found.isClean) audited = null; // what is not proven is not searched
+  if (!found.isClean) return;
   const { count, hidden, matches } = findRevealed(found.state, subject);
   show(place, matches.length ? "some" : "none", { count, hidden, matches: matches.length, subject });
   for (const match of matches) {

@@ -54,12 +54,11 @@ class Roster {
 
   /** The number (1..n) of a custodian; 0 if it is not in the roster. */
   find(name) { return this.custodians.findIndex((one) => one.name === name) + 1; }
-
-  /** The clauses of a rule's lock that a custodian holds; number 0 is nobody's. */
-  heldBy(name, rule) {
-    return this.rules.get(rule).lock.clauses.filter((mask) => ((mask << 1) >> this.find(name)) & 1);
-  }
 }
+
+/** The clauses of a segment's lock that a custodian holds; number 0 is nobody's. */
+export const heldBy = ({ line, roster }, name) =>
+  roster.rules.get(line.rule).lock.clauses.filter((mask) => ((mask << 1) >> roster.find(name)) & 1);
 
 async function parseCustodian(value) {
   const [name, authText, respText, req] = parseWords(value, 4, "custodian");
@@ -71,15 +70,11 @@ async function parseCustodian(value) {
 }
 
 function parseRules(lines, names) {
-  const rules = new Map();
-  const order = lines.takeAll(["rule"], 1).map(([, value]) => {
-    const [name, expression] = parseWords(value, 2, "rule");
-    rules.set(parseMatch(RULE, name, "rule"), expandRule(expression, names, `rule ${name}`));
-    return name;
-  });
-  const countries = order.slice(1);
-  refuseUnless(order[0] === "base" && !countries.includes("base") && isAscending(countries), "rule: another order");
-  return rules;
+  const pairs = lines.takeAll(["rule"], 1).map(([, value]) => parseWords(value, 2, "rule"));
+  const [base, ...countries] = pairs.map(([name]) => name);
+  refuseUnless(base === "base" && !countries.includes(base) && isAscending(countries), "rule: another order");
+  const read = ([name, text]) => [parseMatch(RULE, name, "rule"), expandRule(text, names, `rule ${name}`)];
+  return new Map(pairs.map(read));
 }
 
 /**
@@ -109,21 +104,21 @@ export async function parseRequester(value) {
 
 const all = (pairs, parse) => Promise.all(pairs.map(([, value]) => parse(value)));
 
+const DAYS = [["retention-days", 1, 36_500], ["late-days", 0, 36_500], ["waiting-days", 1, 3_650]];
+
 async function parseRoster(lines, note) {
   const custodians = await all(lines.takeAll(["custodian"], 1, 9), parseCustodian);
   const names = custodians.map((one) => one.name);
   const rules = parseRules(lines, names);
-  const isUrgent = lines.isNext("emergency");
-  const urgent = isUrgent ? parseEmergency(lines, rules, names) : { emergency: "", ratifyHours: 0 };
+  const calm = { emergency: "", ratifyHours: 0 };
+  const urgent = lines.isNext("emergency") ? parseEmergency(lines, rules, names) : calm;
   const ingesters = await all(lines.takeAll(["ingester"], 1), (value) => parseVkey(value, "ingester"));
   const requesters = await all(lines.takeAll(["requester"], 1), parseRequester);
   const witnesses = await all(lines.takeAll(["witness"]), (value) => parseVkey(value, "witness", COSIGNATURES));
   const witnessNames = [...new Set(witnesses.map((key) => key.name))];
   const quorum = parseDecimal(lines.take("quorum"), "quorum", 0, witnessNames.length);
-  const retentionDays = parseDecimal(lines.take("retention-days"), "retention-days", 1, 36_500);
-  parseDecimal(lines.take("late-days"), "late-days", 0, 36_500);
-  const waitingDays = parseDecimal(lines.take("waiting-days"), "waiting-days", 1, 3_650);
-  const cellCap = parseDecimal(lines.take("cell-cap"), "cell-cap", 1, 65_535);
+  const limit = ([key, low, high]) => parseDecimal(lines.take(key), key, low, high);
+  const [retentionDays, , waitingDays, cellCap] = [...DAYS, ["cell-cap", 1, 65_535]].map(limit);
   const tally = parseMatch(/^(?:exact|epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)$/, lines.take("tally"), "tally");
   refuseUnless(tally === "exact" || (tally.slice(8) > 0 && tally.slice(8) <= 10), "tally: an epsilon out of range");
   const numbering = parseMatch(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/, lines.take("numbering"), "numbering");
@@ -164,10 +159,15 @@ const parseRow = (shape, key) => ([, value]) => {
 
 const parseCount = between(0, 1n << 62n);
 
-function parseCoarse(text, place) {
-  refuseUnless(BigInt(parseCount(text, place)) % 1_024n === 0n, `${place}: no multiple of 1024`);
-  return text;
-}
+/** A parser that refuses values of another one for which something does not hold. */
+const demanding = (parse, holds) => (text, place) => {
+  const value = parse(text, place);
+  refuseUnless(holds(value), `${place}: found ${value}`);
+  return value;
+};
+
+const parseCoarse = demanding(parseCount, (number) => BigInt(number) % 1_024n === 0n);
+const parsePower = demanding(between(1, 1 << 20), (number) => (number & (number - 1)) === 0);
 
 /** What a batch took of a topic: by partition the marks of where the log ended before, of its start and of its end. */
 function parseTaken(lines) {
@@ -189,12 +189,6 @@ function parseIngest(lines, note, version) {
   const segments = lines.takeAll(["segment"]).map(parseRow(SEGMENT, "segment"));
   const tally = orNone(hex32)(lines.take("tally"), "tally");
   return { type: "ingest", batch, part: number, parts: last, feed, counts, ...taken, segments, tally };
-}
-
-function parsePower(text, place) {
-  const number = parseDecimal(text, place, 1, 1 << 20);
-  refuseUnless((number & (number - 1)) === 0, `${place}: found ${number}`);
-  return number;
 }
 
 function parseObject(text, place) {

@@ -63,9 +63,8 @@ export async function readAnswer({ source, pins, findings }) {
   refuseUnless(names.every((name) => isText(stated[name])), "trust.json: a value that is no text");
   const key = await parseVkey(pins.log || stated.log, "log key");
   const genesis = parseHex(pins.genesis || stated.genesis, 32, "genesis");
-  for (const name of ["log", "genesis"].filter((one) => pins[one] && stated[one] !== pins[one])) {
-    findings.violate("PIN", `${name}: another in the answer than the one pinned`);
-  }
+  const unlike = ["log", "genesis"].filter((one) => pins[one] && stated[one] !== pins[one]);
+  for (const name of unlike) findings.violate("PIN", `${name}: another in the answer than the one pinned`);
   if (stated.origin !== key.name) findings.violate("PIN", "origin: not the name of the log's key");
   const checkpoint = parseCheckpoint(files.read("evidence/checkpoint", MAX_EVIDENCE_BYTES), "checkpoint");
   const claims = parseClaims(files.read("answer.json", MAX_JSON));

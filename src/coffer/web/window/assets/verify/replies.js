@@ -5,7 +5,7 @@ import {
 } from "./wire.js";
 import { hasKeys } from "./json.js";
 import { findCosigners, findLack, parseCheckpoint, verifyCheckpoint } from "./notes.js";
-import { isSatisfied } from "./entries.js";
+import { heldBy, isSatisfied } from "./entries.js";
 import { BACK_DATING } from "./state.js";
 import { cellKey, segmentOf } from "./evidence.js";
 import { findCountries, ruleUnder } from "./completeness.js";
@@ -138,11 +138,6 @@ export function verifyCountersignatures({ claims, state, opening, paper, roster:
   }
 }
 
-function heldBy(state, segId, name) {
-  const { line, roster } = segmentOf(state, segId);
-  return roster.heldBy(name, line.rule);
-}
-
 /** What contradicts the word for a custodian's conduct; "" if its replies confirm it. */
 function findContradiction(word, shown, { asked, missing, isAccused }) {
   if (!CONDUCT.includes(word)) return "a word that no answer may have";
@@ -173,7 +168,7 @@ export async function verifyReplies({ files, read, claims, state, paper, roster,
       shown.get(custodian.name).add(`refused: ${parseRefusal(payload, digest, i)}`);
       continue;
     }
-    const held = digest.cells.map((cell) => heldBy(state, cell.segment, custodian.name));
+    const held = digest.cells.map((cell) => heldBy(segmentOf(state, cell.segment), custodian.name));
     values.set(`${number} ${custodian.name}`, parsePayload(payload, digest, i, held));
     shown.get(custodian.name).add("answered");
   }
@@ -182,7 +177,7 @@ export async function verifyReplies({ files, read, claims, state, paper, roster,
   const names = [...shown.keys()];
   verifyThat(hasKeys(custodians, names), "answer.json custodians: other names than the roster's");
   for (const [name, words] of shown) {
-    const isHolder = (digest) => digest.cells.some((cell) => heldBy(state, cell.segment, name).length);
+    const isHolder = (digest) => digest.cells.some((cell) => heldBy(segmentOf(state, cell.segment), name).length);
     const asked = [...digests.keys()].filter((number) => isHolder(digests[number]));
     const missing = asked.filter((number) => !values.has(`${number} ${name}`));
     const isAccused = accused.some(([accuser, one]) => accuser === paper.requester && one === name);

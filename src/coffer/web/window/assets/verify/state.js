@@ -3,7 +3,7 @@
 import {
   attempt, concat, DAY, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed, unhex,
 } from "./wire.js";
-import { isAsShown, isSatisfied, LEVELS, parseEntry, UNJUDGED } from "./entries.js";
+import { heldBy, isAsShown, isSatisfied, LEVELS, parseEntry, UNJUDGED } from "./entries.js";
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
@@ -119,29 +119,23 @@ export class State {
       demand(this.rosters.every((one) => one.hash !== roster.hash), "R1", "roster: found again", true);
       const names = new Set(old.custodians.filter(hasSigned).map((one) => one.name));
       gone = this.#verifySuccessor(old, roster, names, entry.time);
-      const present = old.custodians.map((one) => hex(one.auth.public));
-      const isAgreed = roster.custodians.every((one) => hasSigned(one) || present.includes(hex(one.auth.public)));
-      demand(isAgreed, "R1", "roster: no signature of a new custodian");
-    } else {
-      demand(index === 0 && roster.hash === this.genesis, "R1", "roster: another");
-      demand(roster.custodians.every(hasSigned), "R1", "roster: a custodian missing");
-    }
-    const known = this.rosters.flatMap((one) => one.custodians);
-    for (const [was, next] of known.flatMap((one) => roster.custodians.map((other) => [one, other].map(partsOf)))) {
-      demand(isEqual(was, next) || !was.some((part) => next.includes(part)), "R2", "roster: a name with other keys");
-    }
-    for (const custodian of gone) {
-      const { entry: said, since, waitingDays: days } = this.absences.get(custodian);
-      this.toldGone.push({ entry: index, custodian, said, since, days, dated: entry.time, newest: this.newest });
-    }
+    } else demand(index === 0 && roster.hash === this.genesis, "R1", "roster: another");
+    const present = old?.custodians.map((one) => hex(one.auth.public)) ?? [];
+    const isAgreed = roster.custodians.every((one) => hasSigned(one) || present.includes(hex(one.auth.public)));
+    demand(isAgreed, "R1", "roster: no signature of a new custodian");
+    const [known, own] = [this.rosters, [roster]].map((some) => some.flatMap((one) => one.custodians.map(partsOf)));
+    const keeps = (was) => own.every((next) => isEqual(was, next) || !was.some((part) => next.includes(part)));
+    demand(known.every(keeps), "R2", "roster: a name with other keys");
+    const told = { entry: index, dated: entry.time, newest: this.newest };
+    for (const custodian of gone) this.toldGone.push({ ...this.absences.get(custodian), ...told, custodian });
     this.rosters.push(Object.assign(roster, { time: entry.time }));
     this.absences = new Map([...this.absences].filter(([name]) => roster.find(name)));
   }
 
   /** Rule R1 for a later roster, which `names` signed. Gives those whose time to object is over, so they need not. */
   #verifySuccessor(old, roster, names, time) {
-    const isGone = ([name, { since, waitingDays }]) =>
-      old.custodians.every((one) => one.name === name || names.has(one.name)) && time - since >= waitingDays * DAY;
+    const isGone = ([name, { since, days }]) =>
+      old.custodians.every((one) => one.name === name || names.has(one.name)) && time - since >= days * DAY;
     const gone = [...this.absences].filter(isGone).map(([name]) => name).filter((name) => !names.has(name)).sort();
     const agreed = new Set([...names, ...gone]);
     const mask = old.maskOf((one) => agreed.has(one.name));
@@ -162,11 +156,11 @@ export class State {
       const isAll = roster.custodians.every((one) => one.name === name || signers.has(one.auth.identity));
       demand(isAll, "A1", "absence: no signature of another custodian in force");
       const since = Math.max(this.newest, entry.time);
-      this.absences.set(name, { entry: index, since, waitingDays: roster.waitingDays });
+      this.absences.set(name, { said: index, since, days: roster.waitingDays });
       this.toldGone.push({ entry: index, custodian: name });
       return;
     }
-    const standing = [...this.absences].find(([, absence]) => absence.entry === body.absence);
+    const standing = [...this.absences].find(([, absence]) => absence.said === body.absence);
     demand(standing, "A2", "objection: no absence that stands at this index");
     demand(signers.has(this.#keyOf(standing[0], "auth", "A2").identity), "A2", "objection: another's signature");
     this.absences.delete(standing[0]);
@@ -349,8 +343,7 @@ export class State {
     } else {
       const resp = this.#keyOf(accuser, "resp", "F2");
       demand((await verifySigners(note, [resp], "signature")).has(resp.identity), "F2", "signature: no accuser's");
-      const held = segment.roster.heldBy(accuser, segment.line.rule);
-      demand(held.length, "F2", "accuser: it holding no part of the segment");
+      demand(heldBy(segment, accuser).length, "F2", "accuser: it holding no part of the segment");
       const spoke = this.receipts.has(slot(accuser, name)) || said.some(([one]) => one === accuser);
       demand(!spoke, "F2", "accuser: found that it spoke of this segment before", true);
       demand(isIngester, "F2", "accused: no ingester of the segment's roster");
