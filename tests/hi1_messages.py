@@ -88,7 +88,7 @@ def task(
 
 def keep(number=1, **changes):
     """The same as a task to preserve."""
-    until = "<task:DesiredPreservationExpiration>2016-11-05T00:00:00Z</task:DesiredPreservationExpiration>"
+    until = "<task:DesiredPreservationExpiration>2016-10-05T00:00:00Z</task:DesiredPreservationExpiration>"
     text = task(number, **({"delivery": until} | changes))
     text = text.replace("LDTaskObject", "LPTaskObject").replace("AwaitingDisclosure", "AwaitingPreservation")
     return text.replace(f"<task:Reference>DE-authority-1-{number}</task:Reference>", "")

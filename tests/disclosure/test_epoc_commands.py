@@ -35,7 +35,7 @@ def put(world, raw, name="form.xml"):
 
 def request(world, raw, output, *options):
     return run(
-        ["request", "vault", "--from-epoc", put(world, raw), *ORDER, "--person", "A. Example", *options, "-o", output]
+        ["request", "vault", "--from-order", put(world, raw), *ORDER, "--person", "A. Example", *options, "-o", output]
     )
 
 
@@ -86,13 +86,12 @@ def test_an_imminent_threat_leaves_eight_hours(story):
         (form2(), [], 4, "Form 2, a European Preservation Order: it asks for no records, and nothing is opened"),
         (later_form(6), [], 4, "Form 6, which extends a preservation: it asks for no records"),
         (form1(evidence(kind="IPV_4", value="192.0.2.1")), [], 4, "nothing of it can be asked of this vault"),
-        (form1(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-epoc"),
-        (form1(), ["--days", "2016-09-01", "2016-09-03"], 2, "--days: not beside --from-epoc"),
-        (form1(), ["--urgency", "urgent"], 2, "--urgency: not beside --from-epoc"),
+        (form1(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-order"),
+        (form1(), ["--days", "2016-09-01", "2016-09-03"], 2, "--days: not beside --from-order"),
+        (form1(), ["--urgency", "urgent"], 2, "--urgency: not beside --from-order"),
         (form1(), ["--authority", "Somebody"], 2, "--authority: form.xml names the issuing authority itself"),
         (form1(), ["--kinds", "email"], 4, "--kinds: none of call,text, which identifier 1 asks for"),
         (form1(), ["--person", "B. Example"], 2, "--person: 2 persons for 1 identifiers"),
-        (form1(), ["--from-etsi", "form.xml"], 2, "--from-etsi: not beside --from-epoc"),
     ],
 )
 def test_what_no_request_may_be_made_of_writes_nothing(story, capfd, raw, options, code, message):

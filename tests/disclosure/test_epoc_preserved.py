@@ -35,11 +35,11 @@ def put(world, raw, name="form.xml"):
 
 def make(world, raw, output, *options):
     asked = ["--purpose", "test", "--person", "A. Example"]
-    return run(["hold", "make", "vault", "--from-epoc", put(world, raw), *asked, *options, "-o", output])
+    return run(["hold", "make", "vault", "--from-order", put(world, raw), *asked, *options, "-o", output])
 
 
 def extend(world, raw, output, *options, note="hold.note"):
-    return run(["hold", "extend", "vault", note, "--from-epoc", put(world, raw, "more.xml"), *options, "-o", output])
+    return run(["hold", "extend", "vault", note, "--from-order", put(world, raw, "more.xml"), *options, "-o", output])
 
 
 def read(world, name):
@@ -78,7 +78,7 @@ def test_each_part_that_needs_one_becomes_a_hold_of_sixty_days_and_the_rest_is_l
         (later_form(6), [], 4, "Form 6, which extends a preservation: no order to preserve"),
         (form2(evidence(kind="IPV_4", value="192.0.2.1")), [], 4, "nothing of it can be asked of this vault"),
         (form2(), ["--until", "9999-01-01"], 2, "--until: later than form.xml orders, expected at most 20"),
-        (form2(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-epoc"),
+        (form2(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-order"),
         (form2(), ["--authority", "Somebody"], 2, "names the issuing authority itself"),
         (form2(), ["--kinds", "email"], 4, "--kinds: none of call,text"),
         (form2(), ["--received", "2010-01-01T00:00:00Z"], 4, "H1"),

@@ -8,6 +8,7 @@ import pytest
 from lxml import etree
 
 from coffer.authority.authorization import parse_authorization
+from coffer.authority.hold import parse_hold
 from coffer.cli.main import run
 from coffer.disclosure.epoc import hi1
 from hi1_messages import (
@@ -63,7 +64,7 @@ def put(world, raw, name="m.xml"):
 
 
 def request(world, raw, output, *options):
-    return run(["request", "vault", "--from-hi1", put(world, raw), *OPTIONS, *options, "-o", output])
+    return run(["request", "vault", "--from-order", put(world, raw), *OPTIONS, *options, "-o", output])
 
 
 def terms(world, name):
@@ -116,20 +117,19 @@ def test_a_national_order_leaves_open_what_options_say(story):
 @pytest.mark.parametrize(
     ("raw", "options", "code", "message"),
     [
-        (order(keep(), legal=PRESERVES), [], 4, "tasks that ask to preserve: nothing is opened"),
+        (order(keep(), legal=PRESERVES), [], 4, "tasks that ask to preserve: it asks for no records, and nothing is opened"),
         (message(CANCELLED), [], 4, f"action 0: {object_id(1)} is cancelled"),
         (message(create(DOCUMENT)), [], 4, "it asks for no records"),
         (message("<GETCSPCONFIG/>"), [], 4, "action 0: GETCSPCONFIG: not supported"),
         (order(task(kind="StoredContentData")), [], 4, "nothing of it can be asked of this vault"),
         (order(task(more="<task:HandlingProfile/>")), [], 2, "HandlingProfile: an element that is not read here"),
-        (order(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-hi1"),
-        (order(), ["--urgency", "urgent"], 2, "--urgency: not beside --from-hi1"),
-        (order(), ["--issued-by", "court"], 2, "--issued-by: not beside --from-hi1"),
-        (order(), ["--due", "2016-09-30T00:00:00Z"], 2, "--due: not beside --from-hi1"),
+        (order(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-order"),
+        (order(), ["--urgency", "urgent"], 2, "--urgency: not beside --from-order"),
+        (order(), ["--issued-by", "court"], 2, "--issued-by: not beside --from-order"),
+        (order(), ["--due", "2016-09-30T00:00:00Z"], 2, "--due: not beside --from-order"),
         (order(), ["--authority", "Somebody"], 2, "--authority: m.xml names the issuing authority itself"),
         (order(approval=""), [], 2, "--authority: m.xml names no issuing authority"),
         (order(), ["--kinds", "email"], 4, "--kinds: none of call,text"),
-        (order(), ["--from-epoc", "m.xml"], 2, "--from-epoc: not beside --from-hi1"),
         (order(reference=f"HI1 {ORDER} identifier 9"), [], 2, "basis: reads like the reference of another order"),
     ],
 )  # fmt: skip
@@ -231,6 +231,20 @@ def test_answers_are_delivered_under_the_tasks_own_references(story):
     half = story.path / "half"
     assert {path.name for path in half.iterdir()} == {"deliver-0001.xml", "status.xml"}
     assert texts(half / "status.xml", "//n:Details") == ["These days are no longer kept."]
+
+
+def test_tasks_to_preserve_become_a_hold_that_ends_when_they_say(story):
+    raw = order(keep(), keep(2, values=value("IPv4Address", "192.0.2.1")), legal=PRESERVES)
+    made = ["hold", "make", "vault", "--from-order", put(story, raw), *OPTIONS[:2], *OPTIONS[4:], "-o", "hold.note"]
+    assert run(made) == 0
+    hold = parse_hold((story.path / "hold.note").read_bytes(), "hold")
+    # The task's own end is earlier than the 60 days that the Regulation gives.
+    assert hold.terms.until.isoformat() == "2016-10-05T00:00:00+00:00"
+    assert hold.terms.basis.endswith(f"HI1 {ORDER} identifier 1")
+    assert run(["reply", "m.xml", "--hold", "hold.note", "--vault", "vault", "-o", "received"]) == 0
+    answer = story.path / "received/response.xml"
+    assert texts(answer, "//t:Status/c:Value") == ["AwaitingPreservation", "PreservationNotAvailable"]
+    assert run(["hold", "make", "vault", "--from-order", put(story, order(), "o.xml"), *made[5:-1], "other.note"]) == 4
 
 
 def test_samples_are_read_or_refused_with_their_place(story, capfd):

@@ -1,4 +1,4 @@
-"""What ``coffer request --from-epoc FILE`` takes from a European Production Order.
+"""What ``--from-order FILE`` takes from a European order.
 
 The form says whom, when, on whose authority and how soon. The desk adds what no form holds, and may narrow the kinds.
 """
@@ -7,7 +7,6 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -15,8 +14,8 @@ from click.core import ParameterSource
 
 from coffer.authority.authorization import parse_kinds
 from coffer.authority.ordered import IssuedIn, Issuer, Ordered, Urgency
-from coffer.cli.console import console, read_file, say
-from coffer.cli.from_etsi import Asked, Given, verify_given
+from coffer.cli.console import console, say
+from coffer.cli.from_etsi import Asked, Given
 from coffer.cli.periods import show_moment
 from coffer.cli.tables import Table
 from coffer.errors import MalformedInput, Refused
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 TEN_DAYS: Final = dt.timedelta(days=10)
 EIGHT_HOURS: Final = dt.timedelta(hours=8)
 _REFERENCE: Final = re.compile(r"(?:EPOC|HI1) \S+ identifier ")
-_SAID_BY_FORM: Final = ("subjects", "ranges", "begins", "ends", "urgency", "due", "issued_by")
-"""Options that would contradict the form, by the names of their parameters."""
+_SAID_BY_ALL: Final = ("subjects", "ranges", "begins", "ends")
+"""Options that would contradict any order, by the names of their parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -46,31 +45,6 @@ class EpocOrder:
     ordered: Ordered
     parts: Sequence[tuple[Asked, tuple[str, ...]]]
     ids: tuple[tuple[str, ...], ...]
-
-
-def read_order(file: str, ordered: Ordered, given: Given, persons: Sequence[str]) -> EpocOrder:
-    """The form, judged, and one request for each note that it needs; says what cannot be answered.
-
-    ``ordered``: what was typed about the order, with the form among its files.
-
-    Raises:
-        MalformedInput: it is no such form, or an option is missing or contradicts it.
-        Refused: nothing of it can be asked of a vault, or the options ask for more than it does.
-    """
-    from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - only such a form needs the library of XML
-    from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
-
-    place = Path(file).name
-    verify_not_said("--from-epoc")
-    verify_given({"--max-records": given.max_records})
-    form = parse_form(read_file(file), place)
-    if form.kind is not FormKind.PRODUCTION:
-        raise Refused(
-            f"{place}: {TITLES[form.kind]}: it asks for no records, and nothing is opened",
-            code="form",
-            hint=f"coffer hold {'make' if form.kind is FormKind.PRESERVATION else 'extend'} --from-epoc keeps, unread",
-        )
-    return planned(form, place, ordered_by(form, ordered), given, persons)
 
 
 def planned(form: "Form", place: str, ordered: Ordered, given: Given, persons: Sequence[str]) -> EpocOrder:
@@ -184,13 +158,13 @@ def say_order(order: EpocOrder) -> None:
     )
 
 
-def verify_not_said(option: str, names: Sequence[str] = _SAID_BY_FORM) -> None:
-    """Refuse what would contradict the order. ``option``: by which it is read. ``names``: of parameters."""
+def verify_not_said(names: Sequence[str]) -> None:
+    """Refuse options that would contradict the order. ``names``: of parameters, beside those that every order says."""
     context = click.get_current_context()
-    for name in names:
+    for name in (*_SAID_BY_ALL, *names):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            typed = next(one.opts[0] for one in context.command.params if one.name == name)
-            raise MalformedInput(f"{typed}: not beside {option}, where the order says it")
+            option = next(one.opts[0] for one in context.command.params if one.name == name)
+            raise MalformedInput(f"{option}: not beside --from-order, where the order says it")
 
 
 def persons_by_id(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:

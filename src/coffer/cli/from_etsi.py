@@ -1,4 +1,4 @@
-"""What ``coffer request --from-etsi FILE`` takes from an ETSI request message.
+"""What ``coffer request --from-order FILE`` takes from an ETSI request message.
 
 The desk may add what the message leaves open, and narrow what it asks.
 """
@@ -64,7 +64,7 @@ def asked_by(file: str | None, given: Given, *, subjects: Sequence[str], times: 
         periods = periods_of(times, len(subjects))
         return Asked(subjects=subjects, periods=periods, kinds=kinds, max_records=max_records, basis=basis)
     if subjects:
-        raise MalformedInput("--subject: not beside --from-etsi, which names whom")
+        raise MalformedInput("--subject: not beside --from-order, which names whom")
     place = Path(file).name
     from coffer.disclosure.etsi_request import parse_etsi_request  # noqa: PLC0415 - only such a message needs the library of XML
 

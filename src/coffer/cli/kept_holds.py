@@ -34,7 +34,7 @@ def read_holds(names: Sequence[str], raw: bytes, form: Form, state: State, now: 
         if not any(file.is_of(raw) for file in hold.terms.ordered.files):
             raise NotProven(
                 f"{place}: a hold that does not name this form as its order",
-                hint="a hold has the SHA-256 of its order: coffer hold make, or extend, --from-epoc writes it",
+                hint="a hold has the SHA-256 of its order: coffer hold make, or extend, --from-order writes it",
             )
         logged = state.hold_of(hold.commitment)
         if logged is None or not is_of_order(hold, form.parent_reference):

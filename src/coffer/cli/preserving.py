@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Final
 from coffer import wire
 from coffer.authority.hold import Hold
 from coffer.authority.ordered import Ordered
-from coffer.cli.console import read_file, say
+from coffer.cli.console import say
 from coffer.cli.from_epoc import (
     authority_of,
     basis_of,
     kinds_of,
     nothing_asked,
-    ordered_by,
     persons_by_id,
     say_lacking,
     verify_not_said,
 )
 from coffer.cli.from_etsi import Given
+from coffer.cli.order_files import read_order_file
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.holds import MOST_LIFE
 from coffer.procedures.opening.request import Sought
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 SIXTY_DAYS: Final = dt.timedelta(days=60)
 THIRTY_DAYS: Final = 30
-_SAID_BY_FORM: Final = ("subjects", "ranges", "begins", "ends", "urgency", "issued_by")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -69,21 +68,20 @@ def read_preservation(
         Refused: it is another form, or nothing of it can be kept.
     """
     from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such a form needs the library of XML
-    from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - as above
-    from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
+    from coffer.disclosure.epoc.names import FormKind  # noqa: PLC0415 - as above
 
-    place = Path(file).name
-    verify_not_said("--from-epoc", _SAID_BY_FORM)
-    form = parse_form(read_file(file), place)
+    order = read_order_file(file)
+    form, place = order.form, order.place
     if form.kind is not FormKind.PRESERVATION:
         is_production = form.kind is FormKind.PRODUCTION
-        command = "coffer request --from-epoc opens" if is_production else "coffer hold extend --from-epoc prolongs"
-        raise Refused(f"{place}: {TITLES[form.kind]}: no order to preserve", code="form", hint=command)
+        command = "coffer request --from-order opens" if is_production else "coffer hold extend --from-order prolongs"
+        raise Refused(f"{place}: {order.title}: no order to preserve", code="form", hint=command)
+    order.verify_not_said(has_due=False)
     judgement = judge(form)
     say_lacking(judgement.lacking)
     if not judgement.asked:
         raise nothing_asked(place)
-    authority, ordered = authority_of(form, given, place), ordered_by(form, ordered)
+    authority, ordered = authority_of(form, given, place), order.ordered(ordered)
     by_id = persons_by_id([one.id for one in judgement.asked], persons)
     notes = plan_notes(judgement.asked)
     soughts = [
@@ -102,6 +100,8 @@ def read_preservation(
         for note in notes
     ]
     until = ordered.received.astimezone(dt.UTC) + SIXTY_DAYS
+    if order.tasks is not None and order.tasks.expiration is not None:
+        until = min(until, order.tasks.expiration.astimezone(dt.UTC))
     return Preservation(form=form, until=until, soughts=tuple(soughts), ids=tuple(note.ids for note in notes))
 
 
@@ -122,11 +122,10 @@ def read_following(file: str, first: Hold, now: dt.datetime) -> Following:
         Refused: it is another form, or follows another order than that of the hold.
     """
     from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - only such a form needs the library of XML
-    from coffer.disclosure.epoc.reading import parse_form  # noqa: PLC0415 - as above
 
     place = Path(file).name
-    verify_not_said("--from-epoc", ("urgency", "issued_by"))
-    form = parse_form(read_file(file), place)
+    verify_not_said(("urgency", "issued_by"))
+    form = read_order_file(file).form
     if form.kind not in {FormKind.SUBSEQUENT, FormKind.EXTENSION}:
         raise Refused(f"{place}: {TITLES[form.kind]}: it extends nothing", code="form")
     if first.terms.extends is not None:

@@ -15,10 +15,11 @@ from lxml import etree
 
 from coffer import wire
 from coffer.authority.authorization import MAX_RECORDS, MAX_SUBJECTS
+from coffer.authority.ordered import MAX_FILE_BYTES
 from coffer.authority.period import Period, format_instant, parse_instant
 from coffer.disclosure import etsi_uncertain as names
 from coffer.disclosure.strict_xml import local_name as _local
-from coffer.disclosure.strict_xml import parse_xml
+from coffer.disclosure.strict_xml import parse_xml, root_name
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
 
@@ -77,6 +78,11 @@ class EtsiRequest:
 
     def __repr__(self) -> str:
         return "<ETSI request>"
+
+
+def is_retained_data(raw: bytes) -> bool:
+    """Whether the bytes are XML whose root is that of such a message."""
+    return root_name(raw, limit=MAX_FILE_BYTES) in _ROOTS
 
 
 def parse_etsi_request(raw: bytes, place: str) -> EtsiRequest:

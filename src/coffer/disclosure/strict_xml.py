@@ -43,6 +43,14 @@ def parse_xml(raw: bytes, place: str, *, limit: int = MAX_BYTES) -> etree._Eleme
     return root
 
 
+def root_name(raw: bytes, *, limit: int) -> str | None:
+    """The local name of the root, by which an order is recognised; None for what is no XML."""
+    try:
+        return local_name(parse_xml(raw, "order", limit=limit))
+    except MalformedInput:
+        return None
+
+
 def local_name(element: etree._Element) -> str:
     """The local name; empty for a node that is no element, such as an entity reference."""
     return etree.QName(element).localname if isinstance(element.tag, str) else ""

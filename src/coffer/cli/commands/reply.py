@@ -166,7 +166,7 @@ def _verify_fits(order: Form, *, place: str, answers: Sequence[str], holds: Sequ
         raise Refused(
             f"{place}: {TITLES[order.kind]}: it names nobody itself",
             code="form",
-            hint="coffer hold extend --from-epoc makes a note of it: add --hold NOTE, and --vault",
+            hint="coffer hold extend --from-order makes a note of it: add --hold NOTE, and --vault",
         )
 
 
@@ -195,7 +195,7 @@ def _proven(name: str, raw: bytes, vault: Vault | None) -> Disclosure:
     if not any(file.is_of(raw) for file in disclosure.authorization.terms.ordered.files):
         raise NotProven(
             f"{Path(name).name}: answers an authorization that does not name this form as its order",
-            hint="an authorization holds the SHA-256 of its order: coffer request --from-epoc writes it",
+            hint="an authorization holds the SHA-256 of its order: coffer request --from-order writes it",
         )
     return disclosure
 

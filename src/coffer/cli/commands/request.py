@@ -12,17 +12,16 @@ from coffer.authority.authorization import Authorization
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, print_json, say, verify_absent
 from coffer.cli.course import shown_again
-from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, read_order, say_order, shown_rows
+from coffer.cli.from_epoc import EpocOrder, lacking_document, print_shown, say_order, shown_rows
 from coffer.cli.from_etsi import Asked, Given, asked_by, verified
-from coffer.cli.from_hi1 import read_message
 from coffer.cli.notes import write_notes
+from coffer.cli.order_files import is_etsi_request, read_order
 from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
-from coffer.errors import MalformedInput
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.procedures.opening.decide import segments_of
 from coffer.procedures.opening.kept import refused_before
@@ -48,9 +47,8 @@ Times are for the subjects named directly before them. Here each has its own:
 coffer request vault --time-zone Europe/Paris \\
     --subject tel:+33612345678 --from 2012-12-10T08:00 --to 2012-12-10T20:00 \\
     --subject tel:+33698765432 --days 2012-12-11 2012-12-11 ...
-With --from-etsi request.xml, subjects, times and kinds are taken from there.
-With --from-epoc or --from-hi1, so are authority, urgency, deadline:
-coffer request vault --from-epoc form.xml --max-records 500 \\
+With the order as XML, whom, when and on whose authority is taken from there:
+coffer request vault --from-order form.xml --max-records 500 \\
     --purpose 'Theft' --person 'A. Example' -o requests""",
 )
 @click.argument("vault")
@@ -59,10 +57,10 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
     "subjects",
     multiple=True,
     help="tel:+33612345678, mailto:a@example.org, short:FR/36500, sender:CORP, opaque:feed/201, dialled:FR/0612, "
-    "imsi:208011234567890 or imei:490154203237518; repeat for up to 20; needed without --from-etsi.",
+    "imsi:208011234567890 or imei:490154203237518; repeat for up to 20; needed without --from-order.",
 )
 @time_options
-@click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-etsi.")
+@click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-order.")
 @home_option
 @click.option(
     "--max-records",
@@ -70,25 +68,14 @@ coffer request vault --from-epoc form.xml --max-records 500 \\
     help="How many records may be opened under it, in all; needed unless an ETSI message says so.",
 )
 @click.option(
-    "--from-etsi",
+    "--from-order",
     metavar="FILE",
-    help="An ETSI TS 102 657 request message: it says whom, from when to when, which kinds, perhaps how many; "
-    "times, --kinds and --max-records can then only narrow it.",
+    help="The order as XML: a European Production Order (Form 1), a message of ETSI TS 103 120, or a request message of "
+    "ETSI TS 102 657. It says whom and when, and what it asks; a request is made for each of its parts that needs one, "
+    "and what cannot be answered is listed. Options add what it leaves open, and can only narrow the rest.",
 )
-@click.option(
-    "--from-epoc",
-    metavar="FILE",
-    help="A European Production Order (Form 1): it says whom, when, on whose authority and how soon; "
-    "a request is made for each of its parts that needs one, and what cannot be answered is listed.",
-)
-@click.option(
-    "--from-hi1",
-    metavar="FILE",
-    help="A message of ETSI TS 103 120 with tasks to disclose, which is read as such a form is; "
-    "what it does not say of urgency and deadline, options say.",
-)
-@click.option("--authority", help="Who ordered it; needed where no form or message says so.")
-@click.option("--basis", help="Legal basis and case; needed without a form or message, whose reference is added.")
+@click.option("--authority", help="Who ordered it; needed where no file of the order says so.")
+@click.option("--basis", help="Legal basis and case; needed without a form or task, whose reference is added.")
 @click.option("--purpose", required=True, help="What for.")
 @click.option(
     "--person",
@@ -120,9 +107,7 @@ def request(
     home: str | None,
     kinds: str | None,
     max_records: int | None,
-    from_etsi: str | None,
-    from_epoc: str | None,
-    from_hi1: str | None,
+    from_order: str | None,
     authority: str | None,
     basis: str | None,
     purpose: str,
@@ -144,16 +129,15 @@ def request(
     now = clock().replace(microsecond=0)
     start = wire.parse_time(not_before, "--not-before") if not_before else now
     subjects = canonical_subjects(subjects, home)
-    message = _only_one({"--from-etsi": from_etsi, "--from-epoc": from_epoc, "--from-hi1": from_hi1})
     times = typed_times({"subjects": subjects} | typed)
-    ordered = typed_order(typed, now, message=message)
+    ordered = typed_order(typed, now, message=from_order)
     given = Given(authority=authority, basis=basis, kinds=kinds, max_records=max_records)
-    epoc = read_order(from_epoc, ordered, given, persons) if from_epoc else None
-    epoc = read_message(from_hi1, ordered, given, persons) if from_hi1 else epoc
+    is_form = from_order is not None and not is_etsi_request(from_order)
+    epoc = read_order(from_order, ordered, given, persons) if from_order and is_form else None
     if epoc is None:
         authority = verified(given)
         parts: Sequence[tuple[Asked, Sequence[str]]]
-        parts = [(asked_by(from_etsi, given, subjects=subjects, times=times), persons)]
+        parts = [(asked_by(from_order, given, subjects=subjects, times=times), persons)]
     else:
         authority, ordered, parts = epoc.authority, epoc.ordered, epoc.parts
     path = verify_absent(output)
@@ -179,14 +163,6 @@ def request(
         print_json(_document(written, epoc))
     elif epoc is not None:
         print_shown(epoc.form)
-
-
-def _only_one(files: dict[str, str | None]) -> str | None:
-    """The file of the one option that was given, or None."""
-    given = [option for option, name in files.items() if name]
-    if len(given) > 1:
-        raise MalformedInput(f"{given[0]}: not beside {given[1]}, expected one of them")
-    return files[given[0]] if given else None
 
 
 def _ends(start: dt.datetime, expires: str | None, secret_until: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from coffer.disclosure.epoc.form import Endpoint, Shown
 from coffer.disclosure.epoc.hi1 import CORE
 from coffer.disclosure.epoc.nodes import Node
 from coffer.disclosure.hi1.names import MESSAGE, READ, WORDS, XSI, ErrorCode, Fault, Kind, Verb
-from coffer.disclosure.strict_xml import local_name, parse_xml
+from coffer.disclosure.strict_xml import local_name, parse_xml, root_name
 from coffer.errors import MalformedInput
 
 MAX_ACTIONS: Final = 1_000
@@ -67,10 +67,7 @@ class Action:
 
 def is_message(raw: bytes) -> bool:
     """Whether the bytes are XML whose root is that of such a message."""
-    try:
-        return local_name(parse_xml(raw, "order", limit=MAX_FILE_BYTES)) == MESSAGE
-    except MalformedInput:
-        return False
+    return root_name(raw, limit=MAX_FILE_BYTES) == MESSAGE
 
 
 def parse_envelope(raw: bytes, place: str) -> Envelope:

@@ -27,7 +27,8 @@ class TaskOrder:
     ``form``: the same as a form's values; an identifier's ``id`` is the number of its task's action. ``tasks``: their
     names, by that number. ``is_european``: an order under Regulation (EU) 2023/1543. ``is_emergency``: it leaves eight
     hours, or was issued as an emergency by a national rule. ``due``: the earliest deadline of its tasks, or None.
-    ``is_high``: of a national order's priority. ``has_role``: whether it says what kind of authority issued it.
+    ``is_high``: of a national order's priority. ``has_role``: whether it says what kind of authority issued it. ``expiration``: the
+    earliest moment until which a task is to be preserved, or None.
     """
 
     form: Form
@@ -37,6 +38,7 @@ class TaskOrder:
     is_high: bool
     has_role: bool
     due: dt.datetime | None
+    expiration: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,7 @@ def _order(envelope: Envelope, authorisations: Sequence[Authorisation], tasks: S
         is_high=authorisation.priority == "High",
         has_role=authorisation.has_role,
         due=min(deadlines, default=None),
+        expiration=min((task.expiration for task in tasks if task.expiration is not None), default=None),
     )
 
 

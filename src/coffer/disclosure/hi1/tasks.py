@@ -39,7 +39,8 @@ class Task:
     """One task.
 
     ``reference``: its LDID, which a delivery repeats; empty where it has none. ``deadlines``: moments. ``recipients``:
-    who is to get the data, as far as a delivery profile says so. ``authorisations``: the objects that it belongs to.
+    who is to get the data, as far as a delivery profile says so. ``authorisations``: the objects that it belongs to. ``expiration``:
+    until when it is to be preserved; None for a task to disclose, and where it does not say so.
     """
 
     asked: AskedIdentifier
@@ -52,6 +53,7 @@ class Task:
     flags: frozenset[Flag]
     deadlines: tuple[dt.datetime, ...]
     recipients: tuple[Recipient, ...]
+    expiration: dt.datetime | None
     shown: tuple[Shown, ...]
 
 
@@ -67,7 +69,7 @@ def parse_task(action: Action) -> Task:
     known = (*_BASE, *_BASE_SHOWN, *_READ[kind], *_SHOWN[kind], *_WORDS)
     parts = item.strict_children(tuple(dict.fromkeys(known)))
     _verify_statuses(parts, kind)
-    csp = parts.optional("CSPID")
+    csp, until = parts.optional("CSPID"), parts.optional("DesiredPreservationExpiration")
     reference = parts.optional("Reference")
     return Task(
         asked=_Asked(action.number, parts).read(),
@@ -80,6 +82,7 @@ def parse_task(action: Action) -> Task:
         flags=_flags(parts.optional("Flags")),
         deadlines=_deadlines(parts.optional("Deadlines")),
         recipients=_recipients(parts.optional("DeliveryDetails")),
+        expiration=None if until is None else parse_moment(until),
         shown=shown_of(node for name in (*_BASE_SHOWN, *_SHOWN[kind]) for node in parts.many(name)),
     )
 

@@ -24,13 +24,13 @@ from coffer.procedures.holding import extend_hold, sought_of
 Examples:
 coffer hold extend vault hold.note --until 2013-04-01T00:00:00Z \\
     --authority 'Court of Appeal' --basis 'case 12/345, extended' -o more.note
-coffer hold extend vault hold.note --from-epoc form6.xml -o more.note"""
+coffer hold extend vault hold.note --from-order form6.xml -o more.note"""
 )
 @click.argument("vault")
 @click.argument("note")
 @click.option("--until", help="Until when it is kept, a day or YYYY-MM-DDThh:mm:ssZ; 30 days more if not given.")
 @click.option(
-    "--from-epoc",
+    "--from-order",
     metavar="FILE",
     help="Form 6, which extends a European Preservation Order by 30 days, or Form 5: kept until it was produced.",
 )
@@ -43,7 +43,7 @@ def extend(
     vault: str,
     note: str,
     until: str | None,
-    from_epoc: str | None,
+    from_order: str | None,
     authority: str | None,
     basis: str | None,
     output: str,
@@ -56,12 +56,12 @@ def extend(
     """
     now, first = clock().replace(microsecond=0), parse_hold(read_note(note), Path(note).name)
     ends = typed_end(until, "--until") if until else None
-    ordered = typed_order(dict(typed), now, message=from_epoc, order_class=OrderClass.PRESERVE)
-    epoc = read_following(from_epoc, first, now) if from_epoc else None
+    ordered = typed_order(dict(typed), now, message=from_order, order_class=OrderClass.PRESERVE)
+    epoc = read_following(from_order, first, now) if from_order else None
     if epoc is None:
         ends = ends or first.terms.until + dt.timedelta(days=30)
     else:
-        ends = verify_within(ends, epoc.until, Path(from_epoc or "").name)
+        ends = verify_within(ends, epoc.until, Path(from_order or "").name)
         ordered = replace(ordered, issuer=first.terms.ordered.issuer, issued_in=first.terms.ordered.issued_in)
     path, opened = verify_absent(output), vault_at(vault)
     sought = replace(

@@ -37,25 +37,25 @@ coffer hold make vault --subject tel:+33612345678 \\
     --kinds call,text --until 2013-03-01 \\
     --authority 'Court of Appeal' --basis 'Art. 77-1, case 12/345' \\
     --purpose 'Theft' --person 'A. Example' -o hold.note
-With --from-epoc form2.xml, subjects, times, authority and the end are there:
-coffer hold make vault --from-epoc form2.xml --purpose 'Theft' \\
+With --from-order form2.xml, subjects, times, authority and the end are there:
+coffer hold make vault --from-order form2.xml --purpose 'Theft' \\
     --person 'A. Example' -o holds""",
 )
 @click.argument("vault")
 @click.option(
-    "--subject", "subjects", multiple=True, help="As for coffer request; up to 20. Needed without --from-epoc."
+    "--subject", "subjects", multiple=True, help="As for coffer request; up to 20. Needed without --from-order."
 )
 @time_options
 @home_option
-@click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-epoc.")
+@click.option("--kinds", help="Some of call,text,email, joined by commas; needed without --from-order.")
 @click.option(
-    "--from-epoc",
+    "--from-order",
     metavar="FILE",
     help="A European Preservation Order (Form 2): it says whom, when, on whose authority and for 60 days; "
     "a hold is made for each of its parts that needs one, and what cannot be kept is listed.",
 )
-@click.option("--authority", help="Who ordered it; needed without --from-epoc.")
-@click.option("--basis", help="Legal basis and case; needed without --from-epoc, which adds the form's reference.")
+@click.option("--authority", help="Who ordered it; needed without --from-order.")
+@click.option("--basis", help="Legal basis and case; needed without --from-order, which adds the form's reference.")
 @click.option("--purpose", required=True, help="What for.")
 @click.option(
     "--person",
@@ -73,7 +73,7 @@ coffer hold make vault --from-epoc form2.xml --purpose 'Theft' \\
 @click.option("-o", "--output", required=True, help="Where to write the note; a folder, where a form needs several.")
 def make(
     vault: str,
-    from_epoc: str | None,
+    from_order: str | None,
     until: str | None,
     secret_until: str | None,
     output: str,
@@ -91,9 +91,9 @@ def make(
     )
     ends = typed_end(until, "--until") if until else None
     epoc = None
-    if from_epoc:
-        epoc = _of_form(from_epoc, asked, now, secrecy)
-        ends, soughts = verify_within(ends, epoc.until, Path(from_epoc).name), epoc.soughts
+    if from_order:
+        epoc = _of_form(from_order, asked, now, secrecy)
+        ends, soughts = verify_within(ends, epoc.until, Path(from_order).name), epoc.soughts
     else:
         ends, soughts = ends or now + dt.timedelta(days=DEFAULT_LIFE_DAYS), (_of_options(asked, now, secrecy),)
     path, opened = verify_absent(output), vault_at(vault)
