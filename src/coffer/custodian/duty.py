@@ -65,7 +65,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
-    """One message to one person. ``due``: the deadline that it tells; the nearest, if it is about several requests."""
+    """One message to one person. ``due``: the deadline that it tells, of several the nearest."""
 
     person: int
     news: News

@@ -51,3 +51,8 @@ def words_of(raw: bytes) -> str:
     """
     digest = wire.digest(wire.tag("file-words"), raw)
     return " ".join(word_list()[byte] for byte in digest[:FILE_WORDS])
+
+
+def words_of_key(vkey: str) -> str:
+    """The same of a public key that is copied as one line of text, such as a witness's."""
+    return words_of(f"{vkey.strip()}\n".encode())

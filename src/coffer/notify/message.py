@@ -207,7 +207,7 @@ def format_sentence(message: Message, language: Language) -> str:
 
 
 def _format_time(hours: int, minutes: int | None, language: Language) -> str:
-    """Hours, or whole days from three days on, rounded down; minutes below three hours, where they are told.
+    """Hours, whole days from three days on, or minutes below three hours, rounded down.
 
     Nobody reads 719 hours as a month.
     """

@@ -10,7 +10,7 @@ WAIT_S = 15.0
 
 
 def variables_of(message: Message) -> dict[str, str]:
-    """What the program learns: ``COFFER_NEWS``, ``COFFER_CLASS`` and ``COFFER_MINUTES_LEFT``; an empty one is unknown."""
+    """What the program learns; an empty one is unknown."""
     minutes = "" if message.minutes is None else str(message.minutes)
     return {"COFFER_NEWS": message.news.value, "COFFER_CLASS": message.urgency or "", "COFFER_MINUTES_LEFT": minutes}
 

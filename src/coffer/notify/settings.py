@@ -36,7 +36,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """``remind``: how long after somebody was told they are told again. ``escalate``: after how long deputies are."""
+    """How often people are told of a request.
+
+    ``remind``: how long after somebody was told they are told again. ``escalate``: after how long deputies are.
+    """
 
     remind: dt.timedelta
     escalate: dt.timedelta

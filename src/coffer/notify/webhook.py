@@ -25,7 +25,10 @@ DEADLINE_S: Final = 15.0
 
 
 def format_hook_body(message: Message, *, party: Party, now: dt.datetime, entropy: Entropy) -> bytes:
-    """The body: format, party, news, time left, class, and a random id by which a receiver knows a repetition."""
+    """The body: format, party, news, time left, class.
+
+    A random id lets a receiver know a repetition.
+    """
     document = {
         "format": FORMAT,
         "id": entropy(16).hex(),

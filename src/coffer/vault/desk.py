@@ -22,8 +22,12 @@ from coffer.notes.keys import SealKey, Secret
 
 KEPT_AFTER: Final = dt.timedelta(days=92)
 """How long the desk's own copy of a request is kept after it expired: as long as custodians keep what they decided."""
-_COPY: Final = ("request", "sent", "reports", "explained")
-"""The files of the desk's own copy. They name persons."""
+_PARTS: Final = {
+    "sent": wire.tag("desk-sent"),
+    "reports": wire.tag("desk-reports"),
+    "explained": wire.tag("desk-explained"),
+}
+"""What is kept beside the desk's own copy of a request, with what each is sealed to. They may name persons."""
 
 
 class Desk:
@@ -179,10 +183,9 @@ class Desk:
 
         Parts that are there already are not written again.
         """
-        assert what in _COPY[1:], "the request itself is kept by keep_request"
         if self._disk.is_file(self._path(commitment, "request")) and self.read_parts(commitment, what) != tuple(parts):
             raw = b"".join(wire.lp(part) for part in parts)
-            self._write(commitment, what, self._wrapped(raw, wire.tag(f"desk-{what}") + commitment))
+            self._write(commitment, what, self._wrapped(raw, _PARTS[what] + commitment))
 
     def read_parts(self, commitment: Commitment, what: str) -> tuple[bytes, ...]:
         """What was kept so; raises ``NotProven`` if the file was changed."""
@@ -190,9 +193,7 @@ class Desk:
         if not self._disk.is_file(path):
             return ()
         changed = f"desk: {path.name[:16]}...: the {what} kept there were changed"
-        cursor = wire.Cursor(
-            self._unwrapped(self._disk.read(path), wire.tag(f"desk-{what}") + commitment, changed), what
-        )
+        cursor = wire.Cursor(self._unwrapped(self._disk.read(path), _PARTS[what] + commitment, changed), what)
         parts = []
         while not cursor.at_end():
             parts.append(cursor.lp())
@@ -200,7 +201,7 @@ class Desk:
 
     def forget_request(self, commitment: Commitment) -> None:
         """Remove the desk's own copy of a request."""
-        for what in reversed(_COPY):
+        for what in (*_PARTS, "request"):
             self._disk.remove(self._path(commitment, what))
 
     def remove_ended_requests(self, now: dt.datetime) -> None:

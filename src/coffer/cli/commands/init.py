@@ -8,7 +8,7 @@ import click
 from coffer.cli.console import console, operator_passphrase, read_file, say
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.vaults import Network
-from coffer.custody.check_words import words_of
+from coffer.custody.check_words import words_of, words_of_key
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
@@ -179,6 +179,8 @@ def init(
             "each further machine is given copies of vault.toml, objects.toml, checkpoints.toml, policy.toml, "
             "custodians.toml, no-index.txt and operator/keys, and of nothing else"
         )
+    for number, witness in enumerate(witnesses, 1):
+        say(f"words of the key of witness {number}, which its operator should hear from you: {words_of_key(witness)}")
     if key_files:
         roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
         founded = parse_roster(roster.text, ROSTER)

@@ -162,7 +162,7 @@ def _standing_in(people: People, now: dt.datetime) -> list[int]:
 
 
 def staff_of(people: People, recipients: Mapping[int, Recipient], now: dt.datetime) -> Staff:
-    """Who can be told now. Where nobody has a passkey, everybody with an address has the passphrase, and is here."""
+    """Who can be told now. Where nobody has a passkey, everybody with an address counts as here."""
     deputies = tuple(number for number, one in recipients.items() if one.is_deputy)
     here = told_persons(people, now) if any(one.passkeys for one in people.persons.values()) else tuple(recipients)
     standing_in = _standing_in(people, now)
@@ -174,7 +174,7 @@ def staff_of(people: People, recipients: Mapping[int, Recipient], now: dt.dateti
 
 
 def message_of(tell: Tell, now: dt.datetime) -> Message:
-    """The message, with the time left as it is now; none where the deadline has passed and it is not about that."""
+    """The message, with the time left now; without one where the deadline has passed, unless it says so."""
     if now >= tell.due and tell.news is not News.LATE:
         return Message(news=tell.news, urgency=tell.urgency)
     hours = hours_until(tell.due, now)

@@ -220,7 +220,7 @@ def send_explanations(
 
 
 def send_kept(vault: Vault, authorization: Authorization, recipients: Sequence[object]) -> Explained:
-    """Hand what was explained of a request to those recipients that take explanations; nothing if nothing was."""
+    """Hand what was explained of a request to those recipients that take explanations."""
     state = vault.replay()
     kept, hearers = (
         read_kept(vault, authorization.commitment, state),
@@ -233,7 +233,7 @@ def send_kept(vault: Vault, authorization: Authorization, recipients: Sequence[o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An earlier request about the same subject that a custodian refused. ``again``: how the desk may come again."""
+    """An earlier request that a custodian refused. ``again``: how the desk may come again."""
 
     authorization: Authorization
     custodian: str
@@ -242,7 +242,7 @@ class Refusal:
 
 
 def refused_before(vault: Vault, subjects: Collection[bytes], state: State) -> tuple[Refusal, ...]:
-    """Who refused an earlier request of this desk about one of these subjects (sids), the newest request first.
+    """Who refused an earlier request about one of these subjects (sids), the newest request first.
 
     As far as the desk keeps its requests. A file that somebody changed is passed over: ``coffer status`` counts it.
     """

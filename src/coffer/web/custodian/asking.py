@@ -1,4 +1,4 @@
-"""What a custodian's people ask the desk about a request, what it explained, and earlier requests of its subjects.
+"""What a custodian's people ask the desk, what it explained, and earlier requests of a subject.
 
 It decides nothing.
 """
@@ -50,7 +50,7 @@ class Talk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Same:
-    """An earlier request about somebody that this one asks about. ``lines``: what became of it, a sentence each."""
+    """An earlier request about one of the subjects. ``lines``: what became of it, a sentence each."""
 
     digits: str
     since: dt.date

@@ -25,7 +25,10 @@ to agree by passkey.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One request in the queue. ``due``: by when it is to be answered; ``urgency``: empty for an ordinary one."""
+    """One request in the queue.
+
+    ``due``: by when it is to be answered; ``urgency``: empty for an ordinary one.
+    """
 
     digits: str
     asked: Asked

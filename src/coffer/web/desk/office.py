@@ -230,7 +230,7 @@ class Office:
         return self._custodians()
 
     def forget_requests(self, case: Case) -> None:
-        """Remove the desk's own copies of a case's requests, which name persons, before the case is destroyed."""
+        """Remove the desk's own copies of a case's requests before it is destroyed: they name persons."""
         for request in case.requests:
             self.vault.desk.forget_request(authorization_of(request).commitment)
 

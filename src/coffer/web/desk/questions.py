@@ -1,4 +1,4 @@
-"""What custodians asked about a request of a case, what the desk explained, and who refused the same subject before."""
+"""What custodians asked about a case's request, what was explained, and who refused before."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -59,7 +59,10 @@ def _said(kept: Kept) -> list[Said]:
 def refused_lines(
     office: Office, subjects: Collection[bytes], words: Wording, *, but: Sequence[bytes] = ()
 ) -> list[str]:
-    """A sentence for each refusal of an earlier request about one of these subjects. ``but``: commitments left out."""
+    """A sentence for each refusal of an earlier request about one of these subjects.
+
+    ``but``: commitments that are left out.
+    """
     _, lines = words.gettext, []
     for one in refused_before(office.vault, subjects, office.state()):
         if one.authorization.commitment in but:

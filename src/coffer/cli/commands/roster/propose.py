@@ -11,7 +11,7 @@ from coffer.cli.passphrases import Passphrases
 from coffer.cli.vaults import vault_at
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
-from coffer.custody.check_words import words_of
+from coffer.custody.check_words import words_of, words_of_key
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, Unavailable
 from coffer.identity.numbering import verify_version
@@ -165,6 +165,8 @@ def propose_roster(
     new = propose(state.roster, change, max(clock(), state.newest).replace(microsecond=0))
     verify_version(new.numbering)  # a roster that names tables nobody has would stop every ingest
     _verify_names_unused(new, state)
+    for number, witness in enumerate(witnesses, 1):
+        say(f"words of the key of witness {number}, which its operator should hear from you: {words_of_key(witness)}")
     note = sign_note(new.text, opened.operator_key(DESK))
     joining.ask(Passphrases(passphrase_file))  # before the vault is held: people take their time
     with opened.alone():

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from coffer.cli.console import console, say
+from coffer.custody.check_words import words_of_key
 from coffer.disk import Disk
 from coffer.translog.store.witness import make_witness
 
@@ -27,6 +28,7 @@ def init(folder: str, name: str, logs: tuple[str, ...]) -> None:
     made = make_witness(Path(folder), Disk(), name, list(logs))
     for key in made:
         console().print(f"witness  {key.public.format()}", soft_wrap=True)
+        say(f"words of this key: {words_of_key(key.public.format())}")
     say(
         "give both keys to whoever founds the vault (coffer init, --witness for each) or proposes its roster (coffer roster propose): "
         "either counts, the second (ML-DSA-44) also when quantum computers can forge the first"
