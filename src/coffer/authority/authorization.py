@@ -22,6 +22,8 @@ from coffer.notes.keys import Secret, VerifyKey, parse_key_name, parse_vkey
 from coffer.notes.note import Note, parse_note
 
 FORMAT: Final = "coffer.authorization/v3"
+AMENDMENT: Final = "coffer.amend/v1"
+"""The first line of a note that raises the limit of another one (``amended``)."""
 MAX_SUBJECTS: Final = 20
 MAX_LIFE: Final = dt.timedelta(days=30)
 MAX_SECRECY: Final = dt.timedelta(days=3_653)
@@ -105,12 +107,16 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Terms(Named):
-    """What an authorization says."""
+    """What an authorization says.
+
+    ``amends``: of an amendment, the commitment of the authorization whose limit it raises; else None.
+    """
 
     seal: bytes
     max_records: int
     not_before: dt.datetime
     expires: dt.datetime
+    amends: Commitment | None = None
 
     @property
     def ends(self) -> dt.datetime:
@@ -122,15 +128,32 @@ class Terms(Named):
 class Authorization:
     """A parsed authorization, whose signatures are not verified yet.
 
-    ``commitment``: the hash that the log shows of it.
+    ``commitment``: the hash that the log shows of it. ``amendment``: the note that raises its limit, with signatures of
+    its own, if there is one.
     """
 
     terms: Terms
     note: Note
     commitment: Commitment
+    amendment: "Authorization | None" = None
 
     def __repr__(self) -> str:
         return f"<authorization {self.commitment.hex()[:16]}>"
+
+    @property
+    def raw(self) -> bytes:
+        """The note, and behind it the one that amends it."""
+        return self.note.raw + (b"" if self.amendment is None else self.amendment.note.raw)
+
+    @property
+    def notes(self) -> "tuple[Authorization, ...]":
+        """Every note that must be signed, approved and alive: itself, and its amendment."""
+        return (self,) if self.amendment is None else (self, self.amendment)
+
+    @property
+    def limit(self) -> int:
+        """How many records may be drawn in all."""
+        return self.notes[-1].terms.max_records
 
     def days_of(self, line: int) -> tuple[dt.date, ...]:
         """The UTC days of a subject line, from 1."""
@@ -144,10 +167,11 @@ class Authorization:
 def format_terms(terms: Terms) -> bytes:
     """The text to sign; ``parse_authorization`` is its strict inverse."""
     lines = [
-        FORMAT,
+        FORMAT if terms.amends is None else AMENDMENT,
         *identity_lines(terms),
         f"seal: {terms.seal.hex()}",
         *asked_lines(terms),
+        *([] if terms.amends is None else [f"amends: {terms.amends.hex()}"]),
         f"max-records: {terms.max_records}",
         f"hub: {'yes' if terms.is_hub else 'no'}",
         f"not-before: {wire.format_time(terms.not_before)}",
@@ -196,14 +220,16 @@ def commit(text: bytes, roster: bytes, salt: Secret) -> Commitment:
 
 
 def parse_authorization(raw: bytes, place: str) -> Authorization:
-    """The authorization in a signed note; a text that would not be written back byte for byte is refused.
+    """The authorization in a signed note, or the amendment of one.
+
+    A text that would not be written back byte for byte is refused.
 
     Raises:
         MalformedInput: a line is not in its form; the message names the line and never a value of a subject or person.
     """
     note = parse_note(raw, place, has_letters=True)
     fields = wire.Fields(wire.parse_lines(note.text, place, has_letters=True), place)
-    terms = _parse_terms(fields, place)
+    terms = _parse_terms(fields, place, is_amendment=note.text.startswith(f"{AMENDMENT}\n".encode("ascii")))
     if format_terms(terms) != note.text:
         raise MalformedInput(f"{place}: not in canonical form: written again it would differ")
     return Authorization(terms=terms, note=note, commitment=commit(note.text, terms.roster, terms.salt))
@@ -270,11 +296,14 @@ def parse_yes_or_no(fields: wire.Fields, key: str) -> bool:
     return value == "yes"
 
 
-def _parse_terms(fields: wire.Fields, place: str) -> Terms:
-    fields.literal(FORMAT)
+def _parse_terms(fields: wire.Fields, place: str, *, is_amendment: bool) -> Terms:
+    fields.literal(AMENDMENT if is_amendment else FORMAT)
     identity = parse_identity(fields)
     seal = wire.parse_hex(fields.one("seal"), fields.place("seal"), size=32)
     asked = parse_asked(fields, place)
+    amends = None
+    if is_amendment:
+        amends = Commitment(wire.parse_hex(fields.one("amends"), fields.place("amends"), size=32))
     max_records = wire.parse_decimal(fields.one("max-records"), fields.place("max-records"), low=1, high=MAX_RECORDS)
     is_hub = parse_yes_or_no(fields, "hub")
     not_before = wire.parse_time(fields.one("not-before"), fields.place("not-before"))
@@ -295,6 +324,7 @@ def _parse_terms(fields: wire.Fields, place: str) -> Terms:
         not_before=not_before,
         expires=expires,
         secret_until=secret_until,
+        amends=amends,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from coffer.authority.authorization import Authorization, Named
-from coffer.authority.hold import Requested
+from coffer.authority.hold import Hold, Requested
 from coffer.authority.ordered import Urgency
 from coffer.errors import NotProven, Refused
 from coffer.identity.identifier import Identifier, IdentityType
@@ -89,8 +89,12 @@ def signers_of(authorization: Requested, roster: Roster) -> tuple[str, ...]:
 
 
 def all_signed(requested: Requested, roster: Roster) -> list[bool]:
-    """For each subject line, whether every custodian of its rule signed (the heightened approval)."""
-    signed = set(signers_of(requested, roster))
+    """For each subject line, whether every custodian of its rule signed (the heightened approval).
+
+    Of an authorization that was amended, both notes.
+    """
+    notes = (requested,) if isinstance(requested, Hold) else requested.notes
+    signed = set(roster.names).intersection(*(signers_of(note, roster) for note in notes))
     rules = [subject_rule(subject, roster) for subject in requested.terms.subjects]
     return [{*rule.members, *rule.indispensable} <= signed for rule in rules]
 
@@ -111,7 +115,7 @@ def verify_requested(authorization: Requested, roster: Roster) -> None:
 
 
 def verify_countersigned(authorization: Authorization, roster: Roster) -> Countersigned:
-    """Prove that its requester signed it, and that enough custodians countersigned it.
+    """Prove that its requester signed it, and that enough custodians countersigned it, and likewise what amends it.
 
     Raises:
         NotProven: a signature is wrong or the requester is unknown.
@@ -136,4 +140,6 @@ def verify_countersigned(authorization: Authorization, roster: Roster) -> Counte
                 code="scope",
                 hint=f"not yet signed by: {', '.join(missing)}",
             )
+    if authorization.amendment is not None:
+        is_emergency |= verify_countersigned(authorization.amendment, roster).is_emergency
     return Countersigned(authorization=authorization, roster=roster, signers=signers, is_emergency=is_emergency)

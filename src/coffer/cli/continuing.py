@@ -13,10 +13,11 @@ from typing import Any, Final
 import click
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.amended import parse_amended
+from coffer.authority.authorization import Authorization
 from coffer.cli.console import clock, console, print_json, read_file
 from coffer.cli.form_options import asked_forms
-from coffer.cli.notes import read_notes
+from coffer.cli.notes import read_amended
 from coffer.cli.opening import open_answer
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.progress import opened_document, say_progress
@@ -59,16 +60,16 @@ def open_next(
 ) -> None:
     """Open the next part, or say that there is none, by the exit code too."""
     opened, folder = vault_at(vault), Path(output.rstrip("/"))
-    raw, _ = read_notes(notes)
-    authorization = parse_authorization(raw, "request")
+    raw = read_amended(notes)
+    authorization = parse_amended(raw, "request")
     state = opened.replay()
     due = next_of(opened, authorization, state)
     if due is Nothing.SHORT:
         needed = opened.desk.read_short(authorization.commitment)
         raise Refused(
-            f"records: the next part needs max-records {needed}, found {authorization.terms.max_records}",
+            f"records: the next part needs max-records {needed}, found {authorization.limit}",
             code="budget",
-            hint="ask for a new authorization of the days that are left",
+            hint=f"coffer amend {vault} {notes[0]} --max-records ...",
         )
     if isinstance(due, Due) and _is_delivered(opened, authorization, folder, due):
         due = next_of(opened, authorization, state)

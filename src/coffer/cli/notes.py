@@ -6,6 +6,7 @@ One that a mail program changed is put back, and copies that were signed apart a
 from collections.abc import Sequence
 from pathlib import Path
 
+from coffer.authority.amended import amended_bytes
 from coffer.authority.hold import Requested
 from coffer.cli.console import read_file, say
 from coffer.disk import Disk
@@ -42,3 +43,8 @@ def write_notes(path: Path, made: Sequence[Requested], name: str) -> list[str]:
     notes = {f"{name}-{number:02d}.note": one.note.raw for number, one in enumerate(made, 1)}
     Disk().write_folder(path, notes)
     return [f"{path.name}/{file}" for file in notes]
+
+
+def read_amended(names: Sequence[str]) -> bytes:
+    """Copies of a request as one, with the amendment among them behind it."""
+    return amended_bytes([(read_note(name), Path(name).name) for name in names])

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coffer.authority.authorization import parse_authorization
+from coffer.authority.amended import parse_amended
 from coffer.authority.hold import parse_hold
 from coffer.cli.console import clock, console, print_json, say
 from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.form_options import FOLDER
-from coffer.cli.notes import read_note, read_notes
+from coffer.cli.notes import read_amended, read_note
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.periods import show_days
 from coffer.cli.tables import Table
@@ -23,7 +23,6 @@ from coffer.disk import Disk
 from coffer.errors import Refused
 from coffer.ledger.entries import SegmentId
 from coffer.ledger.state import State
-from coffer.notes.note import parse_note
 from coffer.procedures.opening.ask import CONSTANT
 from coffer.procedures.opening.run import run_opening
 from coffer.vault.folder import Vault
@@ -55,10 +54,10 @@ def open_answer(
     an order over coming days. ``is_quiet``: the caller shows it.
     """
     opened, held = vault_at(vault), [parse_hold(read_note(name), Path(name).name) for name in holds]
-    raw, _ = read_notes(notes)
+    raw = read_amended(notes)
     forms = forms.headed(opened) if forms is not None else None
     if forms is not None and "etsi" in forms.formats:
-        forms.header_of(parse_authorization(raw, "request").terms)  # what is missing is said before anything is opened
+        forms.header_of(parse_amended(raw, "request").terms)  # what is missing is said before anything is opened
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
         try:
@@ -115,7 +114,7 @@ def _deliver(path: Path, answer: Answer, forms: "Forms | None", vault: Vault) ->
     """
     files, disk, staged = answer_files(answer), Disk(), None
     package = None if forms is None else forms.package
-    terms = parse_authorization(answer.evidence.note, "request").terms
+    terms = parse_amended(answer.evidence.note, "request").terms
     if (forms is not None and forms.formats) or terms.ordered.is_access:
         # Most answers have no forms, and need none of the libraries that make them.
         from coffer.cli.forms import NO_FORMS, pins_of, zip_bytes  # noqa: PLC0415
@@ -144,7 +143,7 @@ def _write_failure(path: Path, raw: bytes, forms: "Forms", vault: Vault, error: 
     """
     from coffer.disclosure.etsi import FAILURES, format_failure  # noqa: PLC0415 - asked for by its form only
 
-    authorization = parse_authorization(raw, "request")
+    authorization = parse_amended(raw, "request")
     is_asked = any(o.intent.authorization == authorization.commitment for o in vault.replay().openings.values())
     is_early = clock() < authorization.terms.not_before or (error.code == "scope" and not is_asked)
     if error.code not in FAILURES or is_early:
@@ -162,7 +161,8 @@ def _conduct(name: str, status: str, answer: Answer) -> str:
     """A custodian's conduct, for people: one that had not approved a request did not refuse it."""
     if status != CONSTANT:
         return status
-    signed = {line.name for line in parse_note(answer.evidence.note, "request", has_letters=True).signatures}
+    note = parse_amended(answer.evidence.note, "request").note
+    signed = {line.name for line in note.signatures}
     return "refused" if f"{name}/auth" in signed else "has not approved it"
 
 
@@ -208,7 +208,7 @@ def _print(answer: Answer, path: Path) -> None:
     opened = answer.records + answer.superseded_records + answer.outside_period
     within = f", {answer.records} within the ordered times" if answer.outside_period else ""
     out.print(f"{counted(opened if answer.outside_period else answer.records, 'record')} opened{within}; {said}")
-    terms = parse_authorization(answer.evidence.note, "request").terms
+    terms = parse_amended(answer.evidence.note, "request").terms
     asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
     if len(days) < asked and answer.part is None:
         say(

@@ -25,7 +25,7 @@ def opened_document(authorization: Authorization, parts: Sequence[Opened]) -> di
             for one in parts
         ],
         "drawn": sum(one.drawn for one in parts),
-        "max_records": terms.max_records,
+        "max_records": authorization.limit,
         "expires": wire.format_time(terms.expires),
     }
 
@@ -38,7 +38,7 @@ def say_progress(authorization: Authorization, parts: Sequence[Opened]) -> None:
     said = f"{show_days(days)}, {len(days)} of " if days else "none of "
     say(
         f"opened so far: {counted(len(parts), 'part')}, {said}{counted(len(terms.all_days), 'UTC day')};"
-        f" {drawn} of {counted(terms.max_records, 'record')} drawn; until {wire.format_time(terms.expires)}"
+        f" {drawn} of {counted(authorization.limit, 'record')} drawn; until {wire.format_time(terms.expires)}"
     )
 
 

@@ -141,6 +141,8 @@ def _limit_rows(requested: Requested) -> Iterator[tuple[str, str]]:
             yield "extends", requested.terms.extends.hex()
         return
     terms = requested.terms
+    if terms.amends is not None:
+        yield "amends", f"{terms.amends.hex()}: raises its limit, and changes nothing else"
     yield "at most", f"{counted(terms.max_records, 'record')}{hub}"
     yield "in force", f"{wire.format_time(terms.not_before)} to {wire.format_time(terms.expires)}"
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from coffer import wire
+from coffer.authority.amended import parse_amended
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_requested
 from coffer.authority.hold import Hold, parse_hold
@@ -87,7 +88,7 @@ class Answering:
             raw, index = self._unseal(sealed)
             envelope = parse_envelope(raw)
             step = 3
-            authorization = parse_authorization(envelope.note, "request: note")
+            authorization = parse_amended(envelope.note, "request: note")
             terms = authorization.terms
             step = 4
             if authorization.commitment not in self._folder.approvals(self._ring.keys):

@@ -6,12 +6,13 @@ unseal, parse) and step 2 (checkpoint, replay), because it alone can fetch, and 
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, Terms, parse_authorization
+from coffer.authority.amended import parse_amended
+from coffer.authority.authorization import Authorization, Terms
 from coffer.authority.countersign import (
     Countersigned,
     Footing,
@@ -179,7 +180,7 @@ def decide(request: Request, state: State, decider: Decider) -> Decision:
 
 
 def _parse_authorization(request: Request, state: State, decider: Decider) -> tuple[Authorization, Roster]:
-    authorization = parse_authorization(request.note, "request: note")
+    authorization = parse_amended(request.note, "request: note")
     roster = state.rosters.get(authorization.terms.roster)
     if authorization.terms.origin != state.origin or roster is None or roster.custodian(decider.name) is None:
         raise _Stop(Code.SCOPE)
@@ -188,14 +189,17 @@ def _parse_authorization(request: Request, state: State, decider: Decider) -> tu
 
 def _verify_approved(authorization: Authorization, decider: Decider) -> None:
     """This custodian's own people said yes. No signature that a requester shows stands for that."""
-    if authorization.commitment not in decider.approvals:
+    if any(note.commitment not in decider.approvals for note in authorization.notes):
         raise _Stop(Code.SCOPE)
 
 
 def _verify_signatures(authorization: Authorization, roster: Roster, request: Request, state: State) -> bool:
     """Whether the signatures suffice under an emergency rule alone."""
     countersigned = verify_countersigned(authorization, roster)
-    return countersigned.is_emergency | _verify_segment_rules(countersigned, request, state)
+    is_emergency = countersigned.is_emergency
+    for note in authorization.notes:
+        is_emergency |= _verify_segment_rules(replace(countersigned, authorization=note), request, state)
+    return is_emergency
 
 
 def _verify_segment_rules(countersigned: Countersigned, request: Request, state: State) -> bool:
@@ -224,10 +228,11 @@ def _verify_time(authorization: Authorization, state: State, decider: Decider) -
     clock = max(decider.now, state.newest)
     if not authorization.terms.not_before <= clock < authorization.terms.expires:
         raise Refused("authorization: not in force at this time", code="time")
-    if authorization.commitment in state.revoked:
-        raise Refused("authorization: revoked", code="time")
-    if state.is_refused(authorization.commitment, decider.name):
-        raise Refused("authorization: refused by this custodian", code="time")
+    for note in authorization.notes:
+        if note.commitment in state.revoked:
+            raise Refused("authorization: revoked", code="time")
+        if state.is_refused(note.commitment, decider.name):
+            raise Refused("authorization: refused by this custodian", code="time")
 
 
 def _verify_requester(request: Request, authorization: Authorization) -> None:
@@ -339,7 +344,7 @@ def _verify_subjects(
     """
     terms = authorization.terms
     heightened = all_signed(authorization, roster)
-    is_doubtful = needs_every_signature(terms, decider.authorities)
+    is_doubtful = any(needs_every_signature(note.terms, decider.authorities) for note in authorization.notes)
     protected = [decider.is_protected(subject.sid) for subject in terms.subjects]
     is_within = True
     rules: dict[tuple[int, bytes], str] = {}
@@ -384,7 +389,7 @@ def _verify_ranks(
         raise _Stop(Code.BUDGET)
     if any(cell.rank_count > cap for cell in request.cells) and not terms.is_hub:
         raise _Stop(Code.BUDGET)
-    if state.drawn(authorization.commitment, up_to=index) > terms.max_records:
+    if state.drawn(authorization.commitment, up_to=index) > authorization.limit:
         raise _Stop(Code.BUDGET)
 
 

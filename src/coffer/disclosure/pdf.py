@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from coffer.disclosure.answer import SupersededBatch, count_alone, days_opened
@@ -89,7 +89,7 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         "confidential": words["confidential"].format(day=terms.secret_until.strftime(day)),
         "made": moment_twice(local_of(now, style.zone, terms), style.language, joint="  "),
         "origin": terms.origin,
-        "order": order_lines(terms, style.zone, style.language),
+        "order": order_lines(replace(terms, max_records=disclosure.authorization.limit), style.zone, style.language),
         "approval": _approval(disclosure, words),
         "custodians": [
             [name, _conduct(status, words, has_signed=name in disclosure.signers)]

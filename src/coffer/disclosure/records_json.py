@@ -31,7 +31,7 @@ def format_json(disclosure: Disclosure) -> bytes:
         "days_opened": days_opened(disclosure.cells),
         "outside_period": sum(cell.outside_period for cell in disclosure.cells),
         "kinds": list(terms.kinds),
-        "max_records": terms.max_records,
+        "max_records": disclosure.authorization.limit,
         "countersigned_by": list(disclosure.signers),
         "unconfirmed_cells": sum(cell.status == "unconfirmed" for cell in disclosure.cells),
         "log": {

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.amended import parse_amended
+from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import subject_rule, verify_countersigned
 from coffer.disclosure.answer import (
     AnsweredCell,
@@ -130,7 +131,7 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
     answer, part = _parse_answer(contents, own)
     _verify_part(part, answer, state)
     opening, close = _verify_opening(answer, state)
-    authorization = parse_authorization(contents["evidence/authorization.note"], "evidence/authorization.note")
+    authorization = parse_amended(contents["evidence/authorization.note"], "evidence/authorization.note")
     roster = state.rosters.get(authorization.terms.roster)
     if roster is None or authorization.terms.origin != own.log_key.name:
         raise NotProven("answer: D3: the authorization is for another vault or roster than the log's")

@@ -65,7 +65,7 @@ def verify_against_log(
         for item in audited.state.openings.values()
         if item.draw and item.draw[0] <= drawn and item.intent.text["authorization"] == order.paper.commitment
     )
-    verify_that(total <= order.paper.max_records, f"draws: found {total} in all, expected at most max-records")
+    verify_that(total <= order.paper.limit, f"draws: found {total} in all, expected at most max-records")
     close = claims.close
     before = replay(given.trust.key.name, given.trust.genesis, enumerate(log.entries[:intent]))
     after = replay(given.trust.key.name, given.trust.genesis, enumerate(log.entries[: close + 1]))

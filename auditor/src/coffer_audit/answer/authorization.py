@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from coffer_audit.entries.parse import SALT_LINE
-from coffer_audit.errors import MalformedInput
+from coffer_audit.errors import MalformedInput, verify_that
 from coffer_audit.notes import Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
     FEED,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 LABEL = r"(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+AMENDMENT = "coffer.amend/v1"
 # A local part is plain, or in quotes if it needs them because of (),:;<>[ ] or an escaped quote or backslash.
 PLAIN_LOCAL = r"[!#-'*+./0-9=?^-~-]+"
 NEEDS_QUOTES = r"(?:[(),:;<>\[\]]|\\[\"\\])"
@@ -83,6 +84,18 @@ class Authorization:
     not_before: datetime
     expires: datetime
     commitment: str
+    amends: str | None
+    amendment: Authorization | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """Give the note, and behind it the one that amends it."""
+        return self.note.raw + (self.amendment.note.raw if self.amendment else b"")
+
+    @property
+    def limit(self) -> int:
+        """Give how many records may be drawn in all."""
+        return self.amendment.max_records if self.amendment else self.max_records
 
     def days_of(self, line: int) -> frozenset[date]:
         """Give the UTC days that the periods of a subject line touch; lines count from 1."""
@@ -204,14 +217,41 @@ def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tupl
     return tuple(subjects), tuple(periods)
 
 
+def _shared_lines(note: Note) -> list[str]:
+    """Give the lines that an amendment repeats as they are.
+
+    It says otherwise on which order it rests, and how many records may be drawn.
+    """
+    own = ("id", "salt", "issued-by", "issued-in", "received", "due", "order", "authority", "basis")
+    keys = tuple(f"{key}: " for key in (*own, "amends", "max-records"))
+    return [line for line in note.lines[1:] if not line.startswith(keys)]
+
+
 def parse_authorization(raw: bytes) -> Authorization:
-    """Decode an authorization.
+    """Decode an authorization, with the amendment behind it if there is one."""
+    first, mark, rest = raw.partition(f"\n{AMENDMENT}\n".encode())
+    paper = _parse_note(first + b"\n" if mark else raw)
+    verify_that(paper.amends is None, "authorization: found an amendment alone, expected what it amends before it")
+    if not mark:
+        return paper
+    amendment = _parse_note(mark[1:] + rest)
+    verify_that(amendment.amends == paper.commitment, "amendment: found it of another authorization")
+    verify_that(
+        _shared_lines(amendment.note) == _shared_lines(paper.note),
+        "amendment: found other lines than the authorization's, expected another limit and order alone",
+    )
+    verify_that(amendment.max_records > paper.max_records, "amendment: found no higher limit, expected one")
+    return replace(paper, amendment=amendment)
+
+
+def _parse_note(raw: bytes) -> Authorization:
+    """Decode one note.
 
     Every field has one spelling, so a text that parses would be written with the same bytes.
     """
     note = parse_note(raw, "authorization", has_letters=True)
     lines = Lines(note.lines[1:], "authorization")
-    if note.lines[0] != "coffer.authorization/v3":
+    if note.lines[0] not in ("coffer.authorization/v3", AMENDMENT):
         raise MalformedInput("authorization line 1: found another, expected coffer.authorization/v3")
     origin = parse_match(KEY_NAME, lines.take("origin"), "origin", "an origin")
     roster = parse_hex(lines.take("roster"), 32, "roster")
@@ -231,6 +271,7 @@ def parse_authorization(raw: bytes) -> Authorization:
     kinds = lines.take("kinds").split(",")
     if not kinds or kinds != [kind for kind in KINDS if kind in kinds]:
         raise MalformedInput("kinds: found another form, expected some of call,text,email in this order")
+    amends = parse_hex(lines.take("amends"), 32, "amends") if note.lines[0] == AMENDMENT else None
     limit = parse_decimal(lines.take("max-records"), "max-records", low=1, high=1_000_000)
     hub = parse_match("no|yes", lines.take("hub"), "hub", "no or yes") == "yes"
     not_before, expires = (parse_time(lines.take(key), key) for key in ("not-before", "expires"))
@@ -256,4 +297,5 @@ def parse_authorization(raw: bytes) -> Authorization:
         not_before=not_before,
         expires=expires,
         commitment=compute_commitment(roster, salt, note.lines),
+        amends=amends,
     )

@@ -56,12 +56,16 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The authorization that the intent commits to, the roster that it names, and its signers."""
+    """The authorization that the intent commits to, the roster that it names, and its signers.
+
+    `amenders`: the signers of its amendment; None without one.
+    """
 
     paper: Authorization
     roster: Roster
     rosters: Mapping[str, Roster]
     signers: frozenset[tuple[str, bytes]]
+    amenders: frozenset[tuple[str, bytes]] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,7 @@ def verify_package(files: PackageFiles, given: Given) -> None:
 
     The hashes of the files were verified when the package was read.
     """
-    paper = parse_authorization(given.read("authorization.note", MAX_NOTE_BYTES))
+    paper = parse_authorization(given.read("authorization.note", 2 * MAX_NOTE_BYTES))
     files.verify_manifest(given.trust.key.name, paper.commitment, paper.key)
 
 
@@ -169,7 +173,7 @@ def find_parts_before(authorization: str, intent: int, state: State) -> list[int
 
 def verify_authorization(given: Given, state: State, opening: Opening) -> Order:
     """Step 4: verify grammar, commitment, requester, time of the intent, and limit of records."""
-    intent, paper = opening.intent, parse_authorization(given.read("authorization.note", MAX_NOTE_BYTES))
+    intent, paper = opening.intent, parse_authorization(given.read("authorization.note", 2 * MAX_NOTE_BYTES))
     verify_that(paper.origin == given.trust.key.name, "authorization origin: found another than the log's")
     verify_that(
         paper.commitment == intent.text["authorization"] == given.claims.authorization,
@@ -185,10 +189,12 @@ def verify_authorization(given: Given, state: State, opening: Opening) -> Order:
     known = [key for roster in state.rosters for key in roster.signing_keys()]
     signers = verify_signers(paper.note, [*known, paper.key], "authorization")
     verify_that(paper.key.identity in signers, "authorization: found no signature of the requester")
+    amenders = verify_signers(paper.amendment.note, [*known, paper.key], "amendment") if paper.amendment else None
+    verify_that(amenders is None or paper.key.identity in amenders, "amendment: found no signature of the requester")
     verify_that(paper.not_before <= opening.time < paper.expires, "intent: found it outside not-before and expires")
     drawn = opening.draw[1].number["records"] if opening.draw else 0
-    verify_that(drawn <= paper.max_records, f"draw: found {drawn} records, expected at most max-records")
-    return Order(paper=paper, roster=rosters[paper.roster], rosters=rosters, signers=signers)
+    verify_that(drawn <= paper.limit, f"draw: found {drawn} records, expected at most max-records")
+    return Order(paper=paper, roster=rosters[paper.roster], rosters=rosters, signers=signers, amenders=amenders)
 
 
 def _read_pages(raw: bytes, header: Header, place: str) -> dict[int, bytes]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from coffer_audit.answer.claims import Claims
     from coffer_audit.answer.evidence import Given, Order
     from coffer_audit.answer.exchange import Digest
+    from coffer_audit.entries.roster import Roster
     from coffer_audit.errors import Findings
     from coffer_audit.validity.facts import Opening
     from coffer_audit.validity.state import State
@@ -58,7 +59,7 @@ def verify_requests(given: Given, state: State, opening: Opening, order: Order) 
             paper.key.is_valid(digest.signature, message),
             f"{place}: found no valid signature of the requester",
         )
-        verify_that(digest.note == paper.note.raw, f"{place}: found another authorization")
+        verify_that(digest.note == paper.raw, f"{place}: found another authorization")
         verify_that(hashlib.sha256(digest.seal).hexdigest() == paper.seal, f"{place}: found another seal key")
         verify_that(digest.intent == claims.intent, f"{place}: found another intent")
         verify_that(digest.lane == 1 or digest.draw == claims.draw, f"{place}: found another draw")
@@ -152,21 +153,24 @@ def verify_countersignatures(claims: Claims, state: State, opening: Opening, ord
         pairs = {(segment.roster.hash, segment.line.rule) for segment in places}
         pairs |= {(order.roster.hash, rule) for rule in under}
         for roster_hash, rule in pairs:
-            roster = order.rosters[roster_hash]
-            mask, everyone = roster.mask_of(order.signers), roster.rules[rule].everyone
-            is_enough = roster.rules[rule].is_satisfied(mask)
-            if is_emergency and not order.paper.hub and rule in roster.emergencies:
-                is_enough |= roster.emergencies[rule].is_satisfied(mask)
-            verify_that(
-                is_enough,
-                f"subject line {line}: found too few countersignatures for {rule}",
-            )
-            verify_that(
-                not order.paper.hub or mask & everyone == everyone,
-                f"subject line {line}: found hub: yes unsigned by some",
-            )
+            for signers in (order.signers,) if order.amenders is None else (order.signers, order.amenders):
+                _verify_rule(rule, order.rosters[roster_hash], signers, order, line, is_emergency=is_emergency)
     findings.not_shown.append(
         "which rule a number falls under: the auditor has no numbering table, and takes the rules that the note names"
+    )
+
+
+def _verify_rule(
+    rule: str, roster: Roster, signers: frozenset[tuple[str, bytes]], order: Order, line: int, *, is_emergency: bool
+) -> None:
+    """Prove that the signers of a note satisfy a rule, or in an emergency its emergency rule."""
+    mask, everyone = roster.mask_of(signers), roster.rules[rule].everyone
+    is_enough = roster.rules[rule].is_satisfied(mask)
+    if is_emergency and not order.paper.hub and rule in roster.emergencies:
+        is_enough |= roster.emergencies[rule].is_satisfied(mask)
+    verify_that(is_enough, f"subject line {line}: found too few countersignatures for {rule}")
+    verify_that(
+        not order.paper.hub or mask & everyone == everyone, f"subject line {line}: found hub: yes unsigned by some"
     )
 
 

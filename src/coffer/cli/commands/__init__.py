@@ -37,6 +37,7 @@ LISTED: Final = (
     Listed("send", "Send a request, sealed, to the custodians on other machines.", Who.DESK),
     Listed("status", "Ask every custodian how a request stands, and fetch what they signed.", Who.DESK),
     Listed("open", "Open what a countersigned request allows, and write the answer with its evidence.", Who.DESK),
+    Listed("amend", "Raise how many records a request may open, without starting anew.", Who.DESK),
     Listed("disclose", "Make the forms of an answer that courts and programs read.", Who.DESK),
     Listed(
         "reply",

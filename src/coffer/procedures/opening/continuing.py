@@ -106,7 +106,7 @@ def decide_next(
         return Nothing.TODAY
     if not reached:
         return Nothing.NOTHING_CAME
-    if needed > terms.max_records:
+    if needed > authorization.limit:
         return Nothing.SHORT
     asked = [o for o in state.openings.values() if o.intent.authorization == commitment]
     return End.ASKED_OUT if len(asked) >= MAX_INTENTS_PER_AUTHORIZATION else Due(part=part)

@@ -271,12 +271,13 @@ def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, draw
             code="budget",
             hint="a number that so many call is a hub: its authorization must say hub: yes, signed by every custodian of its rule",
         )
-    if drawn + total > terms.max_records:
+    limit = countersigned.authorization.limit
+    if drawn + total > limit:
         before = f", after {drawn} drawn before" if drawn else ""
         raise Refused(
-            f"records: {total} found{before}, expected at most {terms.max_records} (max-records)",
+            f"records: {total} found{before}, expected at most {limit} (max-records)",
             code="budget",
-            hint="ask for fewer days, or for a new authorization with a higher max-records",
+            hint="raise the limit (coffer amend), ask for fewer days, or make a new request",
         )
     return total
 
@@ -287,7 +288,7 @@ def records_needed(matches: Sequence[Matches], countersigned: Countersigned, dra
     More than any authorization can have where no budget allows it.
     """
     needed = drawn + sum(len(item.rows) for item in matches)
-    return needed if needed > countersigned.authorization.terms.max_records else MAX_RECORDS + 1
+    return needed if needed > countersigned.authorization.limit else MAX_RECORDS + 1
 
 
 def open_target(

@@ -39,7 +39,7 @@ def verify_may_ask(authorization: Authorization, state: State, now: dt.datetime)
     if terms.origin != state.origin or roster is None:
         raise Refused("authorization: written for another vault", code="scope", hint=f"this vault is {state.origin}")
     countersigned = verify_countersigned(authorization, roster)
-    if authorization.commitment in state.revoked:
+    if any(note.commitment in state.revoked for note in authorization.notes):
         raise Refused("authorization: revoked", code="time", hint="a custodian has ended it: see coffer log VAULT")
     if not terms.not_before <= now < terms.expires:
         when = "is not in force yet" if now < terms.not_before else "has expired"
@@ -63,19 +63,23 @@ def verify_signed_for_segments(countersigned: Countersigned, segments: Sequence[
     for segment, number in segments:
         distinct.setdefault((segment.roster.hash, number), segment)
     for (_, number), segment in distinct.items():
-        roster = segment.roster
-        rule = subject_rule(authorization.terms.subjects[number - 1], roster)
-        signers = signers_of(authorization, roster)
-        footing = footing_of(rule.name, roster, signers, authorization.terms)
-        is_emergency |= footing is Footing.EMERGENCY
-        if footing is Footing.NONE:
-            raise Refused(
-                f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
-                f"signed by {','.join(signers) or 'no custodian of it'}, expected {expected_of(rule.name, roster, authorization.terms)}",
-                code="scope",
-                hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
-            )
+        for note in authorization.notes:
+            is_emergency |= _verify_signed_for_segment(note, segment, number) is Footing.EMERGENCY
     return replace(countersigned, is_emergency=is_emergency)
+
+
+def _verify_signed_for_segment(note: Authorization, segment: Segment, number: int) -> Footing:
+    roster, signers = segment.roster, signers_of(note, segment.roster)
+    rule = subject_rule(note.terms.subjects[number - 1], roster)
+    footing = footing_of(rule.name, roster, signers, note.terms)
+    if footing is Footing.NONE:
+        raise Refused(
+            f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
+            f"signed by {','.join(signers) or 'no custodian of it'}, expected {expected_of(rule.name, roster, note.terms)}",
+            code="scope",
+            hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
+        )
+    return footing
 
 
 def verify_emergency(countersigned: Countersigned, requester: str, state: State, now: dt.datetime) -> None:
@@ -106,7 +110,7 @@ def is_spent(authorization: Authorization, state: State) -> bool:
 
     Nothing more is opened under it, so its seal key would only help a thief.
     """
-    return state.drawn(authorization.commitment, up_to=state.size) >= authorization.terms.max_records
+    return state.drawn(authorization.commitment, up_to=state.size) >= authorization.limit
 
 
 def verify_unspent(authorization: Authorization, state: State) -> None:
@@ -119,7 +123,7 @@ def verify_unspent(authorization: Authorization, state: State) -> None:
     """
     if is_spent(authorization, state):
         raise Refused(
-            f"records: all {authorization.terms.max_records} that it allows were drawn before (max-records)",
+            f"records: all {authorization.limit} that it allows were drawn before (max-records)",
             code="budget",
             hint="ask for a new authorization",
         )

@@ -10,7 +10,8 @@ from contextlib import closing
 from enum import StrEnum
 from functools import partial
 
-from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.amended import parse_amended
+from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import Countersigned
 from coffer.authority.hold import Hold
 from coffer.custody.decide import WINDOW
@@ -101,7 +102,7 @@ def run_opening(
             logged and closed with nothing opened.
         Unavailable: too few custodians answered, or the vault is in use. The opening stays.
     """
-    authorization = parse_authorization(raw_note, "request")
+    authorization = parse_amended(raw_note, "request")
     with vault.writing() as state:
         now = vault.outside.clock()
         vault.desk.remove_ended_seal_keys(state, now)
@@ -128,7 +129,7 @@ def run_opening(
         asking = Asking(
             roster=countersigned.roster,
             custodians=custodians,
-            note=authorization.note.raw,
+            note=authorization.raw,
             seal_key=seal_key,
             key=vault.operator_key(DESK),
             patience_s=patience_s,
@@ -405,7 +406,7 @@ class _UnderWay:
             origin=vault.pins.origin,
             log_key=vault.pins.log_key.format(),
             genesis=vault.pins.genesis.hex(),
-            note=self._countersigned.authorization.note.raw,
+            note=self._countersigned.authorization.raw,
             checkpoint=checkpoint,
             entries={index: entry for index, (entry, _) in logged.items()},
             proofs={index: proof for index, (_, proof) in logged.items()},

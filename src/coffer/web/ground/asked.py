@@ -15,6 +15,7 @@ from coffer.authority.authorization import Named, Terms
 from coffer.authority.period import Period
 from coffer.identity.identifier import Identifier, IdentityType
 from coffer.identity.shown import grouped_number, is_mobile
+from coffer.ledger.entries import NAME_DIGITS
 from coffer.ledger.rules import BASE
 from coffer.web.ground.ordered import Fact, free_fact, ordered_facts, show_offset
 from coffer.web.ground.standing import Marked
@@ -248,10 +249,27 @@ def secret_fact(terms: Named, words: Wording) -> Fact:
     )
 
 
+def _amends(terms: Terms, words: Wording) -> list[Fact]:
+    """Of an amendment, what it changes."""
+    if terms.amends is None:
+        return []
+    _, name = words.gettext, terms.amends.hex()
+    said = _("Raises the limit of request %(request)s and changes nothing else. What was opened before counts.")
+    return [
+        Fact(
+            key="amends",
+            label=_("Amendment"),
+            words=(said % {"request": name[:NAME_DIGITS]},),
+            exact=(f"amends: {name}",),
+        )
+    ]
+
+
 def _facts(terms: Terms, words: Wording, marked: Marked | None = None) -> list[Fact]:
     _ = words.gettext
     return [
         *asked_facts(terms, words, marked),
+        *_amends(terms, words),
         Fact(
             key="max-records",
             label=_("At most"),
