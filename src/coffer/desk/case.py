@@ -376,7 +376,10 @@ def add_request(case: Case, note: bytes, *, by: PersonId, now: dt.datetime) -> E
 
 
 def add_hold(case: Case, note: NewDocument, did: Did, texts: Mapping[str, str]) -> Edit:
-    """A hold that was just made from the draft, which it replaces, or what extends one. ``texts``: who agreed to it."""
+    """A hold that was just made from the draft, which it replaces, or what extends one.
+
+    ``texts``: what a passkey agreed to.
+    """
     event = document_event(note.about, did)
     draft = None if did is Did.MADE_HOLD else case.draft
     edit = Edit(case=replace(case, draft=draft), events=(replace(event, texts={**event.texts, **texts}),))

@@ -125,7 +125,10 @@ def sought_of(hold: Hold) -> Sought:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PreparedHold:
-    """A hold, or an extension, that is neither signed nor logged yet. ``commitment``: what the log will show of it."""
+    """A hold, or an extension, that is neither signed nor logged yet.
+
+    ``commitment``: what the log will show of it.
+    """
 
     terms: HoldTerms
     commitment: Commitment

@@ -129,6 +129,10 @@ def _lines(hold: Hold, logged: LoggedHold, state: State, now: dt.datetime, words
                 "Kept until %(time)s: %(num)s day more.", "Kept until %(time)s: %(num)s days more.", (until - now).days
             )
             lines = [pattern % left]
+            if term is not logged.terms[0]:
+                lines.append(
+                    _("The hold itself is kept by %(names)s.") % {"names": words.names(logged.terms[0].holders)}
+                )
             if term.until > until and term.may_be_joined(now):
                 lines.append(_("Asked to last until %(time)s.") % {"time": words.time(term.until)})
                 lines.append(_join(term, now, words))

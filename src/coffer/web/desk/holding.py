@@ -1,4 +1,4 @@
-"""Holds at the desk: what a passkey agrees to, what is sent to custodians, and how each stands, in words."""
+"""Holds at the desk: what a passkey agrees to, and what is sent to custodians."""
 
 import datetime as dt
 import threading

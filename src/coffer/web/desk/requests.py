@@ -60,9 +60,9 @@ class _Conflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Looked:
-    """What was found about a draft. ``shown``: the note as it would be signed; None while something stops it.
+    """What was found about a draft.
 
-    ``values``: what else the template shows.
+    ``shown``: the note as it would be signed; None while something stops it. ``values``: what else the template shows.
     """
 
     review: Review
