@@ -170,21 +170,22 @@ class Someone(Client):
 
     def agree(self, path, form):
         """A form that a passkey answers; the response to the challenge if it was refused."""
-        asked = self.post(f"{path}/challenge", data={"handle": "", "answer": ""} | form)
-        if asked.status_code != 200:
-            return asked
+        return self.agree_from(f"{path}/challenge", path, form)
+
+    def agree_from(self, challenge, path, form):
+        """The same, where the challenge stands elsewhere."""
+        asked = self.post(challenge, data={"handle": "", "answer": ""} | form)
+        return self.post(path, data=form | self.answered(asked)) if asked.status_code == 200 else asked
+
+    def answered(self, asked):
+        """What the passkey's answer to a challenge puts into a form."""
         answer = self.key.sign(json.dumps(asked.json()["publicKey"])).decode()
-        return self.post(path, data=form | {"handle": asked.json()["handle"], "answer": answer})
+        return {"handle": asked.json()["handle"], "answer": answer}
 
     def send(self, case, **changes):
         """Write the request, sign and send it."""
         path = f"/cases/{case}/request"
-        form = self.form(path) | FIELDS | changes
-        asked = self.post(f"{path}/challenge", data=form)
-        if asked.status_code != 200:
-            return asked
-        answer = self.key.sign(json.dumps(asked.json()["publicKey"])).decode()
-        return self.post(f"{path}/send", data=form | {"handle": asked.json()["handle"], "answer": answer})
+        return self.agree_from(f"{path}/challenge", f"{path}/send", self.form(path) | FIELDS | changes)
 
     def take_in(self, case, copy):
         return self.post(f"/cases/{case}/take-in", data=self.form(f"/cases/{case}"), files={"copy": ("c.note", copy)})

@@ -150,7 +150,7 @@ def test_what_nobody_asked_is_not_taken(world, boxes):
 
 def test_texts_are_bounded_and_show_as_themselves(world, boxes):
     for text in ("", " ", "x" * 501, "漢字", "a\u202eb", "ö" * 501):
-        with pytest.raises(MalformedInput, match="^question: "):
+        with pytest.raises(MalformedInput, match=r"^question: "):
             composed_told(text, "question")
     assert len(composed_told("ö" * 500, "question").encode()) == MAX_TEXT_BYTES
     with pytest.raises(MalformedInput, match="1,001 bytes, expected at most 1,000"):

@@ -61,6 +61,8 @@ class DocumentKind(StrEnum):
     PACKAGE = "package"
     LETTER = "letter"
     PROOF = "proof"
+    HOLD = "hold"
+    """The note of a hold, or one that extends it: to keep records, unread."""
     OTHER = "other"
 
 
@@ -89,6 +91,10 @@ class Did(StrEnum):
     CLOSED = "closed"
     REOPENED = "reopened"
     NOTED = "noted"
+    MADE_HOLD = "made-hold"
+    EXTENDED_HOLD = "extended-hold"
+    SENT_HOLD = "sent-hold"
+    RELEASED_HOLD = "released-hold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +225,11 @@ class Case:
         if not 1 <= number <= len(self.requests):
             raise Refused("case: it has no request of that number", code="form")
         return self.requests[number - 1]
+
+    @property
+    def holds(self) -> tuple[Document, ...]:
+        """The notes of its holds, and those that extend them, the oldest first."""
+        return tuple(one for one in self.documents if one.kind is DocumentKind.HOLD)
 
     def document(self, document: DocumentId) -> Document:
         """What is known of one of its documents."""
@@ -364,6 +375,17 @@ def add_request(case: Case, note: bytes, *, by: PersonId, now: dt.datetime) -> E
     request = Request(number=number, note=note, made=now, by=by)
     changed = replace(case, requests=(*case.requests, request), draft=None)
     return Edit(case=changed, events=(NewEvent(did=Did.MADE_REQUEST, values={"request": number}),))
+
+
+def add_hold(case: Case, note: NewDocument, did: Did, texts: Mapping[str, str]) -> Edit:
+    """A hold that was just made from the draft, which it replaces, or what extends one.
+
+    ``texts``: what a passkey agreed to.
+    """
+    event = document_event(note.about, did)
+    draft = None if did is Did.MADE_HOLD else case.draft
+    edit = Edit(case=replace(case, draft=draft), events=(replace(event, texts={**event.texts, **texts}),))
+    return with_documents(edit, [note])
 
 
 def with_request(case: Case, request: Request) -> Case:

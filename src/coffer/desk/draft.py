@@ -31,7 +31,7 @@ class Draft:
 
     ``person``: one line for all subjects, or a line for each. ``home``: the country in which numbers without ``+`` are
     read. ``not_before``, ``expires``: moments in ``zone``; empty for now and 30 days later. ``secret_until``: a day; empty
-    for a year. ``issued_by``, ``issued_in``: the words of the note.
+    for a year. ``until``: of a hold, a day or a moment; empty for 60 days. ``issued_by``, ``issued_in``: the words of the note.
     """
 
     subjects: tuple[TypedSubject, ...] = ()
@@ -52,6 +52,7 @@ class Draft:
     expires: str = ""
     secret_until: str = ""
     roster: str = ""
+    until: str = ""
 
     def __repr__(self) -> str:
         return "<draft>"

@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from coffer.authority.ordered import OrderClass
 from coffer.ledger.rules import Rule
-from coffer.procedures.opening.request import Order
+from coffer.procedures.opening.request import Order, Sought
 
 
 class Weight(StrEnum):
@@ -35,6 +36,7 @@ class Code(StrEnum):
     TOO_MANY_DAYS = "too-many-days"  # count, most
     WHOLE_DAYS_OPENED = "whole-days-opened"  # count, first, last: UTC days of which only a part was ordered
     DAYS_DEAD = "days-dead"  # count, first, last: the retention is over, or the keys are destroyed
+    DAYS_HELD = "days-held"  # count, first, last: kept for a hold in force of the case, though their keys died
     DAYS_EMPTY = "days-empty"  # count, first, last: nothing of these subjects and kinds is kept of them, or not yet
     DAYS_AHEAD = "days-ahead"  # count, first, last
     DAYS_DIE = "days-die"  # count, first: the day after which they cannot be opened, if that is before it expires
@@ -50,6 +52,8 @@ class Code(StrEnum):
     EXPIRES_EARLY = "expires-early"
     EXPIRES_LATE = "expires-late"  # most, in days
     EXPIRES_PAST = "expires-past"
+    UNTIL_LATE = "until-late"  # most, in days
+    UNTIL_LEFT = "until-left"  # count: days from now
     SECRECY_LONG = "secrecy-long"  # most, in days
     SECRECY_OVER = "secrecy-over"
     OLDER_ROSTER = "older-roster"  # roster, rule, expression: its custodians must sign too
@@ -85,3 +89,21 @@ class Review:
     def may_be_sent(self) -> bool:
         """Whether nothing stops it. The request is proven anew when it is made."""
         return self.order is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HoldReview:
+    """What was found about a draft from which a hold is to be made. ``until``: until when it would keep."""
+
+    review: Review
+    until: dt.datetime
+
+    @property
+    def sought(self) -> Sought | None:
+        """What the hold would ask for; None while something stops it."""
+        order = self.review.order
+        if order is None or order.ordered.is_access:
+            return None
+        fields = {name: getattr(order, name) for name in Sought.__dataclass_fields__}
+        ordered = replace(order.ordered, order_class=OrderClass.PRESERVE)
+        return Sought(**fields | {"ordered": ordered})

@@ -7,6 +7,7 @@ a page puts into words. The request itself is made by ``procedures.opening.reque
 import datetime as dt
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -21,17 +22,19 @@ from coffer.authority.authorization import (
     parse_kinds,
 )
 from coffer.authority.countersign import subject_rule
+from coffer.authority.hold import Hold
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, verify_ordered
 from coffer.authority.period import MAX_DAYS, MAX_PERIODS, Period, settled, whole_days
 from coffer.authority.typed import parse_typed, parse_zone
 from coffer.desk.draft import Draft, TypedSpan
-from coffer.desk.found import Code, Finding, Review, Weight
+from coffer.desk.found import Code, Finding, HoldReview, Review, Weight
 from coffer.desk.orders import Came
 from coffer.errors import CofferError, MalformedInput
 from coffer.identity.identifier import Identifier
 from coffer.identity.typed import parse_typed_subject
 from coffer.kinds import KINDS
 from coffer.ledger.facts import Segment
+from coffer.ledger.holds import MOST_LIFE
 from coffer.ledger.retention import retention_of
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
@@ -41,22 +44,41 @@ from coffer.procedures.opening.request import Order
 FREE_TEXTS: Final = ("authority", "basis", "purpose")
 DEFAULT_LIFE: Final = dt.timedelta(days=30)
 DEFAULT_SECRECY: Final = dt.timedelta(days=365)
+DEFAULT_HOLD: Final = dt.timedelta(days=60)
+"""What a European Preservation Order asks for."""
 _DAY: Final = dt.timedelta(days=1)
+_SECOND: Final = dt.timedelta(seconds=1)
+_OF_REQUESTS: Final = frozenset({Code.DAYS_DIE})
+"""A hold is what keeps days whose keys die."""
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def review_draft(draft: Draft, came: Came, state: State, now: dt.datetime) -> Review:
-    """Everything that there is to say about a draft now, and by what the log says now."""
-    return _Review(draft, came, state, now).review()
+def review_draft(draft: Draft, came: Came, state: State, now: dt.datetime, *, holds: Sequence[Hold] = ()) -> Review:
+    """Everything that there is to say about a draft now, and by what the log says now.
+
+    ``holds``: those of its case.
+    """
+    return _Review(draft, came, state, now, holds).review()
+
+
+def review_hold(draft: Draft, came: Came, state: State, now: dt.datetime) -> HoldReview:
+    """The same of a draft from which a hold is to be made: what only a request needs is not asked for."""
+    plain = replace(draft, max_records="1", not_before="", expires="", is_extension=False, roster="")
+    pass_ = _Review(plain, came, state, now, ())
+    until = pass_.until()
+    review = pass_.review()
+    findings = tuple(one for one in review.findings if one.code not in _OF_REQUESTS)
+    return HoldReview(review=replace(review, findings=findings), until=until)
 
 
 class _Review:
     """One pass over a draft."""
 
-    def __init__(self, draft: Draft, came: Came, state: State, now: dt.datetime) -> None:
+    def __init__(self, draft: Draft, came: Came, state: State, now: dt.datetime, holds: Sequence[Hold]) -> None:
         self._draft = draft
         self._came = came
         self._state = state
+        self._holds = holds
         self._now = now.replace(microsecond=0)
         self._findings: list[Finding] = []
 
@@ -310,6 +332,42 @@ class _Review:
             self._add("expires", Code.EXPIRES_PAST)
         return start, end
 
+    def until(self) -> dt.datetime:
+        """Until when a hold is to keep: what is typed, or 60 days."""
+        otherwise = self._now + DEFAULT_HOLD
+        typed, zone = self._draft.until.strip(), self._zone_of(self._draft.zone)
+        try:
+            day = wire.parse_day(typed, "until")
+            until = whole_days(day, day, zone or dt.UTC).end.astimezone(dt.UTC) - _SECOND
+        except MalformedInput:
+            until = self._moment("until", zone, otherwise) or otherwise
+        if until <= self._now:
+            self._add("until", Code.EXPIRES_PAST)
+        elif until - self._now > MOST_LIFE:
+            self._add("until", Code.UNTIL_LATE, most=MOST_LIFE.days)
+        else:
+            self._add("until", Code.UNTIL_LEFT, Weight.TELLS, count=(until - self._now).days)
+        return until
+
+    @staticmethod
+    def _zone_of(name: str) -> ZoneInfo | None:
+        try:
+            return parse_zone(name, "zone")
+        except MalformedInput:
+            return None  # it is named where the days are read
+
+    def _held(self, subjects: Sequence[Identifier], days: Sequence[dt.date]) -> list[dt.date]:
+        """The days that a hold in force keeps for every one of these subjects, or a part of each."""
+        sids = {subject.sid for subject in subjects}
+        in_force = {term.note for hold in self._state.holds_in_force(self._now) for term in hold.terms}
+        kept = {
+            day
+            for hold in self._holds
+            if hold.commitment in in_force and sids <= {subject.sid for subject in hold.terms.subjects}
+            for day in hold.terms.all_days
+        }
+        return [day for day in days if day in kept]
+
     def _secrecy(self, start: dt.datetime, end: dt.datetime) -> dt.date:
         text = self._draft.secret_until.strip()
         default = (start + DEFAULT_SECRECY).date()
@@ -343,12 +401,14 @@ class _Review:
         others = sorted({day for own in days for day in own} - reached)
         ahead = [day for day in others if day > today]
         dead = [day for day in others if day <= today and (retention.is_over(day, today) or day in dead_days)]
-        self._days("spans", Code.DAYS_DEAD, Weight.WARNS, dead)
+        held = self._held(subjects, dead)
+        self._days("spans", Code.DAYS_HELD, Weight.TELLS, held)
+        self._days("spans", Code.DAYS_DEAD, Weight.WARNS, [day for day in dead if day not in held])
         self._days("spans", Code.DAYS_AHEAD, Weight.WARNS, ahead)
         self._days("spans", Code.DAYS_EMPTY, Weight.WARNS, [day for day in others if day not in {*ahead, *dead}])
         dying = sorted(day for day in reached if retention.is_over(day, expires.date()))
         self._days("spans", Code.DAYS_DIE, Weight.WARNS, dying)
-        if not reached:
+        if not reached and not held:
             self._add("spans", Code.NOTHING_REACHED, Weight.WARNS)
         self._older_rosters(segments, subjects, roster)
         return tuple(sorted(reached))

@@ -40,6 +40,8 @@ class CaseState(StrEnum):
     EXPIRED = "expired"
     CLOSED = "closed"
     SHREDDED = "shredded"
+    HELD = "held"
+    """Records are kept for it, unread; there is no request."""
 
 
 class Step(StrEnum):
@@ -225,6 +227,8 @@ def next_step(case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: 
         return NextStep(state=CaseState.LETTER_DUE, step=step, actor=Actor.DESK, request=due.request, is_late=is_late)
     if case.stage is Stage.CLOSED:
         return NextStep(state=CaseState.CLOSED, step=Step.NOTHING, actor=Actor.NOBODY)
+    if case.draft is None and not standings and case.holds:
+        return NextStep(state=CaseState.HELD, step=Step.NOTHING, actor=Actor.NOBODY)
     if case.draft is not None or not standings:
         number = len(standings) + 1
         return NextStep(

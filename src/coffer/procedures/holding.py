@@ -7,9 +7,9 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from coffer.authority.authorization import verify_secrecy
+from coffer.authority.authorization import commit, verify_secrecy
 from coffer.authority.hold import Hold, HoldTerms, format_hold_terms, parse_hold
 from coffer.custody.holding import Coverage
 from coffer.custody.parcel import hold_info, parcels
@@ -17,7 +17,7 @@ from coffer.custody.review import release_of
 from coffer.custody.waiting import own_entries, waiting_body
 from coffer.entropy import Entropy
 from coffer.errors import CofferError, Refused, Unavailable
-from coffer.ledger.entries import ExtendEntry, HeldEntry, HoldEntry, ReleaseEntry
+from coffer.ledger.entries import Commitment, ExtendEntry, HeldEntry, HoldEntry, ReleaseEntry
 from coffer.ledger.facts import Invalid
 from coffer.ledger.holds import HoldStatus, LoggedHold
 from coffer.ledger.retention import is_segment_past
@@ -31,6 +31,7 @@ from coffer.vault.held import Covered, covered_as
 _PLACE = "hold"
 
 
+@runtime_checkable
 class HoldKeeper(Protocol):
     """A custodian that keeps for holds that its people approved. Idempotent."""
 
@@ -44,6 +45,7 @@ class HoldKeeper(Protocol):
         ...
 
 
+@runtime_checkable
 class Distant(Protocol):
     """A custodian on another machine, as far as it takes holds."""
 
@@ -121,6 +123,17 @@ def sought_of(hold: Hold) -> Sought:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PreparedHold:
+    """A hold, or an extension, that is neither signed nor logged yet.
+
+    ``commitment``: what the log will show of it.
+    """
+
+    terms: HoldTerms
+    commitment: Commitment
+
+
 def make_hold(vault: Vault, sought: Sought, *, until: dt.datetime) -> Hold:
     """A signed hold, logged: from now on custodians may keep for it.
 
@@ -137,69 +150,113 @@ def make_holds(vault: Vault, soughts: Sequence[Sought], *, until: dt.datetime) -
     Raises:
         MalformedInput, Refused: as ``make_hold``.
     """
-    now = vault.outside.clock()
-    with vault.writing() as state:
-        verify_clock(state, now)
-        holds = [_signed(vault, _first_terms(vault, sought, state, now, until)) for sought in soughts]
-        for hold in holds:
-            vault.held.keep(hold.commitment, _covered(hold, state))  # first, so that no crash lets the files go
-        _log(vault, [_logged_as(hold) for hold in holds], state)
-        return holds
-
-
-def _first_terms(vault: Vault, sought: Sought, state: State, now: dt.datetime, until: dt.datetime) -> HoldTerms:
-    key, roster, entropy = vault.operator_key(DESK), state.roster, vault.outside.entropy
-    return HoldTerms(
-        origin=roster.origin,
-        roster=roster.hash,
-        id=entropy(16),
-        salt=Secret(entropy(32), "salt"),
-        requester=key.verify_key,
-        **asked_of(sought, roster, now),
-        is_hub=sought.is_hub,
-        until=until,
-        extends=None,
-        secret_until=sought.secret_until,
-    )
-
-
-def _logged_as(hold: Hold) -> HoldEntry:
-    terms = hold.terms
-    return HoldEntry(
-        note=hold.commitment, roster=terms.roster, rules=terms.rules, requester=DESK, until=hold.terms.until
-    )
+    state = vault.replay()
+    prepared = [prepare_hold(vault, sought, state, until=until) for sought in soughts]
+    holds = [sign_hold(vault, one) for one in prepared]
+    log_holds(vault, holds)
+    return holds
 
 
 def extend_hold(vault: Vault, first: Hold, sought: Sought, *, until: dt.datetime) -> Hold:
     """A signed note that makes a hold last longer, logged; custodians must approve it too.
 
+    Raises:
+        MalformedInput, Refused: as ``prepare_extension``, or the log would not take it.
+    """
+    hold = sign_hold(vault, prepare_extension(vault, first, sought, vault.replay(), until=until))
+    log_holds(vault, [hold])
+    return hold
+
+
+def prepare_hold(vault: Vault, sought: Sought, state: State, *, until: dt.datetime) -> PreparedHold:
+    """The hold as it would be signed now.
+
+    Raises:
+        MalformedInput: a field is wrong; the message names the first.
+    """
+    roster, entropy = state.roster, vault.outside.entropy
+    terms = HoldTerms(
+        origin=roster.origin,
+        roster=roster.hash,
+        id=entropy(16),
+        salt=Secret(entropy(32), "salt"),
+        requester=vault.operator_key(DESK).verify_key,
+        **asked_of(sought, roster, vault.outside.clock()),
+        is_hub=sought.is_hub,
+        until=until,
+        extends=None,
+        secret_until=sought.secret_until,
+    )
+    return _prepared(terms)
+
+
+def prepare_extension(vault: Vault, first: Hold, sought: Sought, state: State, *, until: dt.datetime) -> PreparedHold:
+    """A note that makes a hold last longer, as it would be signed now.
+
     ``sought``: the order that asks for it. Whom and what it is about is taken from the first note.
 
     Raises:
-        Refused: the hold is not in force, or the log would not take it.
+        Refused: the hold is not in force.
     """
     now, entropy = vault.outside.clock(), vault.outside.entropy
+    logged = _in_force(first, state, now)
+    asked = asked_of(sought, state.rosters[first.terms.roster], now)
+    terms = replace(
+        first.terms,
+        id=entropy(16),
+        salt=Secret(entropy(32), "salt"),
+        ordered=asked["ordered"],
+        authority=asked["authority"],
+        basis=asked["basis"],
+        purpose=asked["purpose"],
+        until=until,
+        extends=logged.entry.note,
+        secret_until=sought.secret_until,
+    )
+    return _prepared(terms)
+
+
+def sign_hold(vault: Vault, prepared: PreparedHold) -> Hold:
+    """The prepared hold, signed by the desk; nobody keeps for it before it is logged."""
+    return parse_hold(sign_note(format_hold_terms(prepared.terms), vault.operator_key(DESK)).raw, _PLACE)
+
+
+def log_holds(vault: Vault, holds: Sequence[Hold]) -> None:
+    """Log what was signed, all or none.
+
+    Raises:
+        Refused: the log would not take one: too long, too many today, or what it extends is not in force.
+    """
+    now = vault.outside.clock()
     with vault.writing() as state:
         verify_clock(state, now)
-        logged = state.hold_of(first.commitment)
-        if logged is None or state.hold_status(logged, now) is not HoldStatus.IN_FORCE:
-            raise Refused(f"{_PLACE}: not in force", code="time", hint="only a hold in force can last longer")
-        asked = asked_of(sought, state.rosters[first.terms.roster], now)
-        terms = replace(
-            first.terms,
-            id=entropy(16),
-            salt=Secret(entropy(32), "salt"),
-            ordered=asked["ordered"],
-            authority=asked["authority"],
-            basis=asked["basis"],
-            purpose=asked["purpose"],
-            until=until,
-            extends=logged.entry.note,
-            secret_until=sought.secret_until,
-        )
-        hold = _signed(vault, terms)
-        _log(vault, [ExtendEntry(hold=logged.index, note=hold.commitment, until=hold.terms.until)], state)
-        return hold
+        bodies: list[HoldEntry | ExtendEntry | ReleaseEntry] = []
+        for hold in holds:
+            if hold.terms.extends is None:
+                vault.held.keep(hold.commitment, _covered(hold, state))  # first, so that no crash lets the files go
+                bodies.append(_first_entry(hold))
+            else:
+                index = _in_force(hold, state, now).index
+                bodies.append(ExtendEntry(hold=index, note=hold.commitment, until=hold.terms.until))
+        _log(vault, bodies, state)
+
+
+def _prepared(terms: HoldTerms) -> PreparedHold:
+    verify_secrecy(terms.secret_until, terms.until, "--secret-until")
+    return PreparedHold(terms=terms, commitment=commit(format_hold_terms(terms), terms.roster, terms.salt))
+
+
+def _in_force(hold: Hold, state: State, now: dt.datetime) -> LoggedHold:
+    """The hold of a first note, or the one that a note extends."""
+    logged = state.hold_of(hold.terms.extends or hold.commitment)
+    if logged is None or state.hold_status(logged, now) is not HoldStatus.IN_FORCE:
+        raise Refused(f"{_PLACE}: not in force", code="time", hint="only a hold in force can last longer")
+    return logged
+
+
+def _first_entry(hold: Hold) -> HoldEntry:
+    terms = hold.terms
+    return HoldEntry(note=hold.commitment, roster=terms.roster, rules=terms.rules, requester=DESK, until=terms.until)
 
 
 def keep_hold(vault: Vault, raw: bytes, keepers: Sequence[HoldKeeper]) -> dict[str, str]:
@@ -237,11 +294,6 @@ def release_hold(vault: Vault, raw: bytes) -> LoggedHold:
         body = release_of(hold, state, _PLACE)
         _log(vault, [body], state)
         return state.holds[body.hold]
-
-
-def _signed(vault: Vault, terms: HoldTerms) -> Hold:
-    verify_secrecy(terms.secret_until, terms.until, "--secret-until")
-    return parse_hold(sign_note(format_hold_terms(terms), vault.operator_key(DESK)).raw, _PLACE)
 
 
 def _log(vault: Vault, bodies: Sequence[HoldEntry | ExtendEntry | ReleaseEntry], state: State) -> None:

@@ -34,6 +34,9 @@ def busy(tmp_path_factory):
     answered = signed_case(desk, clerk, number="12/0390")
     clerk.open(answered)
     desk.settle()
+    held = clerk.new_case(number="12/0405")
+    form = clerk.form(f"/cases/{held}/hold") | FIELDS
+    assert clerk.agree_from(f"/cases/{held}/hold/challenge", f"/cases/{held}/hold/send", form).status_code == 303
     answer = next(one.id for one in desk.store.case(answered).documents if one.kind == "answer")
     pages = {
         Role.CLERK: [
@@ -46,6 +49,8 @@ def busy(tmp_path_factory):
             *(f"/cases/{case}" for case in (draft, waiting, signed, answered)),
             f"/cases/{draft}/request",
             f"/cases/{answered}/documents/{answer}/preview",
+            f"/cases/{held}",
+            f"/cases/{draft}/hold",
         ],
         Role.HEAD: [f"/cases/{answered}"],
         Role.OPERATOR: ["/", "/people"],
@@ -78,7 +83,7 @@ def test_nothing_keeps_anybody_out(chromium, busy, scheme, width):
             looked_at += 1
         assert [line for line in page.complaints if "403" not in line] == []
         page.context.close()
-    assert looked_at == 18
+    assert looked_at == 20
 
 
 def test_the_printed_case_holds_what_was_asked_and_the_exact_text(chromium, busy):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from coffer.authority.authorization import Authorization, parse_authorization
+from coffer.authority.hold import Hold, parse_hold
 from coffer.desk import case as cases
 from coffer.desk.case import (
     Case,
@@ -46,6 +47,10 @@ class Entry:
         """Whether an opening was begun whose answer is not in the case."""
         raw = self.vault.desk.read_opening(commitment)
         return raw is not None and Journal.parse(raw).intent not in {item.intent for item in request.delivered}
+
+    def holds_of(self, case: Case) -> list[Hold]:
+        """The holds of a case and what extends them, as they were signed, the oldest first."""
+        return [parse_hold(self.store.document(case.id, one.id), "hold") for one in case.holds]
 
     def new_document(
         self,

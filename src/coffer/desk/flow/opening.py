@@ -142,6 +142,7 @@ class _Run:
                 deliver=self._deliver,
                 patience_s=patience_s,
                 on_progress=self._progress,
+                holds=self._entry.holds_of(case),
             )
         except CofferError as error:
             self._tell(Did.STOPPED, {"family": type(error).__name__.lower()}, {"message": error.message}, News.STOPPED)

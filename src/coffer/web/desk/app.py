@@ -14,6 +14,7 @@ from coffer.serving.crowd import Crowd
 from coffer.web.desk.case import CasePages
 from coffer.web.desk.door import DeskDoor
 from coffer.web.desk.frame import Frame
+from coffer.web.desk.holds import HoldPages
 from coffer.web.desk.listing import ListingPages, parse_case_id
 from coffer.web.desk.office import Office
 from coffer.web.desk.papers import MAX_ORDER_MIB, PaperPages
@@ -71,6 +72,7 @@ class _Reception:
         self._frame, self._entrance = frame, entrance
         self._groups = {
             "case": CasePages(frame),
+            "holds": HoldPages(frame),
             "listing": ListingPages(frame),
             "papers": PaperPages(frame),
             "people": PeoplePages(frame),

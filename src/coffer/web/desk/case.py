@@ -18,6 +18,7 @@ from coffer.desk.steps import CaseState, NextStep, Step
 from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.web.desk.door import Act, destroyed
 from coffer.web.desk.frame import Frame, case_path, to, trouble
+from coffer.web.desk.held import holds_shown
 from coffer.web.desk.questions import refused_lines, said_of
 from coffer.web.desk.requesting import share_passed
 from coffer.web.desk.rows import lines_of
@@ -136,6 +137,9 @@ class CasePages:
                 one for one in office.store.people().values() if one.is_active and one.role in {Role.CLERK, Role.HEAD}
             ],
             paper_languages=PAPER_LANGUAGES,
+            holds=holds_shown(case.holds, office.flow.holds_of(case), office.state(), visit.now, words),
+            may_hold=not is_closed and may(visit, Action.SEND_REQUEST),
+            may_release=not is_closed and may(visit, Action.WITHDRAW),
             **asked,
         )
 

@@ -41,6 +41,8 @@ class Act(StrEnum):
     OPEN = "open"
     INVITE = "invite"
     SHRED = "shred"
+    HOLD = "hold"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

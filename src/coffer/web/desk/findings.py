@@ -30,6 +30,7 @@ FIELDS: Final = {
     "is_hub": N_("Many callers"),
     "not_before": N_("In force from"),
     "expires": N_("In force until"),
+    "until": N_("Kept until"),
     "secret_until": N_("Secret until"),
     "roster": N_("Roster"),
 }
@@ -171,6 +172,12 @@ def _die(finding: Finding, words: Wording) -> str:
     ) % {"day": words.day(first)}
 
 
+def _until_left(finding: Finding, words: Wording) -> str:
+    count = int(finding.values["count"])
+    pattern = words.ngettext("That is %(num)s day from now.", "That is %(num)s days from now.", count)
+    return pattern % {"num": words.number(count)}
+
+
 def _kind_not_kept(finding: Finding, words: Wording) -> str:
     return words.gettext(_RECORD_KINDS.get(str(finding.values["kind"]), N_("This kind is not kept here.")))
 
@@ -211,6 +218,7 @@ _SENTENCES: Final[dict[Code, Callable[[Finding, Wording], str]]] = {
         N_("Of %(days)s a part is asked. Records that start outside these times are dropped.")
     ),
     Code.DAYS_DEAD: _of_days(N_("%(days)s: cannot be opened any more, their keys were destroyed.")),
+    Code.DAYS_HELD: _of_days(N_("%(days)s: kept for a hold of this case, though their keys may be destroyed.")),
     Code.DAYS_EMPTY: _of_days(N_("%(days)s: nothing of this kind is kept, or not yet.")),
     Code.DAYS_AHEAD: _of_days(N_("%(days)s: these days have not come yet.")),
     Code.DAYS_DIE: _die,
@@ -235,6 +243,10 @@ _SENTENCES: Final[dict[Code, Callable[[Finding, Wording], str]]] = {
     Code.EXPIRES_EARLY: _plain(N_("It ends before it begins.")),
     Code.EXPIRES_LATE: _plain(N_("A request is in force for at most %(most)s days.")),
     Code.EXPIRES_PAST: _plain(N_("This is over already.")),
+    Code.UNTIL_LATE: _plain(
+        N_("A hold lasts at most %(most)s days from now. It can be extended while it is in force.")
+    ),
+    Code.UNTIL_LEFT: _until_left,
     Code.SECRECY_LONG: _plain(
         N_("Secrecy ends at most %(most)s days after the request does: the person must be told one day.")
     ),

@@ -50,6 +50,7 @@ from coffer.procedures.opening.standings import ask_standings, roster_of, shown_
 from coffer.vault.folder import DESK, Vault
 from coffer.vault.known import desk_authorities
 from coffer.web.desk.door import Act, Proven
+from coffer.web.desk.holding import HoldDesk
 from coffer.web.desk.steps_shown import Progress
 from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.desk.watching import Custodians, Seen, Watch, refusers
@@ -101,6 +102,7 @@ class Office:
         self.flow = Flow(vault, store, process=vault.outside.entropy(8).hex())
         self.requester: VerifyKey = vault.operator_key(DESK).verify_key
         self._custodians = custodians
+        self.holds = HoldDesk(self.flow, custodians)
         self._version = version
         self._lock = threading.Lock()
         self._prepared: dict[tuple[PersonId, CaseId], _Waiting] = {}

@@ -4,11 +4,12 @@ Pure.
 """
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
-from coffer.authority.authorization import Terms, format_terms
+from coffer.authority.authorization import Named, Terms, format_terms
 from coffer.authority.countersign import subject_rule
+from coffer.authority.hold import HoldTerms
 from coffer.authority.known import Authorities
 from coffer.authority.ordered import OrderClass
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
@@ -50,11 +51,15 @@ def preview(
     try:
         drawn = Drawn(id=bytes(16), salt=Secret(bytes(32), "no salt"), seal=bytes(32))
         terms = terms_of(order, state.roster, requester, drawn, now)
-        text = format_terms(terms).decode("utf-8")
+        text = format_terms(terms)
     except CofferError:
         return None  # what the note itself refuses is said when it is made
-    shown = "\n".join(line for line in text.splitlines() if not line.startswith(_HIDDEN))
-    return Preview(exact=shown, asked=read_terms(terms, words, marked=mark_authority(terms, known, words)))
+    return Preview(exact=shown_text(text), asked=read_terms(terms, words, marked=mark_authority(terms, known, words)))
+
+
+def shown_text(text: bytes) -> str:
+    """A note's text without the lines that are drawn at signing."""
+    return "\n".join(line for line in text.decode("utf-8").splitlines() if not line.startswith(_HIDDEN))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +142,20 @@ def spans_shown(draft: Draft, *, more: bool = False) -> list[TypedSpan]:
 
 def draft_of_terms(terms: Terms, zone: str, home: str) -> Draft:
     """The draft for another request in a case, from what the last one asked."""
+    return replace(
+        _draft_of_named(terms, zone, home),
+        max_records=str(terms.max_records),
+        is_extension=terms.ordered.order_class is OrderClass.EXTEND,
+        secret_until=str(terms.secret_until),
+    )
+
+
+def draft_of_hold(terms: HoldTerms, zone: str, home: str) -> Draft:
+    """The draft for the request that opens what is held: the same persons, times and kinds."""
+    return _draft_of_named(terms, zone, home)
+
+
+def _draft_of_named(terms: Named, zone: str, home: str) -> Draft:
     return Draft(
         authority=terms.authority,
         basis=terms.basis,
@@ -147,12 +166,9 @@ def draft_of_terms(terms: Terms, zone: str, home: str) -> Draft:
         zone=zone,
         home=home,
         kinds=terms.kinds,
-        max_records=str(terms.max_records),
         issued_by=terms.ordered.issuer,
         issued_in=terms.ordered.issued_in,
-        is_extension=terms.ordered.order_class is OrderClass.EXTEND,
         is_hub=terms.is_hub,
-        secret_until=str(terms.secret_until),
     )
 
 

@@ -1,8 +1,9 @@
 """The pages on which a request is written, from the order to signing and sending."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from zoneinfo import available_timezones
 
 from fastapi import Response
@@ -22,6 +23,7 @@ from coffer.desk.case import (
     with_documents,
 )
 from coffer.desk.draft import Draft
+from coffer.desk.found import Review
 from coffer.desk.orders import came_of
 from coffer.desk.port import Conflict
 from coffer.desk.review import review_draft
@@ -35,7 +37,7 @@ from coffer.web.desk.findings import tell
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
 from coffer.web.desk.questions import refused_lines
-from coffer.web.desk.requesting import differing, draft_of_terms, needed, preview, spans_shown
+from coffer.web.desk.requesting import Preview, differing, draft_of_terms, needed, preview, spans_shown
 from coffer.web.desk.saying import CLASSES, NOT_HELD, PAPER_LANGUAGES
 from coffer.web.desk.typed import ReadOrder, fill_from_order, is_pdf, looks_like_xml, read_draft, subjects_text
 from coffer.web.desk.visit import Visit, mark_of
@@ -61,11 +63,32 @@ class _Conflict:
     lines: list[tuple[str, str, str]] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Looked:
+    """What was found about a draft.
+
+    ``shown``: the note as it would be signed; None while something stops it. ``values``: what else the template shows.
+    """
+
+    review: Review
+    shown: Preview | None
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
 class RequestPages:
     """Pages on which a request is written."""
 
+    WORD: ClassVar[str] = "request"
+    """How the address of the form ends."""
+
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
+
+    def _looked_at(self, draft: Draft, case: Case, visit: Visit) -> Looked:
+        office, state = self._frame.office, self._frame.office.state()
+        review = review_draft(draft, came_of(case), state, visit.now, holds=office.flow.holds_of(case))
+        shown = preview(review, office.requester, state, visit.words, visit.now, office.authorities())
+        return Looked(review=review, shown=shown, values={"is_hold": False})
 
     # A new case.
 
@@ -220,14 +243,12 @@ class RequestPages:
     ) -> Response:
         """The form with what is found about it now. ``mark``: what the reader's page was made from."""
         office, words = self._frame.office, visit.words
-        state = office.state()
-        review = review_draft(draft, came_of(case), state, visit.now)
-        told = tell(review, words, is_new=is_new)
-        shown = preview(review, office.requester, state, words, visit.now, office.authorities())
-        parts, why = needed(review, state.roster, words, is_hub=draft.is_hub)
+        looked = self._looked_at(draft, case, visit)
+        told, shown = tell(looked.review, words, is_new=is_new), looked.shown
+        parts, why = needed(looked.review, office.state().roster, words, is_hub=draft.is_hub)
         defaults = {"saved": False, "conflict": None, "filled": None, "refused": None}
         if "refused_before" not in values:
-            sids = {parse_subject(text, "subject").sid for text in review.subjects}
+            sids = {parse_subject(text, "subject").sid for text in looked.review.subjects}
             values["refused_before"] = refused_lines(office, sids, words)
         zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())
         return self._frame.respond(
@@ -249,7 +270,7 @@ class RequestPages:
             zones=zones,
             orders=[one for one in case.documents if one.kind is DocumentKind.ORDER],
             focus=told.first if is_sent else "",
-            **(defaults | values),
+            **(defaults | dict(looked.values) | values),
         )
 
     def validate(self, visit: Visit) -> Response:
@@ -280,7 +301,7 @@ class RequestPages:
             self._frame.write(visit, lambda case: save_draft(case, draft))
         except Conflict as conflict:
             return self._in_conflict(visit, conflict, draft)
-        return to(f"{case_path(visit.the_case.id)}/request?kept=yes")
+        return to(f"{case_path(visit.the_case.id)}/{self.WORD}?kept=yes")
 
     def _in_conflict(self, visit: Visit, conflict: Conflict, draft: Draft) -> Response:
         """Both texts. The form now rests on what the other saved, so that keeping it again is a decision."""

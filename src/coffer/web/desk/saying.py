@@ -28,6 +28,7 @@ STATES: Final[Mapping[CaseState, tuple[str, str]]] = {
     CaseState.EXPIRED: (N_("ended unopened"), ""),
     CaseState.CLOSED: (N_("closed"), ""),
     CaseState.SHREDDED: (N_("destroyed"), ""),
+    CaseState.HELD: (N_("kept, unread"), "info"),
 }
 """The word of each state, and its kind of chip."""
 _STEPS: Final[Mapping[Step, str]] = {
@@ -57,6 +58,7 @@ _HEADINGS: Final[Mapping[CaseState, str]] = {
     CaseState.EXPIRED: N_("Case %(case)s: request %(request)s ended unopened"),
     CaseState.CLOSED: N_("Case %(case)s is closed"),
     CaseState.SHREDDED: N_("This case was destroyed"),
+    CaseState.HELD: N_("Case %(case)s: records are kept, and nobody reads them"),
 }
 CLASSES: Final[Mapping[CaseClass, str]] = {
     CaseClass.ORDINARY: N_("Ordinary"),
@@ -77,6 +79,7 @@ DOCUMENTS: Final[Mapping[DocumentKind, tuple[str, str]]] = {
     DocumentKind.ANSWER: (N_("Answer"), "answer"),
     DocumentKind.PACKAGE: (N_("Package of the answer"), "package"),
     DocumentKind.LETTER: (N_("Letter"), "letter"),
+    DocumentKind.HOLD: (N_("Hold"), "hold"),
     DocumentKind.PROOF: (N_("Proof for the letter"), "proof"),
     DocumentKind.OTHER: (N_("Document"), "document"),
 }
@@ -111,6 +114,10 @@ _EVENTS: Final[Mapping[Did, str]] = {
     Did.SENT_LETTER: N_("%(who)s said that the letter was sent"),
     Did.CLOSED: N_("%(who)s closed the case"),
     Did.REOPENED: N_("%(who)s opened the case again"),
+    Did.MADE_HOLD: N_("%(who)s made a hold"),
+    Did.EXTENDED_HOLD: N_("%(who)s asked that a hold last longer"),
+    Did.SENT_HOLD: N_("%(who)s sent a hold"),
+    Did.RELEASED_HOLD: N_("%(who)s released a hold"),
     Did.NOTED: N_("%(who)s wrote a note"),
 }
 

@@ -13,7 +13,7 @@ from coffer.web.ground.forms import Form
 
 MAX_SPANS_SHOWN: Final = 20
 _TEXTS: Final = ("authority", "basis", "purpose", "person", "home", "zone", "max_records", "issued_by", "issued_in")
-_LATER: Final = ("not_before", "expires", "secret_until", "roster")
+_LATER: Final = ("not_before", "expires", "secret_until", "roster", "until")
 _SECOND: Final = dt.timedelta(seconds=1)
 
 

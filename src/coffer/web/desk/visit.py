@@ -65,12 +65,12 @@ class Visit:
 def mark_of(case: Case) -> str:
     """Stands for what a page shows of a case for people to decide on.
 
-    That is draft, requests, deadline, stage and who has the case.
+    That is draft, requests, holds, deadline, stage and who has the case.
 
     Documents, readings, notes and signatures that arrive are no reason to ask somebody to look again.
     """
     requests = [(one.number, one.sent_at, one.withdrawn, len(one.delivered)) for one in case.requests]
-    shown = (case.stage.value, case.due, case.assigned, case.draft, requests)
+    shown = (case.stage.value, case.due, case.assigned, case.draft, requests, [one.id for one in case.holds])
     return wire.digest(wire.tag("desk-page"), msgspec.msgpack.encode(shown)).hex()[:MARK_DIGITS]
 
 
