@@ -60,7 +60,7 @@ def _shared_lines(terms: Terms) -> list[str]:
 
 
 def amended_bytes(notes: list[tuple[bytes, str]]) -> bytes:
-    """One text of copies of a request, and of the amendments among them: the one with the highest limit counts.
+    """One text of copies of a request and of its amendments: the highest limit counts.
 
     ``notes``: the bytes of each with what to call it.
 

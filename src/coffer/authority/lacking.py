@@ -73,7 +73,7 @@ def parts_of(rule: Rule, roster: Roster, signers: Collection[str], *, is_hub: bo
 
 
 def rule_to_meet(rule: Rule, roster: Roster, signers: Collection[str], *, is_urgent: bool, is_hub: bool) -> Rule:
-    """The rule that signatures are waited for by: in an emergency the emergency rule, unless the rule is met."""
+    """The rule that is waited for: in an emergency the emergency rule, unless the rule is met."""
     emergency = roster.emergency_rules.get(rule.name)
     is_met = rule.is_satisfied_by(mask_of(signers, roster.names))
     return rule if emergency is None or is_met or is_hub or not is_urgent else emergency
@@ -82,7 +82,7 @@ def rule_to_meet(rule: Rule, roster: Roster, signers: Collection[str], *, is_urg
 def parts_for(
     subjects: Sequence[Identifier], roster: Roster, signers: Collection[str], *, is_hub: bool, is_urgent: bool = False
 ) -> tuple[Part, ...]:
-    """The parts of every rule of these subjects, each rule once, by name; in an emergency those of its emergency rule."""
+    """The parts of every rule of these subjects, each rule once; in an emergency of its emergency rule."""
     own = {rule.name: rule for subject in subjects for rule in [subject_rule(subject, roster)]}
     rules = {
         name: rule_to_meet(rule, roster, signers, is_urgent=is_urgent, is_hub=is_hub) for name, rule in own.items()

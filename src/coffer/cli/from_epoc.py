@@ -159,7 +159,7 @@ def say_order(order: EpocOrder) -> None:
 
 
 def verify_not_said(names: Sequence[str]) -> None:
-    """Refuse options that would contradict the order. ``names``: of parameters, beside those that every order says."""
+    """Refuse options that would contradict the order. ``names``: parameters that this order says too."""
     context = click.get_current_context()
     for name in (*_SAID_BY_ALL, *names):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:

@@ -1,4 +1,6 @@
-"""Which part of a continuing order an answer is. Pure. Source: ``docs/formats/answer.md``, "Continuing orders"."""
+"""Which part of a continuing order an answer is. Pure.
+
+Source: ``docs/formats/answer.md``, "Continuing orders"."""
 
 from dataclasses import dataclass
 
@@ -41,7 +43,7 @@ def parse_part(value: object, place: str) -> Part | None:
 
 
 def settled(commitment: Commitment, state: Known, *, before: int) -> list[Opening]:
-    """The openings of an authorization that were closed with an answer before entry ``before``, in the log's order.
+    """The openings of an authorization that an answer closed before entry ``before``, in order.
 
     One that was closed with nothing opened (over the budget, or too late) says that no custodian answered: it settles
     nothing.

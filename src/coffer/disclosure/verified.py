@@ -299,7 +299,7 @@ def _parse_answer(contents: _Files, pins: PinnedLog) -> tuple[dict[str, object],
 
 
 def _verify_part(part: Part | None, answer: Mapping[str, object], state: State) -> None:
-    """The part before is an opening of the same authorization, which was closed with an answer before the intent."""
+    """The part before is an opening of the same authorization, closed with an answer before the intent."""
     if part is None or part.since is None:
         return
     intent, commitment = index_of(answer, "intent"), Commitment(bytes.fromhex(str(answer["authorization"])))

@@ -60,7 +60,7 @@ _ANY_SCHEME: Final = {
 
 
 def recognised(typed: str) -> NotHeld | None:
-    """Which of these a text is, where somebody typed it in the place of a number or address; None if none.
+    """Which of these a text is that was typed in the place of a number or address; None if none.
 
     Four groups of digits between dots are both an IP address and, in some countries, a number: they are taken for the
     first, so that a number must be written otherwise. A wrong person would be worse.

@@ -146,9 +146,9 @@ class LoggedHold:
         return next((term for term in self.terms if term.note == note), None)
 
     def _is_satisfied(self, term: Term, roster: Roster) -> bool:
-        """Whether custodians that satisfy every rule of the hold keep for this term; an emergency rule does not count.
+        """Whether custodians that satisfy every rule of the hold keep for this term.
 
-        Rule H2 lets in none too late.
+        An emergency rule does not count. Rule H2 lets in none too late.
         """
         mask = mask_of(term.holders, roster.names)
         return all(roster.rules[name].is_satisfied_by(mask) for name in self.entry.rules)

@@ -153,7 +153,7 @@ class Roster:
 
     @cached_property
     def handset_rule(self) -> Rule:
-        """The rule of handsets, with which any number may be used: the first that is as strict as every other.
+        """The rule of handsets, which any number may use: the first that is as strict as every other.
 
         ``base`` comes first, then countries in their order; it is ``base`` too if there is none.
         """

@@ -50,7 +50,7 @@ class Hold:
     released: int = 0
 
     def is_joined(self, term: Term) -> bool:
-        """Whether custodians that satisfy every rule of the hold keep for a term; an emergency rule does not count."""
+        """Whether custodians that satisfy every rule (no emergency rule) of the hold keep for a term."""
         mask = sum(1 << i for i, custodian in enumerate(self.roster.custodians) if custodian.name in term.held)
         return all(self.roster.rules[name].is_satisfied(mask) for name in self.rules)
 

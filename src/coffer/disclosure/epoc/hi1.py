@@ -94,7 +94,7 @@ def task_id(order: Form, identifier_id: str) -> str:
 
 
 def form_task(order: Form, identifier_id: str) -> TaskName:
-    """The task of an identifier of a form that did not come as a message, named as the converter names it."""
+    """The task of an identifier of a form that came as no message, named as the converter does."""
     name = task_id(order, identifier_id)
     owner = f"{order.authority.country}-{order.authority.national_id}"
     return TaskName(object_id=name, reference=f"{owner}-{name}-{identifier_id}")

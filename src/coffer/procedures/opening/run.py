@@ -153,7 +153,7 @@ def _taken_up(vault: Vault, state: State, authorization: Authorization) -> Journ
 
 
 def _adopted(vault: Vault, authorization: Authorization, due: Due) -> Journal | None:
-    """The journal of a part whose intent was logged before a crash, and whose own journal was not written."""
+    """The journal of a part whose intent was logged before a crash that kept it from being written."""
     if due.adopted is None:
         return None
     journal = Journal(intent=due.adopted, result_salt=vault.outside.entropy(32), part=due.part)

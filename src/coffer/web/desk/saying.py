@@ -156,7 +156,7 @@ def _lacking(part: Part, words: Wording, said_no: frozenset[str]) -> str:
 
 
 def owed_words(state: State, own: Collection[Commitment], now: dt.datetime, words: Wording) -> list[str]:
-    """What of a case's requests (``own``) was opened in an emergency and is not ratified yet; nothing if all is."""
+    """Which of a case's requests (``own``) were opened in an emergency and are not ratified yet."""
     _ = words.gettext
     unpaid = [debt for debt in state.debts.values() if debt.paid is None and debt.authorization in own]
     if not unpaid:

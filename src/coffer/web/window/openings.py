@@ -82,7 +82,7 @@ class OpeningLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyLine:
-    """One opening under an emergency rule. ``status``: of its ratification, by the later of clock and log.
+    """One opening under an emergency rule. ``status``: by the later of clock and log.
 
     ``ratified`` and ``disapproved``: by which custodians.
     """
