@@ -1,6 +1,7 @@
 """Which part of a continuing order an answer is. Pure.
 
-Source: ``docs/formats/answer.md``, "Continuing orders"."""
+Source: ``docs/formats/answer.md``, "Continuing orders".
+"""
 
 from dataclasses import dataclass
 
