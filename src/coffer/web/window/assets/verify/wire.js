@@ -79,12 +79,8 @@ export const isDouble = (list) => new Set(list).size !== list.length;
 
 /** Items by key, in their order. */
 export function groupBy(items, keyOf) {
-  const groups = new Map();
-  for (const item of items) {
-    const key = keyOf(item);
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(item);
-  }
+  const groups = new Map(items.map((item) => [keyOf(item), []]));
+  for (const item of items) groups.get(keyOf(item)).push(item);
   return groups;
 }
 
