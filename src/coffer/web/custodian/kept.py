@@ -16,6 +16,7 @@ from coffer.web.custodian.reading import (
     days_of,
     digits_of,
     protected_lines,
+    reason_words,
     refusal_by,
     share_of,
     stage_of,
@@ -117,7 +118,7 @@ def review_hold(office: Office, note: Hold, you: int, words: Wording) -> HoldRev
         agreed=names_of(people, agreed),
         needed=who_could(people, agreed, you, now),
         completes=len(agreed) + 1 >= people.required,
-        reason=refusal_by(office, note, None, approvals)[1],
+        reason=reason_words(refusal_by(office, note, None, approvals)[1], words),
         here=steadily(partial(held_here, folder, note, state, now)),
         at_most=dict(term.held).get(office.name, 0),
     )

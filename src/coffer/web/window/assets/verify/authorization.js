@@ -68,8 +68,8 @@ function daysOf(periods) {
 /** Read the lines about the order behind it; whether it is an emergency. */
 function parseOrdered(lines) {
   const said = ["class", "urgency", "issued-by", "issued-in"].map((key) => ORDER[key](lines.take(key), key));
-  const isByPerson = said[2] === "person"; // who asks for their own data, and nobody else
-  refuseUnless(!said.includes("-") && isByPerson === (said[0] === "access"), "class or issued-by: another form");
+  // a person asks for their own data, and nobody else does
+  refuseUnless(!said.includes("-") && (said[0] === "access") === (said[2] === "person"), "class: not the issuer's");
   const received = parseInstant(lines.take("received"));
   const wait = lines.isNext("due") ? parseInstant(lines.take("due")) - received : 1;
   refuseUnless(wait > 0 && wait <= 366 * DAY, "due: not after received or over 366 days later");

@@ -11,9 +11,8 @@ import { Board, fetchFile, fill, pins, show, store } from "./page.js";
 import { findRevealed, normalise } from "./revealed.js";
 
 const form = document.querySelector("[data-concerned]");
-const section = document.querySelector("[data-log-audit]");
-const place = document.querySelector("[data-found]");
-const list = document.querySelector("[data-matches]");
+const places = ["[data-log-audit]", "[data-found]", "[data-matches]"];
+const [section, place, list] = places.map((one) => document.querySelector(one));
 let audited = null;
 
 function audit() {

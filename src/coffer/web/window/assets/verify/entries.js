@@ -8,11 +8,9 @@ import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
 export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always the fifth line of an authorization
 const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
-const VERSIONS = { // 1 of every other type
-  close: ["2"], fault: ["2"], ingest: ["2", "3"], intent: ["2"], refuse: ["2"], roster: ["3"],
-};
-const EXPRESSION = /^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/;
-const RULE = /^(?:base|[A-Z]{2})$/;
+// the versions of a type, one digit each, if they are not 1
+const VERSIONS = { close: "2", fault: "2", ingest: "23", intent: "2", refuse: "2", roster: "3" };
+const [EXPRESSION, RULE] = [/^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/, /^(?:base|[A-Z]{2})$/];
 
 export const UNJUDGED = ["hold", "held", "extend", "release", "ratify"];
 
@@ -206,23 +204,22 @@ export const ORDER = {
   kinds: code("call(?:,text)?(?:,email)?|text(?:,email)?|email"), age: code("w4|w10|w26|w52|more"),
   "issued-by": code("court|prosecutor|police|other|person"), "issued-in": code("home|union|elsewhere"),
 };
+const URGENT = { rules: parseRuleNames, ...ORDER }; // an intent has rules in an emergency alone
 const ENDED = { outcome: code("full|part|none"), took: code(SPANS) };
 const REFUSED = { class: code("produce|extend|access|preserve"), urgency: ORDER.urgency };
-export const LEVELS = ["none", "coarse", "full"];
+const SHOWN = { none: [], coarse: ["class", "kinds", "outcome"], full: Object.keys({ ...ORDER, ...ENDED }) };
+export const LEVELS = Object.keys(SHOWN);
 
 /** Whether an entry hides just those codes that a roster hides. */
-export function isAsShown(body, { statistics }) {
-  const coarse = statistics === "coarse" ? ["class", "kinds", "outcome"] : [];
-  const isShown = (key) => statistics === "full" || coarse.includes(key);
-  return Object.keys({ ...ORDER, ...ENDED }).every((key) => !(key in body) || (body[key] !== "-") === isShown(key));
-}
+export const isAsShown = (body, { statistics }) =>
+  SHOWN.full.every((key) => !(key in body) || (body[key] !== "-") === SHOWN[statistics].includes(key));
 
 const publicHash = async (text, place) => hex(await sha256(parseBase64(text, HPKE_PUBLIC_BYTES, place)));
 const ACTS = {
   "epoch-key": { roster: hex32, custodian: custodianName, day: parseDay, key: publicHash },
   withdraw: { batch: hex16 },
   receipt: { custodian: custodianName, segment: hex32 },
-  intent: { authorization: hex32, requester: partyName, nonce: hex16, "cells-at-most": parsePower, ...ORDER },
+  intent: { authorization: hex32, requester: partyName, nonce: hex16, "cells-at-most": parsePower, ...URGENT },
   draw: { intent: parseCount, table: hex32, records: between(1, 2 ** 28) },
   close: {
     intent: parseCount, result: hex32, records: parseCount, answers: between(0, 9), "unconfirmed-cells": parseCount,
@@ -244,8 +241,7 @@ const ACTS = {
 async function parseAct(type, lines, version) {
   const act = { type };
   for (const [key, parse] of Object.entries(ACTS[type])) {
-    if (lines.isNext("rules") && key === "class") act.rules = parseRuleNames(lines.take("rules"), "rules");
-    act[key] = await parse(lines.take(key), key);
+    if (type !== "intent" || key !== "rules" || lines.isNext(key)) act[key] = await parse(lines.take(key), key);
   }
   if (type === "receipt") {
     const canaries = lines.takeAll(["canary"], 1).map(parseRow(CANARY, "canary"));
@@ -274,7 +270,7 @@ for (const type of Object.keys(ACTS)) BODIES[type] = (lines, note, version) => p
 export async function parseEntry(raw) {
   const note = parseNote(raw, "entry", { hasLetters: ascii(raw.subarray(0, 17)) === "coffer.reveal/v1\n" });
   const [, type, version] = /^coffer\.([a-z-]+)\/v([1-9])$/.exec(note.lines[0]) ?? [];
-  const isKnown = Object.hasOwn(BODIES, type ?? "") && (VERSIONS[type] ?? ["1"]).includes(version);
+  const isKnown = Object.hasOwn(BODIES, type ?? "") && (VERSIONS[type] ?? "1").includes(version);
   refuseUnless(isKnown, "entry line 1: no known type");
   const lines = new Lines(note.lines.slice(1), type);
   const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");

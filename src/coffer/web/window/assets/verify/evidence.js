@@ -189,8 +189,7 @@ async function verifyHeader(header, { line, feed, roster }, origin) {
   verifyThat(isSame, "header: another day, kind, rule, part, feed, roster or origin than the log's");
   verifyThat(header.masks.join() === clauses.join(), "header: other clauses than its rule expands to");
   verifyThat(header.rows === line.rows, `header: found ${header.rows} rows`);
-  const supersedes = line.supersedes || "0".repeat(64);
-  verifyThat(hex(header.supersedes) === supersedes, "header: another superseded segment");
+  verifyThat(hex(header.supersedes) === (line.supersedes || "0".repeat(64)), "header: another superseded segment");
   for (const [i, custodian] of roster.custodians.entries()) {
     const holds = clauses.some((clause) => (clause >> i) & 1);
     const isKept = isZero(header.bundles[i]) !== holds && isZero(header.epochs[i]) !== holds;

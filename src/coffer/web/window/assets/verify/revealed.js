@@ -13,17 +13,13 @@ export function normalise(typed, { code = "", trunk = "" }) {
   const text = typed.trim();
   if (/^(?:mailto|tel|short|sender|opaque|dialled|imsi|imei):./.test(text)) return text;
   const at = text.lastIndexOf("@");
-  if (at > 0) return normaliseAddress(text.slice(0, at), text.slice(at + 1));
+  const address = `wss://${text.slice(at + 1)}`; // a browser's URL writes a domain in its one ASCII form
+  const host = at > 0 && URL.canParse(address) ? new URL(address).hostname : "";
+  if (at > 0) return /^[a-z0-9.-]+$/.test(host) ? `mailto:${text.slice(0, at).toLowerCase()}@${host}` : "";
   const digits = text.replace(/[\s().\/-]/g, "").replace(/^00/, "+");
   if (/^\+[1-9][0-9]{3,14}$/.test(digits)) return `tel:${digits}`;
   if (!code || !/^[0-9]{3,15}$/.test(digits)) return "";
   return `tel:+${code}${trunk && digits.startsWith(trunk) ? digits.slice(trunk.length) : digits}`;
-}
-
-function normaliseAddress(local, domain) {
-  const address = `wss://${domain}`; // a browser's URL writes a domain in its one ASCII form
-  const host = URL.canParse(address) ? new URL(address).hostname : "";
-  return /^[a-z0-9.-]+$/.test(host) ? `mailto:${local.toLowerCase()}@${host}` : "";
 }
 
 const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2) ?? "";

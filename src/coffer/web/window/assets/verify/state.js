@@ -7,8 +7,8 @@ import { heldBy, isAsShown, isSatisfied, LEVELS, parseEntry, UNJUDGED } from "./
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
-const MAX_INVALID = 10_000; // entries without effect that are listed
-const [ROSTER_LIFE, AHEAD_DAYS, BEHIND_DAYS] = [7 * DAY, 3_700, 36_500];
+// how many entries without effect are listed; how long signatures wait; how far off the day of a key may be
+const [MAX_INVALID, ROSTER_LIFE, AHEAD_DAYS, BEHIND_DAYS] = [10_000, 7 * DAY, 3_700, 36_500];
 
 /** The entry has no effect unless it `holds`; `mayHappen`: an honest party can cause that by accident. */
 function demand(holds, code, message, mayHappen = false) {
@@ -178,8 +178,7 @@ export class State {
     const own = slot(body.custodian, body.day);
     const was = this.rosters.some((one) => one.hash === body.roster);
     demand(body.roster === this.roster.hash, "K1", "roster: another", was);
-    const isSigned = signers.has(this.#keyOf(body.custodian, "auth", "K1").identity);
-    demand(isSigned, "K1", "signature: none of the custodian's auth");
+    demand(signers.has(this.#keyOf(body.custodian, "auth", "K1").identity), "K1", "signature: none of the custodian's");
     const ahead = dayNumber(body.day) - Math.floor(entry.time / DAY);
     demand(ahead >= -BEHIND_DAYS && ahead <= AHEAD_DAYS, "K1", "day: too far ahead or back");
     demand(!this.keys.has(own), "K1", "key: a second one of this custodian and day", true);

@@ -37,12 +37,9 @@ export async function isIncluded(leaf, index, size, proof, root) {
   let [node, last, value] = [BigInt(index), BigInt(size) - 1n, leaf];
   for (const step of proof) {
     if (last === 0n) return false;
-    if (node & 1n || node === last) {
-      value = await hashNode(step, value);
-      while (!(node & 1n) && node) [node, last] = [node >> 1n, last >> 1n];
-    } else {
-      value = await hashNode(value, step);
-    }
+    const isRight = Boolean(node & 1n) || node === last;
+    value = await (isRight ? hashNode(step, value) : hashNode(value, step));
+    while (isRight && node && !(node & 1n)) [node, last] = [node >> 1n, last >> 1n];
     [node, last] = [node >> 1n, last >> 1n];
   }
   return last === 0n && isEqual(value, root);
