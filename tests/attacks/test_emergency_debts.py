@@ -20,6 +20,7 @@ from coffer.ledger.facts import Invalid
 from coffer.ledger.roster import Emergency
 from coffer.procedures.opening import run
 from coffer_audit.answer.audit import audit_answer
+from public_codes import COARSE
 from world import PASSPHRASE, World, ordered
 
 RECORDS = (
@@ -83,8 +84,14 @@ def request_of(world, note, rules=("base",), *, days=(1,)):
     """The first labels of an opening whose intent says this."""
     desk = Desk(world, note)
     nonce = world.state().size.to_bytes(16, "big")
+    terms = desk.authorization.terms
     body = IntentEntry(
-        authorization=desk.authorization.commitment, requester="desk", nonce=nonce, cells_at_most=16, rules=rules
+        authorization=desk.authorization.commitment,
+        requester="desk",
+        nonce=nonce,
+        cells_at_most=16,
+        rules=rules,
+        codes=terms.codes.at(world.state().roster.statistics),
     )
     return desk.labels(desk.log(body)[0], *(desk.cell(day) for day in days))
 
@@ -96,7 +103,12 @@ def replies(world, note, rules=("base",), *, days=(1,)):
 
 def intent(number, rules=("base",), authorization=bytes(32)):
     return IntentEntry(
-        authorization=authorization, requester="desk", nonce=number.to_bytes(16, "big"), cells_at_most=1, rules=rules
+        authorization=authorization,
+        requester="desk",
+        nonce=number.to_bytes(16, "big"),
+        cells_at_most=1,
+        rules=rules,
+        codes=COARSE,
     )
 
 
