@@ -13,7 +13,7 @@ from coffer.custody.decide import Decline, Grant, Reject
 from coffer.custody.exchange import Code
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
-from coffer.ledger.entries import RefuseEntry, RevokeEntry
+from coffer.ledger.entries import RevokeEntry
 from coffer.notes.keys import Secret
 from coffer.procedures.opening.amend import amend_request
 from coffer_audit.cli import main as audit
@@ -150,9 +150,12 @@ def test_amendment_ends_with_its_request_and_by_itself(amended, how, which):
     if how == "revoked":
         log_entries(world, RevokeEntry(authorization=commitment), key=auth)
     elif how == "refused":
-        log_entries(world, RefuseEntry(authorization=commitment, custodian="judge", reason="merit"), key=auth)
+        with world.vault.writing() as state:
+            named = note if which == "request" else amendment
+            world.vault.append([world.custodian("judge").refusal_entry(named, "merit", "request")], state)
     now = world.now + dt.timedelta(days=8) if how == "expired" else world.now
-    assert desk.decide(request, now=now) == Reject(step=6)
+    own = {parse_authorization(one, "note").commitment for one in (note, amendment)}
+    assert desk.decide(request, now=now, approvals=own) == Reject(step=6)  # whatever the own folder says
 
 
 def test_nothing_is_amended_after_the_request_ended(amended):

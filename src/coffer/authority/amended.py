@@ -60,9 +60,9 @@ def _shared_lines(terms: Terms) -> list[str]:
 
 
 def amended_bytes(notes: list[tuple[bytes, str]]) -> bytes:
-    """One text of copies of a request and of its amendments: the highest limit counts.
+    """One text of copies of a request and of its amendments.
 
-    ``notes``: the bytes of each with what to call it.
+    Of several amendments the one with the highest limit is taken. ``notes``: the bytes of each with what to call it.
 
     Raises:
         MalformedInput: one is no note, or two are copies of different requests.

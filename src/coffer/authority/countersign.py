@@ -115,7 +115,9 @@ def verify_requested(authorization: Requested, roster: Roster) -> None:
 
 
 def verify_countersigned(authorization: Authorization, roster: Roster) -> Countersigned:
-    """Prove that its requester signed it and enough custodians did, and likewise what amends it.
+    """Prove that its requester signed it, and that enough custodians countersigned it.
+
+    The same of the note that amends it.
 
     Raises:
         NotProven: a signature is wrong or the requester is unknown.

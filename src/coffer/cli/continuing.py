@@ -76,7 +76,6 @@ def open_next(
     if isinstance(due, Due):
         name = f"{due.part.number:04d}"
         forms = asked_forms(dict(options) | {"package": _numbered(options["package"], name)})
-        Disk().make_folder(folder, private=True)
         open_answer(
             vault,
             notes,
@@ -90,7 +89,7 @@ def open_next(
             is_quiet=as_json,
         )
         state = opened.replay()
-    write_manifest(folder, is_over=isinstance(due, End))
+    write_manifest(folder, is_over=isinstance(next_of(opened, authorization, state), End))
     parts = opened_parts(authorization, state)
     if as_json:
         print_json(_document(authorization, parts, due))

@@ -126,6 +126,8 @@ def _deliver(path: Path, answer: Answer, forms: "Forms | None", vault: Vault) ->
         else:
             files |= {f"{FOLDER}/{name}": raw for name, raw in asked.render(disclosure, vault).items()}
     try:
+        if answer.part is not None:  # the folder of all parts, before the first
+            disk.make_folder(path.parent, private=True)
         disk.write_folder(path, files)
     except BaseException:
         if staged is not None:
