@@ -132,7 +132,7 @@ class Answering:
             return self._refuse_constantly(7, error)
 
     def unseal_note(self, sealed: bytes) -> Note:
-        """An authorization that the desk sent to be reviewed, with the signatures of its requester and of custodians.
+        """An authorization that the desk sent to be reviewed, with proven signatures alone.
 
         Raises:
             MalformedInput, NotProven, Refused: it is none, or not of this vault's desk, or a custodian's signature is false.
