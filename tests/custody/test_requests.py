@@ -9,12 +9,16 @@ import sys
 import pytest
 
 from coffer.authority.authorization import parse_authorization
+from coffer.authority.countersign import signers_of
 from coffer.custodian import requests as requesting
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.requests import KEPT_AFTER
 from coffer.custody.earlier import earlier_of_case, history_of
+from coffer.custody.exchange import note_info
 from coffer.disk import Disk
 from coffer.errors import NotProven, Unavailable
+from coffer.notes.keys import seal
+from coffer.notes.note import Note, SignatureLine
 from elsewhere import Elsewhere
 
 
@@ -40,6 +44,39 @@ def request(world, **changes):
 def take(world, authorization):
     world.machine("judge").requests.take(authorization.note, world.keys("judge"), world.now, os.urandom)
     return world.machine("judge").requests, world.keys("judge")
+
+
+def test_note_that_comes_again_with_more_signatures_shows_them_while_it_waits(world):
+    authorization = request(world)
+    requests, keys = take(world, authorization)
+    signed = world.custodian("dpo").countersign(authorization.note.raw, "request")
+    requests.take(signed, keys, world.now, os.urandom)
+    waiting = requests.note(authorization.commitment, keys)
+    roster = world.state().roster
+    assert signers_of(waiting, roster) == ("dpo",)
+    take(world, authorization)
+    assert signers_of(requests.note(authorization.commitment, keys), roster) == ("dpo",), "and an older copy takes none"
+
+
+def test_false_signature_of_a_custodian_is_not_taken_and_a_strangers_is_left_out(world):
+    authorization, service = request(world), world.custodian("judge")
+    service.sync()
+    member = world.state().roster.custodian("judge")
+    info = note_info(authorization.terms.roster, member.index)
+    dpo = world.state().roster.custodian("dpo").auth
+    false = SignatureLine(name=dpo.name, key_id=dpo.key_id, signature=bytes(64))
+    strange = SignatureLine(name="nobody", key_id=bytes(4), signature=bytes(64))
+    own = authorization.note.signatures
+
+    def sent(*lines):
+        note = Note(text=authorization.note.text, signatures=(*own, *lines))
+        return service.unseal_note(seal(note.raw, member.req, info=info))
+
+    with pytest.raises(NotProven, match="the signature of dpo/auth does not verify"):
+        sent(false)
+    assert sent(strange).signatures == own
+    signed = world.custodian("dpo").countersign(authorization.note.raw, "request")
+    assert sent(signed.signatures[-1]) == signed
 
 
 def sign(world, authorization):

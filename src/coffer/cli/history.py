@@ -59,6 +59,11 @@ def _marked(machine: Machine, service: CustodianService, request: Authorization)
     yield "here", f"since {wire.format_time(marks.held)}"
     for number, time in marks.readers:
         yield "read", f"by person {number} at {wire.format_time(time)}"
+    if marks.signed is not None:
+        yield "signed", f"here at {wire.format_time(marks.signed)}"
+    if marks.said_no is not None:
+        again = f", {shown_again(marks.again)}" if marks.again is not None else ""
+        yield "refused", f"here at {wire.format_time(marks.said_no[1])} ({marks.said_no[0]}{again})"
     agreed = machine.folder.decided(service.keys).agreed_by(request.commitment)
     if agreed:
         yield "agreed", f"persons {', '.join(map(str, agreed))}"

@@ -132,15 +132,18 @@ class Answering:
             return self._refuse_constantly(7, error)
 
     def unseal_note(self, sealed: bytes) -> Note:
-        """An authorization that the desk sent to be reviewed.
+        """An authorization that the desk sent to be reviewed, with proven signatures alone.
 
         Raises:
-            MalformedInput, NotProven, Refused: it is none, or not of this vault's desk.
+            MalformedInput, NotProven, Refused: it is none, or not of this vault's desk, or a custodian's signature is false.
         """
         raw, roster, _ = self.opened(sealed, note_info, "note")
         authorization = parse_authorization(raw, "note")
         verify_requested(authorization, roster)
-        return authorization.note
+        note, known = authorization.note, (authorization.terms.requester, *(one.auth for one in roster.custodians))
+        note.verify_lines_of(known)
+        names = {(key.name, key.key_id) for key in known}
+        return replace(note, signatures=tuple(line for line in note.signatures if (line.name, line.key_id) in names))
 
     def unseal_hold(self, sealed: bytes) -> tuple[Hold, tuple[bytes, ...]]:
         """A hold that the desk sent, with header files of segments that it covers.

@@ -31,7 +31,7 @@ from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import seal
-from coffer.notes.note import Note
+from coffer.notes.note import Note, join_notes
 
 MAX_NOTES: Final = 4_096
 """Notes that wait for a person: a hundred a day for as long as they live. Only the desk can send any, and it keeps those that do not fit."""
@@ -75,7 +75,10 @@ class Requests:
     def take(self, note: Note, keys: CustodianKeys, now: dt.datetime, entropy: Entropy) -> None:
         """Keep a note until a person decides on it, with a fresh nonce for its check words.
 
-        A note that waits or was decided stays as it is, with its nonce. The nonce is durable before the note, so no note is ever without one.
+        A note that was decided stays as it is, with its nonce; one that waits gets signatures that it had not. The nonce is durable before the note, so no
+        note is ever without one.
+
+        ``note``: with proven signatures alone.
         """
         authorization = parse_authorization(note.raw, "note")
         commitment = authorization.commitment
@@ -83,9 +86,11 @@ class Requests:
             if not self.is_held(commitment) and self.waiting() >= MAX_NOTES:
                 raise Unavailable(f"custodian {self._name}: {MAX_NOTES} notes wait to be reviewed")
             self._begin_marks(authorization, keys, now, entropy)
-            if not self.is_held(commitment):
+            waiting = self.note(commitment, keys)
+            joined = note if waiting is None else join_notes([waiting.note, note], "note")
+            if not self.is_held(commitment) or (waiting is not None and joined != waiting.note):
                 # It names the person it is about, so it is sealed to this custodian's own req key.
-                sealed = seal(note.raw, keys.req.public, info=_inbox_info(commitment))
+                sealed = seal(joined.raw, keys.req.public, info=_inbox_info(commitment))
                 self._disk.write(self._file(INBOX, commitment), sealed, private=True)
 
     def is_held(self, commitment: Commitment) -> bool:

@@ -39,11 +39,14 @@ def test_question_is_shown_and_explained_once(desk):
     shown = told(clerk.get(f"/cases/{case}"))
     assert "judge asked Why three days?" in shown
     assert "Neither changes what is enforced" in shown
+    assert "judge asks" in told(clerk.get("/"))
+    assert "1 needs you now." in told(clerk.get("/"))
     path, form = f"/cases/{case}/explain", clerk.form(f"/cases/{case}")
     said = {"custodian": "judge", "explanation-judge": "The trip took three."}
     for _ in range(2):  # a form that is sent twice explains once
         assert clerk.post(path, data=form | said).status_code == 303
     assert "Explained: The trip took three." in told(clerk.get(f"/cases/{case}"))
+    assert "judge asks" not in told(clerk.get("/"))
     other = clerk.post(path, data=form | said | {"explanation-judge": "Something else."})
     assert other.status_code == 403
     assert "something else was explained before" in told(other)

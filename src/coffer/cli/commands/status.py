@@ -135,6 +135,8 @@ def _list(opened: Vault, *, as_json: bool) -> None:
             authorization = one.authorization
             due = deadline_of(authorization.terms)
             what = stage_of(authorization, one.reports, state, now, has_key=one.has_key)
+            if authorization.terms.amends is not None:
+                what = f"amends {authorization.terms.amends.hex()[:NAME_DIGITS]}; {what}"
             asked = "".join(f"; {question.custodian} asks" for question in one.open_questions)
             left = shown_left(due, now) if is_living(one, state, now) else wire.format_time(due)
             urgency = authorization.terms.ordered.urgency.value

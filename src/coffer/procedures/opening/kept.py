@@ -97,7 +97,8 @@ def read_kept(vault: Vault, commitment: Commitment, state: State) -> Kept | None
         sent=dict(_parse_sent(part) for part in vault.desk.read_parts(commitment, _SENT)),
         reports={report.custodian: report for report in reports},
         explanations=tuple(verify_explanation(part, roster, requester, _EXPLAINED) for part in explained),
-        has_key=vault.desk.has_seal_key(commitment),
+        # What amends a request is opened with that one's key.
+        has_key=vault.desk.has_seal_key(authorization.terms.amends or commitment),
     )
 
 

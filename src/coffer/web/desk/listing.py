@@ -9,6 +9,7 @@ from coffer.desk.rights import Action
 from coffer.desk.steps import has_letter
 from coffer.errors import MalformedInput
 from coffer.web.desk.frame import Frame
+from coffer.web.desk.questions import askers
 from coffer.web.desk.rows import Row, lines_of, row_of
 from coffer.web.desk.saying import CLASSES, PAPER_LANGUAGES
 from coffer.web.desk.visit import Visit
@@ -45,7 +46,7 @@ class ListingPages:
         office = self._frame.office
         step = office.next_step(case, visit.now)
         said_no = office.refusers(case) if step.lacks else frozenset()
-        return row_of(case, step, klass, visit.words, visit.now, said_no=said_no)
+        return row_of(case, step, klass, visit.words, visit.now, said_no=said_no, asks=askers(office, case))
 
     def _figures(self, visit: Visit) -> Response:
         store = self._frame.office.store

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fastapi import Response
 
 from coffer.authority.authorization import Authorization
-from coffer.desk.case import Did, Edit, NewEvent
+from coffer.custody.standing import Standing
+from coffer.desk.case import Case, Did, Edit, NewEvent
 from coffer.desk.flow.entry import authorization_of
 from coffer.errors import CofferError, Refused
 from coffer.procedures.opening.kept import Kept, explain_once, read_kept, refused_before, send_kept
@@ -54,6 +55,18 @@ def _said(kept: Kept) -> list[Said]:
             )
         )
     return shown
+
+
+def askers(office: Office, case: Case) -> tuple[str, ...]:
+    """The custodians whose question about the newest request waits, by what was heard last."""
+    if not case.requests:
+        return ()
+    authorization = authorization_of(case.requests[-1])
+    seen = office.seen(authorization.commitment)
+    heard = () if seen is None else [one for one in seen.standings.values() if isinstance(one, Standing)]
+    if not any(one.held is not None and one.held.asked is not None for one in heard):
+        return ()  # nothing is read for the others: the list looks again every few seconds
+    return tuple(one.custodian for one in said_of(office, authorization) if one.explained is None)
 
 
 def refused_lines(

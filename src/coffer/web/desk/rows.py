@@ -18,7 +18,7 @@ from coffer.web.ground.wording import Wording
 class Row:
     """One case in a list.
 
-    ``left``: seconds to the deadline. ``nobody``: what stands where nobody is missing.
+    ``left``: seconds to the deadline. ``nobody``: what stands where nobody is missing. ``asks``: whose question waits.
     """
 
     id: CaseId
@@ -34,15 +34,24 @@ class Row:
     nobody: str
     step: str
     needs_desk: bool
+    asks: tuple[str, ...]
     closed: dt.datetime | None
 
 
 def row_of(
-    case: Case, step: NextStep, klass: str, words: Wording, now: dt.datetime, *, said_no: frozenset[str] = frozenset()
+    case: Case,
+    step: NextStep,
+    klass: str,
+    words: Wording,
+    now: dt.datetime,
+    *,
+    said_no: frozenset[str] = frozenset(),
+    asks: tuple[str, ...] = (),
 ) -> Row:
     """A case in a list.
 
-    ``klass``: the word for how urgent its order is. ``said_no``: who refused its newest request.
+    ``klass``: the word for how urgent its order is. ``said_no``: who refused its newest request. ``asks``: whose
+    question about it waits.
     """
     _ = words.gettext
     state, kind = STATES[step.state]
@@ -61,7 +70,8 @@ def row_of(
         lacks=missing,
         nobody=nobody,
         step=step_words(step, words),
-        needs_desk=step.actor is Actor.DESK,
+        needs_desk=step.actor is Actor.DESK or bool(asks),
+        asks=asks,
         closed=case.closed,
     )
 
