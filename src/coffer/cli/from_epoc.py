@@ -4,7 +4,6 @@ The form says whom, when, on whose authority and how soon. The desk adds what no
 """
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from coffer.authority.authorization import parse_kinds
-from coffer.authority.ordered import IssuedIn, Issuer, Ordered, Urgency
+from coffer.authority.ordered import IssuedIn, Ordered, Urgency
 from coffer.cli.console import console, say
 from coffer.cli.from_etsi import Asked, Given
 from coffer.cli.periods import show_moment
@@ -23,11 +22,9 @@ from coffer.errors import MalformedInput, Refused
 if TYPE_CHECKING:
     from coffer.disclosure.epoc.form import Form
     from coffer.disclosure.epoc.judged import Judgement, Lacking, PlannedNote
-    from coffer.disclosure.epoc.names import IssuerType
 
 TEN_DAYS: Final = dt.timedelta(days=10)
 EIGHT_HOURS: Final = dt.timedelta(hours=8)
-_REFERENCE: Final = re.compile(r"(?:EPOC|HI1) \S+ identifier ")
 _SAID_BY_ALL: Final = ("subjects", "ranges", "begins", "ends")
 """Options that would contradict any order, by the names of their parameters."""
 
@@ -179,6 +176,8 @@ def persons_by_id(ids: Sequence[str], persons: Sequence[str]) -> dict[str, str]:
 
 def ordered_by(form: "Form", typed: Ordered) -> Ordered:
     """What was typed about the order, with what the form says."""
+    from coffer.disclosure.epoc.noted import issuer_of  # noqa: PLC0415 - only after the form was read
+
     assert form.issuing is not None, "an order"
     is_emergency = form.deadline is not None and form.deadline.is_emergency
     due = typed.due if form.deadline is None else typed.received + (EIGHT_HOURS if is_emergency else TEN_DAYS)
@@ -192,49 +191,17 @@ def ordered_by(form: "Form", typed: Ordered) -> Ordered:
     )
 
 
-def issuer_of(kind: "IssuerType") -> Issuer:
-    """How a note names the kind of an issuing authority."""
-    from coffer.disclosure.epoc.names import IssuerType  # noqa: PLC0415 - only after the order was read
-
-    return {
-        IssuerType.PROSECUTOR: Issuer.PROSECUTOR,
-        IssuerType.COURT: Issuer.COURT,
-        IssuerType.JUDGE: Issuer.COURT,
-        IssuerType.OTHER: Issuer.OTHER,
-    }[kind]
-
-
 def _asked(form: "Form", note: "PlannedNote", given: Given) -> Asked:
+    from coffer.disclosure.epoc.noted import basis_of  # noqa: PLC0415 - only after the form was read
+
     assert given.max_records is not None, "looked at before"
     return Asked(
         subjects=note.subjects,
         periods=note.periods,
         kinds=kinds_of(note, given.kinds),
         max_records=given.max_records,
-        basis=basis_of(form, note, given.basis),
+        basis=basis_of(form, note.ids, given.basis),
     )
-
-
-def basis_of(form: "Form", note: "PlannedNote", typed: str | None) -> str:
-    """The ``basis:`` of a note: what was typed, the form's reference, which identifiers."""
-    from coffer.disclosure.etsi_request import find_reference  # noqa: PLC0415 - only after the form was read
-
-    assert form.issuing is not None, "an order"
-    ids = ",".join(note.ids)
-    case = form.case_id if form.is_message else ""
-    texts = [text for text in (typed, form.issuing.file_reference, case) if text]
-    if any(_REFERENCE.search(text) for text in texts):
-        raise MalformedInput(
-            "basis: reads like the reference of another order",
-            hint="later forms find their order by it: ask the authority for another file reference",
-        )
-    whole = "; ".join([*texts, f"{form.reference} identifier {ids}"])
-    if find_reference(whole) is not None:
-        raise MalformedInput(
-            "basis: reads like the reference of an ETSI request, which this order is not",
-            hint="the response would go to whom it names: ask the authority for another file reference",
-        )
-    return whole
 
 
 def kinds_of(note: "PlannedNote", typed: str | None) -> str:

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from coffer.authority.ordered import IssuedIn, Ordered, Urgency
 from coffer.cli.console import say
-from coffer.cli.from_epoc import EIGHT_HOURS, TEN_DAYS, issuer_of
+from coffer.cli.from_epoc import EIGHT_HOURS, TEN_DAYS
 from coffer.errors import Refused
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def said_by_tasks(order: "TaskOrder") -> tuple[str, ...]:
 def ordered_by_tasks(order: "TaskOrder", typed: Ordered) -> Ordered:
     """What was typed about the order, with what the message says."""
     from coffer.disclosure.epoc.names import FormKind  # noqa: PLC0415 - only after the message was read
+    from coffer.disclosure.epoc.noted import issuer_of  # noqa: PLC0415 - as above
 
     assert order.form.issuing is not None, "every message has one"
     urgency, due = typed.urgency, order.due or typed.due

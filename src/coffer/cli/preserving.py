@@ -16,7 +16,6 @@ from coffer.authority.ordered import Ordered
 from coffer.cli.console import say
 from coffer.cli.from_epoc import (
     authority_of,
-    basis_of,
     kinds_of,
     nothing_asked,
     persons_by_id,
@@ -69,6 +68,7 @@ def read_preservation(
     """
     from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such a form needs the library of XML
     from coffer.disclosure.epoc.names import FormKind  # noqa: PLC0415 - as above
+    from coffer.disclosure.epoc.noted import basis_of  # noqa: PLC0415 - as above
 
     order = read_order_file(file)
     form, place = order.form, order.place
@@ -92,7 +92,7 @@ def read_preservation(
             periods=note.periods,
             kinds=kinds_of(note, given.kinds),
             authority=authority,
-            basis=basis_of(form, note, given.basis),
+            basis=basis_of(form, note.ids, given.basis),
             purpose=purpose,
             is_hub=is_hub,
             secret_until=secret_until,

@@ -13,6 +13,7 @@ from coffer.translog.mirror import Stale
 from coffer.web.desk import office
 from coffer.web.desk.watching import Seen
 from desking import FIELDS, NUMBER, Someone, hidden, signed_case, told
+from epoc_forms import evidence, form1
 from world import NOW
 
 
@@ -109,6 +110,16 @@ def test_an_xml_order_fills_the_request(desk):
     page = clerk.get(f"/cases/{case}/request?order=read")
     assert "Read from the order" in told(page)
     assert f">tel:{NUMBER}<" in page.text
+
+
+def test_a_european_order_fills_the_request_and_says_the_rest(desk):
+    clerk = desk.person()
+    order = form1(evidence(), evidence(2, "IPV_4", "192.0.2.1"))
+    case = clerk.new_case(files={"order": ("form.xml", order)})
+    assert desk.store.case(case).draft.authority == "Staatsanwaltschaft Musterstadt"
+    page = clerk.get(f"/cases/{case}/request?order=read")
+    assert "What the order says besides" in told(page)
+    assert "identifier 2, all: DATA_NOT_HELD" in told(page)
 
 
 class Counting:

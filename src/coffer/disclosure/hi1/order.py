@@ -143,7 +143,7 @@ def _order(envelope: Envelope, authorisations: Sequence[Authorisation], tasks: S
         provider=provider,
         identifiers=tuple(task.asked for task in tasks),
         issuing=authorisation.issuing,
-        deadline=authorisation.deadline,
+        deadline=authorisation.deadline if kind is Kind.DISCLOSURE else None,
         recipient=_recipient(place, tasks),
         has_delay=Flag.DELAY in flags,
         is_notified=Flag.NOTIFIED in flags,

@@ -186,7 +186,7 @@ class RequestPages:
         edit = replace(edit, case=replace(edit.case, draft=filled.draft))
         case = self._frame.office.store.write(edit, by=visit.person.id, now=visit.now, post=visit.post).case
         how = "" if upload is None or is_pdf(upload.raw) else "?order=read" if filled.is_read else "?order=unread"
-        return to(f"{case_path(case.id)}/request{how}")
+        return to(f"{case_path(case.id)}/{'hold' if filled.is_hold else 'request'}{how}")
 
     @staticmethod
     def _moment(visit: Visit, text: str, name: str, errors: dict[str, str]) -> dt.datetime | None:
@@ -212,21 +212,16 @@ class RequestPages:
     def request(self, visit: Visit) -> Response:
         """The form."""
         case = visit.the_case
-        how = visit.request.query_params.get("order", "")
-        filled = None
-        if how in {"read", "unread"}:
-            filled = ReadOrder(
-                draft=Draft(), is_read=how == "read", why_not=self._why_unread(case) if how == "unread" else None
-            )
+        filled = self._read_again(case) if visit.request.query_params.get("order", "") in {"read", "unread"} else None
         saved = visit.request.query_params.get("kept") == "yes"
         return self._show(visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled)
 
-    def _why_unread(self, case: Case) -> CofferError | None:
-        """Why the case's order could not be read by machine: found anew, so that no address carries it."""
+    def _read_again(self, case: Case) -> ReadOrder | None:
+        """What the case's order says, or why it could not be read: found anew, so that no address carries it."""
         orders = [one for one in case.documents if one.kind is DocumentKind.ORDER]
         if not orders:
             return None
-        return fill_from_order(Draft(), self._frame.office.store.document(case.id, orders[-1].id)).why_not
+        return fill_from_order(Draft(), self._frame.office.store.document(case.id, orders[-1].id))
 
     def _show(
         self,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from coffer.authority.period import Period, parse_instant, whole_days
 from coffer.authority.typed import parse_zone
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
-from coffer.desk.orders import draft_of_xml
+from coffer.desk.proposal import propose
 from coffer.errors import CofferError, MalformedInput
 from coffer.web.ground.forms import Form
 
@@ -42,24 +42,28 @@ def subjects_text(draft: Draft) -> str:
 class ReadOrder:
     """What an uploaded order says.
 
-    ``is_read``: it filled the draft. ``why_not``: why it could not, where it looked so.
+    ``is_read``: it filled the draft. ``is_hold``: it asks to keep, and not to open. ``besides``: what it says that is not
+    in the draft. ``why_not``: why it could not, where it looked so.
     """
 
     draft: Draft
     is_read: bool
+    is_hold: bool = False
+    besides: tuple[str, ...] = field(default=(), repr=False)
     why_not: CofferError | None = field(default=None, repr=False)
 
 
 def fill_from_order(draft: Draft, raw: bytes) -> ReadOrder:
-    """The draft with what an ETSI message says; a PDF or another message leaves it as it is."""
+    """The draft with what an order in XML says; a PDF or another file leaves it as it is."""
     if not looks_like_xml(raw):
         return ReadOrder(draft=draft, is_read=False)
     try:
-        filled = draft_of_xml(raw, draft, "order")
+        read = propose(raw, draft, "order")
     except CofferError as error:
         return ReadOrder(draft=draft, is_read=False, why_not=error)
-    spans = tuple(_as_days(span, draft.zone) for span in filled.spans)
-    return ReadOrder(draft=replace(filled, spans=spans), is_read=True)
+    spans = tuple(_as_days(span, draft.zone) for span in read.draft.spans)
+    filled = replace(read.draft, spans=spans)
+    return ReadOrder(draft=filled, is_read=True, is_hold=read.is_hold, besides=read.besides)
 
 
 def looks_like_xml(raw: bytes) -> bool:

@@ -1,0 +1,130 @@
+"""What an order that came as XML proposes to ask or to keep: a draft, and what it says besides. Pure.
+
+A form of the European Union, or a message of ETSI TS 103 120 or TS 102 657. A page has one draft, and all its subjects
+have the same times: what needs a note of its own is said, and ``coffer request --from-order`` makes all of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from coffer.authority.period import format_instant
+from coffer.desk.draft import Draft, TypedSpan, TypedSubject
+from coffer.desk.orders import draft_of_xml
+from coffer.disclosure.epoc.form import Form
+from coffer.disclosure.epoc.judged import Judgement, PlannedNote, judge, plan_notes
+from coffer.disclosure.epoc.names import TITLES, Deadline, FormKind
+from coffer.disclosure.epoc.noted import basis_of, issuer_of
+from coffer.disclosure.epoc.reading import parse_form
+from coffer.disclosure.etsi_request import is_retained_data
+from coffer.disclosure.hi1.message import is_message, parse_envelope
+from coffer.disclosure.hi1.order import TaskOrder, parse_content
+from coffer.errors import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Proposal:
+    """A draft from an order. ``is_hold``: it asks to keep. ``besides``: what is not in the draft, a line each."""
+
+    draft: Draft
+    is_hold: bool
+    besides: tuple[str, ...]
+
+
+def propose(raw: bytes, before: Draft, place: str) -> Proposal:
+    """The draft with what the order says. What it does not say stays as it was typed.
+
+    Raises:
+        MalformedInput: it is no such order, or holds something that is not known where it could change what is asked.
+        Refused: nothing of it can be asked or kept here, or it follows another order.
+    """
+    if is_retained_data(raw):
+        return Proposal(draft=draft_of_xml(raw, before, place), is_hold=False, besides=())
+    form, tasks, further = _read(raw, place)
+    judgement = judge(form)
+    if not judgement.asked:
+        raise Refused(f"{place}: nothing of it can be asked: {'; '.join(_lacking(judgement))}", code="scope")
+    notes = plan_notes(judgement.asked)
+    first = _alike(notes[0])
+    draft = replace(
+        before,
+        subjects=tuple(TypedSubject(text=text) for text in first.subjects),
+        spans=tuple(TypedSpan(first=format_instant(p.first), last=format_instant(p.end)) for p in first.periods[0]),
+        kinds=first.kinds,
+        basis=basis_of(form, first.ids, before.basis),
+        **_issuing(form, tasks),
+    )
+    besides = (*further, *_lacking(judgement), *_others(judgement, notes[0], first), *_heed(form, tasks))
+    if len(notes) > 1:
+        besides += (f"the order needs {len(notes)} notes: coffer --from-order makes all of them",)
+    return Proposal(draft=draft, is_hold=form.kind is FormKind.PRESERVATION, besides=besides)
+
+
+def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[str, ...]]:
+    """The order, what its tasks say beside a form's values, and which actions of a message are not done."""
+    if not is_message(raw):
+        form = parse_form(raw, place)
+        if form.issuing is None:
+            raise Refused(f"{place}: {TITLES[form.kind]}: it names nobody itself", code="form")
+        return form, None, ()
+    content = parse_content(parse_envelope(raw, place))
+    if content.changes:
+        raise Refused(f"{place}: it changes what was asked before, and a person must do so", code="form")
+    if content.order is None:
+        raise Refused(f"{place}: it asks for no records", code="form")
+    further = tuple(f"action {action.number}: {action.verb}: not supported" for action in content.unsupported)
+    return content.order.form, content.order, further
+
+
+def _alike(note: PlannedNote) -> PlannedNote:
+    """Those of a note's subjects that have the times of its first."""
+    at = [number for number, periods in enumerate(note.periods) if periods == note.periods[0]]
+    return PlannedNote(
+        kinds=note.kinds,
+        ids=tuple(note.ids[number] for number in at),
+        subjects=tuple(note.subjects[number] for number in at),
+        periods=tuple(note.periods[number] for number in at),
+    )
+
+
+def _issuing(form: Form, tasks: TaskOrder | None) -> dict[str, Any]:
+    """Who issued it, as far as the order says so."""
+    assert form.issuing is not None, "an order"
+    said: dict[str, Any] = {}
+    if form.issuing.name:
+        said["authority"] = form.issuing.name
+    if tasks is None or tasks.has_role:
+        said["issued_by"] = issuer_of(form.issuing.type).value
+    if tasks is None or tasks.is_european:
+        said["issued_in"] = "union"
+    return said
+
+
+def _lacking(judgement: Judgement) -> Iterator[str]:
+    for one in judgement.lacking:
+        yield f"identifier {one.id}, {one.what}: {'not here' if one.is_elsewhere else one.reason}: {one.sentence}"
+
+
+def _others(judgement: Judgement, whole: PlannedNote, first: PlannedNote) -> Iterator[str]:
+    """Identifiers that can be asked, and not by this draft."""
+    for one in judgement.asked:
+        if one.id not in first.ids:
+            why = "has times of its own" if one.id in whole.ids else "needs a note of its own"
+            yield f"identifier {one.id}: not in this draft: it {why}"
+
+
+def _heed(form: Form, tasks: TaskOrder | None) -> Iterator[str]:
+    """What a person must heed: how soon it is due, who may refuse it, whether the person may be told."""
+    is_emergency = form.deadline.is_emergency if form.deadline is not None else tasks is not None and tasks.is_emergency
+    if is_emergency:
+        yield "it is an emergency: eight hours from its receipt, by the law of the Union"
+    elif form.deadline is not None:
+        yield "due ten days after its receipt"
+    if tasks is not None and tasks.due is not None:
+        yield f"due {format_instant(tasks.due)}"
+    if tasks is not None and tasks.expiration is not None:
+        yield f"to be kept until {format_instant(tasks.expiration)}, and no longer"
+    if form.deadline is Deadline.AT_THE_END or form.is_notified:
+        yield "an enforcing authority was notified: hand nothing over before the deadline, unless it will not refuse"
+    if form.has_delay:
+        yield "the person must not be told yet"

@@ -1,0 +1,81 @@
+"""What an order in XML proposes to a page: one draft, and everything else by its line."""
+
+import pytest
+
+from coffer.desk.draft import Draft
+from coffer.desk.proposal import propose
+from coffer.errors import MalformedInput, Refused
+from epoc_forms import CONTENT, EMERGENCY, FORM_ID, TRAFFIC, evidence, form1, form2, later_form
+from hi1_messages import DOCUMENT, ORDER, PRESERVES, create, keep, message, order, task, value
+
+OTHER = ("2016-09-10T06:00:00+02:00", "2016-09-10T09:00:00+02:00")
+TYPED = Draft(person="A. Example", purpose="p", authority="typed", basis="Art. 60-1", issued_in="home")
+
+
+def test_a_form_fills_the_draft_and_what_it_leaves_out_is_said():
+    raw = form1(
+        evidence(data=TRAFFIC + CONTENT),
+        evidence(2, "IPV_4", "192.0.2.1"),
+        evidence(3, value="+33698765432", ranges=[OTHER]),
+        evidence(4, "EMAIL", "a@corp.example"),
+        deadline=EMERGENCY,
+    )
+    made = propose(raw, TYPED, "order")
+    draft = made.draft
+    assert ([one.text for one in draft.subjects], draft.kinds) == (["tel:+33612345678"], ("call", "text"))
+    assert [(one.first, one.last) for one in draft.spans] == [
+        ("2016-09-01T00:00:00+02:00", "2016-09-03T00:00:00+02:00")
+    ]
+    assert (draft.authority, draft.issued_by, draft.issued_in, draft.person) == (
+        "Staatsanwaltschaft Musterstadt",
+        "prosecutor",
+        "union",
+        "A. Example",
+    )
+    assert draft.basis == f"Art. 60-1; 12 Js 345/16; EPOC EPOC-DE-FR-2016-09-05-0001-1/{FORM_ID} identifier 1"
+    assert [line.partition(": ")[0] for line in made.besides[:4]] == [
+        "identifier 1, Content",
+        "identifier 2, all",
+        "identifier 3",
+        "identifier 4",
+    ]
+    assert "it is an emergency: eight hours from its receipt, by the law of the Union" in made.besides
+    assert not any(text in "".join(made.besides) for text in ("33612345678", "33698765432", "a@corp", "192.0.2"))
+
+
+def test_tasks_fill_the_draft_as_a_form_does():
+    made = propose(order(task(), task(2, values=value(text="33698765432"))), TYPED, "order")
+    assert [one.text for one in made.draft.subjects] == ["tel:+33612345678", "tel:+33698765432"]
+    assert made.draft.basis.endswith(f"HI1 {ORDER} identifier 1,2")
+    assert (made.is_hold, made.besides) == (False, ("due ten days after its receipt",))
+
+
+def test_a_national_order_leaves_what_was_typed():
+    approval = "<auth:AuthorisationApprovalDetails/>"
+    made = propose(order(legal="", priority="", approval=approval), TYPED, "order")
+    assert (made.draft.authority, made.draft.issued_in, made.draft.issued_by) == ("typed", "home", "")
+
+
+def test_orders_to_preserve_propose_a_hold():
+    assert propose(form2(), TYPED, "order").is_hold
+    made = propose(order(keep(), legal=PRESERVES), TYPED, "order")
+    assert (made.is_hold, made.besides) == (True, ("to be kept until 2016-10-05T00:00:00+00:00, and no longer",))
+
+
+@pytest.mark.parametrize(
+    ("raw", "error", "says"),
+    [
+        (later_form(6), Refused, "it names nobody itself"),
+        (message(create(DOCUMENT)), Refused, "it asks for no records"),
+        (
+            form1(evidence(kind="IPV_4", value="192.0.2.1")),
+            Refused,
+            "nothing of it can be asked: identifier 1, all: DATA",
+        ),
+        (order(task(more="<task:HandlingProfile/>")), MalformedInput, "HandlingProfile: an element that is not read"),
+        (b"<html/>", MalformedInput, "0 globalCaseId"),
+    ],
+)
+def test_what_proposes_nothing_says_why(raw, error, says):
+    with pytest.raises(error, match=says):
+        propose(raw, TYPED, "order")
