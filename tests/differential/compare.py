@@ -62,6 +62,9 @@ def custodians_view(state: State) -> dict[str, object]:
                 r.cell_cap,
                 r.numbering,
                 r.statistics,
+                r.ratify_hours,
+                {n: (tuple(map(int, r.locks[n].clauses)), r.emergency_rules.get(n) is not None) for n in r.rules},
+                {n: tuple(map(int, rule.clauses)) for n, rule in r.emergency_rules.items()},
                 [(key.name, key.public) for key in r.signing_keys],
                 [c.req for c in r.custodians],
                 [(w.name, w.kind, w.key_id, w.public) for w in r.witnesses],
@@ -162,6 +165,20 @@ def custodians_view(state: State) -> dict[str, object]:
             )
             for index, hold in state.holds.items()
         },
+        "debts": {
+            index: (
+                debt.time,
+                debt.requester,
+                debt.authorization.hex(),
+                debt.rules,
+                debt.roster.hex(),
+                debt.ratified,
+                debt.paid,
+                [str(debt.status(moment)) for moment in moments(state.newest)],
+                sorted(state.disapproved_by(debt)),
+            )
+            for index, debt in state.debts.items()
+        },
         "reveals": [
             (i, body.authorization.hex(), [line.line for line in body.lines if line.line is not None])
             for i, body in state.reveals
@@ -201,6 +218,9 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
                 r.cell_cap,
                 r.numbering,
                 r.statistics,
+                r.ratify_hours,
+                {n: (r.locks[n].clauses, n in r.emergencies) for n in r.rules},
+                {n: rule.clauses for n, rule in r.emergencies.items()},
                 [(key.name, key.public) for key in r.signing_keys()],
                 [c.req for c in r.custodians],
                 [(w.name, w.kind, w.key_id, w.public) for w in r.witnesses],
@@ -263,6 +283,20 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
                 [hold.status(moment) for moment in moments(state.newest)],
             )
             for index, hold in state.holds.all.items()
+        },
+        "debts": {
+            index: (
+                debt.time,
+                debt.requester,
+                debt.authorization,
+                debt.rules,
+                debt.roster.hash,
+                debt.ratified,
+                debt.paid,
+                [debt.status(moment) for moment in moments(state.newest)],
+                state.disapproving(debt),
+            )
+            for index, debt in state.debts.all.items()
         },
         "reveals": [(i, body.authorization, list(body.shown)) for i, body in state.reveals],
     }

@@ -431,6 +431,24 @@ def _keeper(w: "World") -> str:
     return name
 
 
+def _debt(w: "World") -> str:
+    """The index of an emergency that is not paid, mostly, or of something else."""
+    debts = list(w.state.debts.values()) if w.state else []
+    own = [debt for debt in debts if debt.paid is None] if w.rng.random() < 0.8 else debts
+    if not own or w.rng.random() < 0.05:
+        w.scratch["custodians"] = w.custodians_known
+        return str(w.rng.randrange(w.size + 2))
+    debt = own[0] if w.rng.random() < 0.7 else w.rng.choice(own)
+    names = [name for name in w.state.rosters[debt.roster].names if name not in debt.ratified]
+    w.scratch["custodians"] = names or w.custodians_known
+    return str(debt.index)
+
+
+def _ratifier(w: "World") -> str:
+    """A custodian that has not ratified yet, mostly."""
+    return _keeper(w)
+
+
 def _rules(w: "World") -> str:
     names = sorted(w.state.in_force.rules) if w.state and w.state.in_force else ["base"]
     return "base" if w.rng.random() < 0.7 else ",".join(sorted(w.rng.sample(names, w.rng.randint(1, len(names)))))
@@ -523,6 +541,7 @@ TYPES: tuple[Type, ...] = (
             Line("requester", _requester, PARTY),
             Line("nonce", known("nonce", 16, 0.1), odd_hex(16)),
             Line("cells-at-most", lambda w: str(1 << w.rng.randrange(21)), odd_number(1, 1 << 20)),
+            Line("rules", lambda w: [_rules(w)] if w.rng.random() < 0.4 else [], _odd_rules),
             *(_code(key) for key in ORDER_KEYS),
         ),
         lambda w: w.scratch["requester"],
@@ -621,7 +640,8 @@ TYPES: tuple[Type, ...] = (
         lambda w: w.scratch.get("requester", "desk"),
         21,
     ),
-    Type("release/v1", (Line("hold", _hold, COUNT),), _desk_or_custodian, 2),
+    Type("release/v1", (Line("hold", _hold, COUNT),), _desk_or_custodian, 3),
+    Type("ratify/v1", (Line("intent", _debt, COUNT), Line("custodian", _ratifier, CUSTODIAN)), _by("auth"), 6),
     Type(
         "reveal/v1",
         (
@@ -636,6 +656,8 @@ TYPES: tuple[Type, ...] = (
         (
             Line("custodian", lambda w: w.plan_roster(), lambda w: w.odd_custodian()),
             Line("rule", lambda w: w.scratch["rules"], lambda w: w.odd_rule()),
+            Line("emergency", lambda w: w.scratch["emergency"], lambda w: w.odd_rule().removeprefix("base ")),
+            Line("ratify-hours", lambda w: w.scratch["hours"], odd_number(1, 168)),
             Line("ingester", lambda w: w.scratch["ingesters"], lambda w: w.odd_vkey()),
             Line(
                 "requester",

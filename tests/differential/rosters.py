@@ -18,6 +18,8 @@ NEAR = (
     "cap",
     "numbering",
     "statistics",
+    "emergency",
+    "hours",
     "order",
     "join",
     "leave",
@@ -48,6 +50,7 @@ class Rosters(Known):
                     members.append(rng.choice([name for name in CUSTODIANS if name not in members] or ["c0"]))
             rng.shuffle(members)
         self.scratch["rules"] = self.rules(members)
+        self.plan_emergency(self.rule_over(members) if rng.random() < 0.6 else "", rng.choice(["1", "48", "168"]))
         self.plan_parties()
         self.plan_limits()
         if state is not None and rng.random() < 0.06:
@@ -79,6 +82,11 @@ class Rosters(Known):
         most = len({line.partition("+")[0] for line in lines})
         return self.rng.choice([str(most), str(most + 1), str(len(lines)), str(len(lines) + 1), "-1", "00", ""])
 
+    def plan_emergency(self, expression: str, hours: str) -> None:
+        """The lines of an emergency rule; none for an empty expression."""
+        self.scratch["emergency"] = [expression] if expression else []
+        self.scratch["hours"] = [hours] if expression else []
+
     def plan_limits(self) -> None:
         """Numbers and numbering, each of any value."""
         rng = self.rng
@@ -90,13 +98,14 @@ class Rosters(Known):
             "statistics": rng.choice(LEVELS),
         }
 
-    def plan_near(self, state: State, old: Roster) -> list[str]:
+    def plan_near(self, state: State, old: Roster) -> list[str]:  # noqa: PLR0912 - one branch a change
         """The roster in force with one thing or two changed, signed by all but a few: consents and absences decide."""
         rng, scratch = self.rng, self.scratch
         self.plan_parties()
         members, rules = list(old.names), {name: rule.expression for name, rule in old.rules.items()}
         limits = {"retention": old.retention_days, "waiting": old.waiting_days, "cap": old.cell_cap}
         scratch |= {"numbering": old.numbering, "statistics": old.statistics}
+        urgent, hours = ("", 48) if old.emergency is None else (old.emergency.expression, old.emergency.ratify_hours)
         newcomers: list[str] = []
         for what in rng.sample(NEAR, rng.choice([1, 1, 1, 2, 3])):
             if what in limits:
@@ -106,6 +115,10 @@ class Rosters(Known):
                 scratch["numbering"] = rng.choice(NUMBERINGS)
             elif what == "statistics":
                 scratch["statistics"] = rng.choice(LEVELS)
+            elif what == "emergency":
+                urgent = "" if urgent and rng.random() < 0.3 else self.rule_over(members)
+            elif what == "hours":
+                hours = min(max(hours + rng.choice([-1, 1]), 1), 168)
             elif what == "order":
                 rng.shuffle(members)
             elif what == "join" and len(members) < 9:
@@ -129,6 +142,8 @@ class Rosters(Known):
             name: text if set(re.findall("[a-z][a-z0-9-]*", text)) - {"of", "and"} <= named else self.rule_over(members)
             for name, text in rules.items()
         }
+        is_known = set(re.findall("[a-z][a-z0-9-]*", urgent)) - {"of", "and"} <= named
+        self.plan_emergency(urgent if is_known else "", str(hours))
         scratch["rules"] = [f"{name} {rules[name]}" for name in ["base", *sorted(set(rules) - {"base"})]]
         scratch |= {name: str(value) for name, value in limits.items()}
         scratch["signers"] = self.most_of(state, old) + [f"{name}/auth" for name in newcomers]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import coffer.ledger.batches
+import coffer.ledger.debts
 import coffer.ledger.facts
 import coffer.ledger.grammar
 import coffer.ledger.holds
@@ -16,6 +17,7 @@ import coffer_audit.entries
 import coffer_audit.entries.parse
 import coffer_audit.entries.roster
 import coffer_audit.notes
+import coffer_audit.validity.debts
 import coffer_audit.validity.holds
 import coffer_audit.validity.rosters
 import coffer_audit.validity.state
@@ -66,6 +68,7 @@ def test_sixty_thousand_entries_are_read_alike():
         "H2",
         "H3",
         "H4",
+        "E1",
     ):
         assert sum(count for name, count in report.verdicts.items() if name.endswith(f" {code}")) > 10, code
     for what in REACHED:
@@ -101,6 +104,9 @@ def test_real_signatures_are_read_alike():
             "is_over",
             lambda absence, time: (time - absence.since).days > absence.waiting_days,
         ),
+        (coffer.ledger.debts, "why_no_emergency", lambda *_: None),
+        (coffer_audit.validity.debts.Debt, "is_late", lambda _debt, _now: False),
+        (coffer_audit.validity.debts.Debt, "is_enough", lambda debt, _roster: len(debt.ratified) > 1),
         (coffer.ledger.holds, "MOST_LIFE", coffer.ledger.holds.dt.timedelta(days=90, seconds=1)),
         (coffer_audit.validity.holds.Hold, "is_joined", lambda _hold, term: bool(term.held)),
         (coffer_audit.notes.VerifyKey, "identity", property(lambda key: ("", key.public))),

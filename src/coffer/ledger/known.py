@@ -131,8 +131,9 @@ class Known:
         return [debt for debt in self.debts.values() if debt.status(now) is DebtStatus.OVERDUE]
 
     def disapproved_by(self, debt: Debt) -> tuple[str, ...]:
-        """The custodians that refused in public what an emergency rests on, in the log's order."""
-        return tuple(body.custodian for _, body in self.refusals if body.authorization == debt.authorization)
+        """The custodians that refused in public what an emergency rests on, in the log's order, each once."""
+        names = [body.custodian for _, body in self.refusals if body.authorization == debt.authorization]
+        return tuple(dict.fromkeys(names))
 
     def drawn(self, authorization: Commitment, *, up_to: int) -> int:
         """Sum of ``records`` over all draws of this authorization at or before log index ``up_to``."""
