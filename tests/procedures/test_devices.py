@@ -6,9 +6,12 @@ from contextlib import contextmanager, nullcontext
 import pytest
 
 from coffer import kernels
+from coffer.authority.authorization import parse_authorization
 from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import IdentityType
 from coffer.ledger.rules import implies
 from coffer.procedures.ingest.indexing import rules_not_found
+from coffer.procedures.opening.found_by import found_types, verify_found
 from coffer.procedures.supersede import supersede
 from coffer.vault.stored import tally_keys
 from coffer_audit.answer.audit import audit_answer
@@ -213,3 +216,22 @@ def test_a_feed_whose_source_tells_no_device_cannot_be_found_by_it():
         feed(FEED, kind="email")
     with pytest.raises(MalformedInput, match="rows of local identities are found by these alone"):
         feed(FEED.replace("[csv]", "local_identities = true\n[csv]"))
+
+
+def test_a_request_for_what_no_feed_is_found_by_is_refused_and_says_so(tmp_path):
+    """Else an answer without records would read as if the handset had not been used."""
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(LINES, by=feed(FEED.replace('["number", "imsi", "imei"]', '["number"]')))
+    assert found_types(world.vault, world.state()) == frozenset()
+    with pytest.raises(Refused, match="subject 1: records of its days are not found by an IMEI: feed cells"):
+        world.request(subjects=[HANDSET], days=[("2016-09-01", "2016-09-02")])
+    world.ingest("+33612345678,+33698765432,2016-09-02 10:00:00,60\n")
+    world.ingest(LINES, by=feed(FEED, name="more"), name="more.csv")
+    assert found_types(world.vault, world.state()) == {IdentityType.IMEI, IdentityType.IMSI}
+    note = parse_authorization(world.request(subjects=[HANDSET], days=[("2016-09-01", "2016-09-02")]), "request")
+    (remark,) = verify_found(world.vault, world.state(), note.terms)
+    assert remark == "subject 1: not found by an IMEI in these days: feed calls, cells"
+    world.request(
+        subjects=[HANDSET], days=[("2016-09-03", "2016-09-03")]
+    )  # of days without any records nothing is said
