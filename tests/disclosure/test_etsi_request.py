@@ -137,15 +137,13 @@ def test_request_for_a_range_of_numbers_is_refused(name):
     "path",
     [
         f"{PARTY}/detailedLocation/cellInformation/userLocationInformation",
-        f"{PARTY}/iMSI",
-        f"{PARTY}/iMEI",
         f"{PARTY}/partyRole",
         "networkAccessRecord/naServiceUsage/iPAddress",
         START,
     ],
 )
-def test_request_by_place_device_role_or_moment_is_refused(path):
-    with pytest.raises(Refused, match="other than a number or an e-mail address"):
+def test_request_by_place_role_or_moment_is_refused(path):
+    with pytest.raises(Refused, match="other than a number, a device or an e-mail address"):
         parse(message(constraint("equals", (path, "33612345678")), FROM, TO))
 
 
@@ -165,6 +163,31 @@ def test_request_for_who_was_in_touch_with_whom_is_refused():
     assert len(parse(message(both, FROM, TO)).subjects) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "digits", "line"),
+    [("iMEI", "490154203237518", "imei:490154203237518"), ("iMSI", "208011234567890", "imsi:208011234567890")],
+)
+def test_a_handset_or_a_sim_can_be_asked_for(name, digits, line):
+    request = parse(message(constraint("equals", (f"{PARTY}/{name}", digits)), FROM, TO))
+    assert (request.subjects, request.kinds) == ((line,), ("call", "text"))
+
+
+@pytest.mark.parametrize(
+    ("name", "digits"),
+    [
+        ("iMEI", "490154203237517"),
+        ("iMEI", "49015420323751"),
+        ("iMEI", "9410450232371510"),  # octets of TBCD: pairs of digits the other way round
+        ("iMEI", "000000000000000"),
+        ("iMSI", "001011234567890"),
+        ("iMSI", "02081132547698"),
+    ],
+)
+def test_digits_that_may_be_those_of_another_device_are_refused(name, digits):
+    with pytest.raises(MalformedInput, match=name.upper()):
+        parse(message(constraint("equals", (f"{PARTY}/{name}", digits)), FROM, TO))
+
+
 def test_request_that_hides_a_second_condition_beside_the_number_is_refused():
     two = f"<equals>{nested(PARTY, '<partyNumber>33612345678</partyNumber><iMSI>208011234567890</iMSI>')}</equals>"
     with pytest.raises(Refused, match="several things at once"):
@@ -173,7 +196,7 @@ def test_request_that_hides_a_second_condition_beside_the_number_is_refused():
 
 @pytest.mark.parametrize("constraints", [(FROM, TO), (NUMBER, TO), (NUMBER, FROM), (NUMBER,), ()])
 def test_request_without_who_or_when_is_refused(constraints):
-    with pytest.raises(Refused, match=r"names no number or address|no first and last moment"):
+    with pytest.raises(Refused, match=r"names no number, address or device|no first and last moment"):
         parse(message(*constraints))
 
 

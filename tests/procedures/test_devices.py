@@ -1,18 +1,27 @@
 """An order for a handset or a SIM, end to end: rows are also written under IMEI and IMSI and name the own number."""
 
 import csv
+import json
 from contextlib import contextmanager, nullcontext
 
 import pytest
 
 from coffer import kernels
+from coffer.authority.authorization import parse_authorization
+from coffer.disclosure.answer import answer_files
+from coffer.disclosure.etsi import EtsiHeader, format_etsi
+from coffer.disclosure.pdf import PdfStyle, pdf_document
+from coffer.disclosure.records_json import format_json
+from coffer.disclosure.verified import verify_disclosure
 from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import IdentityType
 from coffer.ledger.rules import implies
 from coffer.procedures.ingest.indexing import rules_not_found
+from coffer.procedures.opening.found_by import found_types, verify_found
 from coffer.procedures.supersede import supersede
 from coffer.vault.stored import tally_keys
 from coffer_audit.answer.audit import audit_answer
-from world import World, feed
+from world import NOW, World, feed
 
 HANDSET, OTHER = "imei:490154203237518", "imei:356938035643809"
 SIM = "imsi:208011234567890"
@@ -213,3 +222,43 @@ def test_a_feed_whose_source_tells_no_device_cannot_be_found_by_it():
         feed(FEED, kind="email")
     with pytest.raises(MalformedInput, match="rows of local identities are found by these alone"):
         feed(FEED.replace("[csv]", "local_identities = true\n[csv]"))
+
+
+def test_a_request_for_what_no_feed_is_found_by_is_refused_and_says_so(tmp_path):
+    """Else an answer without records would read as if the handset had not been used."""
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(LINES, by=feed(FEED.replace('["number", "imsi", "imei"]', '["number"]')))
+    assert found_types(world.vault, world.state()) == frozenset()
+    with pytest.raises(Refused, match="subject 1: records of its days are not found by an IMEI: feed cells"):
+        world.request(subjects=[HANDSET], days=[("2016-09-01", "2016-09-02")])
+    world.ingest("+33612345678,+33698765432,2016-09-02 10:00:00,60\n")
+    world.ingest(LINES, by=feed(FEED, name="more"), name="more.csv")
+    assert found_types(world.vault, world.state()) == {IdentityType.IMEI, IdentityType.IMSI}
+    note = parse_authorization(world.request(subjects=[HANDSET], days=[("2016-09-01", "2016-09-02")]), "request")
+    (remark,) = verify_found(world.vault, world.state(), note.terms)
+    assert remark == "subject 1: not found by an IMEI in these days: feed calls, cells"
+    world.request(
+        subjects=[HANDSET], days=[("2016-09-03", "2016-09-03")]
+    )  # of days without any records nothing is said
+
+
+def test_every_form_says_which_number_was_used(tmp_path):
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(LINES, by=feed(FEED))
+    disclosure = verify_disclosure(answer_files(opened(world, HANDSET)[0]))
+    assert disclosure.rows[0].number == "tel:+33612345678"
+    document = pdf_document(disclosure, PdfStyle(language="fr", zone=None), now=NOW)
+    table = [dict(zip(document["columns"], row, strict=True)) for row in document["sections"][0]["rows"]]
+    assert [row["number"] for row in table] == [
+        "+33612345678", "+33611111111", "+33612345678", "", "+33698765432", "+33698765432",
+    ]  # fmt: skip
+    assert any("Num\u00e9ro utilis\u00e9" in line for line in document["reading"])
+    records = json.loads(format_json(disclosure))["records"]
+    assert [record["number"] for record in records[2:4]] == ["tel:+33612345678", None]
+    header = EtsiHeader(country="FR", organisation="court", request_number="1", csp="x")
+    (xml,) = format_etsi(disclosure, header, now=NOW).values()
+    assert (xml.count(b"<partyNumber>33612345678<"), xml.count(b"<iMEI>49015420323751<")) == (3, 1)
+    plain = verify_disclosure(answer_files(opened(world, "tel:+33612345678")[0]))
+    assert "number" not in pdf_document(plain, PdfStyle(language="en", zone=None), now=NOW)["columns"]

@@ -44,10 +44,12 @@ class EpocOrder:
     ids: tuple[tuple[str, ...], ...]
 
 
-def planned(form: "Form", place: str, ordered: Ordered, given: Given, persons: Sequence[str]) -> EpocOrder:
+def planned(
+    form: "Form", place: str, ordered: Ordered, given: Given, persons: Sequence[str], *, finds_handsets: bool
+) -> EpocOrder:
     """The requests that an order needs; says what cannot be answered.
 
-    ``ordered``: what its notes say about it.
+    ``ordered``: what its notes say about it. ``finds_handsets``: as in ``judge``.
 
     Raises:
         MalformedInput: an option is missing or contradicts it.
@@ -55,7 +57,7 @@ def planned(form: "Form", place: str, ordered: Ordered, given: Given, persons: S
     """
     from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such an order needs the library of XML
 
-    judgement = judge(form)
+    judgement = judge(form, finds_handsets=finds_handsets)
     say_lacking(judgement.lacking)
     if not judgement.asked:
         raise nothing_asked(place)

@@ -4,7 +4,7 @@ A form of the European Union, a message of ETSI TS 103 120, or one of ETSI TS 10
 values; the last leaves more to options (``coffer.cli.from_etsi``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -84,10 +84,12 @@ def read_order_file(file: str) -> OrderFile:
     return OrderFile(place=place, form=form, tasks=content.order)
 
 
-def read_order(file: str, typed: Ordered, given: Given, persons: Sequence[str]) -> EpocOrder:
+def read_order(
+    file: str, typed: Ordered, given: Given, persons: Sequence[str], *, finds_handsets: Callable[[], bool]
+) -> EpocOrder:
     """The order, judged, and one request for each note that it needs; says what cannot be answered.
 
-    ``typed``: what was typed about the order, with the file among its files.
+    ``typed``: what was typed about the order, with the file among its files. ``finds_handsets``: as in ``judge``.
 
     Raises:
         MalformedInput: it is no such file, or an option is missing or contradicts it.
@@ -104,4 +106,5 @@ def read_order(file: str, typed: Ordered, given: Given, persons: Sequence[str]) 
         )
     order.verify_not_said()
     verify_given({"--max-records": given.max_records})
-    return planned(order.form, order.place, order.ordered(typed), given, persons)
+    finds = finds_handsets()
+    return planned(order.form, order.place, order.ordered(typed), given, persons, finds_handsets=finds)

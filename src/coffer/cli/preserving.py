@@ -5,7 +5,7 @@ is kept was produced. A hold never lasts longer than its form says.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -57,10 +57,11 @@ def read_preservation(
     purpose: str,
     is_hub: bool,
     secret_until: dt.date,
+    finds_handsets: Callable[[], bool],
 ) -> Preservation:
     """The form, judged, and one hold for each note that it needs; says what cannot be kept.
 
-    ``ordered``: what was typed about the order, with the form among its files.
+    ``ordered``: what was typed about the order, with the form among its files. ``finds_handsets``: as in ``judge``.
 
     Raises:
         MalformedInput: it is no such form, or an option is missing or contradicts it.
@@ -77,7 +78,7 @@ def read_preservation(
         command = "coffer request --from-order opens" if is_production else "coffer hold extend --from-order prolongs"
         raise Refused(f"{place}: {order.title}: no order to preserve", code="form", hint=command)
     order.verify_not_said(has_due=False)
-    judgement = judge(form)
+    judgement = judge(form, finds_handsets=finds_handsets())
     say_lacking(judgement.lacking)
     if not judgement.asked:
         raise nothing_asked(place)

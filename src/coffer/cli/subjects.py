@@ -22,12 +22,13 @@ def canonical_subjects(typed: Sequence[str], home: str | None) -> tuple[str, ...
     """
     written = []
     for number, text in enumerate(typed, 1):
-        if SUBJECT_SCHEME.match(text):
+        if SUBJECT_SCHEME.match(text) and not text.startswith(("imei:", "imsi:")):  # which people write in groups
             written.append(text)  # it is parsed where all are
             continue
         from coffer.identity.typed import parse_typed_subject  # noqa: PLC0415 - few are typed so, and it reads every country's numbers
 
         subject = parse_typed_subject(text, home, f"--subject {number}").format()
-        console().print(f"subject {number} is signed as {subject}")
+        if subject != text:
+            console().print(f"subject {number} is signed as {subject}")
         written.append(subject)
     return tuple(written)

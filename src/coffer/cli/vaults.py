@@ -14,9 +14,11 @@ from coffer.custody.addresses import Address
 from coffer.disk import Disk
 from coffer.errors import CofferError
 from coffer.extras import extra
+from coffer.identity.identifier import IdentityType
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note
+from coffer.procedures.opening.found_by import finding
 from coffer.translog.witness import Gathered, Proof
 from coffer.vault.folder import Vault, open_vault
 from coffer.vault.outside import Costs
@@ -70,6 +72,12 @@ class Network:
     def say(self, message: str, /) -> None:
         """As the port."""
         say(message)
+
+
+def finds_handsets(folder: str) -> bool:
+    """Whether some feed's records are found by an IMEI."""
+    vault = vault_at(folder)
+    return bool(finding(vault, vault.replay(), IdentityType.IMEI).feeds)
 
 
 def vault_at(folder: str) -> Vault:

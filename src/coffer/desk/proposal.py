@@ -31,8 +31,10 @@ class Proposal:
     besides: tuple[str, ...]
 
 
-def propose(raw: bytes, before: Draft, place: str) -> Proposal:
+def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = False) -> Proposal:
     """The draft with what the order says. What it does not say stays as it was typed.
+
+    ``finds_handsets``: the vault's records are found by an IMEI.
 
     Raises:
         MalformedInput: it is no such order, or holds something that is not known where it could change what is asked.
@@ -41,7 +43,7 @@ def propose(raw: bytes, before: Draft, place: str) -> Proposal:
     if is_retained_data(raw):
         return Proposal(draft=draft_of_xml(raw, before, place), is_hold=False, besides=())
     form, tasks, further = _read(raw, place)
-    judgement = judge(form)
+    judgement = judge(form, finds_handsets=finds_handsets)
     if not judgement.asked:
         raise Refused(f"{place}: nothing of it can be asked: {'; '.join(_lacking(judgement))}", code="scope")
     notes = plan_notes(judgement.asked)

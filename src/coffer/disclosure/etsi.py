@@ -222,7 +222,7 @@ def _add_record(
         usage = _add(_add(payload, "telephonyRecord"), "telephonyServiceUsage")
         parties = _add(usage, "partyInformation")
         own, peer = ROLES.get((row.kind, row.direction), (None, None))
-        legs = [(own, row.subject, True), (peer, row.peer, False)]
+        legs = [(own, row.number or row.subject, True), (peer, row.peer, False)]
         for role, identity, is_subject in legs[::-1] if row.direction == "in" else legs:
             _add_party(parties, row, role, identity, is_subject=is_subject)
         if (row.kind, row.direction, row.peer) == ("call", "in", ""):

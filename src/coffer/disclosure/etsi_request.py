@@ -1,6 +1,6 @@
 """An ETSI TS 102 657 request message, read into the terms of a request note. Pure; strict.
 
-A message is accepted only if a note can say exactly the same: one number or address, or a list of them; a first and a
+A message is accepted only if a note can say exactly the same: one number, address or device, or a list of them; a first and a
 last moment; the kinds of the record type that it names. A message that asks for more is refused. An unknown condition
 is refused too, because ignoring it would widen what is opened. The names are in ``etsi_uncertain.py``.
 """
@@ -30,6 +30,7 @@ _ROOTS: Final = ("retainedDataMessage", "RetainedDataMessage")
 _OID: Final = re.compile(r"0\.4\.0\.2\.3\.0\.[1-9][0-9]{0,2}")
 _TIME: Final = re.compile(r"([0-9]{14})(Z|[+-][0-9]{4})")
 _NUMBER: Final = re.compile(r"\+?([1-9][0-9]{0,14})")
+_DEVICE: Final = re.compile(r"[0-9]{15}")
 _SECOND: Final = dt.timedelta(seconds=1)
 _BULK: Final = "one person's records are opened, or a few that are named; nothing is searched"
 
@@ -207,7 +208,7 @@ class _Constraints:
             Refused: no subject or no time is named, or two types of record are mixed.
         """
         if self._subjects is None:
-            raise Refused(f"{self._place}: names no number or address", code="scope", hint=_BULK)
+            raise Refused(f"{self._place}: names no number, address or device", code="scope", hint=_BULK)
         if set(self._bounds) != {names.FROM, names.TO}:
             raise Refused(
                 f"{self._place}: no first and last moment, expected both", code="scope", hint="an order names its days"
@@ -235,7 +236,7 @@ def _leaf(element: etree._Element, place: str) -> tuple[str, str]:
             raise Refused(
                 f"{place}: a condition on several things at once, expected one number, address or time",
                 code="scope",
-                hint="places, devices and roles cannot be asked for",
+                hint="places and roles cannot be asked for",
             )
         element = element[0]
         path.append(_local(element))
@@ -250,10 +251,16 @@ def _subject(path: str, text: str, place: str) -> str:
         return parse_subject(f"tel:+{match[1]}", f"{place}: partyNumber").format()
     if path == names.ADDRESS_PATH:
         return parse_subject(f"mailto:{text}", f"{place}: emailAddress").format()
+    if path in (names.IMSI_PATH, names.IMEI_PATH):
+        scheme = "imsi" if path == names.IMSI_PATH else "imei"
+        # As octets of TBCD the digits stand in pairs the other way round: 14 or 16 of them would be another's.
+        if not _DEVICE.fullmatch(text):
+            raise MalformedInput(f"{place}: {scheme.upper()}: expected its 15 digits in their order")
+        return parse_subject(f"{scheme}:{text}", f"{place}: {scheme.upper()}").format()
     raise Refused(
-        f"{place}: a condition on something other than a number or an e-mail address",
+        f"{place}: a condition on something other than a number, a device or an e-mail address",
         code="scope",
-        hint="places, devices and roles cannot be asked for",
+        hint="places and roles cannot be asked for",
     )
 
 

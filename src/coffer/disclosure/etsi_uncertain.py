@@ -57,6 +57,8 @@ REFUSED_CONSTRAINTS: Final = ("notEqualTo", "lessThan", "greaterThan", "startsWi
 """Known and always refused: ranges, prefixes and suffixes of identities would be bulk search."""
 _PARTY: Final = "telephonyRecord/telephonyServiceUsage/partyInformation/TelephonyPartyInformation"
 NUMBER_PATH: Final = f"{_PARTY}/partyNumber"
+IMSI_PATH: Final = f"{_PARTY}/iMSI"
+IMEI_PATH: Final = f"{_PARTY}/iMEI"
 ADDRESS_PATH: Final = f"messageRecord/{EMAIL_USAGE}/emailAddress"
 FIRST_PATHS: Final = (
     "telephonyRecord/telephonyServiceUsage/communicationTime/startTime",

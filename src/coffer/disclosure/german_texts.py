@@ -84,7 +84,7 @@ GERMAN: Final = {
     "duration": "Dauer",
     "answered_column": "Angenommen",
     "cell": "Funkzelle der Kennung",
-    "number": "Eigene Nummer",
+    "number": "Benutzte Nummer",
     "imei": "IMEI",
     "imsi": "IMSI",
     "withheld": "unterdrückt",
@@ -111,6 +111,7 @@ GERMAN: Final = {
     "längste, die ein Datensatz fassen kann.",
     "reading_cell": "Eine Funkzelle sagt, welche Antenne die Kennung versorgte (Land-Netz-Gebiet-Zelle), nicht, wo die Person war. Zellen und Geräte der "
     "Gegenseite werden nie mitgeteilt.",
+    "reading_number": "Benutzte Nummer: die Nummer, unter der das gesuchte Gerät oder die SIM im Netz war; leer, wo der Datensatz keine hat.",
     "reading_cut": "Eine Adresse, die für einen Datensatz zu lang ist, steht mit ihrem Anfang, einer Tilde und dem SHA-256 der ganzen Adresse da.",
     "reading_content": "Kein Inhalt einer Kommunikation wurde erhoben, und keiner kann geöffnet werden.",
     "at_least": "mindestens",

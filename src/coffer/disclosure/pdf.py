@@ -80,6 +80,8 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
     """The content for the template: the texts of the language, and the values as finished strings."""
     terms, words = disclosure.authorization.terms, TEXTS[style.language]
     is_any_cut = any(_CUT.search(row.peer) for row in (*disclosure.rows, *disclosure.superseded))
+    devices = _devices(disclosure)
+    further = ["number"] * ("number" in devices) + ["cut"] * is_any_cut
     day, clock = DATE_FORMAT[style.language], clock_name(style.zone, terms)
     about = "utc" if clock == _UTC else "order" if style.zone is None else "time"
     return {
@@ -97,7 +99,7 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         ],
         "summary": _summary([row for row in disclosure.rows if not row.repeat], style),
         "remarks": _remarks(disclosure, style),
-        "columns": [*(name for name in _COLUMNS if name != "local" or clock != _UTC), *_devices(disclosure)],
+        "columns": [*(name for name in _COLUMNS if name != "local" or clock != _UTC), *devices],
         "zone": clock,
         "sections": [_section(disclosure, n, style) for n in range(1, len(terms.subjects) + 1)],
         "superseded": [
@@ -107,7 +109,7 @@ def pdf_document(disclosure: Disclosure, style: PdfStyle, *, now: dt.datetime) -
         ],
         "reading": [
             words[f"reading_{name}"].format(zone=clock)
-            for name in (about, "within", "direction", "duration", "cell", *(("cut",) if is_any_cut else ()), "content")
+            for name in (about, "within", "direction", "duration", "cell", *further, "content")
         ],
         "log": _log(disclosure, style),
         "proof": _proof(disclosure, words),

@@ -98,7 +98,7 @@ _ENGLISH: Final = {
     "duration": "Duration",
     "answered_column": "Answered",
     "cell": "Cell of the subject",
-    "number": "Own number",
+    "number": "Number used",
     "imei": "IMEI",
     "imsi": "IMSI",
     "withheld": "withheld",
@@ -125,6 +125,7 @@ _ENGLISH: Final = {
     "longest that a record can hold.",
     "reading_cell": "A cell says which antenna served the subject (country-network-area-cell), not where the subject stood. The cells and devices of "
     "other parties are never disclosed.",
+    "reading_number": "Number used: the number under which the handset or SIM that was asked for was in the network; empty where the record has none.",
     "reading_cut": "An address too long for a record is shown by its beginning, a tilde and the SHA-256 of the whole address.",
     "reading_content": "No content of any communication was collected, and none can be opened.",
     "at_least": "at least",
@@ -235,7 +236,7 @@ _FRENCH: Final = {
     "duration": "Durée",
     "answered_column": "Abouti",
     "cell": "Cellule de l’identité visée",
-    "number": "Numéro de l’appareil",
+    "number": "Numéro utilisé",
     "imei": "IMEI",
     "imsi": "IMSI",
     "withheld": "masqué",
@@ -263,6 +264,7 @@ _FRENCH: Final = {
     "la plus longue qu’un enregistrement puisse contenir.",
     "reading_cell": "Une cellule indique l’antenne qui a desservi l’identité visée (pays-réseau-zone-cellule), non l’endroit où se trouvait la personne. Les "
     "cellules et appareils des correspondants ne sont jamais communiqués.",
+    "reading_number": "Numéro utilisé : le numéro sous lequel l’appareil ou la carte SIM demandés étaient sur le réseau ; vide si l’enregistrement n’en a pas.",
     "reading_cut": "Une adresse trop longue pour un enregistrement est indiquée par son début, un tilde et l’empreinte SHA-256 de l’adresse entière.",
     "reading_content": "Aucun contenu de communication n’a été collecté, et aucun ne peut être ouvert.",
     "at_least": "au moins",

@@ -24,6 +24,7 @@ from coffer.ledger.retention import is_segment_past
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import Secret, seal
 from coffer.notes.note import sign_note
+from coffer.procedures.opening.found_by import verify_found
 from coffer.procedures.opening.request import Sought, asked_of
 from coffer.vault.folder import DESK, Vault
 from coffer.vault.held import Covered, covered_as
@@ -173,6 +174,7 @@ def prepare_hold(vault: Vault, sought: Sought, state: State, *, until: dt.dateti
 
     Raises:
         MalformedInput: a field is wrong; the message names the first.
+        Refused: nothing of its days is found by an IMEI or IMSI that it names.
     """
     roster, entropy = state.roster, vault.outside.entropy
     terms = HoldTerms(
@@ -187,6 +189,7 @@ def prepare_hold(vault: Vault, sought: Sought, state: State, *, until: dt.dateti
         extends=None,
         secret_until=sought.secret_until,
     )
+    verify_found(vault, state, terms)
     return _prepared(terms)
 
 

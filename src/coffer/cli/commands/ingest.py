@@ -18,6 +18,7 @@ from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput
 from coffer.procedures.ingest.counting import Progress
 from coffer.procedures.ingest.decide import FileCount, quoting_remarks, year_remarks
+from coffer.procedures.ingest.indexing import rules_not_found
 from coffer.procedures.ingest.run import IngestSummary, run_ingest
 from coffer.procedures.ingest.sealers import MakeSealers
 from coffer.procedures.ingest.stored import expand, is_empty, is_stored
@@ -115,6 +116,8 @@ def ingest(
         raise
     finally:
         rejects.close()
+    if parsed.index and (rules := rules_not_found(parsed, opened.replay().roster)):
+        say(f"rows of numbers under rule {', '.join(rules)} are not found by a handset: its own rule is less strict")
     if summary.late:
         names = ", ".join(sorted({item.custodian for item in summary.late}))
         say(f"receipts of {names} are missing for over 24 hours: coffer receipts {vault}")

@@ -17,7 +17,7 @@ from coffer.cli.from_epoc import lacking_document, print_texts, say_lacking
 from coffer.cli.from_hi1 import refuse_changes, say_actions
 from coffer.cli.kept_holds import ids_of, read_holds
 from coffer.cli.replying import RESPONSE, Reply, delivered, received, reply_to_form, reply_to_message
-from coffer.cli.vaults import vault_at
+from coffer.cli.vaults import finds_handsets, vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.judged import Judgement, Lacking, judge
 from coffer.disclosure.epoc.names import TITLES, DataCategory, FormKind, Reason
@@ -29,6 +29,7 @@ from coffer.disclosure.hi1.response import format_error, format_response
 from coffer.disclosure.verified import Disclosure, verify_complete, verify_disclosure
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, NotProven, Refused
+from coffer.identity.identifier import IdentityType
 from coffer.ledger.holds import HoldStatus
 from coffer.vault.folder import Vault
 
@@ -60,7 +61,10 @@ coffer reply form2.xml --hold hold.note --vault vault -o preserved"""
     metavar="NOTE",
     help="A hold that was made of an order to preserve, or a note that extends it by this form. Name each.",
 )
-@click.option("--vault", help="The vault of the answers, or of the holds: its log is compared.")
+@click.option(
+    "--vault",
+    help="The vault of the answers, or of the holds: its log is compared. It also says whether an IMEI can be asked.",
+)
 @click.option(
     "--reason",
     "reasons",
@@ -97,11 +101,13 @@ def reply(
         _verify_alone(answers, holds, reasons)
         files = {RESPONSE: read}
     else:
-        order, judgement, given = read.order, judge(read.order), _given(read.order, reasons)
+        opened = vault_at(vault) if vault else None
+        proven = [_proven(name, raw, opened) for name in answers]
+        order, given = read.order, _given(read.order, reasons)
+        judgement = judge(order, finds_handsets=_finds_handsets(vault, proven))
         if answers:
             lacking = given
-            opened = vault_at(vault) if vault else None
-            files = delivered(read, judgement, given, [_proven(name, raw, opened) for name in answers])
+            files = delivered(read, judgement, given, proven)
             if opened is None:
                 say("the answers were compared with no log: add --vault")
         else:
@@ -122,6 +128,13 @@ def reply(
     else:
         for name in names:
             console().print(name, soft_wrap=True)
+
+
+def _finds_handsets(vault: str | None, proven: Sequence[Disclosure]) -> bool:
+    """Whether records are found by an IMEI: the vault says it, or an answer that was given for one."""
+    subjects = [subject for one in proven for subject in one.authorization.terms.subjects]
+    is_answered = any(subject.type is IdentityType.IMEI for subject in subjects)
+    return is_answered or (vault is not None and finds_handsets(vault))
 
 
 def _read_form(raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]) -> Reply:

@@ -20,10 +20,11 @@ from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
-from coffer.cli.vaults import vault_at
+from coffer.cli.vaults import finds_handsets, vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.procedures.opening.decide import segments_of
+from coffer.procedures.opening.found_by import verify_found
 from coffer.procedures.opening.kept import refused_before
 from coffer.procedures.opening.request import Order, prepare_request, sign_request
 from coffer.vault.folder import Vault
@@ -133,7 +134,8 @@ def request(
     ordered = typed_order(typed, now, message=from_order)
     given = Given(authority=authority, basis=basis, kinds=kinds, max_records=max_records)
     is_form = from_order is not None and not is_etsi_request(from_order)
-    epoc = read_order(from_order, ordered, given, persons) if from_order and is_form else None
+    finds = partial(finds_handsets, vault)
+    epoc = read_order(from_order, ordered, given, persons, finds_handsets=finds) if from_order and is_form else None
     if epoc is None:
         authority = verified(given)
         parts: Sequence[tuple[Asked, Sequence[str]]]
@@ -206,6 +208,8 @@ def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -
     for remark in (*letters_remarks(authorization.terms), *marks_of(authorization.terms, desk_authorities(vault))):
         say(remark)
     say_signers(vault, authorization)
+    for remark in verify_found(vault, vault.replay(), authorization.terms):
+        say(remark)
     sids = {subject.sid for subject in authorization.terms.subjects}
     for one in refused_before(vault, sids, vault.replay()):
         again = f", {shown_again(one.again)}" if one.again is not None else ""

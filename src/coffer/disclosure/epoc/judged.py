@@ -5,6 +5,7 @@ said with its reason, and neither a request nor a hold is made of it.
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,13 +16,25 @@ from coffer.disclosure.epoc.form import AskedCategory, AskedIdentifier, Form
 from coffer.disclosure.epoc.names import DataCategory, IdentifierType, Reason
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import parse_subject
+from coffer.identity.mobile import whole_imei
 from coffer.identity.not_held import ELSEWHERE, REASONS, NotHeld
 
 MAX_NOTES: Final = 40
 """Requests that one order may need: ten years of one person, a quarter of a year each."""
 _SECOND: Final = dt.timedelta(seconds=1)
+_BETWEEN: Final = re.compile(r"[ /-]")
+"""What people write between the groups of an IMEI."""
 _SCHEMES: Final = {IdentifierType.PHONE_NUMBER: "tel", IdentifierType.EMAIL: "mailto"}
-KINDS: Final = {IdentifierType.PHONE_NUMBER: ("call", "text"), IdentifierType.EMAIL: ("email",)}
+_FORMS: Final = {
+    IdentifierType.PHONE_NUMBER: "international form, with + and its country's code",
+    IdentifierType.EMAIL: "its plain form",
+    IdentifierType.IMEI_NUMBER: "a form of 14, 15 or 16 digits with a right check digit",
+}
+KINDS: Final = {
+    IdentifierType.PHONE_NUMBER: ("call", "text"),
+    IdentifierType.EMAIL: ("email",),
+    IdentifierType.IMEI_NUMBER: ("call", "text"),
+}
 """The kinds of record that are traffic data of an identifier."""
 _NOT_HELD: Final = dict.fromkeys(
     (
@@ -33,12 +46,12 @@ _NOT_HELD: Final = dict.fromkeys(
         IdentifierType.USER_ID,
     ),
     (Reason.DATA_NOT_HELD, REASONS[NotHeld.IP_ADDRESS]),
-) | {
-    IdentifierType.IMEI_NUMBER: (
-        Reason.DE_FACTO_IMPOSSIBILITY,
-        "records cannot be searched by a device: they open only for a named number or address",
-    )
-}
+)
+_NO_DEVICES: Final = (
+    Reason.DE_FACTO_IMPOSSIBILITY,
+    "records cannot be searched by a device: they open only for a named number or address",
+)
+"""Of a vault whose feeds do not say that records are found by an IMEI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +107,12 @@ class PlannedNote:
     periods: tuple[tuple[Period, ...], ...]
 
 
-def judge(form: Form) -> Judgement:
-    """Each identifier of the form, judged by itself."""
+def judge(form: Form, *, finds_handsets: bool = False) -> Judgement:
+    """Each identifier of the form, judged by itself. ``finds_handsets``: the vault's records are found by an IMEI."""
     asked: list[Asked] = []
     lacking: list[Lacking] = []
     for identifier in form.identifiers:
-        outcome = _judge(identifier)
+        outcome = _judge(identifier, finds_handsets=finds_handsets)
         if isinstance(outcome, Lacking):
             lacking.append(outcome)
             continue
@@ -111,7 +124,7 @@ def judge(form: Form) -> Judgement:
     return Judgement(asked=tuple(asked), lacking=tuple(lacking))
 
 
-def _judge(identifier: AskedIdentifier) -> Asked | Lacking | None:
+def _judge(identifier: AskedIdentifier, *, finds_handsets: bool) -> Asked | Lacking | None:
     """What can be asked; why nothing can; None if only other categories than traffic are named."""
     if identifier.unanswerable is not None:
         return _nothing(identifier, *identifier.unanswerable)
@@ -120,6 +133,8 @@ def _judge(identifier: AskedIdentifier) -> Asked | Lacking | None:
         return _nothing(identifier, Reason.INSUFFICIENT_INFORMATION, "it names no category of data")
     if identifier.type in _NOT_HELD:
         return _nothing(identifier, *_NOT_HELD[identifier.type])
+    if identifier.type is IdentifierType.IMEI_NUMBER and not finds_handsets:
+        return _nothing(identifier, *_NO_DEVICES)
     traffic = next((one for one in identifier.categories if one.category is DataCategory.TRAFFIC), None)
     if traffic is None:
         return None
@@ -132,10 +147,9 @@ def _judge(identifier: AskedIdentifier) -> Asked | Lacking | None:
         sentence = "a range of time ends before it begins"
         return _nothing(identifier, Reason.MANIFEST_ERRORS, sentence, what=DataCategory.TRAFFIC)
     try:
-        subject = parse_subject(f"{_SCHEMES[identifier.type]}:{identifier.value}", "identifier").format()
+        subject = parse_subject(_subject_line(identifier.type, identifier.value), "identifier").format()
     except MalformedInput:
-        is_number = identifier.type is IdentifierType.PHONE_NUMBER
-        form = "international form, with + and its country's code" if is_number else "its plain form"
+        form = _FORMS[identifier.type]
         return _nothing(identifier, insufficient, f"it is not in {form}, so it names nobody for certain")
     return Asked(
         id=identifier.id,
@@ -144,6 +158,12 @@ def _judge(identifier: AskedIdentifier) -> Asked | Lacking | None:
         periods=merged([Period(first=one.start, end=one.end + _SECOND) for one in identifier.ranges]),
         options=traffic.options,
     )
+
+
+def _subject_line(kind: IdentifierType, value: str) -> str:
+    if kind is IdentifierType.IMEI_NUMBER:
+        return f"imei:{whole_imei(_BETWEEN.sub('', value)) or ''}"
+    return f"{_SCHEMES[kind]}:{value}"
 
 
 def _nothing(identifier: AskedIdentifier, reason: Reason, sentence: str, *, what: str = "all") -> Lacking:

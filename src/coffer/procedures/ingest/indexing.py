@@ -20,7 +20,6 @@ from coffer.identity.mobile_columns import handsets, mcc_of, subscriptions
 from coffer.ledger.roster import Roster
 from coffer.procedures.ingest.split import GroupKey
 from coffer.records.feed import Feed
-from coffer.records.layout import Layout
 from coffer.segments.rows import SID_WORDS, PackedRows
 
 _EXTRA: Final = SID_WORDS + 2
@@ -82,9 +81,3 @@ def rules_not_found(feed: Feed, roster: Roster) -> tuple[str, ...]:
     if "imei" not in feed.index:
         return ()
     return tuple(name for name in roster.rules if not roster.is_as_strict(roster.handset_rule.name, name))
-
-
-def is_found_by(layout: int, kind: IdentityType) -> bool:
-    """Whether rows of this layout are found by identities of this type."""
-    bit = {IdentityType.IMEI: Layout.BY_IMEI, IdentityType.IMSI: Layout.BY_IMSI}.get(kind)
-    return bit is None or bool(layout & bit)

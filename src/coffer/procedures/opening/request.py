@@ -26,6 +26,7 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import SealKey, Secret, VerifyKey
 from coffer.notes.note import sign_note
+from coffer.procedures.opening.found_by import verify_found
 from coffer.vault.folder import DESK, Vault
 
 ROSTER_DIGITS: Final = 16
@@ -101,6 +102,7 @@ def prepare_request(vault: Vault, order: Order, state: State, *, roster: str = "
 
     Raises:
         MalformedInput: a field is wrong; the message names the first.
+        Refused: no record of its days is found by a subject's IMEI or IMSI.
     """
     rosters = [known for known in state.rosters if roster and known.hex().startswith(roster)]
     if roster and (len(rosters) != 1 or len(roster) < ROSTER_DIGITS):
@@ -111,6 +113,7 @@ def prepare_request(vault: Vault, order: Order, state: State, *, roster: str = "
     drawn = Drawn(id=entropy(16), salt=Secret(entropy(32), "salt"), seal=wire.digest(seal_key.public))
     under = state.rosters[rosters[0]] if rosters else state.roster
     terms = terms_of(order, under, key.verify_key, drawn, vault.outside.clock())
+    verify_found(vault, state, terms)
     return Prepared(terms=terms, seal_key=seal_key)
 
 

@@ -37,11 +37,13 @@ from coffer.disclosure.notice import Notice
 from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.verified import Disclosure
 from coffer.errors import CofferError, Refused, Unavailable
+from coffer.identity.identifier import IdentityType
 from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.procedures.notices import notices_of
+from coffer.procedures.opening.found_by import finding
 from coffer.procedures.opening.kept import send_kept, take_reports
 from coffer.procedures.opening.request import Prepared, prepare_request, sign_request
 from coffer.procedures.opening.run import Stage
@@ -127,6 +129,10 @@ class Office:
     def state(self) -> State:
         """What the log says now. Nobody changes it."""
         return self.vault.replay()
+
+    def finds_handsets(self) -> bool:
+        """Whether some feed's records are found by an IMEI."""
+        return bool(finding(self.vault, self.state(), IdentityType.IMEI).feeds)
 
     def next_step(self, case: Case, now: dt.datetime) -> NextStep:
         """What to do next in a case.

@@ -173,7 +173,7 @@ class RequestPages:
         )
         filled = ReadOrder(draft=draft, is_read=False)
         if upload is not None:
-            filled = fill_from_order(draft, upload.raw)
+            filled = fill_from_order(draft, upload.raw, finds_handsets=self._frame.office.finds_handsets())
             document = new_document(
                 upload.raw,
                 id=DocumentId(self._frame.office.entropy(16).hex()),
@@ -221,7 +221,9 @@ class RequestPages:
         orders = [one for one in case.documents if one.kind is DocumentKind.ORDER]
         if not orders:
             return None
-        return fill_from_order(Draft(), self._frame.office.store.document(case.id, orders[-1].id))
+        office = self._frame.office
+        raw = office.store.document(case.id, orders[-1].id)
+        return fill_from_order(Draft(), raw, finds_handsets=office.finds_handsets())
 
     def _show(
         self,

@@ -53,12 +53,12 @@ class ReadOrder:
     why_not: CofferError | None = field(default=None, repr=False)
 
 
-def fill_from_order(draft: Draft, raw: bytes) -> ReadOrder:
+def fill_from_order(draft: Draft, raw: bytes, *, finds_handsets: bool) -> ReadOrder:
     """The draft with what an order in XML says; a PDF or another file leaves it as it is."""
     if not looks_like_xml(raw):
         return ReadOrder(draft=draft, is_read=False)
     try:
-        read = propose(raw, draft, "order")
+        read = propose(raw, draft, "order", finds_handsets=finds_handsets)
     except CofferError as error:
         return ReadOrder(draft=draft, is_read=False, why_not=error)
     spans = tuple(_as_days(span, draft.zone) for span in read.draft.spans)

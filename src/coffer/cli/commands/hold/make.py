@@ -1,6 +1,7 @@
 """``coffer hold make``."""
 
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from coffer.cli.periods import InOrder, time_options, typed_times
 from coffer.cli.preserving import Preservation, read_preservation, verify_within
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_signers
-from coffer.cli.vaults import vault_at
+from coffer.cli.vaults import finds_handsets, vault_at
 from coffer.procedures.holding import make_holds
 from coffer.procedures.opening.request import Sought
 from coffer.vault.known import desk_authorities
@@ -92,7 +93,7 @@ def make(
     ends = typed_end(until, "--until") if until else None
     epoc = None
     if from_order:
-        epoc = _of_form(from_order, asked, now, secrecy)
+        epoc = _of_form(from_order, asked | {"vault": vault}, now, secrecy)
         ends, soughts = verify_within(ends, epoc.until, Path(from_order).name), epoc.soughts
     else:
         ends, soughts = ends or now + dt.timedelta(days=DEFAULT_LIFE_DAYS), (_of_options(asked, now, secrecy),)
@@ -137,4 +138,5 @@ def _of_form(file: str, asked: dict[str, Any], now: dt.datetime, secret_until: d
         purpose=asked["purpose"],
         is_hub=asked["hub"],
         secret_until=secret_until,
+        finds_handsets=partial(finds_handsets, asked["vault"]),
     )
