@@ -89,7 +89,10 @@ def test_request_is_decided_by_keys_alone_and_enter_in_a_field_sends_nothing(chr
         page.keyboard.press("Enter")
         page.wait_for_timeout(300)
         assert not story.bench.clerks.standing(story.bench.commitment(story.shared)).is_refused
-        page.keyboard.press("Tab")
+        for _ in range(8):  # whether the desk may ask again, and from which day
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent") == "Refuse":
+                break
         assert page.evaluate("document.activeElement.textContent") == "Refuse"
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Your office refused this request").wait_for()

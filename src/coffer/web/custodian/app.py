@@ -32,6 +32,7 @@ from coffer.web.custodian.reading import (
     page_of,
     pages_of,
     queue,
+    read_here,
     reason_words,
     review,
 )
@@ -206,12 +207,10 @@ class _Routes:
             if note is None:
                 return None
             office.machine.requests.mark_read(note.commitment, you, office.clock(), keys)
-            shown = review(office, note, you, words)
-            return {
-                "review": shown,
-                "is_behind": office.attendant.is_behind,
-                **beside(office, note, shown.stage, words),
-            }
+            here = read_here(office)
+            shown = review(office, note, here, you, words)
+            more = beside(office, note, here.kept, shown.stage, words)
+            return {"review": shown, "is_behind": office.attendant.is_behind, **more}
 
         values = await run_in_threadpool(read)
         if values is None:

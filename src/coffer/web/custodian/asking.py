@@ -57,10 +57,10 @@ class Same:
     lines: tuple[str, ...]
 
 
-def beside(office: Office, note: Authorization, stage: Stage, words: Wording) -> dict[str, Any]:
-    """What the page of a request shows beside it: ``talk`` and ``same``."""
-    keys, requests = office.service.keys, office.machine.requests
-    kept = [*requests.notes(keys), *requests.decided(keys)]
+def beside(
+    office: Office, note: Authorization, kept: Sequence[Authorization], stage: Stage, words: Wording
+) -> dict[str, Any]:
+    """What the page of a request shows beside it: ``talk`` and ``same``. ``kept``: the requests that lie here."""
     return {"talk": talk_of(office, note, stage), "same": same_subjects(office, note, kept, words)}
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -38,6 +39,21 @@ DIGITS: Final = re.compile(f"[0-9a-f]{{{NAME_DIGITS}}}")
 def digits_of(commitment: Commitment) -> str:
     """How an address names a request: the digits by which people name it everywhere."""
     return commitment.hex()[:NAME_DIGITS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """The requests that lie here, each read once for a page. ``kept``: those that wait, then those decided."""
+
+    waiting: tuple[Authorization, ...]
+    kept: tuple[Authorization, ...]
+
+
+def read_here(office: Office) -> Here:
+    """All of them, as they are now."""
+    keys, requests = office.service.keys, office.machine.requests
+    waiting = tuple(requests.notes(keys))
+    return Here(waiting=waiting, kept=(*waiting, *requests.decided(keys)))
 
 
 def find(office: Office, digits: str) -> Authorization | None:
@@ -125,7 +141,7 @@ def decided(office: Office, words: Wording) -> list[DecidedRow]:
     return sorted(rows, key=lambda row: row.time or dt.datetime.min.replace(tzinfo=dt.UTC), reverse=True)
 
 
-def review(office: Office, note: Authorization, you: int, words: Wording) -> Review:
+def review(office: Office, note: Authorization, here: Here, you: int, words: Wording) -> Review:
     """One request, from the bytes that this machine holds and the log as it was last followed.
 
     Raises:
@@ -136,8 +152,7 @@ def review(office: Office, note: Authorization, you: int, words: Wording) -> Rev
     roster = state.rosters[note.terms.roster]
     people, approvals = office.clerks.people(), office.machine.folder.decided(keys)
     marks, agreed = _marks(office, note.commitment), approvals.agreed_by(note.commitment)
-    waiting = office.machine.requests.notes(keys)
-    kept = [*waiting, *office.machine.requests.decided(keys)]
+    waiting, kept = here.waiting, here.kept
     known = office.machine.folder.authorities(keys)
     asked = read_terms(note.terms, words, marked=mark_authority(note.terms, known, words, custodian=office.name))
     is_refused, reason = refusal_by(office, note, marks, approvals)

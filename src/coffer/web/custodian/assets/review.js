@@ -31,7 +31,9 @@ const timer = setInterval(async () => {
   }
 }, 10_000);
 
-// Enter in a field decides nothing: a decision is a button that somebody presses.
-document.querySelector("#decide").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
-});
+// Enter in a field decides and asks nothing: each is a button that somebody presses.
+for (const part of document.querySelectorAll("#decide, #questions")) {
+  part.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+  });
+}
