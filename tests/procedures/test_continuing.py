@@ -10,6 +10,7 @@ import pytest
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
 from coffer.disclosure.answer import answer_files
+from coffer.disclosure.etsi import default_header, format_etsi
 from coffer.disclosure.part import Part
 from coffer.disclosure.pdf import PdfStyle, pdf_document
 from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS
@@ -276,3 +277,7 @@ def test_forms_of_a_part_say_so_and_nothing_of_days_that_other_parts_have(two, l
         assert TEXTS[language]["searched"].format(total=3, count=1) not in remarks
         document = json.loads(format_json(disclosure))
         assert document["continues"] == answer.part.document()
+        header = default_header(disclosure.authorization.terms, {"country": "FR"})
+        (response,) = format_etsi(disclosure, header, now=world.now).values()
+        assert b"responseIncomplete" in response
+        assert b"responseComplete" not in response

@@ -140,7 +140,9 @@ def format_etsi(
     remarks = _remarks(disclosure)
     files = {}
     for n, part in enumerate(parts):
-        root, message = _begin(header, STATUS_LAST if n == len(parts) - 1 else STATUS_MORE, now=now)
+        # Of a continuing order more may come: only deliveries.csv knows which part was the last.
+        is_last = n == len(parts) - 1 and disclosure.part is None
+        root, message = _begin(header, STATUS_LAST if is_last else STATUS_MORE, now=now)
         payload = _add(message, "responsePayload")
         for number, row in part:
             _add_record(payload, row, number, f"{session}-{number}", header.csp, remarks.unconfirmed)
