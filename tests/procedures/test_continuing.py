@@ -9,7 +9,13 @@ import pytest
 
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
+from coffer.disclosure.answer import answer_files
+from coffer.disclosure.etsi import default_header, format_etsi
 from coffer.disclosure.part import Part
+from coffer.disclosure.pdf import PdfStyle, pdf_document
+from coffer.disclosure.pdf_texts import DATE_FORMAT, TEXTS
+from coffer.disclosure.records_json import format_json
+from coffer.disclosure.verified import verify_disclosure
 from coffer.errors import Refused
 from coffer.procedures.opening.continuing import Due, End, Nothing, decide_next, opened_parts
 from coffer.procedures.opening.run import run_opening
@@ -256,3 +262,22 @@ def test_answer_that_lies_in_the_folder_is_not_opened_again(two, tmp_path, monke
     assert run(command) == 6
     assert world.state().size == size
     assert world.vault.desk.read_opening(commitment) is None
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_forms_of_a_part_say_so_and_nothing_of_days_that_other_parts_have(two, language):
+    world, note, first = two
+    for answer, said in ((first, "part_first"), (open_next(world, note), "part")):
+        disclosure = verify_disclosure(answer_files(answer))
+        remarks = " ".join(pdf_document(disclosure, PdfStyle(language=language), now=world.now)["remarks"])
+        day = DATE_FORMAT[language]
+        days = (FIRST + dt.timedelta(days=answer.part.number - 1)).strftime(day)
+        values = {"number": answer.part.number, "since": answer.part.since, "days": days}
+        assert TEXTS[language][said].format(**values) in remarks
+        assert TEXTS[language]["searched"].format(total=3, count=1) not in remarks
+        document = json.loads(format_json(disclosure))
+        assert document["continues"] == answer.part.document()
+        header = default_header(disclosure.authorization.terms, {"country": "FR"})
+        (response,) = format_etsi(disclosure, header, now=world.now).values()
+        assert b"responseIncomplete" in response
+        assert b"responseComplete" not in response

@@ -140,7 +140,9 @@ def format_etsi(
     remarks = _remarks(disclosure)
     files = {}
     for n, part in enumerate(parts):
-        root, message = _begin(header, STATUS_LAST if n == len(parts) - 1 else STATUS_MORE, now=now)
+        # Of a continuing order more may come: only deliveries.csv knows which part was the last.
+        is_last = n == len(parts) - 1 and disclosure.part is None
+        root, message = _begin(header, STATUS_LAST if is_last else STATUS_MORE, now=now)
         payload = _add(message, "responsePayload")
         for number, row in part:
             _add_record(payload, row, number, f"{session}-{number}", header.csp, remarks.unconfirmed)
@@ -175,11 +177,14 @@ def _remarks(disclosure: Disclosure) -> _Remarks:
     unconfirmed = f"{uncertain} of {len(cells)} parts that were asked{why}" if uncertain else ""
     sent = sum(not row.repeat for row in disclosure.superseded)
     told, batches = len(disclosure.superseded) - sent, ", ".join(batch.batch for batch in disclosure.batches)
+    part = disclosure.part
+    since = "" if part is None or part.since is None else f", since entry {part.since} of the log"
     pairs = [
+        ("Part of a continuing order", "" if part is None else f"{part.number}{since}"),
         ("Unconfirmed", unconfirmed),
         ("Periods", ", ".join(period.format().replace(" ", "/") for period in all_periods(terms))),
         ("UTC days opened", days_text([dt.date.fromisoformat(day) for day in days], "en")),
-        ("UTC days without records", str(len(terms.all_days) - len(days))),
+        ("UTC days without records", str(len(terms.all_days) - len(days)) if part is None else ""),
         ("Outside the periods, dropped", str(sum(cell.outside_period for cell in cells))),
         ("Superseded batches", batches),
         ("Superseded, sent last", str(sent) if batches else ""),

@@ -193,7 +193,13 @@ def _remarks(disclosure: Disclosure, style: PdfStyle) -> list[str]:
     terms, outside = disclosure.authorization.terms, sum(cell.outside_period for cell in disclosure.cells)
     days = [dt.date.fromisoformat(day) for day in days_opened(disclosure.cells)]
     total = len(terms.all_days)
-    remarks.append(words["searched" if len(days) < total else "searched_all"].format(total=total, count=len(days)))
+    part = disclosure.part
+    if part is None:
+        remarks.append(words["searched" if len(days) < total else "searched_all"].format(total=total, count=len(days)))
+    else:
+        said = words["part_first" if part.since is None else "part"]
+        span = days_text(days, style.language)
+        remarks.append(said.format(number=part.number, since=part.since, days=span))
     if days and (outside or opens_part_of_a_day(terms)):
         count = format_count(outside, style.language)
         remarks.append(words["outside"].format(days=days_text(days, style.language), count=count))

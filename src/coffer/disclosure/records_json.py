@@ -28,6 +28,7 @@ def format_json(disclosure: Disclosure) -> bytes:
         "subjects": [subject.format() for subject in terms.subjects],
         "persons": list(terms.persons),
         "periods": [[period.format().split(" ") for period in periods] for periods in terms.periods],
+        **({} if disclosure.part is None else {"continues": disclosure.part.document()}),
         "days_opened": days_opened(disclosure.cells),
         "outside_period": sum(cell.outside_period for cell in disclosure.cells),
         "kinds": list(terms.kinds),

@@ -292,3 +292,28 @@ def test_the_first_page_says_what_is_not_held_and_drafts_the_reply(desk):
     assert "abonné" not in reply.text
     for nothing in ("/not-held", "/not-held?what=place&in=xx", "/not-held?what=all&in=fr"):
         assert clerk.get(nothing).headers["location"] == "/new#not-held"
+
+
+def test_what_came_since_is_opened_as_a_part_of_its_own_and_once(desk):
+    clerk = desk.person()
+    case = signed_case(desk, clerk)
+    assert "Open what came since" not in told(clerk.get(f"/cases/{case}"))
+    clerk.open(case)
+    desk.settle()
+    assert "Open what came since" not in told(clerk.get(f"/cases/{case}"))
+    desk.world.now += dt.timedelta(days=1)
+    clerk.sign_in()
+    desk.world.ingest(f"{NUMBER},+33698765432,2016-09-02 19:00:00,60\n", name="late.csv")
+    page = told(clerk.get(f"/cases/{case}"))
+    assert "Open what came since" in page
+    first = desk.store.case(case).requests[0].delivered[0]
+    clerk.open(case)
+    desk.settle()
+    delivered = desk.store.case(case).requests[0].delivered
+    assert [one.records for one in delivered] == [first.records, 1]
+    page = told(clerk.get(f"/cases/{case}"))
+    assert "Open what came since" not in page
+    assert "Part 2: UTC days 2 September 2016; 1 record opened" in page
+    clerk.post(f"/cases/{case}/open", data=clerk.form(f"/cases/{case}"))  # the same form again
+    desk.settle()
+    assert len(desk.store.case(case).requests[0].delivered) == 2

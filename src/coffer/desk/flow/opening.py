@@ -18,6 +18,7 @@ from coffer.desk.case import (
     DocumentKind,
     Edit,
     NewEvent,
+    Request,
     Told,
 )
 from coffer.desk.flow.entry import Entry, authorization_of, verify_alive
@@ -26,10 +27,13 @@ from coffer.desk.port import Lease
 from coffer.desk.preview import pack_answer
 from coffer.disclosure.answer import Answer, answer_files
 from coffer.errors import CofferError, Unavailable
+from coffer.ledger.state import State
 from coffer.notify.message import News
+from coffer.procedures.opening.continuing import Due, decide_next
 from coffer.procedures.opening.early import is_spent
 from coffer.procedures.opening.journal import Journal
 from coffer.procedures.opening.run import OnProgress, Stage, run_opening
+from coffer.vault.folder import Vault
 
 LEASE_S: Final = 30.0
 """How long after a crash another process has to wait before it resumes the opening."""
@@ -51,13 +55,15 @@ class Openings(Entry):
         on_progress: OnProgress = lambda _stage, _number: None,
         patience_s: float | None = None,
         again: bool = False,
+        next_part: bool = False,
     ) -> Case:
         """Open a request and put its answer into the case.
 
         An opening that was begun goes on; none runs twice.
 
         One process at a time does it: a lease says which, and the vault's lock and the opening's journal have the last
-        word. ``again``: open once more what was opened and delivered, which costs the request's budget.
+        word. ``again``: open once more what was opened and delivered, which costs the request's budget. ``next_part``:
+        open what came since, if a part is due.
 
         Raises:
             Unavailable: another process is opening it, or too few custodians answered. The opening stays.
@@ -69,7 +75,7 @@ class Openings(Entry):
         try:
             opening = _Run(self, case, number, by=by, clock=clock, lease=lease, on_progress=on_progress)
             with self._beating(lease, clock):
-                return opening.run(custodians, patience_s=patience_s, is_again=again)
+                return opening.run(custodians, patience_s=patience_s, is_again=again, is_next=next_part)
         finally:
             self.store.release(lease)
 
@@ -93,6 +99,16 @@ class Openings(Entry):
         finally:
             done.set()
             thread.join()
+
+
+def is_part_due(vault: Vault, request: Request, state: State, now: dt.datetime) -> bool:
+    """Whether something came since a request was opened and delivered, that may be opened now."""
+    authorization = authorization_of(request)
+    is_done = bool(request.delivered) and request.withdrawn is None
+    if not is_done or not vault.desk.has_seal_key(authorization.commitment):
+        return False
+    needed = vault.desk.read_short(authorization.commitment)
+    return isinstance(decide_next(authorization, state, now, in_progress=None, needed=needed), Due)
 
 
 class _Run:
@@ -119,7 +135,7 @@ class _Run:
         self._lease = lease
         self._on_progress = on_progress
 
-    def run(self, custodians: Sequence[Custodian], *, patience_s: float | None, is_again: bool) -> Case:
+    def run(self, custodians: Sequence[Custodian], *, patience_s: float | None, is_again: bool, is_next: bool) -> Case:
         """Finish what was delivered, resume what was begun, or begin."""
         case = self._store.case(self._case)  # as it is under the lease
         request = case.request(self._number)
@@ -130,7 +146,8 @@ class _Run:
         if raw is not None and Journal.parse(raw).intent in intents:
             self._finish(authorization)
             raw = None
-        if raw is None and request.delivered and not is_again:
+        is_next = is_next and raw is None and is_part_due(self._vault, request, self._vault.replay(), self._clock())
+        if raw is None and request.delivered and not is_again and not is_next:
             return case
         if raw is None:
             self._tell(Did.BEGAN_OPENING, {})
@@ -143,6 +160,7 @@ class _Run:
                 patience_s=patience_s,
                 on_progress=self._progress,
                 holds=self._entry.holds_of(case),
+                is_continuing=is_next,
             )
         except CofferError as error:
             self._tell(Did.STOPPED, {"family": type(error).__name__.lower()}, {"message": error.message}, News.STOPPED)

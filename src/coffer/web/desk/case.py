@@ -19,6 +19,7 @@ from coffer.errors import CofferError, MalformedInput, NotProven, Refused
 from coffer.web.desk.door import Act, destroyed
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.held import holds_shown
+from coffer.web.desk.parts import parts_shown
 from coffer.web.desk.questions import refused_lines, said_of
 from coffer.web.desk.requesting import share_passed
 from coffer.web.desk.rows import lines_of
@@ -67,6 +68,7 @@ class _May:
 class _Answer:
     document: str
     sentence: str
+    parts: tuple[str, ...] = ()
     packages: tuple[dict[str, str], ...] = ()
     country: str = field(default="")
 
@@ -226,7 +228,7 @@ class CasePages:
         delivered = [one for request in case.requests for one in request.delivered]
         if not delivered:
             return None
-        last, words = delivered[-1], visit.words
+        last, words, office = delivered[-1], visit.words, self._frame.office
         sentence = words.ngettext(
             "%(num)s record was opened, as entry %(index)s of the log says.",
             "%(num)s records were opened, as entry %(index)s of the log says.",
@@ -235,6 +237,7 @@ class CasePages:
         return _Answer(
             document=last.document,
             sentence=sentence,
+            parts=tuple(parts_shown(office.authorization(case.requests[-1]), office.state(), words)),
             packages=tuple(
                 {"id": about.id, "about": f"{about.name}, {_size(about.size, visit)}"}
                 for about in reversed(case.documents)
@@ -258,6 +261,15 @@ class CasePages:
                 path=f"{case_path(case.id)}/open",
                 title=_("Take the opening up again") if stopped else _("Open the records"),
                 text=_("The log will show for good that a request was opened, and how many records."),
+                button=_("Agree with passkey and open"),
+            )
+        if self._frame.may(visit, Action.OPEN_RECORDS) and self._frame.office.is_part_due(case, visit.now):
+            return _Deed(
+                path=f"{case_path(case.id)}/open",
+                title=_("Open what came since"),
+                text=_(
+                    "The log will show for good that a part was opened. What was opened before is not opened again."
+                ),
                 button=_("Agree with passkey and open"),
             )
         return None

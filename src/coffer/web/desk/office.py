@@ -26,6 +26,7 @@ from coffer.desk.case import Case, CaseId, Did, Document, DocumentId, Edit, NewE
 from coffer.desk.draft import Draft
 from coffer.desk.flow.entry import authorization_of, verify_alive
 from coffer.desk.flow.flow import Flow
+from coffer.desk.flow.opening import is_part_due
 from coffer.desk.orders import came_of
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Store
@@ -371,7 +372,8 @@ class Office:
         """
         case = visit.the_case
         step = self.next_step(case, visit.now)
-        if step.step not in {Step.OPEN, Step.RESUME}:
+        is_next = self.is_part_due(case, visit.now)
+        if step.step not in {Step.OPEN, Step.RESUME} and not is_next:
             if self.is_opening(case) or step.state in {CaseState.ANSWERED, CaseState.LETTER_DUE}:
                 return  # the same form again
             raise Refused("case: nothing can be opened now", code="form", hint="its page says what is missing")
@@ -380,7 +382,12 @@ class Office:
         authorization = authorization_of(case.requests[-1])
         proven = prove(visit, Act.OPEN, authorization.commitment)
         self._note_agreement(case, proven, visit)
-        self._run(case, visit.person.id)
+        self._run(case, visit.person.id, is_next=is_next)
+
+    def is_part_due(self, case: Case, now: dt.datetime) -> bool:
+        """Whether something came since the newest request was answered, that may be opened now."""
+        is_open = bool(case.requests) and case.stage is cases.Stage.OPEN and not self.is_opening(case)
+        return is_open and is_part_due(self.vault, case.requests[-1], self.state(), now)
 
     def is_opening(self, case: Case) -> bool:
         """Whether this process opens it at this moment."""
@@ -394,16 +401,16 @@ class Office:
             progress = self._progress.get(case.id)
         return progress if progress is not None and progress.request == len(case.requests) else None
 
-    def _run(self, case: Case, person: PersonId) -> None:
+    def _run(self, case: Case, person: PersonId, *, is_next: bool = False) -> None:
         number = len(case.requests)
         with self._lock:
             known = self._progress.get(case.id)
             if known is not None and known.is_running:
                 return
             self._progress[case.id] = Progress(request=number, began=self.clock())
-        self._pool.submit(self._open, case.id, number, person)
+        self._pool.submit(self._open, case.id, number, person, is_next)
 
-    def _open(self, case: CaseId, number: int, person: PersonId) -> None:
+    def _open(self, case: CaseId, number: int, person: PersonId, is_next: bool) -> None:
         """One opening, in a thread of its own. What it ends with stands in its progress."""
 
         def tell(stage: Stage, count: int) -> None:
@@ -421,6 +428,7 @@ class Office:
                     clock=self.clock,
                     on_progress=tell,
                     patience_s=PATIENCE_S,
+                    next_part=is_next,
                 )
         except CofferError as error:
             _log.warning("desk: an opening stopped: %s", error.message)
