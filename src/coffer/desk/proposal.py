@@ -24,7 +24,7 @@ from coffer.errors import Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Proposal:
-    """A draft from an order. ``is_hold``: it asks to keep. ``besides``: what is not in the draft, a line each."""
+    """A draft from an order. ``is_hold``: it asks to keep. ``besides``: what the draft lacks, in lines."""
 
     draft: Draft
     is_hold: bool
