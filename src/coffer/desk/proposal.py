@@ -98,6 +98,8 @@ def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[Line, .
     content = parse_content(parse_envelope(raw, place))
     if content.changes:
         raise Refused(f"{place}: it changes what was asked before, and a person must do so", code="form")
+    if content.differing:
+        raise Refused(f"{place}: the form in it asks for something else than the tasks", code="form")
     if content.order is None:
         raise Refused(f"{place}: it asks for no records", code="form")
     further = tuple(_line(Besides.UNSUPPORTED, id=one.number, what=one.verb) for one in content.unsupported)
