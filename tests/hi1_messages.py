@@ -1,5 +1,7 @@
 """Messages of ETSI TS 103 120, invented, with whatever a test changes; numbers are fictitious."""
 
+import base64
+
 ORDER = "6f1a2c10-0001-4000-8000-000000000001"
 TRANSACTION = "f243ee9c-2735-439e-aea1-016b43594a7d"
 REFERENCE = "EPOC-DE-FR-2016-09-05-0001-1"
@@ -94,11 +96,17 @@ def keep(number=1, **changes):
     return text.replace(f"<task:Reference>DE-authority-1-{number}</task:Reference>", "")
 
 
-DOCUMENT = (
-    f'<HI1Object xsi:type="doc:DocumentObject"><ObjectIdentifier>{object_id(90)}</ObjectIdentifier>'
-    "<doc:DocumentName>The order</doc:DocumentName><doc:DocumentBody><doc:Contents>YWJj</doc:Contents>"
-    "<doc:ContentType>text/plain</doc:ContentType></doc:DocumentBody></HI1Object>"
-)
+def document(raw, number=90):
+    """A document with these bytes."""
+    return (
+        f'<HI1Object xsi:type="doc:DocumentObject"><ObjectIdentifier>{object_id(number)}</ObjectIdentifier>'
+        "<doc:DocumentName>The order</doc:DocumentName><doc:DocumentBody>"
+        f"<doc:Contents>{base64.b64encode(raw).decode()}</doc:Contents>"
+        "<doc:ContentType>text/plain</doc:ContentType></doc:DocumentBody></HI1Object>"
+    )
+
+
+DOCUMENT = document(b"abc")
 
 
 def create(item):

@@ -1,10 +1,16 @@
 """What an order in XML proposes to a page: one draft, and everything else by its line."""
 
+import datetime as dt
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from coffer.desk.draft import Draft
-from coffer.desk.proposal import propose
+from coffer.desk.proposal import Besides, Line, propose
 from coffer.errors import MalformedInput, Refused
+from coffer.web.desk.proposed import besides_words
+from coffer.web.ground.languages import LANGUAGES
+from coffer.web.ground.wording import Wording
 from epoc_forms import CONTENT, EMERGENCY, FORM_ID, TRAFFIC, evidence, form1, form2, later_form
 from hi1_messages import DOCUMENT, ORDER, PRESERVES, create, keep, message, order, task, value
 
@@ -33,21 +39,31 @@ def test_a_form_fills_the_draft_and_what_it_leaves_out_is_said():
         "A. Example",
     )
     assert draft.basis == f"Art. 60-1; 12 Js 345/16; EPOC EPOC-DE-FR-2016-09-05-0001-1/{FORM_ID} identifier 1"
-    assert [line.partition(": ")[0] for line in made.besides[:4]] == [
-        "identifier 1, Content",
-        "identifier 2, all",
-        "identifier 3",
-        "identifier 4",
+    assert [(line.says, line.values.get("id"), line.values.get("reason")) for line in made.besides] == [
+        (Besides.LACKING, "1", "DATA_NOT_HELD"),
+        (Besides.LACKING, "2", "DATA_NOT_HELD"),
+        (Besides.OWN_TIMES, "3", None),
+        (Besides.OWN_NOTE, "4", None),
+        (Besides.EMERGENCY, None, None),
+        (Besides.MORE_NOTES, None, None),
     ]
-    assert "it is an emergency: eight hours from its receipt, by the law of the Union" in made.besides
-    assert not any(text in "".join(made.besides) for text in ("33612345678", "33698765432", "a@corp", "192.0.2"))
+    assert not any(text in repr(made.besides) for text in ("33612345678", "33698765432", "a@corp", "192.0.2"))
+
+
+def test_every_line_has_its_words_in_every_language():
+    values = {"id": "1", "what": "Content", "reason": "X", "count": 2, "moment": dt.datetime(2016, 9, 5, tzinfo=dt.UTC)}
+    said = {}
+    for language in LANGUAGES:
+        words = Wording(language, ZoneInfo("UTC"), ("ground", "desk"))
+        said[language] = [besides_words(Line(says=says, values=values), words) for says in Besides]
+    assert len({line for lines in said.values() for line in lines}) == len(LANGUAGES) * len(Besides)
 
 
 def test_tasks_fill_the_draft_as_a_form_does():
     made = propose(order(task(), task(2, values=value(text="33698765432"))), TYPED, "order")
     assert [one.text for one in made.draft.subjects] == ["tel:+33612345678", "tel:+33698765432"]
     assert made.draft.basis.endswith(f"HI1 {ORDER} identifier 1,2")
-    assert (made.is_hold, made.besides) == (False, ("due ten days after its receipt",))
+    assert (made.is_hold, [line.says for line in made.besides]) == (False, [Besides.TEN_DAYS])
 
 
 def test_a_national_order_leaves_what_was_typed():
@@ -59,7 +75,7 @@ def test_a_national_order_leaves_what_was_typed():
 def test_orders_to_preserve_propose_a_hold():
     assert propose(form2(), TYPED, "order").is_hold
     made = propose(order(keep(), legal=PRESERVES), TYPED, "order")
-    assert (made.is_hold, made.besides) == (True, ("to be kept until 2016-10-05T00:00:00+00:00, and no longer",))
+    assert (made.is_hold, [line.says for line in made.besides]) == (True, [Besides.UNTIL])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +86,7 @@ def test_orders_to_preserve_propose_a_hold():
         (
             form1(evidence(kind="IPV_4", value="192.0.2.1")),
             Refused,
-            "nothing of it can be asked: identifier 1, all: DATA",
+            "nothing of it can be asked: identifier 1: DATA",
         ),
         (order(task(more="<task:HandlingProfile/>")), MalformedInput, "HandlingProfile: an element that is not read"),
         (b"<html/>", MalformedInput, "0 globalCaseId"),

@@ -11,6 +11,7 @@ from coffer.authority.authorization import parse_authorization
 from coffer.authority.hold import parse_hold
 from coffer.cli.main import run
 from coffer.disclosure.epoc import hi1
+from epoc_forms import RANGE, evidence, form1
 from hi1_messages import (
     APPROVAL,
     DOCUMENT,
@@ -18,8 +19,10 @@ from hi1_messages import (
     ORDER,
     PRESERVES,
     REFERENCE,
+    TIMES,
     TRANSACTION,
     create,
+    document,
     entry,
     flag,
     keep,
@@ -152,8 +155,9 @@ def test_an_answer_repeats_the_transaction_and_says_the_status_of_each_object(st
     reason = ["--reason", "2", "IMMUNITIES_OR_PRIVILEGES", "It is a lawyer's address."]
     assert run(["reply", put(story, raw), *reason, "-o", "received", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["files"] == [
-        f"received/{name}.xml" for name in ("response", "status", "form3")
+        f"received/{name}" for name in ("response.xml", "document-5.bin", "status.xml", "form3.xml")
     ]
+    assert (story.path / "received/document-5.bin").read_bytes() == b"abc"
     answer = story.path / "received/response.xml"
     assert texts(answer, "//h:TransactionIdentifier") == [TRANSACTION]
     assert texts(answer, "//h:SenderIdentifier/h:UniqueIdentifier") == ["CSP-SYSTEM"]
@@ -245,6 +249,25 @@ def test_tasks_to_preserve_become_a_hold_that_ends_when_they_say(story):
     answer = story.path / "received/response.xml"
     assert texts(answer, "//t:Status/c:Value") == ["AwaitingPreservation", "PreservationNotAvailable"]
     assert run(["hold", "make", "vault", "--from-order", put(story, order(), "o.xml"), *made[5:-1], "other.note"]) == 4
+
+
+SAME = form1(evidence(ranges=[("2016-09-01T00:00:00+02:00", "2016-09-02T23:59:59+02:00")]))
+MORE = form1(evidence(ranges=[RANGE, ("2016-09-10T06:00:00Z", "2016-09-10T09:00:00Z")]))
+
+
+def test_tasks_that_ask_for_something_else_than_the_signed_form_become_no_request(story, capfd):
+    assert request(story, order(documents=(document(SAME), document(b"%PDF-1.7", 91))), "r.note") == 0
+    # The form has two ranges of time, and the tasks have the first alone.
+    lost = order(documents=(document(MORE),))
+    assert request(story, lost, "s.note") == 4
+    assert "action 2: the form asks for something else than the tasks" in capfd.readouterr().err
+    assert run(["reply", "m.xml", "-o", "received"]) == 0
+    assert (story.path / "received/document-2.xml").read_bytes() == MORE
+    # A task for each range is the same order.
+    later = TIMES.replace("2016-08-31T22:00:00Z", "2016-09-10T06:00:00Z").replace(
+        "2016-09-02T21:59:59", "2016-09-10T09:00:00"
+    )
+    assert request(story, order(task(), task(2, times=later), documents=(document(MORE),)), "notes") == 0
 
 
 def test_samples_are_read_or_refused_with_their_place(story, capfd):

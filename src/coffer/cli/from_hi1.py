@@ -27,6 +27,19 @@ def say_actions(content: "Content") -> None:
         say(f"action {action.number}: {what}: not supported")
     for change in content.changes:
         say(f"action {change.number}: {change.object_id} {change.says}")
+    for number in content.differing:
+        say(f"action {number}: the form asks for something else than the tasks: compare them")
+
+
+def refuse_differing(content: "Content") -> None:
+    """Raise ``Refused`` for tasks that ask for something else than the form beside them, which people signed."""
+    place = content.envelope.root.place
+    if content.differing:
+        raise Refused(
+            f"{place}: action {', '.join(content.differing)}: the form asks for something else than the tasks",
+            code="form",
+            hint=f"coffer reply {place} writes the form out: ask the authority, or read it with --from-order",
+        )
 
 
 def refuse_changes(content: "Content") -> None:

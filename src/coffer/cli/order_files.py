@@ -13,7 +13,7 @@ from coffer.authority.ordered import Ordered
 from coffer.cli.console import read_file
 from coffer.cli.from_epoc import EpocOrder, ordered_by, planned, verify_not_said
 from coffer.cli.from_etsi import Given, verify_given
-from coffer.cli.from_hi1 import ordered_by_tasks, refuse_changes, said_by_tasks, say_actions
+from coffer.cli.from_hi1 import ordered_by_tasks, refuse_changes, refuse_differing, said_by_tasks, say_actions
 from coffer.errors import MalformedInput, Refused
 
 _START: Final = 64
@@ -78,6 +78,7 @@ def read_order_file(file: str) -> OrderFile:
     content = parse_content(parse_envelope(raw, place))
     say_actions(content)
     refuse_changes(content)
+    refuse_differing(content)
     if content.order is None:
         raise Refused(f"{place}: it asks for no records", code="form", hint=f"coffer reply {place} answers it")
     form = replace(content.order.form, shown=content.shown)

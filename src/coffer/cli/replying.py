@@ -102,9 +102,21 @@ def received(
     files = {}
     if reply.content is not None:
         files[RESPONSE] = format_response(reply.content, authorisation, by_id, about.now)
+        files |= documents_of(reply.content)
     form3 = _form3(reply, not_executed, until)
     files["status.xml"] = format_status(about, authorisation, by_id, _details(not_executed), form3, until)
     return files | ({} if form3 is None else {"form3.xml": form3})
+
+
+def documents_of(content: Content) -> dict[str, bytes]:
+    """The documents that a message carries, so that people can open them; named by their actions, and not by it."""
+    counts: dict[str, int] = {}
+    files = {}
+    for one in content.documents:
+        counts[one.number] = counts.get(one.number, 0) + 1
+        more = f"-{counts[one.number]}" if counts[one.number] > 1 else ""
+        files[f"document-{one.number}{more}.{one.ending}"] = one.raw
+    return files
 
 
 def _form3(reply: Reply, not_executed: Sequence[NonExecution], kept: Mapping[str, dt.datetime]) -> bytes | None:

@@ -4,8 +4,10 @@ A form of the European Union, or a message of ETSI TS 103 120 or TS 102 657. A p
 have the same times: what needs a note of its own is said, and ``coffer request --from-order`` makes all of them.
 """
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from coffer.authority.period import format_instant
@@ -22,13 +24,38 @@ from coffer.disclosure.hi1.order import TaskOrder, parse_content
 from coffer.errors import Refused
 
 
+class Besides(StrEnum):
+    """What an order says that is not in the draft. A page puts it into words."""
+
+    LACKING = "lacking"  # id, reason; what, unless it is all of it
+    ELSEWHERE = "elsewhere"  # id, what
+    OWN_TIMES = "own-times"  # id
+    OWN_NOTE = "own-note"  # id
+    MORE_NOTES = "more-notes"  # count
+    UNSUPPORTED = "unsupported"  # id, what: an action of a message
+    EMERGENCY = "emergency"
+    TEN_DAYS = "ten-days"
+    DUE = "due"  # moment
+    UNTIL = "until"  # moment
+    NOTIFIED = "notified"
+    DELAY = "delay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One of these, with its values. No value names a person."""
+
+    says: Besides
+    values: Mapping[str, str | int | dt.datetime]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Proposal:
-    """A draft from an order. ``is_hold``: it asks to keep. ``besides``: what is not in the draft, a line each."""
+    """A draft from an order. ``is_hold``: it asks to keep. ``besides``: what the draft lacks."""
 
     draft: Draft
     is_hold: bool
-    besides: tuple[str, ...]
+    besides: tuple[Line, ...]
 
 
 def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = False) -> Proposal:
@@ -45,7 +72,8 @@ def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = Fal
     form, tasks, further = _read(raw, place)
     judgement = judge(form, finds_handsets=finds_handsets)
     if not judgement.asked:
-        raise Refused(f"{place}: nothing of it can be asked: {'; '.join(_lacking(judgement))}", code="scope")
+        why = "; ".join(f"identifier {one.id}: {one.reason}: {one.sentence}" for one in judgement.lacking)
+        raise Refused(f"{place}: nothing of it can be asked: {why}", code="scope")
     notes = plan_notes(judgement.asked)
     first = _alike(notes[0])
     draft = replace(
@@ -58,11 +86,11 @@ def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = Fal
     )
     besides = (*further, *_lacking(judgement), *_others(judgement, notes[0], first), *_heed(form, tasks))
     if len(notes) > 1:
-        besides += (f"the order needs {len(notes)} notes: coffer --from-order makes all of them",)
+        besides += (_line(Besides.MORE_NOTES, count=len(notes)),)
     return Proposal(draft=draft, is_hold=form.kind is FormKind.PRESERVATION, besides=besides)
 
 
-def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[str, ...]]:
+def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[Line, ...]]:
     """The order, what its tasks say beside a form's values, and which actions of a message are not done."""
     if not is_message(raw):
         form = parse_form(raw, place)
@@ -72,9 +100,11 @@ def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[str, ..
     content = parse_content(parse_envelope(raw, place))
     if content.changes:
         raise Refused(f"{place}: it changes what was asked before, and a person must do so", code="form")
+    if content.differing:
+        raise Refused(f"{place}: the form in it asks for something else than the tasks", code="form")
     if content.order is None:
         raise Refused(f"{place}: it asks for no records", code="form")
-    further = tuple(f"action {action.number}: {action.verb}: not supported" for action in content.unsupported)
+    further = tuple(_line(Besides.UNSUPPORTED, id=one.number, what=one.verb) for one in content.unsupported)
     return content.order.form, content.order, further
 
 
@@ -102,31 +132,38 @@ def _issuing(form: Form, tasks: TaskOrder | None) -> dict[str, Any]:
     return said
 
 
-def _lacking(judgement: Judgement) -> Iterator[str]:
+def _line(says: Besides, **values: str | int | dt.datetime) -> Line:
+    return Line(says=says, values=values)
+
+
+def _lacking(judgement: Judgement) -> Iterator[Line]:
     for one in judgement.lacking:
-        yield f"identifier {one.id}, {one.what}: {'not here' if one.is_elsewhere else one.reason}: {one.sentence}"
+        what = {} if one.what == "all" else {"what": one.what}
+        if one.is_elsewhere:
+            yield _line(Besides.ELSEWHERE, id=one.id, **what)
+        else:
+            yield _line(Besides.LACKING, id=one.id, reason=one.reason, **what)
 
 
-def _others(judgement: Judgement, whole: PlannedNote, first: PlannedNote) -> Iterator[str]:
+def _others(judgement: Judgement, whole: PlannedNote, first: PlannedNote) -> Iterator[Line]:
     """Identifiers that can be asked, and not by this draft."""
     for one in judgement.asked:
         if one.id not in first.ids:
-            why = "has times of its own" if one.id in whole.ids else "needs a note of its own"
-            yield f"identifier {one.id}: not in this draft: it {why}"
+            yield _line(Besides.OWN_TIMES if one.id in whole.ids else Besides.OWN_NOTE, id=one.id)
 
 
-def _heed(form: Form, tasks: TaskOrder | None) -> Iterator[str]:
+def _heed(form: Form, tasks: TaskOrder | None) -> Iterator[Line]:
     """What a person must heed: how soon it is due, who may refuse it, whether the person may be told."""
     is_emergency = form.deadline.is_emergency if form.deadline is not None else tasks is not None and tasks.is_emergency
     if is_emergency:
-        yield "it is an emergency: eight hours from its receipt, by the law of the Union"
+        yield _line(Besides.EMERGENCY)
     elif form.deadline is not None:
-        yield "due ten days after its receipt"
+        yield _line(Besides.TEN_DAYS)
     if tasks is not None and tasks.due is not None:
-        yield f"due {format_instant(tasks.due)}"
+        yield _line(Besides.DUE, moment=tasks.due)
     if tasks is not None and tasks.expiration is not None:
-        yield f"to be kept until {format_instant(tasks.expiration)}, and no longer"
+        yield _line(Besides.UNTIL, moment=tasks.expiration)
     if form.deadline is Deadline.AT_THE_END or form.is_notified:
-        yield "an enforcing authority was notified: hand nothing over before the deadline, unless it will not refuse"
+        yield _line(Besides.NOTIFIED)
     if form.has_delay:
-        yield "the person must not be told yet"
+        yield _line(Besides.DELAY)

@@ -119,7 +119,7 @@ def test_a_european_order_fills_the_request_and_says_the_rest(desk):
     assert desk.store.case(case).draft.authority == "Staatsanwaltschaft Musterstadt"
     page = clerk.get(f"/cases/{case}/request?order=read")
     assert "What the order says besides" in told(page)
-    assert "identifier 2, all: DATA_NOT_HELD" in told(page)
+    assert "Identifier 2: it cannot be answered here (DATA_NOT_HELD)" in told(page)
 
 
 class Counting:

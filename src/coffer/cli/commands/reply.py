@@ -16,7 +16,7 @@ from coffer.cli.forms import pins_of
 from coffer.cli.from_epoc import lacking_document, print_texts, say_lacking
 from coffer.cli.from_hi1 import refuse_changes, say_actions
 from coffer.cli.kept_holds import ids_of, read_holds
-from coffer.cli.replying import RESPONSE, Reply, delivered, received, reply_to_form, reply_to_message
+from coffer.cli.replying import RESPONSE, Reply, delivered, documents_of, received, reply_to_form, reply_to_message
 from coffer.cli.vaults import finds_handsets, vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.judged import Judgement, Lacking, judge
@@ -97,9 +97,9 @@ def reply(
     lacking: Sequence[Lacking] = ()
     fits = partial(_verify_fits, place=place, answers=answers, holds=holds, vault=vault)
     read = _read_message(raw, place, provider, fits) if is_message(raw) else _read_form(raw, place, provider, fits)
-    if isinstance(read, bytes):
+    if isinstance(read, dict):
         _verify_alone(answers, holds, reasons)
-        files = {RESPONSE: read}
+        files = read
     else:
         opened = vault_at(vault) if vault else None
         proven = [_proven(name, raw, opened) for name in answers]
@@ -143,20 +143,22 @@ def _read_form(raw: bytes, place: str, provider: str | None, fits: Callable[[For
     return reply_to_form(order, _provider(order, provider), clock())
 
 
-def _read_message(raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]) -> Reply | bytes:
-    """The order that a message makes; or the answer to one that makes none, or that cannot be read."""
+def _read_message(
+    raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]
+) -> Reply | dict[str, bytes]:
+    """The order that a message makes; or the files of the answer to one that makes none, or that cannot be read."""
     envelope = parse_envelope(raw, place)
     try:
         content = parse_content(envelope)
     except MalformedInput as error:
         say(error.message)
         say("nothing of the message is taken: the answer says why")
-        return format_error(envelope, error, clock())
+        return {RESPONSE: format_error(envelope, error, clock())}
     say_actions(content)
     refuse_changes(content)
     if content.order is None:
         print_texts("in the message", [(one.path, one.text) for one in content.shown])
-        return format_response(content, "", {}, clock())
+        return {RESPONSE: format_response(content, "", {}, clock())} | documents_of(content)
     fits(content.order.form)
     return reply_to_message(content, content.order, _provider(content.order.form, provider), clock())
 

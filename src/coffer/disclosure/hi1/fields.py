@@ -78,11 +78,18 @@ def shown_below(
 
 def _file(text: str) -> str:
     """A file by its size and hash; the text itself if it is no base64."""
-    try:
-        raw = base64.b64decode(text.replace(" ", ""), validate=True)
-    except ValueError:
+    raw = decoded(text)
+    if raw is None:
         return text
     return f"{len(raw)} bytes, SHA-256 {hashlib.sha256(raw).hexdigest()}"
+
+
+def decoded(text: str) -> bytes | None:
+    """The bytes of base64, which may be broken into lines; None if it is none."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return None
 
 
 def shown_of(nodes: Iterable[Node | None]) -> tuple[Shown, ...]:

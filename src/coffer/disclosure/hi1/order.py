@@ -12,6 +12,7 @@ from coffer.disclosure.epoc.hi1 import AUTHORISATION, COMMON, CORE, TASK, TaskNa
 from coffer.disclosure.epoc.names import FormKind, Recipient
 from coffer.disclosure.hi1 import names
 from coffer.disclosure.hi1.authorisation import Authorisation, parse_authorisation
+from coffer.disclosure.hi1.documents import Attached, attached, differing
 from coffer.disclosure.hi1.fields import shown_below
 from coffer.disclosure.hi1.message import Action, Envelope, parse_actions, parse_header, parse_uuid
 from coffer.disclosure.hi1.names import ErrorCode, Fault, Flag, Kind, Verb
@@ -52,13 +53,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Content:
-    """A message. ``order``: None where it creates no task. ``unsupported``: what is not done."""
+    """A message. ``order``: None where it creates no task. ``unsupported``: what is not done.
+
+    ``documents``: those that it carries. ``differing``: the numbers of those that are the order's form, and ask for
+    something else than its tasks.
+    """
 
     envelope: Envelope
     actions: tuple[Action, ...]
     order: TaskOrder | None
     changes: tuple[Change, ...]
     unsupported: tuple[Action, ...]
+    documents: tuple[Attached, ...]
+    differing: tuple[str, ...]
     shown: tuple[Shown, ...]
 
 
@@ -82,6 +89,7 @@ def parse_content(envelope: Envelope) -> Content:
     for action in actions:
         if action.item is not None and not (action.verb is Verb.CREATE and action.kind in read):
             shown += shown_below(action.item.element, f"action {action.number}/{action.type_name}")
+    documents = attached(actions)
     _verify_once(envelope.root.place, [object_id(action) for action in created])
     return Content(
         envelope=envelope,
@@ -89,6 +97,8 @@ def parse_content(envelope: Envelope) -> Content:
         order=order,
         changes=tuple(_change(action) for action in actions if action.verb is Verb.UPDATE),
         unsupported=tuple(action for action in actions if not _is_supported(action)),
+        documents=documents,
+        differing=() if order is None else differing(order.form, documents),
         shown=tuple(shown),
     )
 

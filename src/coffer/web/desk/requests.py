@@ -36,6 +36,7 @@ from coffer.web.desk.door import Act
 from coffer.web.desk.findings import tell
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
+from coffer.web.desk.proposed import besides_words
 from coffer.web.desk.questions import refused_lines
 from coffer.web.desk.requesting import Preview, differing, draft_of_terms, needed, preview, spans_shown
 from coffer.web.desk.saying import CLASSES, NOT_HELD, PAPER_LANGUAGES
@@ -213,8 +214,11 @@ class RequestPages:
         """The form."""
         case = visit.the_case
         filled = self._read_again(case) if visit.request.query_params.get("order", "") in {"read", "unread"} else None
+        besides = [] if filled is None else [besides_words(line, visit.words) for line in filled.besides]
         saved = visit.request.query_params.get("kept") == "yes"
-        return self._show(visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled)
+        return self._show(
+            visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled, besides=besides
+        )
 
     def _read_again(self, case: Case) -> ReadOrder | None:
         """What the case's order says, or why it could not be read: found anew, so that no address carries it."""
@@ -243,7 +247,7 @@ class RequestPages:
         looked = self._looked_at(draft, case, visit)
         told, shown = tell(looked.review, words, is_new=is_new), looked.shown
         parts, why = needed(looked.review, office.state().roster, words, is_hub=draft.is_hub)
-        defaults = {"saved": False, "conflict": None, "filled": None, "refused": None}
+        defaults: dict[str, object] = {"saved": False, "conflict": None, "filled": None, "besides": [], "refused": None}
         if "refused_before" not in values:
             sids = {parse_subject(text, "subject").sid for text in looked.review.subjects}
             values["refused_before"] = refused_lines(office, sids, words)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from coffer.authority.period import Period, parse_instant, whole_days
 from coffer.authority.typed import parse_zone
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
-from coffer.desk.proposal import propose
+from coffer.desk.proposal import Line, propose
 from coffer.errors import CofferError, MalformedInput
 from coffer.web.ground.forms import Form
 
@@ -49,7 +49,7 @@ class ReadOrder:
     draft: Draft
     is_read: bool
     is_hold: bool = False
-    besides: tuple[str, ...] = field(default=(), repr=False)
+    besides: tuple[Line, ...] = field(default=(), repr=False)
     why_not: CofferError | None = field(default=None, repr=False)
 
 
