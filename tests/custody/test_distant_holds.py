@@ -119,17 +119,6 @@ def test_note_waits_only_while_the_log_has_its_hold(world, monkeypatch):
     assert send(second.note.raw) == [second.commitment.hex()]
 
 
-def test_list_says_what_was_sealed_since_and_can_still_be_kept(world, capsys, monkeypatch):
-    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
-    hold, vault = begun_today(world), str(world.vault.path)
-    assert run(["hold", "list", vault]) == 0
-    assert "sealed since" not in capsys.readouterr().err
-    world.ingest(f"+33612345678,+33698765432,{world.today} 09:00:00,60\n", name="late.csv")
-    assert run(["hold", "list", vault]) == 0
-    index = world.state().hold_of(hold.commitment).index
-    assert f"entry {index}: 1 segment sealed since: coffer hold keep VAULT NOTE" in capsys.readouterr().err
-
-
 def test_hold_is_sent_approved_kept_and_opened_after_the_key_died(world):
     day = world.today
     world.now += dt.timedelta(days=300)
