@@ -176,3 +176,14 @@ def test_reply_that_rests_on_no_hold_of_the_form_is_not_made(story, capfd, optio
     assert run(["reply", "form.xml", *options, "-o", "r"]) == code
     assert message in capfd.readouterr().err
     assert not (story.path / "r").exists()
+
+
+def test_list_says_what_was_sealed_since_and_can_still_be_kept(story, capsys):
+    assert make(story, form2(), "hold.note") == 0
+    capsys.readouterr()
+    assert run(["hold", "list", "vault"]) == 0
+    assert "sealed since" not in capsys.readouterr().err
+    story.ingest("+33612345678,+33698765432,2016-09-02 09:00:00,60\n", name="late.csv")
+    assert run(["hold", "list", "vault"]) == 0
+    index = story.state().hold_of(read(story, "hold.note").commitment).index
+    assert f"entry {index}: 1 segment sealed since: coffer hold keep VAULT NOTE" in capsys.readouterr().err

@@ -49,6 +49,17 @@ class HeldSegments:
         dead = {seg_id for seg_id, segment in state.segments.items() if state.is_dead(segment)}
         return dead - self.needed(state, shown)
 
+    def sealed_since(self, hold: LoggedHold, state: State, today: dt.date) -> int:
+        """How many segments that a hold may be about were sealed after it was logged, and can still be kept.
+
+        0 where another machine of the vault made it, or its file was damaged: then only its note tells.
+        """
+        covered = self._read(hold.entry.note) or set()
+        return sum(
+            segment.entry_index > hold.index and covered_as(segment) in covered and not is_segment_past(segment, today)
+            for segment in state.segments.values()
+        )
+
     def forget_ended(self, state: State, shown: dt.datetime) -> None:
         """Forget what was kept for holds that ended."""
         for hold in state.holds.values():

@@ -162,3 +162,23 @@ def test_auditor_and_operator_make_no_hold(desk):
         other = desk.person(f"O. {role}", role)
         assert other.get(f"/cases/{case}/hold").status_code == 403
         assert other.post(f"/cases/{case}/hold/challenge", data=FIELDS).status_code == 403
+
+
+def test_desk_sends_by_itself_while_custodians_may_join_and_when_something_came(desk):
+    clerk = desk.person()
+    _case, note = made(desk, clerk)
+    office, start = desk.office, desk.world.now
+    approve(desk, note, "judge")
+
+    def rounds(minutes):
+        desk.world.now = start + dt.timedelta(minutes=minutes)
+        return office.holds.send_due(desk.world.now)
+
+    assert [rounds(minutes) for minutes in (5, 5, 11, 12, 20)] == [0, 0, 1, 0, 0]
+    assert desk.world.state().holds_in_force(desk.world.now) == []
+    approve(desk, note, "dpo", "regulator")
+    assert rounds(22) == 1
+    assert len(desk.world.state().holds_in_force(desk.world.now)) == 1
+    assert rounds(60) == 0, "all keep"
+    desk.world.ingest("+33612345678,+33698765432,2016-09-02 23:00:00,60\n", name="late.csv")
+    assert [rounds(minutes) for minutes in (120, 24 * 60 + 30, 24 * 60 + 40)] == [0, 1, 0]

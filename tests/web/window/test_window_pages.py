@@ -7,7 +7,7 @@ import io
 import json
 import re
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from itertools import product
 from urllib.parse import urljoin, urlsplit
@@ -19,6 +19,7 @@ from coffer.cli.main import run
 from coffer.errors import Unavailable
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.window import kept
+from holds import begun
 from windows import ORIGIN, SECRET, client_of, window_on
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -484,3 +485,19 @@ def test_calendar_is_one_of_days(month):
     assert max(len(line.encode()) for line in lines) <= 75
     assert lines.count("BEGIN:VEVENT") == lines.count("END:VEVENT") == 2
     assert "DTSTART;VALUE=DATE:20130110" in lines
+
+
+def test_holds_are_counted_by_how_they_stand_and_name_nobody(rich):
+    day = rich.now.date().isoformat()
+    begun(rich, days=[(day, day)])
+    rich.now += timedelta(days=4)
+    second = begun(rich, days=[(day, day)])
+    window = window_on(rich)
+    client = client_of(window)
+    page = client.get("/openings").text
+    assert page.count(">lapsed<") == page.count(">begun<") == 1
+    home = client.get("/").text
+    assert "1 begun" in home
+    assert "1 lapsed" in home
+    assert second.terms.subjects[0].value not in page
+    assert second.commitment.hex()[:16] not in page

@@ -29,11 +29,18 @@ from coffer.procedures.holding import (
     sought_of,
 )
 from coffer.web.desk.door import Act, Proven
+from coffer.web.desk.held import late_segments
 from coffer.web.desk.visit import Visit
 
 PREPARED_FOR: Final = dt.timedelta(minutes=5)
 """As long as the challenge of a passkey lives."""
 MAX_PREPARED: Final = 256
+LOOK_AGAIN: Final = dt.timedelta(minutes=1)
+SEND_AGAIN: Final = dt.timedelta(minutes=10)
+SLOWER: Final = 6
+"""A hold that waited for six hours is sent hourly: each time every header goes along."""
+SEND_DAILY: Final = dt.timedelta(days=1)
+"""A custodian's key lives for months after its day; what it kept costs nothing when it comes again."""
 Prove = Callable[[Visit, Act, Commitment], Proven]
 
 
@@ -50,6 +57,8 @@ class HoldDesk:
         self._flow, self._custodians = flow, custodians
         self._lock = threading.Lock()
         self._prepared: dict[tuple[PersonId, CaseId], _Waiting] = {}
+        self._sent: dict[Commitment, dt.datetime] = {}
+        self._looked: dt.datetime | None = None
 
     def prepare(self, visit: Visit, draft: Draft, state: State) -> PreparedHold:
         """The hold of a draft, for this person's passkey to agree to. Nothing is signed or stored.
@@ -111,9 +120,27 @@ class HoldDesk:
         return self._send(visit.the_case, hold, by=visit.person.id, now=visit.now)
 
     def _send(self, case: Case, hold: Hold, *, by: PersonId | None, now: dt.datetime) -> dict[str, str]:
+        self._sent[hold.commitment] = now
         with self._custodians() as custodians:
             keepers = keepers_of(custodians, self._flow.vault.replay())
             return self._flow.send_hold(case, hold, keepers, by=by, now=now)
+
+    def send_due(self, now: dt.datetime) -> int:
+        """Send the holds that custodians may still join, and those of which something was sealed since; how many.
+
+        Looked at once a minute. A hold is sent less and less often while nobody decides on it.
+        """
+        if self._looked is not None and now - self._looked < LOOK_AGAIN:
+            return 0
+        self._looked, state, count = now, self._flow.vault.replay(), 0
+        for case in self._flow.store.open_cases():
+            for hold in self._flow.holds_of(case):
+                after = sending_again(hold, state, now)
+                last = self._sent.get(hold.commitment)
+                if after is not None and (last is None or now - last >= after):
+                    self._send(case, hold, by=None, now=now)
+                    count += 1
+        return count
 
     def release(self, visit: Visit, hold: Hold, prove: Prove) -> None:
         """End a hold for good."""
@@ -126,6 +153,21 @@ class HoldDesk:
             if about.id == document:
                 return hold
         raise Refused("case: it has no such hold", code="form")
+
+
+def sending_again(hold: Hold, state: State, now: dt.datetime) -> dt.timedelta | None:
+    """How long after it was sent last a hold is sent again by itself; None if it is not."""
+    logged = state.hold_of(hold.commitment)
+    term = None if logged is None else logged.term(hold.commitment)
+    if logged is None or term is None or not logged.is_open(state.rosters[logged.entry.roster], now):
+        return None
+    if term.may_be_joined(now):
+        roster = state.rosters[logged.entry.roster]
+        names = [name for name in roster.names if logged.may_be_kept_by(name, roster)]
+        if any(name not in term.holders and not state.is_refused(term.note, name) for name in names):
+            return max(SEND_AGAIN, (now - term.time) / SLOWER)
+    is_late = now < term.until and late_segments(hold, logged, state, now) > 0
+    return SEND_DAILY if is_late and term is logged.terms[-1] else None
 
 
 def keepers_of(custodians: Sequence[Custodian], state: State) -> list[HoldKeeper]:

@@ -562,6 +562,7 @@ class Office:
         self._quietly(self.resume_openings)
         while not self._stopping.wait(every_s):
             self._quietly(self.ask_custodians)
+            self._quietly(lambda: self.holds.send_due(self.clock()))
 
     @staticmethod
     def _quietly(act: Callable[[], int]) -> None:

@@ -6,6 +6,7 @@ Nothing here names a person: the log does not know one before a reveal, and the 
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ from coffer.ledger.entries import (
     RevokeEntry,
 )
 from coffer.ledger.facts import Opening
+from coffer.ledger.holds import HoldStatus
 from coffer.ledger.state import State
 from coffer.web.window.reading import Known
 
@@ -101,6 +103,21 @@ class EmergencyLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldLine:
+    """One hold: whom and what it is about, the log does not know.
+
+    ``status``: by the later of clock and log. ``kept_by``: custodians that keep, or kept, for its last term.
+    """
+
+    index: int
+    time: dt.datetime
+    until: dt.datetime
+    status: HoldStatus
+    extensions: int
+    kept_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalLine:
     """One refusal. ``reason``: one of ``REFUSE_REASONS``."""
 
@@ -153,6 +170,7 @@ class Openings:
 
     openings: tuple[OpeningLine, ...]
     emergencies: tuple[EmergencyLine, ...]
+    holds: tuple[HoldLine, ...]
     refusals: tuple[RefusalLine, ...]
     revocations: tuple[RevocationLine, ...]
     faults: tuple[FaultLine, ...]
@@ -164,6 +182,12 @@ class Openings:
     def records(self) -> int:
         """Records opened in all."""
         return sum(opening.records or 0 for opening in self.openings)
+
+    @property
+    def holds_by_status(self) -> dict[HoldStatus, int]:
+        """How many holds stand how; only what occurs, in the order of the words."""
+        counts = Counter(hold.status for hold in self.holds)
+        return {status: counts[status] for status in HoldStatus if counts[status]}
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -221,6 +245,7 @@ def openings(known: Known, now: dt.datetime) -> Openings:
     return Openings(
         openings=tuple(reversed(lines)),
         emergencies=_emergencies(state, max(now, state.newest)),
+        holds=_holds(state, max(now, state.newest)),
         refusals=tuple(reversed(refusals)),
         revocations=tuple(reversed(revocations)),
         faults=tuple(reversed(faults)),
@@ -241,6 +266,20 @@ def _emergencies(state: State, now: dt.datetime) -> tuple[EmergencyLine, ...]:
             disapproved=state.disapproved_by(debt),
         )
         for debt in reversed(state.debts.values())
+    )
+
+
+def _holds(state: State, now: dt.datetime) -> tuple[HoldLine, ...]:
+    return tuple(
+        HoldLine(
+            index=hold.index,
+            time=hold.time,
+            until=hold.until(state.rosters[hold.entry.roster]),
+            status=state.hold_status(hold, now),
+            extensions=len(hold.terms) - 1,
+            kept_by=hold.terms[-1].holders,
+        )
+        for hold in reversed(state.holds.values())
     )
 
 

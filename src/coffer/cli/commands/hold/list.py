@@ -3,10 +3,11 @@
 import click
 
 from coffer import wire
-from coffer.cli.console import clock, console, print_json
+from coffer.cli.console import clock, console, print_json, say
 from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.ledger.entries import NAME_DIGITS
+from coffer.visible import counted
 
 
 @click.command("list", epilog="Example: coffer hold list vault")
@@ -17,7 +18,8 @@ def list_holds(vault: str, *, as_json: bool) -> None:
 
     Whom and what they are about stands in their notes alone.
     """
-    state, now = vault_at(vault).replay(), clock()
+    opened, now = vault_at(vault), clock()
+    state = opened.replay()
     holds = [
         {
             "entry": hold.index,
@@ -26,6 +28,9 @@ def list_holds(vault: str, *, as_json: bool) -> None:
             "until": wire.format_time(hold.until(state.rosters[hold.entry.roster])),
             "extensions": len(hold.terms) - 1,
             "kept_by": list(hold.terms[-1].holders),
+            "sealed_since": opened.held.sealed_since(hold, state, now.date())
+            if hold.is_open(state.rosters[hold.entry.roster], now)
+            else 0,
         }
         for hold in state.holds.values()
     ]
@@ -39,3 +44,8 @@ def list_holds(vault: str, *, as_json: bool) -> None:
         name = str(hold["note"])[:NAME_DIGITS]
         table.add_row(str(hold["entry"]), name, str(hold["status"]), str(hold["until"]), ", ".join(kept_by) or "nobody")
     console().print(table)
+    for hold in holds:
+        if hold["sealed_since"]:
+            say(
+                f"entry {hold['entry']}: {counted(int(str(hold['sealed_since'])), 'segment')} sealed since: coffer hold keep VAULT NOTE"
+            )
