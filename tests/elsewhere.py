@@ -31,6 +31,7 @@ from coffer.custody.addresses import Address
 from coffer.custody.client import HttpCustodian
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
+from coffer.ledger.roster import Emergency
 from coffer.procedures.roster.found import complete_vault, found_vault
 from world import PASSPHRASE, Someone, World, cheap_passphrases
 
@@ -81,6 +82,7 @@ class Elsewhere(World):
         names: Sequence[str] = ("judge", "dpo", "regulator"),
         rules: Sequence[tuple[str, str]] = (("base", "2 of judge,dpo,regulator"),),
         now: dt.datetime | None = None,
+        emergency: Emergency | None = None,
     ) -> "Elsewhere":
         cheap_passphrases()
         now = (now or dt.datetime.now(dt.UTC)).replace(microsecond=0)
@@ -103,6 +105,7 @@ class Elsewhere(World):
             tally="exact",
             passphrase=lambda _name: PASSPHRASE,
             outside=outside,
+            emergency=emergency,
         )
         roster = vault.path / "roster.note"
         for path in machines.values():

@@ -43,6 +43,16 @@ def standing_of(debt: Debt, state: State, now: dt.datetime) -> str:
     return "; ".join([str(status), *said])
 
 
+def waiting_lines(state: State, name: str) -> Iterator[str]:
+    """The emergencies that a custodian may still ratify, a line each."""
+    for debt in state.debts.values():
+        is_done = debt.paid is not None or name in debt.ratified or state.is_refused(debt.authorization, name)
+        rosters = (state.rosters[debt.roster], state.roster)
+        if not is_done and any(roster.custodian(name) for roster in rosters):
+            opened = opened_of(state.openings[debt.index])
+            yield f"an emergency waits to be ratified, {opened}: {debt.authorization.hex()[:NAME_DIGITS]}"
+
+
 def show_debts(state: State, now: dt.datetime) -> None:
     """Every emergency of the log, as a table on stdout."""
     table = Table("entry", "opened", "request", "status", whole=("entry", "request"))

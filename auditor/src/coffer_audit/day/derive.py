@@ -34,6 +34,14 @@ class DeadRule:
         """The rule as the roster writes it."""
         return self.roster.rules[self.rule].text
 
+    @property
+    def emergency(self) -> str:
+        """The emergency rule that opened to the same segments; "" if the roster has none."""
+        if not self.roster.emergency:
+            return ""
+        own, needed = self.roster.emergency.partition(" and ")[0], self.roster.emergencies[self.rule].needed
+        return f"{own} and {','.join(needed)}" if needed else own
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remaining:

@@ -29,7 +29,7 @@ def format_certificate(certificate: Certificate) -> Iterator[str]:
     for item in certificate.rules:
         yield wrap(
             f"sealed: {format_count(item.segments, 'segment')}, {format_count(item.rows, 'row')}, "
-            f"under rule {item.rule}: {item.expression}"
+            f"under rule {item.rule}: {item.expression}{_at_once(item.emergency)}"
         )
         yield wrap(f"keys not destroyed: {', '.join(item.left) or 'none'}: too few for the rule", 2)
     for gone in certificate.destructions:
@@ -62,6 +62,7 @@ def report_certificate(certificate: Certificate) -> dict[str, object]:
                 "roster": item.roster.hash,
                 "rule": item.rule,
                 "expression": item.expression,
+                "emergency": item.emergency or None,
                 "segments": item.segments,
                 "rows": item.rows,
                 "left": list(item.left),
@@ -71,6 +72,10 @@ def report_certificate(certificate: Certificate) -> dict[str, object]:
         "holds": [{"entry": item.entry, "until": _time(item.until)} for item in certificate.remaining],
         "cosigned": {name: _time(time) for name, time in certificate.cosigned.items()},
     }
+
+
+def _at_once(emergency: str) -> str:
+    return f", or in an emergency {emergency}" if emergency else ""
 
 
 def _time(time: datetime) -> str:

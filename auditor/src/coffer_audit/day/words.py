@@ -16,6 +16,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "day": "Day",
         "segments": "Segments",
         "sealed": "{segments} with {rows} rows, sealed under rule {rule}: {expression}",
+        "urgent": ", or in an emergency {expression}",
         "gone": "The key of this day was destroyed by",
         "destroyed": "{custodian}, {time} UTC (entry {entry})",
         "sentence_held": "Nothing that this log holds of {day} (UTC) can be opened any more, but what holds keep.",
@@ -49,6 +50,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "day": "Journée",
         "segments": "Segments",
         "sealed": "{segments}, {rows} lignes, scellés sous la règle {rule} : {expression}",
+        "urgent": ", ou en urgence {expression}",
         "gone": "La clé de cette journée a été détruite par",
         "destroyed": "{custodian}, le {time} UTC (entrée {entry})",
         "sentence_held": "Rien de ce que ce journal contient du {day} (UTC) ne peut plus être ouvert, sauf ce que gardent "
@@ -92,10 +94,12 @@ def document_of(certificate: Certificate, language: str, file: str) -> dict[str,
     sealed, left = [], []
     for item in certificate.rules:
         segments = f"{number(item.segments)} {one if item.segments == 1 else many}"
+        urgent = words["urgent"].format(expression=_said(item.emergency, language)) if item.emergency else ""
         sealed.append(
             words["sealed"].format(
                 segments=segments, rows=number(item.rows), rule=item.rule, expression=_said(item.expression, language)
             )
+            + urgent
         )
         left.append(words["left"].format(names=", ".join(item.left) or words["nobody"]))
     facts = [

@@ -10,6 +10,7 @@ from coffer.authority.due import deadline_of, shown_left
 from coffer.authority.ordered import Urgency
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, console, say
+from coffer.cli.debts import waiting_lines
 from coffer.cli.history import show_course
 from coffer.cli.inbox import say_order, verified_note
 from coffer.cli.machine import at_work
@@ -62,6 +63,8 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         if hold.commitment not in approved:
             until = wire.format_time(hold.terms.until)
             say(f"a hold waits, to keep and not to read until {until}: {hold.commitment.hex()[:NAME_DIGITS]}")
+    for line in waiting_lines(service.state, machine.config.name):
+        say(line)
     if not notes:
         say("no request waits")
         return
