@@ -7,13 +7,15 @@ import pytest
 
 from coffer.custody.gauges import Health, Trouble, parse_gauges
 from coffer.errors import MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import COARSE, ReceiptEntry
+from coffer.ledger.entries import COARSE, IntentEntry, RatifyEntry, ReceiptEntry
+from coffer.ledger.roster import Emergency
 from coffer.procedures.duty.board import Code, Disk, Sight, Urgency
 from coffer.procedures.duty.decide import decide_board
 from coffer.procedures.duty.look import Lookout
 from coffer.procedures.supersede import supersede
 from coffer.vault.policy import Policy
 from coffer.vault.runs import FAILED, KNOWN, LOGGED, READING, RejectedLines, Run
+from public_codes import COARSE as ORDER
 from world import NOW, World
 
 LINE = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
@@ -220,6 +222,24 @@ def test_without_enough_custodians_nothing_can_be_opened(world):
     assert codes(board, Urgency.NOW) == [Code.RULE_LACKS]
     fine = decide_board(sight(world, local=(), healths=(down[0], up, Health(name="dpo"))))
     assert codes(fine, Urgency.NOW) == []
+
+
+def test_an_emergency_that_is_not_ratified_is_said_until_it_is(tmp_path):
+    on_call = Emergency(expression="2 of judge,dpo,regulator", ratify_hours=48)
+    world = World.make(tmp_path, emergency=on_call)
+    intent = IntentEntry(
+        authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1, rules=("base",), codes=ORDER
+    )
+    with world.vault.writing() as state:
+        (index,) = world.vault.append([world.vault.entry(intent, world.vault.operator_key("desk"), state)], state)
+    assert codes(decide_board(sight(world)), Urgency.TODAY) == [Code.EMERGENCY]
+    world.now += dt.timedelta(hours=49)
+    assert Code.EMERGENCY in codes(decide_board(sight(world)), Urgency.NOW)
+    for name in ("judge", "dpo"):
+        with world.vault.writing() as state:
+            body = RatifyEntry(intent=index, custodian=name)
+            world.vault.append([world.vault.entry(body, world.keys(name).auth, state)], state)
+    assert Code.EMERGENCY not in codes(decide_board(sight(world)))
 
 
 def test_a_custodian_without_an_address_is_said(world):
