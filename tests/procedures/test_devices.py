@@ -254,7 +254,7 @@ def test_every_form_says_which_number_was_used(tmp_path):
     assert [row["number"] for row in table] == [
         "+33612345678", "+33611111111", "+33612345678", "", "+33698765432", "+33698765432",
     ]  # fmt: skip
-    assert any("Num\u00e9ro utilis\u00e9" in line for line in document["reading"])
+    assert any("Numéro utilisé" in line for line in document["reading"])
     records = json.loads(format_json(disclosure))["records"]
     assert [record["number"] for record in records[2:4]] == ["tel:+33612345678", None]
     header = EtsiHeader(country="FR", organisation="court", request_number="1", csp="x")

@@ -51,6 +51,7 @@ time_zone = {zone}
 fold = {fold}
 local_identities = {local}
 keep = {keep}
+index = {index}
 kind = {{ column = 0, values = {{ call = "call", sms = "text", mail = "email" }} }}
 [csv]
 header = false
@@ -63,13 +64,13 @@ start = {start}
 duration_s = 5
 forwarded = 6
 a_cell = 7
-b_imei = 8
+a_imei = 8
 f_imsi = 9
 answered = 10
 """
 BASE = {
     "home": "FR", "style": "any", "outside": [], "zone": "UTC", "fold": "reject", "local": "false",
-    "keep": ["cell"], "delimiter": ",", "formats": ["%Y-%m-%d %H:%M:%S"], "start": 3,
+    "keep": ["cell"], "index": ["number"], "delimiter": ",", "formats": ["%Y-%m-%d %H:%M:%S"], "start": 3,
 }  # fmt: skip
 FORMATS = [
     ["%Y-%m-%d %H:%M:%S"], ["%d/%m/%Y %H:%M"], ["%Y%m%d%H%M%S"], ["%d-%b-%Y %I:%M:%S %p"], ["%Y-%m-%dT%H:%M:%S.%f%z"],
@@ -146,8 +147,15 @@ CELLS = [
     "208-0001-7-9",
     "208-01-7-1234567890",
 ]
-IMEIS = ["", "35000000000000", "350000000000000", "35000000000000000", "3500000000000", "3500000000000a"]
-IMSIS = ["", "208010000000000", "20801", "208011", "2080100000000000"]
+IMEIS = [
+    "", "49015420323751", "490154203237518", "4901542032375177", "011234567890126", "490154203237510", "490154203237517",
+    "35000000000000", "350000000000000", "35000000000000000", "3500000000000", "3500000000000a", "00000000000000",
+    "000000000000000", "11111111111111", "00123456789012", "02123456789012", "12345678123456", "111111111111119",
+]  # fmt: skip
+IMSIS = [
+    "", "208010000000001", "65501000000001", "208010000000000", "20801", "208011", "2080100000000000", "001010000000001",
+    "901280000000001", "2080100000001", "999990000000001", "80001000000001",
+]  # fmt: skip
 ANSWERED = ["yes", "no", "", "1", "true", "perhaps", "Yes", " yes"]
 KINDS = ["call", "call", "sms", "mail", "fax", "", " call ", "callx"]
 
@@ -184,7 +192,7 @@ def a_line(feed, random):
         random.choice(KINDS if odd else KINDS[:3]), random.choice(parties), random.choice(parties),
         *(time.split(" ", 1) if feed["start"] == [3, 4] and " " in time else [time, ""]),
         random.choice(DURATIONS if odd else DURATIONS[:14]), random.choice(parties) if random.random() < 0.2 else "",
-        random.choice(CELLS if odd else CELLS[:4]), random.choice(IMEIS if odd else IMEIS[:3]), random.choice(IMSIS if odd else IMSIS[:2]),
+        random.choice(CELLS if odd else CELLS[:4]), random.choice(IMEIS if odd else IMEIS[:5]), random.choice(IMSIS if odd else IMSIS[:3]),
         random.choice(ANSWERED if odd else ANSWERED[:4]),
     ]  # fmt: skip
     if feed["start"] == 3:
@@ -292,8 +300,10 @@ def compared(feed, seed, lines, no_index=None, chunks=2, window=WINDOW):
     ),
     st.integers(0, 1 << 30),
     st.sampled_from([None, NO_INDEX]),
+    st.sampled_from([[], ["imei", "imsi"], ["imei"]]),
 )  # fmt: skip
-def test_both_ways_read_the_same(feed, seed, no_index):
+def test_both_ways_read_the_same(feed, seed, no_index, index):
+    feed["index"] = ["number", *(name for name in index if name in feed["keep"] and feed["local"] == "false")]
     feed["start"] = 3 if all(" " not in form for form in feed["formats"]) else feed["start"]
     compared(feed, seed, 120, no_index)
 

@@ -268,7 +268,7 @@ _FRENCH: Final = {
     "la plus longue qu’un enregistrement puisse contenir.",
     "reading_cell": "Une cellule indique l’antenne qui a desservi l’identité visée (pays-réseau-zone-cellule), non l’endroit où se trouvait la personne. Les "
     "cellules et appareils des correspondants ne sont jamais communiqués.",
-    "reading_number": "Numéro utilisé : le numéro sous lequel l’appareil ou la carte SIM demandés étaient sur le réseau ; vide si l’enregistrement n’en a pas.",
+    "reading_number": "Numéro utilisé : le numéro sous lequel l’appareil ou la carte SIM demandés étaient sur le réseau ; vide si l’enregistrement n’en a pas.",
     "reading_cut": "Une adresse trop longue pour un enregistrement est indiquée par son début, un tilde et l’empreinte SHA-256 de l’adresse entière.",
     "reading_content": "Aucun contenu de communication n’a été collecté, et aucun ne peut être ouvert.",
     "at_least": "au moins",

@@ -21,6 +21,10 @@ test("a number is found as it is usually written", () => {
 test("without a country a national number is none", () => {
   assert.equal(revealed.normalise("0612345678", {}), "");
   assert.equal(revealed.normalise("+33612345678", {}), "tel:+33612345678");
+  for (const typed of ["IMEI 49-015420-323751-8", "imei:490154203237518", "IMEISV 4901542032375177", "imei 49015420323751"]) {
+    assert.equal(revealed.normalise(typed, {}), "imei:490154203237518", typed);
+  }
+  assert.equal(revealed.normalise("IMSI 208 01 1234567890", {}), "imsi:208011234567890");
 });
 
 test("an address is brought to its one form", () => {

@@ -108,7 +108,10 @@ class PlannedNote:
 
 
 def judge(form: Form, *, finds_handsets: bool = False) -> Judgement:
-    """Each identifier of the form, judged by itself. ``finds_handsets``: the vault's records are found by an IMEI."""
+    """Each identifier of the form, judged by itself.
+
+    ``finds_handsets``: the vault's records are found by an IMEI.
+    """
     asked: list[Asked] = []
     lacking: list[Lacking] = []
     for identifier in form.identifiers:

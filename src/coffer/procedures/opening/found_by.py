@@ -32,7 +32,7 @@ class Finding:
 
 
 def finding(vault: Vault, state: State, kind: IdentityType, *, days: Collection[dt.date] | None = None) -> Finding:
-    """Of the feeds with calls or texts of these days (None: of any), which are found by identities of this type.
+    """Which feeds with calls or texts of these days (None: of any) are found by this type.
 
     Raises:
         NotProven: a header is not the log's.
@@ -72,7 +72,7 @@ def found_types(vault: Vault, state: State) -> frozenset[IdentityType]:
 
 
 def verify_found(vault: Vault, state: State, terms: Named) -> tuple[str, ...]:
-    """What a request for handsets and SIMs does not reach: a sentence for each subject of which a feed is not found.
+    """What a request for handsets and SIMs does not reach, a sentence for each such subject.
 
     Raises:
         Refused: all of some subject's days are over, and no feed with records of them is found so (code scope).

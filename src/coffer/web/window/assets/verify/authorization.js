@@ -26,7 +26,7 @@ const SUBJECTS = {
 };
 
 /** Whether the last digit of an IMEI checks the others: every second digit counts double, as the sum of its digits. */
-const isChecked = (imei) =>
+export const isChecked = (imei) =>
   [...imei].reduce((sum, digit, i) => sum + Number(i % 2 ? "0246813579"[digit] : digit), 0) % 10 === 0;
 
 /** A subject: its sid in hex; its country, null if only tables or the roster know it and "" if there is none. */

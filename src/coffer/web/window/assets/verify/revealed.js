@@ -3,6 +3,7 @@
 // The log's entries are the same bytes for every visitor. They are searched here, so nobody learns for whom.
 
 import { groupBy } from "./wire.js";
+import { isChecked } from "./authorization.js";
 import { writeVisibly } from "./cells.js";
 
 /**
@@ -11,7 +12,9 @@ import { writeVisibly } from "./cells.js";
  */
 export function normalise(typed, { code = "", trunk = "" }) {
   const text = typed.trim();
-  if (/^(?:mailto|tel|short|sender|opaque|dialled|imsi|imei):./.test(text)) return text;
+  const device = /^(imei|imsi)(?:sv)?[ :]*([0-9][0-9 ./-]{12,30})$/i.exec(text);
+  if (device) return normaliseDevice(device[1].toLowerCase(), device[2].replace(/[^0-9]/g, ""));
+  if (/^(?:mailto|tel|short|sender|opaque|dialled):./.test(text)) return text;
   const at = text.lastIndexOf("@");
   const address = `wss://${text.slice(at + 1)}`; // a browser's URL writes a domain in its one ASCII form
   const host = at > 0 && URL.canParse(address) ? new URL(address).hostname : "";
@@ -20,6 +23,13 @@ export function normalise(typed, { code = "", trunk = "" }) {
   if (/^\+[1-9][0-9]{3,14}$/.test(digits)) return `tel:${digits}`;
   if (!code || !/^[0-9]{3,15}$/.test(digits)) return "";
   return `tel:+${code}${trunk && digits.startsWith(trunk) ? digits.slice(trunk.length) : digits}`;
+}
+
+/** An IMEI of 14 or 16 digits gets its check digit, which no subject line lacks. */
+function normaliseDevice(scheme, digits) {
+  if (scheme === "imsi" || digits.length === 15) return `${scheme}:${digits}`;
+  const body = digits.slice(0, 14);
+  return `imei:${body}${[..."0123456789"].find((digit) => isChecked(body + digit))}`;
 }
 
 const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2) ?? "";
