@@ -1,5 +1,6 @@
 """A custodian asks the desk one question about a request, and the desk explains once, to every custodian of it."""
 
+import datetime as dt
 import json
 import os
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from coffer.procedures.opening.kept import (
 )
 from coffer.procedures.opening.send import send_request
 from coffer.procedures.opening.standings import ask_standings
+from coffer.vault.desk import KEPT_AFTER
 from coffer.vault.folder import DESK
 from elsewhere import Elsewhere, served_here
 
@@ -211,6 +213,21 @@ def test_desks_copy_that_somebody_changed_is_counted_and_not_read(world, boxes):
     after, worse = kept_requests(world.vault, world.state())
     path.write_bytes(raw)
     assert (len(after), worse - damaged) == (len(kept) - 1, 1)
+
+
+def test_desks_copy_goes_92_days_after_the_request_expired_with_all_beside_it(world, boxes):
+    authorization = request(world, boxes)
+    note_sent(world.vault, authorization.commitment, ["judge"], world.now)
+    hear(world, boxes, authorization)
+    desk, own, expires = world.vault.path / "desk", authorization.commitment.hex(), authorization.terms.expires
+    lone = desk / f"{bytes(32).hex()}.reports"
+    lone.write_bytes(b"x")
+    world.vault.desk.remove_ended_requests(expires + KEPT_AFTER - dt.timedelta(seconds=1))
+    suffixes = {path.suffix for path in desk.iterdir() if path.stem == own}
+    assert {".request", ".sent", ".reports"} <= suffixes
+    assert not lone.exists(), "what lies beside no request goes at once"
+    world.vault.desk.remove_ended_requests(expires + KEPT_AFTER)
+    assert {path.suffix for path in desk.iterdir() if path.stem == own} <= {".seal", ".nonces"}
 
 
 def test_commands_ask_and_explain_over_http(world, boxes, capfd, monkeypatch):

@@ -13,7 +13,7 @@ from coffer.custody.questions import ask_question
 @click.command(
     epilog="""\b
 Example:
-coffer custodian ask judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e "Why three weeks?\""""
+coffer custodian ask judge/ 1d9c7e5c0f3a4b6d8e2f91a07b5c3d4e "Why a month?\""""
 )
 @click.argument("folder", metavar="DIR")
 @click.argument("note", metavar="REQUEST")
