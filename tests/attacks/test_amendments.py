@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from forging import RECORDS, SUBJECT, Desk, log_entries, rows_of, signed_note, terms_of
 
+from clerking import Bench
 from coffer.authority.amended import amended_bytes, parse_amended
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
@@ -17,6 +18,7 @@ from coffer.ledger.entries import RevokeEntry
 from coffer.notes.keys import Secret
 from coffer.procedures.opening.amend import amend_request
 from coffer_audit.cli import main as audit
+from elsewhere import Elsewhere
 from world import World
 
 ALL = ("judge", "dpo", "regulator")
@@ -213,3 +215,15 @@ def test_commands_amend_countersign_and_open(world, tmp_path, monkeypatch, capfd
     assert run(opening) == 0
     assert run(["disclose", "answer", "--vault", vault, "--format", "json,csv", "-o", "forms"]) == 0
     capfd.readouterr()
+
+
+def test_people_of_a_custodian_agree_to_an_amendment_by_passkey_on_their_page(tmp_path):
+    bench = Bench.make(Elsewhere.make_elsewhere(tmp_path).with_records(), people=1, required=1)
+    note = bench.request(max_records=2)
+    terms = {"max_records": 3, "authority": "Court of Appeal", "basis": "extended", "files": ()}
+    amendment = amend_request(bench.world.vault, note, **terms).note.raw
+    for one in (note, amendment):
+        bench.take(one)
+        assert bench.commitment(one) not in bench.in_force()
+        bench.agree(one, 1)
+        assert bench.commitment(one) in bench.in_force()

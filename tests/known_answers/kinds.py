@@ -8,6 +8,7 @@ import importlib
 from known_answers.folder import Folder
 
 COUNTS = {
+    "amendment": 30,
     "answer": 23,
     "approvals": 89,
     "authorization": 171,

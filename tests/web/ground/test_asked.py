@@ -89,6 +89,16 @@ def test_every_line_of_the_terms_stands_beside_its_words(language):
     assert sorted(exact) == sorted(line for line in signed if not line.startswith(machine))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_amendment_says_that_it_is_one_and_of_which_request(language):
+    terms = replace(make_terms(), amends=bytes.fromhex("ab" * 32))
+    facts = read_terms(terms, Wording(language, PARIS)).facts
+    (amends,) = [fact for fact in facts if fact.key == "amends"]
+    assert amends.exact == (f"amends: {'ab' * 32}",)
+    assert "ab" * 16 in amends.words[0]
+    assert [fact.key for fact in read_terms(make_terms(), EN).facts if fact.key == "amends"] == []
+
+
 def test_free_text_stands_as_it_is_signed():
     terms = make_terms(purpose="<b>vol</b> & recel", persons=("A. 'Example'",))
     words = {fact.key: fact.words for fact in read_terms(terms, Wording("fr", PARIS)).facts}

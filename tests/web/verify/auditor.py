@@ -23,6 +23,7 @@ for kind in COUNTS:
     importlib.import_module(f"known_answers.{kind}.read")  # `load` knows the keys of a test from its reader
 
 NOT_HERE = {
+    "amended": "the browser refuses an answer whose authorization was amended",
     "agreements": "a file of custodians",
     "approvals": "a file of custodians",
     "bundle-plaintext": "keys of custodians",

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from coffer_audit.entries.parse import SALT_LINE
-from coffer_audit.errors import MalformedInput, verify_that
+from coffer_audit.errors import MalformedInput
 from coffer_audit.notes import Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
     FEED,
@@ -216,16 +216,17 @@ def parse_authorization(raw: bytes) -> Authorization:
     """Decode an authorization, with the amendment behind it if there is one."""
     first, mark, rest = raw.partition(f"\n{AMENDMENT}\n".encode())
     paper = _parse_note(first + b"\n" if mark else raw)
-    verify_that(paper.amends is None, "authorization: found an amendment alone, expected what it amends before it")
+    if paper.amends is not None:
+        raise MalformedInput("authorization: found an amendment alone, expected what it amends before it")
     if not mark:
         return paper
     amendment = _parse_note(mark[1:] + rest)
-    verify_that(amendment.amends == paper.commitment, "amendment: found it of another authorization")
-    verify_that(
-        _shared_lines(amendment.note) == _shared_lines(paper.note),
-        "amendment: found other lines than the authorization's, expected another limit and order alone",
-    )
-    verify_that(amendment.max_records > paper.max_records, "amendment: found no higher limit, expected one")
+    if amendment.amends != paper.commitment:
+        raise MalformedInput("amendment: found it of another authorization")
+    if _shared_lines(amendment.note) != _shared_lines(paper.note):
+        raise MalformedInput("amendment: found other lines than the authorization's, expected another limit and order")
+    if amendment.max_records <= paper.max_records:
+        raise MalformedInput("amendment: found no higher limit, expected one")
     return replace(paper, amendment=amendment)
 
 
