@@ -146,7 +146,7 @@ def _read_form(raw: bytes, place: str, provider: str | None, fits: Callable[[For
 def _read_message(
     raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]
 ) -> Reply | dict[str, bytes]:
-    """The order that a message makes; or the files of the answer to one that makes none, or that cannot be read."""
+    """The order that a message makes; or the files of the answer to one without, or that is not read."""
     envelope = parse_envelope(raw, place)
     try:
         content = parse_content(envelope)
