@@ -1,4 +1,4 @@
-"""What an order that came as XML proposes to ask or to keep: a draft, and what it says besides. Pure.
+"""What an order in XML proposes to ask or to keep: a draft, and what it says besides. Pure.
 
 A form of the European Union, or a message of ETSI TS 103 120 or TS 102 657. A page has one draft, and all its subjects
 have the same times: what needs a note of its own is said, and ``coffer request --from-order`` makes all of them.
@@ -91,7 +91,7 @@ def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = Fal
 
 
 def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[Line, ...]]:
-    """The order, what its tasks say beside a form's values, and which actions of a message are not done."""
+    """The order, what its tasks say beside a form's values, and which actions are not done."""
     if not is_message(raw):
         form = parse_form(raw, place)
         if form.issuing is None:

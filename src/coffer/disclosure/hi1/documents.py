@@ -46,7 +46,7 @@ def _ending(raw: bytes) -> str:
 
 
 def differing(order: Form, documents: Sequence[Attached]) -> tuple[str, ...]:
-    """The numbers of documents that are a form of this order, and ask for something else than its tasks."""
+    """The numbers of documents that are a form of this order, and ask for something else."""
     numbers = []
     for document in documents:
         try:
@@ -63,7 +63,7 @@ def _times(one: AskedIdentifier) -> Sequence[tuple[dt.datetime | None, dt.dateti
 
 
 def _asked(form: Form) -> frozenset[_Asked]:
-    """Whom, which category and when, one by one: a task may have one of several ranges of an identifier."""
+    """Whom, which category and when, one by one: a task may have one of several ranges."""
     return frozenset(
         (one.type, one.value, category.category, start, end)
         for one in form.identifiers
