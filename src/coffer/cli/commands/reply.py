@@ -131,7 +131,7 @@ def reply(
 
 
 def _found_by(vault: str | None, proven: Sequence[Disclosure]) -> frozenset[IdentityType]:
-    """Whether records are found by an IMEI, an IMSI: the vault says it, or an answer that was given for one."""
+    """Whether records are found by an IMEI, an IMSI: the vault says it, or an answer for one."""
     answered = frozenset(subject.type for one in proven for subject in one.authorization.terms.subjects)
     return answered if vault is None else answered | found_types_in(vault)
 

@@ -133,9 +133,9 @@ def request(
     times = typed_times({"subjects": subjects} | typed)
     ordered = typed_order(typed, now, message=from_order)
     given = Given(authority=authority, basis=basis, kinds=kinds, max_records=max_records)
-    is_form = from_order is not None and not is_etsi_request(from_order)
-    finds = partial(found_types_in, vault)
-    epoc = read_order(from_order, ordered, given, persons, found_by=finds) if from_order and is_form else None
+    epoc = None
+    if from_order is not None and not is_etsi_request(from_order):
+        epoc = read_order(from_order, ordered, given, persons, found_by=partial(found_types_in, vault))
     if epoc is None:
         authority = verified(given)
         parts: Sequence[tuple[Asked, Sequence[str]]]
