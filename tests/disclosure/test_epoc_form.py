@@ -43,6 +43,7 @@ def said(form):
             yield from (span.start.isoformat(), span.end.isoformat())
         for category in one.categories:
             yield from (*category.options, category.other)
+    yield from () if form.extended_days is None else (f"P{form.extended_days}D",)
     yield from (shown.text for shown in form.shown)
 
 

@@ -12,14 +12,15 @@ from coffer.disclosure.epoc.names import IdentifierType, Reason
 from coffer.disclosure.epoc.reading import parse_form
 from coffer.disclosure.epoc.replies import Answered, is_answered, non_executions, outcomes, statuses, tasks_of
 from coffer.errors import Refused
+from coffer.identity.identifier import IdentityType
 from epoc_forms import CONTENT, RANGE, SUBSCRIBER, TRAFFIC, evidence, form1, form2
 
 DAY = dt.timedelta(days=1)
 OTHER_RANGE = ("2016-09-10T06:00:00+02:00", "2016-09-10T09:00:00+02:00")
 
 
-def judged(*asked, order=form1, finds_handsets=False):
-    return judge(parse_form(order(*asked), "form.xml"), finds_handsets=finds_handsets)
+def judged(*asked, order=form1, found_by=frozenset()):
+    return judge(parse_form(order(*asked), "form.xml"), found_by=found_by)
 
 
 def lacks(judgement):
@@ -70,18 +71,18 @@ def test_what_cannot_be_answered_has_the_forms_reason_and_becomes_no_request(cha
 @pytest.mark.parametrize("value", ["490154203237518", "49-015420-323751-8", "49015420 323751", "4901542032375177"])
 def test_a_handset_is_asked_for_where_the_vault_finds_them(value):
     """As people and networks write it; the twin, of a vault that does not, is the first case of an IMEI above."""
-    (one,) = judged(evidence(kind="IMEI_NUMBER", value=value), finds_handsets=True).asked
+    (one,) = judged(evidence(kind="IMEI_NUMBER", value=value), found_by={IdentityType.IMEI}).asked
     assert (one.subject, one.kinds) == ("imei:490154203237518", ("call", "text"))
 
 
 @pytest.mark.parametrize("value", ["490154203237517", "490154203237510", "000000000000000", "4901542032375", "x"])
 def test_an_imei_that_names_no_handset_for_certain_is_not_asked_for(value):
-    judgement = judged(evidence(kind="IMEI_NUMBER", value=value), finds_handsets=True)
+    judgement = judged(evidence(kind="IMEI_NUMBER", value=value), found_by={IdentityType.IMEI})
     assert (judgement.asked, lacks(judgement)) == ((), [("1", "all", Reason.INSUFFICIENT_INFORMATION)])
 
 
 def test_every_type_of_identifier_is_judged():
-    for kind in IdentifierType:
+    for kind in set(IdentifierType) - {IdentifierType.IMSI}:
         judgement = judged(evidence(kind=kind, value="x"))
         assert [one.id for one in judgement.lacking] == ["1"]
 
@@ -103,7 +104,7 @@ def test_a_preservation_order_is_judged_like_one_to_produce():
     assert [one.id for one in judgement.asked] == ["1", "2"]
     assert lacks(judgement) == [("3", "all", Reason.DATA_NOT_HELD)]
     form = parse_form(form2(evidence()), "form.xml")
-    assert statuses(form, judge(form, finds_handsets=False), []) == {"1": "AwaitingPreservation"}
+    assert statuses(form, judge(form), []) == {"1": "AwaitingPreservation"}
 
 
 def test_identifiers_with_different_ranges_keep_their_own_in_one_note():

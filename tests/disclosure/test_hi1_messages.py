@@ -20,6 +20,7 @@ from coffer.disclosure.hi1.names import Fault
 from coffer.disclosure.hi1.order import parse_content
 from coffer.disclosure.hi1.response import format_error
 from coffer.errors import MalformedInput
+from coffer.identity.identifier import IdentityType
 from hi1_messages import (
     APPROVAL,
     CSP,
@@ -152,6 +153,17 @@ def test_what_cannot_be_answered_has_a_reason_and_becomes_no_request(changes, wh
     assert judgement.asked == ()
     assert [(one.id, str(one.what), one.reason) for one in judgement.lacking] == [("1", what, reason)]
     assert not any(text in judgement.lacking[0].sentence for text in ("192.0.2", "612345678", "a@b", "2080112"))
+
+
+def test_handsets_and_sims_are_asked_for_where_the_vault_finds_them():
+    raw = order(task(values=value("IMEI", "49015420323751")), task(2, values=value("IMSI", "208011234567890")))
+    form = parse(raw).order.form
+    both = judge(form, found_by={IdentityType.IMEI, IdentityType.IMSI})
+    assert [one.subject for one in both.asked] == ["imei:490154203237518", "imsi:208011234567890"]
+    assert [one.id for one in judge(form, found_by={IdentityType.IMSI}).lacking] == ["1"]
+    wrong = parse(order(task(values=value("IMSI", "2080112")))).order.form
+    (one,) = judge(wrong, found_by={IdentityType.IMSI}).lacking
+    assert one.reason is Reason.INSUFFICIENT_INFORMATION
 
 
 def test_kinds_of_data_that_one_type_names_together_are_judged_apart():

@@ -4,7 +4,7 @@ The form says whom, when, on whose authority and how soon. The desk adds what no
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ from coffer.cli.from_etsi import Asked, Given
 from coffer.cli.periods import show_moment
 from coffer.cli.tables import Table
 from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import IdentityType
 
 if TYPE_CHECKING:
     from coffer.disclosure.epoc.form import Form
@@ -45,11 +46,17 @@ class EpocOrder:
 
 
 def planned(
-    form: "Form", place: str, ordered: Ordered, given: Given, persons: Sequence[str], *, finds_handsets: bool
+    form: "Form",
+    place: str,
+    ordered: Ordered,
+    given: Given,
+    persons: Sequence[str],
+    *,
+    found_by: Collection[IdentityType],
 ) -> EpocOrder:
     """The requests that an order needs; says what cannot be answered.
 
-    ``ordered``: what its notes say about it. ``finds_handsets``: as in ``judge``.
+    ``ordered``: what its notes say about it. ``found_by``: as in ``judge``.
 
     Raises:
         MalformedInput: an option is missing or contradicts it.
@@ -57,7 +64,7 @@ def planned(
     """
     from coffer.disclosure.epoc.judged import judge, plan_notes  # noqa: PLC0415 - only such an order needs the library of XML
 
-    judgement = judge(form, finds_handsets=finds_handsets)
+    judgement = judge(form, found_by=found_by)
     say_lacking(judgement.lacking)
     if not judgement.asked:
         raise nothing_asked(place)

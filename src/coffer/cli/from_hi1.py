@@ -32,7 +32,7 @@ def say_actions(content: "Content") -> None:
 
 
 def refuse_differing(content: "Content") -> None:
-    """Raise ``Refused`` for tasks that ask for something else than the form beside them, which people signed."""
+    """Raise ``Refused`` for tasks that ask for something else than the signed form beside them."""
     place = content.envelope.root.place
     if content.differing:
         raise Refused(

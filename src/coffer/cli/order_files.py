@@ -4,7 +4,7 @@ A form of the European Union, a message of ETSI TS 103 120, or one of ETSI TS 10
 values; the last leaves more to options (``coffer.cli.from_etsi``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +15,7 @@ from coffer.cli.from_epoc import EpocOrder, ordered_by, planned, verify_not_said
 from coffer.cli.from_etsi import Given, verify_given
 from coffer.cli.from_hi1 import ordered_by_tasks, refuse_changes, refuse_differing, said_by_tasks, say_actions
 from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import IdentityType
 
 _START: Final = 64
 """Bytes in which an XML file has a tag, even after a byte order mark and an empty line."""
@@ -86,11 +87,11 @@ def read_order_file(file: str) -> OrderFile:
 
 
 def read_order(
-    file: str, typed: Ordered, given: Given, persons: Sequence[str], *, finds_handsets: Callable[[], bool]
+    file: str, typed: Ordered, given: Given, persons: Sequence[str], *, found_by: Callable[[], Collection[IdentityType]]
 ) -> EpocOrder:
     """The order, judged, and one request for each note that it needs; says what cannot be answered.
 
-    ``typed``: what was typed about the order, with the file among its files. ``finds_handsets``: as in ``judge``.
+    ``typed``: what was typed about the order, with the file among its files. ``found_by``: as in ``judge``.
 
     Raises:
         MalformedInput: it is no such file, or an option is missing or contradicts it.
@@ -107,5 +108,5 @@ def read_order(
         )
     order.verify_not_said()
     verify_given({"--max-records": given.max_records})
-    finds = finds_handsets()
-    return planned(order.form, order.place, order.ordered(typed), given, persons, finds_handsets=finds)
+    finds = found_by()
+    return planned(order.form, order.place, order.ordered(typed), given, persons, found_by=finds)

@@ -5,7 +5,7 @@ is kept was produced. A hold never lasts longer than its form says.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +25,7 @@ from coffer.cli.from_epoc import (
 from coffer.cli.from_etsi import Given
 from coffer.cli.order_files import read_order_file
 from coffer.errors import MalformedInput, Refused
+from coffer.identity.identifier import IdentityType
 from coffer.ledger.holds import MOST_LIFE
 from coffer.procedures.opening.request import Sought
 
@@ -57,11 +58,11 @@ def read_preservation(
     purpose: str,
     is_hub: bool,
     secret_until: dt.date,
-    finds_handsets: Callable[[], bool],
+    found_by: Callable[[], Collection[IdentityType]],
 ) -> Preservation:
     """The form, judged, and one hold for each note that it needs; says what cannot be kept.
 
-    ``ordered``: what was typed about the order, with the form among its files. ``finds_handsets``: as in ``judge``.
+    ``ordered``: what was typed about the order, with the form among its files. ``found_by``: as in ``judge``.
 
     Raises:
         MalformedInput: it is no such form, or an option is missing or contradicts it.
@@ -78,7 +79,7 @@ def read_preservation(
         command = "coffer request --from-order opens" if is_production else "coffer hold extend --from-order prolongs"
         raise Refused(f"{place}: {order.title}: no order to preserve", code="form", hint=command)
     order.verify_not_said(has_due=False)
-    judgement = judge(form, finds_handsets=finds_handsets())
+    judgement = judge(form, found_by=found_by())
     say_lacking(judgement.lacking)
     if not judgement.asked:
         raise nothing_asked(place)

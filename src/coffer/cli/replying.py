@@ -109,7 +109,7 @@ def received(
 
 
 def documents_of(content: Content) -> dict[str, bytes]:
-    """The documents that a message carries, so that people can open them; named by their actions, and not by it."""
+    """The documents that a message carries, so that people can open them; named by their actions."""
     counts: dict[str, int] = {}
     files = {}
     for one in content.documents:

@@ -18,7 +18,7 @@ from coffer.identity.identifier import IdentityType
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.notes.cosign import CosignKey
 from coffer.notes.note import Note
-from coffer.procedures.opening.found_by import finding
+from coffer.procedures.opening.found_by import found_types
 from coffer.translog.witness import Gathered, Proof
 from coffer.vault.folder import Vault, open_vault
 from coffer.vault.outside import Costs
@@ -74,10 +74,10 @@ class Network:
         say(message)
 
 
-def finds_handsets(folder: str) -> bool:
-    """Whether some feed's records are found by an IMEI."""
+def found_types_in(folder: str) -> frozenset[IdentityType]:
+    """Of IMEI and IMSI those by which some feed's records are found."""
     vault = vault_at(folder)
-    return bool(finding(vault, vault.replay(), IdentityType.IMEI).feeds)
+    return found_types(vault, vault.replay())
 
 
 def vault_at(folder: str) -> Vault:

@@ -1,11 +1,11 @@
-"""What an order that came as XML proposes to ask or to keep: a draft, and what it says besides. Pure.
+"""What an order in XML proposes to ask or to keep: a draft, and what it says besides. Pure.
 
 A form of the European Union, or a message of ETSI TS 103 120 or TS 102 657. A page has one draft, and all its subjects
 have the same times: what needs a note of its own is said, and ``coffer request --from-order`` makes all of them.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,7 @@ from coffer.disclosure.etsi_request import is_retained_data
 from coffer.disclosure.hi1.message import is_message, parse_envelope
 from coffer.disclosure.hi1.order import TaskOrder, parse_content
 from coffer.errors import Refused
+from coffer.identity.identifier import IdentityType
 
 
 class Besides(StrEnum):
@@ -58,10 +59,10 @@ class Proposal:
     besides: tuple[Line, ...]
 
 
-def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = False) -> Proposal:
+def propose(raw: bytes, before: Draft, place: str, *, found_by: Collection[IdentityType] = frozenset()) -> Proposal:
     """The draft with what the order says. What it does not say stays as it was typed.
 
-    ``finds_handsets``: the vault's records are found by an IMEI.
+    ``found_by``: as in ``judge``.
 
     Raises:
         MalformedInput: it is no such order, or holds something that is not known where it could change what is asked.
@@ -70,7 +71,7 @@ def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = Fal
     if is_retained_data(raw):
         return Proposal(draft=draft_of_xml(raw, before, place), is_hold=False, besides=())
     form, tasks, further = _read(raw, place)
-    judgement = judge(form, finds_handsets=finds_handsets)
+    judgement = judge(form, found_by=found_by)
     if not judgement.asked:
         why = "; ".join(f"identifier {one.id}: {one.reason}: {one.sentence}" for one in judgement.lacking)
         raise Refused(f"{place}: nothing of it can be asked: {why}", code="scope")
@@ -91,7 +92,7 @@ def propose(raw: bytes, before: Draft, place: str, *, finds_handsets: bool = Fal
 
 
 def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[Line, ...]]:
-    """The order, what its tasks say beside a form's values, and which actions of a message are not done."""
+    """The order, what its tasks say beside a form's values, and which actions are not done."""
     if not is_message(raw):
         form = parse_form(raw, place)
         if form.issuing is None:

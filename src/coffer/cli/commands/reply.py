@@ -17,7 +17,7 @@ from coffer.cli.from_epoc import lacking_document, print_texts, say_lacking
 from coffer.cli.from_hi1 import refuse_changes, say_actions
 from coffer.cli.kept_holds import ids_of, read_holds
 from coffer.cli.replying import RESPONSE, Reply, delivered, documents_of, received, reply_to_form, reply_to_message
-from coffer.cli.vaults import finds_handsets, vault_at
+from coffer.cli.vaults import found_types_in, vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.judged import Judgement, Lacking, judge
 from coffer.disclosure.epoc.names import TITLES, DataCategory, FormKind, Reason
@@ -104,7 +104,7 @@ def reply(
         opened = vault_at(vault) if vault else None
         proven = [_proven(name, raw, opened) for name in answers]
         order, given = read.order, _given(read.order, reasons)
-        judgement = judge(order, finds_handsets=_finds_handsets(vault, proven))
+        judgement = judge(order, found_by=_found_by(vault, proven))
         if answers:
             lacking = given
             files = delivered(read, judgement, given, proven)
@@ -130,11 +130,10 @@ def reply(
             console().print(name, soft_wrap=True)
 
 
-def _finds_handsets(vault: str | None, proven: Sequence[Disclosure]) -> bool:
-    """Whether records are found by an IMEI: the vault says it, or an answer that was given for one."""
-    subjects = [subject for one in proven for subject in one.authorization.terms.subjects]
-    is_answered = any(subject.type is IdentityType.IMEI for subject in subjects)
-    return is_answered or (vault is not None and finds_handsets(vault))
+def _found_by(vault: str | None, proven: Sequence[Disclosure]) -> frozenset[IdentityType]:
+    """Whether records are found by an IMEI, an IMSI: the vault says it, or an answer for one."""
+    answered = frozenset(subject.type for one in proven for subject in one.authorization.terms.subjects)
+    return answered if vault is None else answered | found_types_in(vault)
 
 
 def _read_form(raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]) -> Reply:
@@ -146,7 +145,7 @@ def _read_form(raw: bytes, place: str, provider: str | None, fits: Callable[[For
 def _read_message(
     raw: bytes, place: str, provider: str | None, fits: Callable[[Form], None]
 ) -> Reply | dict[str, bytes]:
-    """The order that a message makes; or the files of the answer to one that makes none, or that cannot be read."""
+    """The order that a message makes; or the files of the answer to one without, or that is not read."""
     envelope = parse_envelope(raw, place)
     try:
         content = parse_content(envelope)

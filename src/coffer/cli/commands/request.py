@@ -20,7 +20,7 @@ from coffer.cli.ordering import order_options, typed_order
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
-from coffer.cli.vaults import finds_handsets, vault_at
+from coffer.cli.vaults import found_types_in, vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.procedures.opening.decide import segments_of
@@ -133,9 +133,9 @@ def request(
     times = typed_times({"subjects": subjects} | typed)
     ordered = typed_order(typed, now, message=from_order)
     given = Given(authority=authority, basis=basis, kinds=kinds, max_records=max_records)
-    is_form = from_order is not None and not is_etsi_request(from_order)
-    finds = partial(finds_handsets, vault)
-    epoc = read_order(from_order, ordered, given, persons, finds_handsets=finds) if from_order and is_form else None
+    epoc = None
+    if from_order is not None and not is_etsi_request(from_order):
+        epoc = read_order(from_order, ordered, given, persons, found_by=partial(found_types_in, vault))
     if epoc is None:
         authority = verified(given)
         parts: Sequence[tuple[Asked, Sequence[str]]]

@@ -12,6 +12,7 @@ from coffer.errors import MalformedInput
 
 MAX_VALUE: Final = 320
 """Characters of an identifier. The longest is an e-mail address."""
+_TYPES: Final = tuple(kind for kind in IdentifierType if kind is not IdentifierType.IMSI)
 _ID: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _OPTION: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TIME: Final = re.compile(r"([0-9-]{10}T[0-9:]{8})(?:\.0+)?(Z|[+-][0-9]{2}:[0-9]{2})")
@@ -43,8 +44,8 @@ def _identifier(evidence: Node, option: str) -> AskedIdentifier:
     id_, kind, value = fields.one("Id").text(), fields.one("Type").text(), fields.one("Value").text()
     if not _ID.fullmatch(id_):
         raise MalformedInput(f"{node.where}/Id: expected a number")
-    if kind not in tuple(IdentifierType):
-        raise MalformedInput(f"{node.where}/Type: an unknown code, expected {', '.join(IdentifierType)}")
+    if kind not in _TYPES:
+        raise MalformedInput(f"{node.where}/Type: an unknown code, expected {', '.join(_TYPES)}")
     if not 1 <= len(value) <= MAX_VALUE or not value.isprintable():
         raise MalformedInput(f"{node.where}/Value: expected 1 to {MAX_VALUE} printable characters")
     categories = data.strict_children((*DataCategory, "OtherInformation"))

@@ -6,7 +6,7 @@ said with its reason, and neither a request nor a hold is made of it.
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,7 +15,7 @@ from coffer.authority.period import MAX_DAYS, MAX_PERIODS, Period
 from coffer.disclosure.epoc.form import AskedCategory, AskedIdentifier, Form
 from coffer.disclosure.epoc.names import DataCategory, IdentifierType, Reason
 from coffer.errors import MalformedInput, Refused
-from coffer.identity.identifier import parse_subject
+from coffer.identity.identifier import IdentityType, parse_subject
 from coffer.identity.mobile import whole_imei
 from coffer.identity.not_held import ELSEWHERE, REASONS, NotHeld
 
@@ -23,17 +23,21 @@ MAX_NOTES: Final = 40
 """Requests that one order may need: ten years of one person, a quarter of a year each."""
 _SECOND: Final = dt.timedelta(seconds=1)
 _BETWEEN: Final = re.compile(r"[ /-]")
-"""What people write between the groups of an IMEI."""
+"""What people write between the groups of an IMEI or IMSI."""
 _SCHEMES: Final = {IdentifierType.PHONE_NUMBER: "tel", IdentifierType.EMAIL: "mailto"}
+FOUND_BY: Final = {IdentifierType.IMEI_NUMBER: IdentityType.IMEI, IdentifierType.IMSI: IdentityType.IMSI}
+"""Identifiers by which records are found only where a feed says so."""
 _FORMS: Final = {
     IdentifierType.PHONE_NUMBER: "international form, with + and its country's code",
     IdentifierType.EMAIL: "its plain form",
     IdentifierType.IMEI_NUMBER: "a form of 14, 15 or 16 digits with a right check digit",
+    IdentifierType.IMSI: "a form of 14 or 15 digits with a country's code",
 }
 KINDS: Final = {
     IdentifierType.PHONE_NUMBER: ("call", "text"),
     IdentifierType.EMAIL: ("email",),
     IdentifierType.IMEI_NUMBER: ("call", "text"),
+    IdentifierType.IMSI: ("call", "text"),
 }
 """The kinds of record that are traffic data of an identifier."""
 _NOT_HELD: Final = dict.fromkeys(
@@ -47,11 +51,8 @@ _NOT_HELD: Final = dict.fromkeys(
     ),
     (Reason.DATA_NOT_HELD, REASONS[NotHeld.IP_ADDRESS]),
 )
-_NO_DEVICES: Final = (
-    Reason.DE_FACTO_IMPOSSIBILITY,
-    "records cannot be searched by a device: they open only for a named number or address",
-)
-"""Of a vault whose feeds do not say that records are found by an IMEI."""
+_NOT_FOUND_BY: Final = "records cannot be searched by a {}: they open only for a named number or address"
+_THINGS: Final = {IdentifierType.IMEI_NUMBER: "device", IdentifierType.IMSI: "SIM"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +108,15 @@ class PlannedNote:
     periods: tuple[tuple[Period, ...], ...]
 
 
-def judge(form: Form, *, finds_handsets: bool = False) -> Judgement:
+def judge(form: Form, *, found_by: Collection[IdentityType] = frozenset()) -> Judgement:
     """Each identifier of the form, judged by itself.
 
-    ``finds_handsets``: the vault's records are found by an IMEI.
+    ``found_by``: whether the vault's records are found by an IMEI, an IMSI.
     """
     asked: list[Asked] = []
     lacking: list[Lacking] = []
     for identifier in form.identifiers:
-        outcome = _judge(identifier, finds_handsets=finds_handsets)
+        outcome = _judge(identifier, found_by)
         if isinstance(outcome, Lacking):
             lacking.append(outcome)
             continue
@@ -127,7 +128,7 @@ def judge(form: Form, *, finds_handsets: bool = False) -> Judgement:
     return Judgement(asked=tuple(asked), lacking=tuple(lacking))
 
 
-def _judge(identifier: AskedIdentifier, *, finds_handsets: bool) -> Asked | Lacking | None:
+def _judge(identifier: AskedIdentifier, found_by: Collection[IdentityType]) -> Asked | Lacking | None:
     """What can be asked; why nothing can; None if only other categories than traffic are named."""
     if identifier.unanswerable is not None:
         return _nothing(identifier, *identifier.unanswerable)
@@ -136,8 +137,9 @@ def _judge(identifier: AskedIdentifier, *, finds_handsets: bool) -> Asked | Lack
         return _nothing(identifier, Reason.INSUFFICIENT_INFORMATION, "it names no category of data")
     if identifier.type in _NOT_HELD:
         return _nothing(identifier, *_NOT_HELD[identifier.type])
-    if identifier.type is IdentifierType.IMEI_NUMBER and not finds_handsets:
-        return _nothing(identifier, *_NO_DEVICES)
+    if identifier.type in FOUND_BY and FOUND_BY[identifier.type] not in found_by:
+        sentence = _NOT_FOUND_BY.format(_THINGS[identifier.type])
+        return _nothing(identifier, Reason.DE_FACTO_IMPOSSIBILITY, sentence)
     traffic = next((one for one in identifier.categories if one.category is DataCategory.TRAFFIC), None)
     if traffic is None:
         return None
@@ -166,6 +168,8 @@ def _judge(identifier: AskedIdentifier, *, finds_handsets: bool) -> Asked | Lack
 def _subject_line(kind: IdentifierType, value: str) -> str:
     if kind is IdentifierType.IMEI_NUMBER:
         return f"imei:{whole_imei(_BETWEEN.sub('', value)) or ''}"
+    if kind is IdentifierType.IMSI:
+        return f"imsi:{_BETWEEN.sub('', value)}"
     return f"{_SCHEMES[kind]}:{value}"
 
 

@@ -56,6 +56,8 @@ class IdentifierType(StrEnum):
     IMEI_NUMBER = "IMEI_NUMBER"
     MAC_ADDRESS = "MAC_ADDRESS"
     USER_ID = "USER_ID"
+    IMSI = "IMSI"
+    """Of a message alone: no form has it."""
 
 
 class DataCategory(StrEnum):

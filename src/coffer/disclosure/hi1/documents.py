@@ -1,4 +1,4 @@
-"""The documents that a message carries: taken out of it, and a form among them compared with the tasks. Pure.
+"""Documents of a message: taken out of it, and a form among them compared with the tasks. Pure.
 
 The form is what people signed. A system that makes tasks of it may lose a range of time or a category on the way, and
 then the tasks ask for something else than the order.
@@ -22,7 +22,7 @@ _Asked = tuple[str | None, str, str, dt.datetime | None, dt.datetime | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Attached:
-    """A document. ``number``: of its action. ``ending``: pdf, xml or bin, by its first bytes; its own name is not used."""
+    """A document. ``number``: of its action. ``ending``: pdf, xml or bin, by its first bytes."""
 
     number: str
     raw: bytes
@@ -30,7 +30,7 @@ class Attached:
 
 
 def attached(actions: Sequence[Action]) -> tuple[Attached, ...]:
-    """The documents that are created, but for those whose Contents are no base64: these are shown as they are."""
+    """The documents that are created. Contents that are no base64 are shown as they are."""
     documents = []
     for action in actions:
         if action.verb is Verb.CREATE and action.kind is Kind.DOCUMENT and action.item is not None:
@@ -46,7 +46,7 @@ def _ending(raw: bytes) -> str:
 
 
 def differing(order: Form, documents: Sequence[Attached]) -> tuple[str, ...]:
-    """The numbers of documents that are a form of this order, and ask for something else than its tasks."""
+    """The numbers of documents that are a form of this order, and ask for something else."""
     numbers = []
     for document in documents:
         try:
@@ -63,7 +63,7 @@ def _times(one: AskedIdentifier) -> Sequence[tuple[dt.datetime | None, dt.dateti
 
 
 def _asked(form: Form) -> frozenset[_Asked]:
-    """Whom, which category and when, one by one: a task may have one of several ranges of an identifier."""
+    """Whom, which category and when, one by one: a task may have one of several ranges."""
     return frozenset(
         (one.type, one.value, category.category, start, end)
         for one in form.identifiers

@@ -131,9 +131,10 @@ FORMATS: Final = {
     "IMEISV": IdentifierType.IMEI_NUMBER,
     "PEIIMEI": IdentifierType.IMEI_NUMBER,
     "PEIIMEISV": IdentifierType.IMEI_NUMBER,
+    "IMSI": IdentifierType.IMSI,
+    "SUPIIMSI": IdentifierType.IMSI,
 }
 """Formats of a value, by the names that TS 103 280 gives them; any other is told as not answered."""
-SIM_FORMATS: Final = ("IMSI", "SUPIIMSI")
 AWAITING: Final = {Kind.DISCLOSURE: "AwaitingDisclosure", Kind.PRESERVATION: "AwaitingPreservation"}
 READY: Final = ("SubmittedToCSP", "Approved", "EmergencyApproval")
 """The statuses of an Authorisation that may be carried out."""

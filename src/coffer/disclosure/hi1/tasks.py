@@ -199,10 +199,7 @@ class _Asked:
             return None, ""
         owner, name, value = values[0]
         self._format = "" if owner == ETSI and name in FORMATS else f"format {owner} {name}"
-        if owner == ETSI and name in names.SIM_FORMATS:
-            sentence = "records cannot be searched by a SIM: they open only for a named number or address"
-            self._why.append((Reason.DE_FACTO_IMPOSSIBILITY, sentence))
-        elif owner != ETSI or name not in FORMATS:
+        if owner != ETSI or name not in FORMATS:
             self._insufficient("its identifier is of a format that is not read here")
         else:
             kind = FORMATS[name]

@@ -44,7 +44,7 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
 from coffer.procedures.notices import notices_of
-from coffer.procedures.opening.found_by import finding
+from coffer.procedures.opening.found_by import found_types
 from coffer.procedures.opening.kept import send_kept, take_reports
 from coffer.procedures.opening.request import Prepared, prepare_request, sign_request
 from coffer.procedures.opening.run import Stage
@@ -131,9 +131,9 @@ class Office:
         """What the log says now. Nobody changes it."""
         return self.vault.replay()
 
-    def finds_handsets(self) -> bool:
-        """Whether some feed's records are found by an IMEI."""
-        return bool(finding(self.vault, self.state(), IdentityType.IMEI).feeds)
+    def found_types(self) -> frozenset[IdentityType]:
+        """Of IMEI and IMSI those by which some feed's records are found."""
+        return found_types(self.vault, self.state())
 
     def next_step(self, case: Case, now: dt.datetime) -> NextStep:
         """What to do next in a case.

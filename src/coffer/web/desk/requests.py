@@ -174,7 +174,7 @@ class RequestPages:
         )
         filled = ReadOrder(draft=draft, is_read=False)
         if upload is not None:
-            filled = fill_from_order(draft, upload.raw, finds_handsets=self._frame.office.finds_handsets())
+            filled = fill_from_order(draft, upload.raw, found_by=self._frame.office.found_types())
             document = new_document(
                 upload.raw,
                 id=DocumentId(self._frame.office.entropy(16).hex()),
@@ -227,7 +227,7 @@ class RequestPages:
             return None
         office = self._frame.office
         raw = office.store.document(case.id, orders[-1].id)
-        return fill_from_order(Draft(), raw, finds_handsets=office.finds_handsets())
+        return fill_from_order(Draft(), raw, found_by=office.found_types())
 
     def _show(
         self,

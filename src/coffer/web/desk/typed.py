@@ -1,6 +1,7 @@
 """The form of a request: from what a browser sent to a draft, and what an order fills in. Pure."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from coffer.authority.typed import parse_zone
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.desk.proposal import Line, propose
 from coffer.errors import CofferError, MalformedInput
+from coffer.identity.identifier import IdentityType
 from coffer.web.ground.forms import Form
 
 MAX_SPANS_SHOWN: Final = 20
@@ -53,12 +55,12 @@ class ReadOrder:
     why_not: CofferError | None = field(default=None, repr=False)
 
 
-def fill_from_order(draft: Draft, raw: bytes, *, finds_handsets: bool) -> ReadOrder:
+def fill_from_order(draft: Draft, raw: bytes, *, found_by: Collection[IdentityType]) -> ReadOrder:
     """The draft with what an order in XML says; a PDF or another file leaves it as it is."""
     if not looks_like_xml(raw):
         return ReadOrder(draft=draft, is_read=False)
     try:
-        read = propose(raw, draft, "order", finds_handsets=finds_handsets)
+        read = propose(raw, draft, "order", found_by=found_by)
     except CofferError as error:
         return ReadOrder(draft=draft, is_read=False, why_not=error)
     spans = tuple(_as_days(span, draft.zone) for span in read.draft.spans)

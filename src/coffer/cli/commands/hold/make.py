@@ -19,7 +19,7 @@ from coffer.cli.periods import InOrder, time_options, typed_times
 from coffer.cli.preserving import Preservation, read_preservation, verify_within
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_signers
-from coffer.cli.vaults import finds_handsets, vault_at
+from coffer.cli.vaults import found_types_in, vault_at
 from coffer.procedures.holding import make_holds
 from coffer.procedures.opening.request import Sought
 from coffer.vault.known import desk_authorities
@@ -138,5 +138,5 @@ def _of_form(file: str, asked: dict[str, Any], now: dt.datetime, secret_until: d
         purpose=asked["purpose"],
         is_hub=asked["hub"],
         secret_until=secret_until,
-        finds_handsets=partial(finds_handsets, asked["vault"]),
+        found_by=partial(found_types_in, asked["vault"]),
     )
