@@ -45,7 +45,7 @@ FREE_TEXTS: Final = ("authority", "basis", "purpose")
 DEFAULT_LIFE: Final = dt.timedelta(days=30)
 DEFAULT_SECRECY: Final = dt.timedelta(days=365)
 DEFAULT_HOLD: Final = dt.timedelta(days=60)
-"""What a European Preservation Order asks for."""
+"""What a European Preservation Order asks for, from its receipt."""
 _DAY: Final = dt.timedelta(days=1)
 _SECOND: Final = dt.timedelta(seconds=1)
 _OF_REQUESTS: Final = frozenset({Code.DAYS_DIE})
@@ -333,8 +333,8 @@ class _Review:
         return start, end
 
     def until(self) -> dt.datetime:
-        """Until when a hold is to keep: what is typed, or 60 days."""
-        otherwise = self._now + DEFAULT_HOLD
+        """Until when a hold is to keep: what is typed, or 60 days after the order came."""
+        otherwise = self._came.received.replace(microsecond=0) + DEFAULT_HOLD
         typed, zone = self._draft.until.strip(), self._zone_of(self._draft.zone)
         try:
             day = wire.parse_day(typed, "until")

@@ -8,6 +8,7 @@ from coffer.authority.hold import parse_hold
 from coffer.desk.case import Did
 from coffer.desk.people import Role
 from desking import FIELDS, DeskWorld, told
+from epoc_forms import evidence, form2
 from holds import died
 
 
@@ -182,3 +183,16 @@ def test_desk_sends_by_itself_while_custodians_may_join_and_when_something_came(
     assert rounds(60) == 0, "all keep"
     desk.world.ingest("+33612345678,+33698765432,2016-09-02 23:00:00,60\n", name="late.csv")
     assert [rounds(minutes) for minutes in (120, 24 * 60 + 30, 24 * 60 + 40)] == [0, 1, 0]
+
+
+def test_preservation_order_in_xml_leads_to_a_hold_of_sixty_days_from_its_receipt(desk):
+    clerk = desk.person()
+    order = form2(evidence(ranges=(("2016-09-01T00:00:00Z", "2016-09-02T23:59:59Z"),)))
+    posted = clerk.form("/new") | {"number": "1", "authority": "A", "class": "ordinary", "received": "2016-09-01T12:00"}
+    response = clerk.post("/new", data=posted, files={"order": ("form2.xml", order)})
+    path, _, how = response.headers["location"].partition("?")
+    assert (path.rsplit("/", 1)[1], how) == ("hold", "order=read")
+    page = clerk.get(f"{path}?order=read")
+    assert "Read from the order" in told(page)
+    assert "+33612345678" in page.text
+    assert "until: 2016-10-31T" in told(clerk.post(f"{path}/validate", data=clerk.form(path) | FIELDS))

@@ -126,7 +126,7 @@ class HoldDesk:
             return self._flow.send_hold(case, hold, keepers, by=by, now=now)
 
     def send_due(self, now: dt.datetime) -> int:
-        """Send the holds that custodians may still join, and those of which something was sealed since; how many.
+        """Send the holds that custodians may join, or of which something was sealed since; how many.
 
         Looked at once a minute. A hold is sent less and less often while nobody decides on it.
         """
