@@ -156,6 +156,7 @@ class World:
         objects: StoreAddress | None = None,
         checkpoints: CheckpointAddress | None = None,
         emergency: Emergency | None = None,
+        statistics: str = "coarse",
     ) -> "World":
         disk, outside = disk or Disk(), Someone(now=now)
         vault = found_vault(
@@ -174,6 +175,7 @@ class World:
             objects=objects,
             checkpoints=checkpoints,
             emergency=emergency,
+            statistics=statistics,
         )
         return cls(path=folder, vault=vault, outside=outside, disk=disk)
 

@@ -35,6 +35,7 @@ from coffer_audit.report import (
     format_fetched,
     format_histories,
     format_notice,
+    format_table,
     format_transparency,
     format_vault,
 )
@@ -43,6 +44,7 @@ from coffer_audit.vault.audit import audit_vault
 from coffer_audit.vault.histories import compare_histories
 from coffer_audit.vault.opened import open_vault
 from coffer_audit.vault.summaries import count_emergencies, summarise_collected, summarise_opened
+from coffer_audit.vault.tables import TABLES, recompute_table
 from coffer_audit.vault.transparency import recompute_transparency
 from coffer_audit.vault.witnesses import Witnesses
 from coffer_audit.wire import parse_day, parse_decimal
@@ -99,6 +101,7 @@ def _build_parser() -> argparse.ArgumentParser:
         if name == "transparency":
             command.add_argument("--from", dest="first", required=True, metavar="DAY", help="first day (UTC)")
             command.add_argument("--to", dest="last", required=True, metavar="DAY", help="last day (UTC)")
+            command.add_argument("--table", choices=TABLES, help="instead, the yearly table that a law asks for")
         if name == "vault":
             command.add_argument("--quick", action="store_true", help="do not read the rows")
         elif name == "approvals":
@@ -247,8 +250,12 @@ def _run_transparency(options: argparse.Namespace) -> Result:
     first, last = parse_day(options.first, "--from"), parse_day(options.last, "--to")
     with _stored(options.place, options) as folder:
         audited, _ = open_vault(folder, options.log_key, options.genesis)
-    figures = recompute_transparency(audited.state, audited.log.entries, first, last)
     report = _shared(audited.trust, audited.log.checkpoint, audited.findings) | _witnesses(audited.witnesses)
+    if options.table:
+        table = recompute_table(options.table, audited.state, audited.log.entries, first, last)
+        report |= {"from": str(first), "to": str(last), "table": table}
+        return audited.findings, report, format_table(audited, table, f"{first} to {last}")
+    figures = recompute_transparency(audited.state, audited.log.entries, first, last)
     report |= {"from": str(first), "to": str(last), "log": figures}
     return audited.findings, report, format_transparency(audited, figures, f"{first} to {last}")
 

@@ -245,6 +245,19 @@ def format_histories(histories: Histories) -> Iterator[str]:
     yield from format_findings(histories.findings, histories.trust)
 
 
+def format_table(audited: Audited, table: dict[str, object], period: str) -> Iterator[str]:
+    """Give a yearly table; what the log cannot tell is said."""
+    yield from format_checkpoint(audited.log.checkpoint)
+    yield from format_trust(audited.trust)
+    yield from format_witnesses(audited.witnesses)
+    columns, rows = table["columns"], table["rows"]
+    yield f"table {table['name']} of {period}: {', '.join(map(str, columns))}"  # type: ignore[call-overload]
+    for row in rows:  # type: ignore[attr-defined]
+        cells = ["not told" if cell is None else str(cell) for cell in row["cells"]]
+        yield _format_row(row["row"], ", ".join(cells))
+    yield from format_findings(audited.findings, audited.trust)
+
+
 def format_transparency(audited: Audited, figures: dict[str, object], period: str) -> Iterator[str]:
     """Give the figures of a period."""
     yield from format_checkpoint(audited.log.checkpoint)

@@ -96,6 +96,22 @@ def parse_time(text: str, place: str) -> datetime:
         raise MalformedInput(f"{place}: found an impossible time, expected YYYY-MM-DDThh:mm:ssZ") from error
 
 
+def parse_instant(text: str) -> datetime:
+    """Decode an instant with its offset.
+
+    Offsets are whole quarters of an hour, at most 14 hours; +00:00 has no other spelling.
+    """
+    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([+-])([0-9]{2}):(00|15|30|45)"
+    parse_match(pattern, text, "period", "an instant with an offset like +02:00")
+    hours, minutes = int(text[20:22]), int(text[23:25])
+    if hours * 60 + minutes > 14 * 60 or text[19:] == "-00:00":
+        raise MalformedInput("period: found an offset that is none, expected at most 14 hours, and +00:00 for none")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MalformedInput("period: found an impossible instant, expected one of the calendar") from error
+
+
 def parse_words(text: str, count: int, place: str) -> list[str]:
     """Split into exactly `count` words; the last one takes the rest, spaces included."""
     words = text.split(" ", count - 1)

@@ -5,31 +5,19 @@ Pure. The figures come from the document that ``--json`` prints, so page, text a
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from html import escape
 from typing import Any, Final
 
 from coffer.pictures.page import STYLE
+from coffer.pictures.sections import Section, digits
+from coffer.pictures.table_sections import table_sections
+from coffer.pictures.table_words import TABLE_WORDS
 from coffer.pictures.transparency_words import WORDS
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-_THOUSANDS: Final = {"en": ",", "fr": "\N{NARROW NO-BREAK SPACE}"}
-_DATES: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y"}
+_DATES: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y", "de": "%d.%m.%Y"}
 NOT_REVEALED: Final = "not revealed yet"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """One table: its caption, heads, rows of finished text, and a note below it, which may be empty."""
-
-    caption: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-
-def _digits(value: int, language: str) -> str:
-    return f"{value:,}".replace(",", _THOUSANDS[language])
 
 
 def _openings_by(key: str, log: Mapping[str, Any], language: str, *, note: str) -> Section:
@@ -42,8 +30,8 @@ def _openings_by(key: str, log: Mapping[str, Any], language: str, *, note: str) 
         rows=tuple(
             (
                 names.get(item[key], item[key]) if key == "kind" or item[key] == NOT_REVEALED else item[key],
-                _digits(item["openings"], language),
-                _digits(item["records"], language),
+                digits(item["openings"], language),
+                digits(item["records"], language),
             )
             for item in log[f"by_{key}"]
         ),
@@ -52,11 +40,13 @@ def _openings_by(key: str, log: Mapping[str, Any], language: str, *, note: str) 
 
 
 def sections(document: Mapping[str, Any], language: str) -> list[Section]:
-    """The tables of a report; empty ones are left out."""
+    """The tables of a report, or the one yearly table of the document; empty ones are left out."""
+    if "table" in document:
+        return table_sections(document["table"], language)
     words, log = WORDS[language], document["log"]
 
     def number(value: int) -> str:
-        return _digits(value, language)
+        return digits(value, language)
 
     facts = [(words[key], number(log[key])) for key in _FACTS]
     if log["seconds_to_answer"]:
@@ -132,15 +122,19 @@ def printed(document: Mapping[str, Any], language: str) -> dict[str, Any]:
     """Everything that a printed report shows, as finished text."""
     words = WORDS[language]
     first, last = (dt.date.fromisoformat(document[key]).strftime(_DATES[language]) for key in ("from", "to"))
+    table, title, lead = "", words["title"].format(origin=document["origin"]), words["lead"]
+    if "table" in document:
+        name, own = document["table"]["name"], TABLE_WORDS[language]
+        table, title, lead = f" --table {name}", f"{own[name]} ({document['origin']})", own["lead"]
     return {
         "origin": document["origin"],
-        "title": words["title"].format(origin=document["origin"]),
+        "title": title,
         "period": words["period"].format(first=first, last=last),
-        "lead": words["lead"],
+        "lead": lead,
         "sections": [asdict(section) for section in sections(document, language)],
         "verify_title": words["verify_title"],
         "verify": words["verify"],
-        "command": f"coffer-audit transparency VAULT --from {document['from']} --to {document['to']} --json",
+        "command": f"coffer-audit transparency VAULT --from {document['from']} --to {document['to']}{table} --json",
     }
 
 
@@ -149,7 +143,7 @@ def format_transparency_page(document: Mapping[str, Any], language: str) -> byte
     words, shown = WORDS[language], printed(document, language)
     title, period = shown["title"], shown["period"]
     body = [
-        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(period)}</p>\n<p>{escape(words['lead'])}</p>\n</header>\n<main>",
+        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(period)}</p>\n<p>{escape(shown['lead'])}</p>\n</header>\n<main>",
         *(_section(section) for section in sections(document, language)),
         f'<section class="text">\n<h2>{escape(words["verify_title"])}</h2>\n<p>{escape(words["verify"])}</p>',
         f"<p>{escape(shown['command'])}</p>\n</section>\n</main>",

@@ -5,6 +5,8 @@ Every key is in every table (a test compares them).
 
 from typing import Final
 
+from coffer.pictures.transparency_german import GERMAN
+
 NBSP: Final = "\N{NO-BREAK SPACE}"
 _ENGLISH: Final = {
     "title": "Transparency report of {origin}",
@@ -152,4 +154,4 @@ _FRENCH: Final = {
     "verify_title": "Comment vérifier ce rapport",
     "verify": f"Tous les chiffres, sauf ceux du décompte et du service demandeur, découlent du journal. Un programme qui ne partage aucun code avec celui-ci les recalcule{NBSP}:",
 }
-WORDS: Final = {"en": _ENGLISH, "fr": _FRENCH}
+WORDS: Final = {"en": _ENGLISH, "fr": _FRENCH, "de": GERMAN}

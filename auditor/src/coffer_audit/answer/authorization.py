@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from coffer_audit.wire import (
     parse_day,
     parse_decimal,
     parse_hex,
+    parse_instant,
     parse_match,
     parse_time,
     parse_words,
@@ -139,22 +140,6 @@ def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:
         if i != SALT_LINE
     ]
     return hash_of("auth", bytes.fromhex(roster), *hashes).hex()
-
-
-def parse_instant(text: str) -> datetime:
-    """Decode an instant with its offset.
-
-    Offsets are whole quarters of an hour, at most 14 hours; +00:00 has no other spelling.
-    """
-    pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}([+-])([0-9]{2}):(00|15|30|45)"
-    parse_match(pattern, text, "period", "an instant with an offset like +02:00")
-    hours, minutes = int(text[20:22]), int(text[23:25])
-    if hours * 60 + minutes > 14 * 60 or text[19:] == "-00:00":
-        raise MalformedInput("period: found an offset that is none, expected at most 14 hours, and +00:00 for none")
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise MalformedInput("period: found an impossible instant, expected one of the calendar") from error
 
 
 def _parse_period(value: str) -> tuple[datetime, datetime]:

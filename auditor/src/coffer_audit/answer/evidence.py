@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from coffer_audit.answer.authorization import parse_authorization
 from coffer_audit.answer.claims import STATUSES, parse_claims
 from coffer_audit.answer.package import PackageFiles, open_answer
+from coffer_audit.entries.codes import HIDDEN, codes_of_lines, find_false_code, received_of, span_of
 from coffer_audit.errors import MalformedInput, NotProven, verify_that
 from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint, verify_included
 from coffer_audit.notes import MAX_NOTE_BYTES, verify_signers
@@ -192,9 +193,24 @@ def verify_authorization(given: Given, state: State, opening: Opening) -> Order:
     amenders = verify_signers(paper.amendment.note, [*known, paper.key], "amendment") if paper.amendment else None
     verify_that(amenders is None or paper.key.identity in amenders, "amendment: found no signature of the requester")
     verify_that(paper.not_before <= opening.time < paper.expires, "intent: found it outside not-before and expires")
+    _verify_codes(paper, opening)
     drawn = opening.draw[1].number["records"] if opening.draw else 0
     verify_that(drawn <= paper.limit, f"draw: found {drawn} records, expected at most max-records")
     return Order(paper=paper, roster=rosters[paper.roster], rosters=rosters, signers=signers, amenders=amenders)
+
+
+def _verify_codes(paper: Authorization, opening: Opening) -> None:
+    """The intent and the close show no other codes than those of the note."""
+    lines = dict(enumerate(paper.note.lines))
+    false = find_false_code(opening.intent.text, codes_of_lines(lines))
+    verify_that(not false, f"intent {false}: found another code than the authorization's")
+    received = received_of(lines)
+    if opening.close and opening.closed and received:
+        took = opening.close[1].text["took"]
+        verify_that(
+            took in (HIDDEN, span_of(opening.closed - received)),
+            "close took: found another time than its own since the order came",
+        )
 
 
 def _read_pages(raw: bytes, header: Header, place: str) -> dict[int, bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from coffer_audit.answer.claims import SupersededBatch
 from coffer_audit.answer.repeats import Told, mark_repeats, mark_superseded
+from coffer_audit.entries.codes import HIDDEN
 from coffer_audit.errors import verify_that
 from coffer_audit.vault.audit import MAX_FILE_BYTES
 from coffer_audit.wire import MAX_SMALL_JSON, hash_of, parse_hex, parse_json
@@ -149,3 +150,6 @@ def verify_result(given: Given, opening: Opening, proven: Proven, opened: Mappin
     verify_that(close.number["answers"] == claims.answers, "close answers: found another number")
     unconfirmed = sum(cell.status == "unconfirmed" for cell in claims.cells)
     verify_that(close.number["unconfirmed-cells"] == unconfirmed, f"close unconfirmed-cells: expected {unconfirmed}")
+    is_each = len({cell.subject for cell in claims.cells if cell.records}) == len(proven.paper.subjects)
+    outcome = ("full" if is_each and not unconfirmed else "part") if count + old_count else "none"
+    verify_that(close.text["outcome"] in (HIDDEN, outcome), f"close outcome: found another, expected {outcome}")

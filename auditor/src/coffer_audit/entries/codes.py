@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import MalformedInput
-from coffer_audit.wire import KINDS
+from coffer_audit.wire import KINDS, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,9 +31,13 @@ WORDS = {
 """The values of each code but `kinds`, which are lists."""
 
 
-def _parse_kinds(text: str, place: str) -> str:
+def _is_kinds(text: str) -> bool:
     names = text.split(",")
-    if text != HIDDEN and names != [kind for kind in KINDS if kind in names]:
+    return names == [kind for kind in KINDS if kind in names]
+
+
+def _parse_kinds(text: str, place: str) -> str:
+    if text != HIDDEN and not _is_kinds(text):
         raise MalformedInput(f"{place}: found another form, expected kinds in order, or {HIDDEN}")
     return text
 
@@ -90,3 +94,42 @@ def due_of(received: datetime, due: datetime | None) -> str:
 def age_of(received: datetime, oldest: datetime) -> str:
     """Give the code of how far back an order asks."""
     return next((code for code, most in AGES.items() if (received - oldest).days <= most), "more")
+
+
+def codes_of_lines(lines: Mapping[int, str]) -> dict[str, str]:
+    """Give the codes that lines of an authorization tell, by their index; all codes if all lines are there.
+
+    A line that no authorization has tells nothing.
+    """
+    pairs = [(index, *line.partition(": ")[::2]) for index, line in sorted(lines.items())]
+    values = {key: value for _, key, value in pairs}
+    codes = {key: value for key, value in values.items() if value in WORDS.get(key, ()) and key in OF_INTENT}
+    codes |= {"kinds": values["kinds"]} if _is_kinds(values.get("kinds", "")) else {}
+    received = received_of(lines)
+    if received is None:
+        return codes
+    behind = next(index for index, key, _ in pairs if key == "received") + 1
+    try:
+        due = parse_instant(values["due"]) if "due" in values else None
+        periods = [parse_instant(value.split(" ")[0]) for _, key, value in pairs if key == "period"]
+    except MalformedInput:
+        return codes
+    if due is not None or behind in lines:
+        codes["due"] = due_of(received, due)
+    if periods:
+        codes["age"] = age_of(received, min(periods))
+    return codes
+
+
+def received_of(lines: Mapping[int, str]) -> datetime | None:
+    """Give when an order came, if its lines tell."""
+    values = [line.removeprefix("received: ") for line in lines.values() if line.startswith("received: ")]
+    try:
+        return parse_instant(values[0]) if values else None
+    except MalformedInput:
+        return None
+
+
+def find_false_code(intent: Mapping[str, str], told: Mapping[str, str]) -> str:
+    """Give the key of a code that an intent shows otherwise than the lines of its order; "" for none."""
+    return next((key for key in OF_INTENT if HIDDEN != intent[key] != told.get(key, intent[key])), "")

@@ -105,12 +105,13 @@ class Act:
 class Reveal:
     """Revealed lines of an authorization.
 
-    `hashes`: h_i of every line but the salt, in order. `shown`: the lines in clear.
+    `hashes`: h_i of every line but the salt, in order. `shown`: the lines in clear, and `numbers` their indexes.
     """
 
     authorization: str
     hashes: bytes
     shown: tuple[str, ...]
+    numbers: tuple[int, ...]
 
 
 Body = Roster | Ingest | Reveal | Act
@@ -275,15 +276,15 @@ def _parse_act(kind: str, lines: Lines) -> Act:
 
 
 def _parse_reveal(lines: Lines) -> Reveal:
-    commitment, hashes, shown = parse_hex(lines.take("authorization"), 32, "authorization"), b"", list[str]()
+    commitment, hashes, shown = parse_hex(lines.take("authorization"), 32, "authorization"), b"", dict[int, str]()
     for number, (key, value) in enumerate(lines.take_all("line", "hidden", at_least=SALT_LINE)):
         words = parse_words(value, 3 if key == "line" else 2, key)
         if parse_decimal(words[0], key, high=999) != number + (number >= SALT_LINE):
             raise MalformedInput(f"{key}: found index {words[0]}, expected every line but the salt, ascending")
         tag = bytes.fromhex(parse_hex(words[1], 32, key))
         hashes += hash_of("line", tag, words[2].encode()) if key == "line" else tag
-        shown += words[2:]
-    return Reveal(authorization=commitment, hashes=hashes, shown=tuple(shown))
+        shown |= {number + (number >= SALT_LINE): words[2]} if key == "line" else {}
+    return Reveal(authorization=commitment, hashes=hashes, shown=tuple(shown.values()), numbers=tuple(shown))
 
 
 def _parse_body(kind: str, version: str, lines: Lines, note: Note) -> Body:

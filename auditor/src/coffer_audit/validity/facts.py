@@ -56,6 +56,7 @@ class Opening:
     roster: Roster
     draw: tuple[int, Act] | None = None
     close: tuple[int, Act] | None = None
+    closed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

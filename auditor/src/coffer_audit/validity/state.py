@@ -368,7 +368,7 @@ class State:
         drawn = opening.draw[1].number["records"] if opening.draw else 0
         demand(body.number["records"] <= drawn, code, f"records: found more than the {drawn} that were drawn")
         verify_codes(self.rosters, body, code)
-        self.openings[body.number["intent"]] = replace(opening, close=(index, body))
+        self.openings[body.number["intent"]] = replace(opening, close=(index, body), closed=entry.time)
 
     def _apply_mark(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
         roster, name = self.rosters[-1], body.text.get("custodian", "")

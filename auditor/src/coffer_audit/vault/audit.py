@@ -7,12 +7,14 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from coffer_audit.entries.codes import codes_of_lines, find_false_code, received_of
 from coffer_audit.errors import Findings, Unavailable, verify_that
 from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint
 from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_rows, verify_whole_manifest
 from coffer_audit.validity.facts import Segment
 from coffer_audit.validity.state import State
 from coffer_audit.vault.opened import Audited, open_vault
+from coffer_audit.vault.orders import is_took_false, revealed_lines
 from coffer_audit.wire import list_folder, parse_time, read_file, u32
 
 MAX_FILE_BYTES = 1 << 31  # tallies and manifests are far smaller
@@ -159,7 +161,7 @@ def _verify_openings(state: State, findings: Findings) -> None:
 
     `not-before` and `expires` are compared as text, which sorts by time.
     """
-    limits, sums = _revealed(state, findings), Counter[str]()
+    limits, sums, revealed = _revealed(state, findings), Counter[str](), revealed_lines(state)
     for index, opening in sorted(state.openings.items()):
         commitment = opening.intent.text["authorization"]
         shown, time = limits.get(commitment, {}), opening.time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -167,6 +169,11 @@ def _verify_openings(state: State, findings: Findings) -> None:
             findings.violate("TIME", "intent: found it outside the revealed not-before and expires", entry=index)
         if not opening.close:
             findings.warn("OPEN", f"intent: found no close {'after its draw ' if opening.draw else ''}yet", entry=index)
+        lines = revealed.get(commitment, {})
+        if false := find_false_code(opening.intent.text, codes_of_lines(lines)):
+            findings.violate("CODES", f"intent {false}: found another than the revealed lines tell", entry=index)
+        if opening.close and is_took_false(opening, received_of(lines)):
+            findings.violate("CODES", "close took: found another than the revealed lines tell", entry=opening.close[0])
         if opening.draw:
             draw, records = opening.draw[0], opening.draw[1].number["records"]
             sums[commitment] += records

@@ -8,13 +8,14 @@ from coffer.cli.tables import Table
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.tables_pdf import format_tables_pdf
 from coffer.disk import Disk
-from coffer.errors import Refused
+from coffer.errors import MalformedInput, Refused
 from coffer.ledger.state import State
 from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
 from coffer.procedures.notices import notices_of
+from coffer.procedures.reports.tables import TABLES, make_table
 from coffer.procedures.reports.totals import make_report
-from coffer.procedures.reports.transparency import transparency as make_transparency
+from coffer.procedures.reports.transparency import figures, read_entries
 from coffer.vault.folder import Vault
 
 
@@ -24,12 +25,21 @@ from coffer.vault.folder import Vault
 @click.argument("vault")
 @click.option("--from", "first", required=True, help="First day (UTC).")
 @click.option("--to", "last", required=True, help="Last day (UTC).")
-@click.option("--json", "as_json", is_flag=True, help="As JSON; its log part is what coffer-audit gives.")
+@click.option("--table", type=click.Choice(TABLES), help="Instead, the yearly table that a law asks for.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON; its log part, or table, is what coffer-audit gives.")
 @click.option("--html", metavar="FILE", help="Also make a page that loads nothing.")
 @click.option("--pdf", metavar="FILE", help="Also make a PDF.")
 @click.option("--language", default="en", show_default=True, type=click.Choice(tuple(WORDS)), help="Of text and page.")
 def transparency(
-    vault: str, first: str, last: str, html: str | None, pdf: str | None, language: str, *, as_json: bool
+    vault: str,
+    first: str,
+    last: str,
+    table: str | None,
+    html: str | None,
+    pdf: str | None,
+    language: str,
+    *,
+    as_json: bool,
 ) -> None:
     """Report what was asked, refused, opened and collected in a period.
 
@@ -39,17 +49,20 @@ def transparency(
     opened = vault_at(vault)
     state = opened.replay()
     days = {"first": wire.parse_day(first, "--from"), "last": wire.parse_day(last, "--to")}
+    if days["first"] > days["last"]:
+        raise MalformedInput("--from: later than --to")
+    document: dict[str, object] = {"origin": opened.pins.origin, "from": str(days["first"]), "to": str(days["last"])}
     entries = opened.log.entries(0, state.size)
-    figures = make_transparency(entries, origin=opened.pins.origin, genesis=opened.pins.genesis, **days)
-    counted = make_report(opened, state, first=days["first"], last=days["last"], by=["kind"], country=None)
-    document: dict[str, object] = {
-        "origin": opened.pins.origin,
-        "from": str(figures.first),
-        "to": str(figures.last),
-        "log": figures.document(),
-        "tally": {"records": counted.total, "noise_standard_deviation": counted.noise_sd},
-        "overdue": _overdue(opened, state),
-    }
+    replayed, dated = read_entries(entries, origin=opened.pins.origin, genesis=opened.pins.genesis)
+    if table is not None:
+        document |= {"table": make_table(table, replayed, dated, **days).document()}
+    else:
+        counted = make_report(opened, state, first=days["first"], last=days["last"], by=["kind"], country=None)
+        document |= {
+            "log": figures(replayed, dated, **days).document(),
+            "tally": {"records": counted.total, "noise_standard_deviation": counted.noise_sd},
+            "overdue": _overdue(opened, state),
+        }
     makers = {
         "html": lambda: format_transparency_page(document, language),
         "pdf": lambda: format_tables_pdf(printed(document, language), language=language, now=clock()),
@@ -62,13 +75,14 @@ def transparency(
         return
     out = console()
     for section in sections(document, language):
-        table = Table(*section.heads, numbers=section.heads[1:])
+        shown = Table(*section.heads, numbers=section.heads[1:])
         for row in section.rows:
-            table.add_row(*row)
+            shown.add_row(*row)
         out.print(section.caption)
-        out.print(table)
+        out.print(shown)
         out.print("")
-    say(f"recompute it: coffer-audit transparency {vault} --from {first} --to {last} --json")
+    asked = "" if table is None else f" --table {table}"
+    say(f"recompute it: coffer-audit transparency {vault} --from {first} --to {last}{asked} --json")
 
 
 def _overdue(vault: Vault, state: State) -> int | None:

@@ -122,10 +122,17 @@ def transparency(
     Raises:
         MalformedInput: the period ends before it begins.
     """
+    state, dated = read_entries(entries, origin=origin, genesis=genesis)
+    return figures(state, dated, first=first, last=last)
+
+
+def read_entries(entries: Iterable[bytes], *, origin: str, genesis: bytes) -> tuple[State, list[Dated]]:
+    """State after all entries of the log, and every valid one but rosters."""
     state = State.empty(origin=origin, genesis=genesis)
     valid = [verdict for verdict in state.apply_all(entries) if isinstance(verdict, Valid)]
-    dated = [Dated(index=v.index, time=v.entry.time, body=v.entry.body) for v in valid if v.entry.body is not None]
-    return figures(state, dated, first=first, last=last)
+    return state, [
+        Dated(index=v.index, time=v.entry.time, body=v.entry.body) for v in valid if v.entry.body is not None
+    ]
 
 
 def figures(state: State, dated: Iterable[Dated], *, first: dt.date, last: dt.date) -> Transparency:
@@ -167,7 +174,7 @@ def figures(state: State, dated: Iterable[Dated], *, first: dt.date, last: dt.da
         holds=sum(isinstance(body, HoldEntry) for body in within),
         extended_holds=sum(isinstance(body, ExtendEntry) for body in within),
         released_holds=sum(isinstance(body, ReleaseEntry) for body in within),
-        emergencies=_emergencies(openings, state),
+        emergencies=emergencies(openings, state),
         **_collected(within, state),
     )
 
@@ -197,7 +204,7 @@ def _grouped(openings: Iterable[Opening], names: dict[Commitment, tuple[str, ...
     return {name: (counts[name], records[name]) for name in sorted(counts, key=lambda n: (n == NOT_REVEALED, n))}
 
 
-def _emergencies(openings: Iterable[Opening], state: State) -> dict[str, int]:
+def emergencies(openings: Iterable[Opening], state: State) -> dict[str, int]:
     """How a period's emergencies stand by the log's newest time; those disapproved are counted beside."""
     debts = [state.debts[opening.index] for opening in openings if opening.index in state.debts]
     counts = Counter(debt.status(state.newest) for debt in debts)

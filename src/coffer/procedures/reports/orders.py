@@ -1,0 +1,140 @@
+"""What the log tells of each order: its codes, how it ended, how long that took. Pure.
+
+Several openings of one authorization are one order. A code that the roster hid is told by the lines that were revealed
+since. Implements ``docs/formats/transparency.md``, "Tables".
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from coffer.authority.period import parse_instant, parse_period
+from coffer.errors import MalformedInput
+from coffer.ledger.codes import CODES, HIDDEN, age_code, due_code, span_code
+from coffer.ledger.entries import Commitment, IntentEntry, RefuseEntry
+from coffer.ledger.facts import Opening
+from coffer.ledger.state import State
+from coffer.procedures.reports.transparency import Dated
+
+_SAID: Final = ("class", "urgency", "kinds", "issued-by", "issued-in")
+"""The codes that stand in the note as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldOrder:
+    """One order. ``codes``: by key, those that the log tells, ``outcome`` and ``took`` among them.
+
+    ``outcome`` is full, part or none, or else ``open`` (announced and not ended) or ``refused`` (never opened).
+    ``records``: handed over in all its openings. ``reasons``: for which custodians refused it.
+    """
+
+    codes: Mapping[str, str]
+    records: int
+    reasons: frozenset[str]
+
+
+def orders_of(state: State, dated: Iterable[Dated], *, first: dt.date, last: dt.date) -> list[ToldOrder]:
+    """The orders whose first intent or refusal is dated within a period, in the log's order."""
+    entries = list(dated)
+    times = {entry.index: entry.time for entry in entries}
+    begun: dict[Commitment, dt.date] = {}
+    refusals: dict[Commitment, list[RefuseEntry]] = {}
+    for entry in entries:
+        if isinstance(entry.body, IntentEntry | RefuseEntry):
+            begun.setdefault(entry.body.authorization, entry.time.date())
+        if isinstance(entry.body, RefuseEntry):
+            refusals.setdefault(entry.body.authorization, []).append(entry.body)
+    openings: dict[Commitment, list[Opening]] = {}
+    for opening in state.openings.values():
+        openings.setdefault(opening.intent.authorization, []).append(opening)
+    revealed = _revealed_lines(state)
+    return [
+        _told(openings.get(name, []), refusals.get(name, []), revealed.get(name, {}), times)
+        for name, day in begun.items()
+        if first <= day <= last
+    ]
+
+
+def _revealed_lines(state: State) -> dict[Commitment, dict[int, str]]:
+    """By commitment, the lines that any reveal shows, by their index."""
+    shown: dict[Commitment, dict[int, str]] = {}
+    for _, body in state.reveals:
+        shown.setdefault(body.authorization, {}).update({one.index: one.line for one in body.lines if one.line})
+    return shown
+
+
+def _told(
+    openings: Sequence[Opening],
+    refusals: Sequence[RefuseEntry],
+    lines: Mapping[int, str],
+    times: Mapping[int, dt.datetime],
+) -> ToldOrder:
+    """One order, of its openings, its refusals and its revealed lines."""
+    answered = [opening for opening in openings if opening.close is not None and opening.close.answers]
+    ended = answered or [opening for opening in openings if opening.close is not None]
+    codes = _of_lines(lines)
+    for refusal in refusals:
+        codes |= _shown({"class": refusal.order_class, "urgency": refusal.urgency})
+    for opening in [*openings, *answered][-1:]:  # to an intent that was answered custodians agreed
+        codes |= _shown(opening.intent.codes.values())
+    codes |= _ending(ended, lines, times)
+    if not ended:
+        codes["outcome"] = "open" if openings else "refused"
+    return ToldOrder(
+        codes=codes,
+        records=sum(opening.close.records for opening in openings if opening.close is not None),
+        reasons=frozenset(refusal.reason for refusal in refusals),
+    )
+
+
+def _shown(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value != HIDDEN}
+
+
+def _of_lines(lines: Mapping[int, str]) -> dict[str, str]:
+    """The codes that revealed lines give; none of a line that is no authorization's."""
+    pairs = [(index, *line.partition(": ")[::2]) for index, line in sorted(lines.items())]
+    values = {key: value for _, key, value in pairs}
+    codes = {key: values[key] for key in _SAID if values.get(key) in CODES[key]}
+    received = _received(lines)
+    if received is None:
+        return codes
+    place = next(index for index, key, _ in pairs if key == "received")
+    try:
+        if "due" in values:
+            codes["due"] = due_code(received, parse_instant(values["due"], "due"))
+        elif place + 1 in lines:  # the next line is another one
+            codes["due"] = due_code(received, None)
+        periods = [parse_period(value, "period") for _, key, value in pairs if key == "period"]
+    except MalformedInput:
+        return codes
+    if periods:
+        codes["age"] = age_code(received, min(period.first for period in periods))
+    return codes
+
+
+def _received(lines: Mapping[int, str]) -> dt.datetime | None:
+    values = [line.partition(": ")[2] for line in lines.values() if line.startswith("received: ")]
+    try:
+        return parse_instant(values[0], "received") if values else None
+    except MalformedInput:
+        return None
+
+
+def _ending(ended: Sequence[Opening], lines: Mapping[int, str], times: Mapping[int, dt.datetime]) -> dict[str, str]:
+    """``outcome`` and ``took`` of an order, as far as its closes or its revealed lines tell them."""
+    closes = [opening.close for opening in ended if opening.close is not None]
+    if not closes:
+        return {}
+    told: dict[str, str] = {}
+    outcomes = {close.outcome if close.records else "none" for close in closes}
+    if HIDDEN not in outcomes:
+        told["outcome"] = outcomes.pop() if len(outcomes) == 1 else "part"
+    decisive = next((opening for opening in ended if opening.close and opening.close.records), ended[0])
+    received = _received(lines)
+    if decisive.close is not None and decisive.close.took != HIDDEN:
+        told["took"] = decisive.close.took
+    elif received is not None and decisive.close_index is not None:
+        told["took"] = span_code(times[decisive.close_index] - received)
+    return told

@@ -1,0 +1,148 @@
+"""Statistics that are nicer than what happened: wrong codes, an outcome that the records contradict, a table with a gap."""
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import pytest
+
+import coffer.procedures.opening.answer as putting
+import coffer.procedures.opening.run as running
+from coffer.authority.authorization import parse_authorization
+from coffer.authority.ordered import IssuedIn, Urgency
+from coffer.errors import Refused
+from coffer.ledger.codes import OrderCodes
+from coffer.ledger.entries import IntentEntry
+from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
+from coffer.procedures.reports.tables import make_table
+from coffer.procedures.reports.transparency import read_entries
+from coffer_audit.cli import main as audit
+from world import World, ordered
+
+BY = ("judge", "dpo", "regulator")  # an emergency of an unverified authority needs every signature
+RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
+TWO = {"subjects": ["tel:+33612345678", "tel:+33611111111"], "persons": ["A. Example", "B. Example"]}
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A vault that shows every code."""
+    world = World.make(tmp_path, statistics="full")
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest(RECORDS)
+    return world
+
+
+def emergency(world, **changes):
+    received = world.now - dt.timedelta(days=2)
+    order = {"received": received, "due": received + dt.timedelta(hours=8), "issued_in": IssuedIn.UNION}
+    return world.authorize(by=BY, ordered=ordered(**(order | {"urgency": Urgency.EMERGENCY})), **changes)
+
+
+def reveal(world, note):
+    with world.vault.writing() as state:
+        body = reveal_entry(parse_authorization(note, "note"), HIDDEN_BY_DEFAULT)
+        world.vault.append([world.vault.entry(body, world.vault.operator_key("desk"), state)], state)
+
+
+def audited(capsys, *words):
+    """Exit code and violations."""
+    capsys.readouterr()
+    code = audit([str(word) for word in words] + ["--json"])
+    return code, [f"{item['code']} {item['message']}" for item in json.loads(capsys.readouterr().out)["violations"]]
+
+
+def announce(world, note, **nicer):
+    """An intent of an order, with some codes changed."""
+    authorization = parse_authorization(note, "note")
+    body = IntentEntry(
+        authorization=authorization.commitment,
+        requester="desk",
+        nonce=bytes(16),
+        cells_at_most=1,
+        codes=replace(authorization.terms.codes, **nicer),
+    )
+    with world.vault.writing() as state:
+        world.vault.append([world.vault.entry(body, world.vault.operator_key("desk"), state)], state)
+
+
+@pytest.mark.parametrize(
+    "nicer", [{"urgency": "ordinary"}, {"due": "d10"}, {"issued_in": "home"}, {"age": "more"}, {"kinds": "email"}]
+)
+def test_intent_with_nicer_codes_is_found_once_the_order_is_revealed(full, capsys, nicer):
+    note = emergency(full)
+    announce(full, note, **nicer)
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])  # nobody can tell yet
+    reveal(full, note)
+    (key,) = nicer
+    said = f"CODES intent {key.replace('_', '-')}: found another than the revealed lines tell"
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (3, [said])
+
+
+def test_twin_intent_with_the_codes_of_the_note_stays_clean(full, capsys):
+    note = emergency(full)
+    announce(full, note)
+    reveal(full, note)
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])
+
+
+def test_close_that_was_quicker_than_the_clock_is_found_by_whoever_has_the_note(full, capsys, monkeypatch):
+    note, honest = emergency(full), putting.with_codes
+    monkeypatch.setattr(running, "with_codes", lambda body, **how: replace(honest(body, **how), took="h8"))
+    folder = full.write_answer(full.open(note))
+    code, said = audited(capsys, "answer", folder)
+    assert (code, said[0]) == (3, "STEP4 close took: found another time than its own since the order came")
+    reveal(full, note)
+    code, said = audited(capsys, "vault", full.vault.path, "--quick")
+    assert (code, said) == (3, ["CODES close took: found another than the revealed lines tell"])
+
+
+def test_twin_close_with_its_own_time_is_clean(full, capsys):
+    note = emergency(full)
+    folder = full.write_answer(full.open(note))
+    assert full.state().openings.popitem()[1].close.took == "d3"
+    assert audited(capsys, "answer", folder) == (0, [])
+    reveal(full, note)
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])
+
+
+def test_outcome_that_calls_half_an_answer_full_is_refused_by_whoever_has_it(full, capsys, monkeypatch):
+    monkeypatch.setattr(putting, "outcome_code", lambda **_: "full")
+    folder = full.write_answer(full.open(full.authorize(by=BY, **TWO)))
+    said = ["STEP11 close outcome: found another, expected part"]
+    assert audited(capsys, "answer", folder) == (3, said)
+
+
+def test_twin_outcome_that_says_part_is_clean(full, capsys):
+    folder = full.write_answer(full.open(full.authorize(by=BY, **TWO)))
+    assert full.state().openings.popitem()[1].close.outcome == "part"
+    assert audited(capsys, "answer", folder) == (0, [])
+
+
+def test_table_without_an_opening_of_the_log_is_not_what_the_auditor_makes(full, capsys):
+    announce(full, emergency(full))
+    pins, days = full.vault.pins, {"first": dt.date(2016, 9, 1), "last": dt.date(2016, 9, 30)}
+    entries = full.vault.log.entries(0, full.state().size)
+    state, dated = read_entries(entries, origin=pins.origin, genesis=pins.genesis)
+    whole = make_table("eu28", state, dated, **days).document()
+    index = next(iter(state.openings))
+    del state.openings[index]
+    hidden = make_table("eu28", state, [entry for entry in dated if entry.index != index], **days).document()
+    capsys.readouterr()
+    period = ["--from", "2016-09-01", "--to", "2016-09-30"]
+    assert audit(["transparency", str(full.vault.path / "log"), *period, "--table", "eu28", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)["table"]
+    assert table == whole
+    assert table != hidden
+
+
+@pytest.mark.parametrize("level", ["coarse", "none"])
+def test_intent_that_shows_more_than_the_roster_lets_has_no_effect(tmp_path, level):
+    world = World.make(tmp_path, statistics=level)
+    note = emergency(world)
+    with pytest.raises(Refused, match="its codes are not those that the roster in force shows"):
+        announce(world, note)
+    shown = parse_authorization(note, "note").terms.codes.at(level)
+    changes = {name: getattr(shown, name) for name in OrderCodes.__slots__}
+    announce(world, note, **changes)
+    assert len(world.state().openings) == 1
