@@ -8,7 +8,7 @@ import pytest
 
 import coffer.procedures.opening.answer as putting
 import coffer.procedures.opening.run as running
-from coffer.authority.authorization import parse_authorization
+from coffer.authority.authorization import Named, Terms, parse_authorization
 from coffer.authority.ordered import IssuedIn, Urgency
 from coffer.errors import Refused
 from coffer.ledger.codes import OrderCodes
@@ -19,6 +19,7 @@ from coffer.procedures.reports.transparency import read_entries
 from coffer_audit.cli import main as audit
 from world import World, ordered
 
+CODES = Named.codes.fget
 BY = ("judge", "dpo", "regulator")  # an emergency of an unverified authority needs every signature
 RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
 TWO = {"subjects": ["tel:+33612345678", "tel:+33611111111"], "persons": ["A. Example", "B. Example"]}
@@ -86,15 +87,30 @@ def test_twin_intent_with_the_codes_of_the_note_stays_clean(full, capsys):
     assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])
 
 
-def test_close_that_was_quicker_than_the_clock_is_found_by_whoever_has_the_note(full, capsys, monkeypatch):
+def test_close_that_was_quicker_than_the_clock_is_found_once_the_order_is_revealed(full, capsys, monkeypatch):
     note, honest = emergency(full), putting.with_codes
     monkeypatch.setattr(running, "with_codes", lambda body, **how: replace(honest(body, **how), took="h8"))
-    folder = full.write_answer(full.open(note))
-    code, said = audited(capsys, "answer", folder)
-    assert (code, said[0]) == (3, "STEP4 close took: found another time than its own since the order came")
+    full.open(note)
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])
     reveal(full, note)
-    code, said = audited(capsys, "vault", full.vault.path, "--quick")
-    assert (code, said) == (3, ["CODES close took: found another than the revealed lines tell"])
+    said = ["CODES close took: found another than the revealed lines tell"]
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (3, said)
+
+
+def test_answer_of_a_quicker_close_than_the_clocks_is_refused(full, capsys, monkeypatch):
+    honest = putting.with_codes
+    monkeypatch.setattr(running, "with_codes", lambda body, **how: replace(honest(body, **how), took="h8"))
+    folder = full.write_answer(full.open(emergency(full)))
+    said = "STEP4 close took: found another time than its own since the order came"
+    assert audited(capsys, "answer", folder) == (3, [said])
+
+
+def test_answer_under_an_intent_with_nicer_codes_is_refused(full, capsys, monkeypatch):
+    # by custodians, too, whose program computes codes wrongly
+    monkeypatch.setattr(Terms, "codes", property(lambda terms: replace(CODES(terms), urgency="ordinary", due="none")))
+    folder = full.write_answer(full.open(emergency(full)))
+    said = "STEP4 intent urgency: found another code than the authorization's"
+    assert audited(capsys, "answer", folder) == (3, [said])
 
 
 def test_twin_close_with_its_own_time_is_clean(full, capsys):

@@ -254,7 +254,7 @@ def format_table(audited: Audited, table: dict[str, object], period: str) -> Ite
     yield f"table {table['name']} of {period}: {', '.join(map(str, columns))}"  # type: ignore[call-overload]
     for row in rows:  # type: ignore[attr-defined]
         cells = ["not told" if cell is None else str(cell) for cell in row["cells"]]
-        yield _format_row(row["row"], ", ".join(cells))
+        yield f"  {row['row']:24}{', '.join(cells)}"
     yield from format_findings(audited.findings, audited.trust)
 
 

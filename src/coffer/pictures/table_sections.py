@@ -19,7 +19,7 @@ def table_sections(table: Mapping[str, Any], language: str) -> list[Section]:
     for group, rows in groupby(split, key=lambda row: row[0]):
         if group == _CANNOT:
             told = tuple((words[f"{group}.{name}"], words["not_told"]) for _, name, _ in rows)
-            shown.append(Section(caption=words[group], heads=("", ""), rows=told, note=words["cannot_note"]))
+            shown.append(Section(caption=words[group], heads=("", words["log"]), rows=told, note=words["cannot_note"]))
             continue
         lines = [(_label(group, name, language), *(_cell(one, language) for one in cells)) for _, name, cells in rows]
         heads = ("", *(words[column] for column in table["columns"]))

@@ -100,7 +100,8 @@ _ENGLISH: Final = {
     "cannot.references": "the list by reference, which goes to the authority alone",
     "cannot.copies": "copies destroyed after an emergency",
     "cannot.months": "orders of more than six months",
-    "not_told": "not told by the log",
+    "log": "In the log",
+    "not_told": "not told",
     "cannot_note": "No zero stands here: these figures are not in the log, and whoever must report them counts them elsewhere.",
 }
 _FRENCH: Final = {
@@ -196,7 +197,8 @@ _FRENCH: Final = {
     "cannot.references": "la liste par référence, destinée à la seule autorité",
     "cannot.copies": "copies détruites après une urgence",
     "cannot.months": "ordres de plus de six mois",
-    "not_told": "le journal ne le dit pas",
+    "log": "Au journal",
+    "not_told": "non dit",
     "cannot_note": f"Aucun zéro n’est ici{NBSP}: ces chiffres ne sont pas dans le journal, et qui doit les déclarer les compte ailleurs.",
 }
 _GERMAN: Final = {
@@ -292,7 +294,8 @@ _GERMAN: Final = {
     "cannot.references": "die Liste nach Aktenzeichen, die allein an die Behörde geht",
     "cannot.copies": "nach einem Notfall vernichtete Kopien",
     "cannot.months": "Anordnungen über mehr als sechs Monate",
-    "not_told": "sagt das Protokoll nicht",
+    "log": "Im Protokoll",
+    "not_told": "nicht enthalten",
     "cannot_note": "Hier steht keine Null: diese Zahlen sind nicht im Protokoll, und wer sie melden muss, zählt sie anderswo.",
 }
 TABLE_WORDS: Final = {"en": _ENGLISH, "fr": _FRENCH, "de": _GERMAN}

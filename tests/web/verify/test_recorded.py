@@ -16,12 +16,19 @@ from web.verify.browser import needs_node, run_cases
 from web.verify.compared import CONDITIONS, audited_log, differences
 
 TESTS = Path(__file__).parents[2]
+OF_STATISTICS = (
+    "outcome_that_calls_half_an_answer_full_is_refused_by_whoever_has_it",
+    "twin_outcome_that_says_part_is_clean",
+    "answer_under_an_intent_with_nicer_codes_is_refused",
+    "answer_of_a_quicker_close_than_the_clocks_is_refused",
+)
 BUILDERS = (
     "audit/test_answer_readings.py",
     "audit/test_audit_report.py",
     "attacks/test_blinded_audits.py",
     "attacks/test_changed_files.py",
     "attacks/test_dialled_numbers.py",
+    *(f"attacks/test_false_statistics.py::test_{name}" for name in OF_STATISTICS),
     "attacks/test_forked_budget.py::test_answer_of_another_history_is_found_and_who_cosigned_it_is_named",
     "attacks/test_forked_budget.py::test_answer_whose_requests_nobody_vouched_for_is_a_violation",
     "attacks/test_forked_budget.py::test_request_keeps_the_cosignatures_as_evidence_and_the_auditor_wants_them",

@@ -97,7 +97,7 @@ def age_of(received: datetime, oldest: datetime) -> str:
 
 
 def codes_of_lines(lines: Mapping[int, str]) -> dict[str, str]:
-    """Give the codes that lines of an authorization tell, by their index; all codes if all lines are there.
+    """Give the codes that lines of an authorization tell, by their index; all if all lines are there.
 
     A line that no authorization has tells nothing.
     """

@@ -65,18 +65,28 @@ function daysOf(periods) {
   return days;
 }
 
-/** Read the lines about the order behind it; whether it is an emergency. */
+/** The code of a time since receipt (entries.md, "Codes"); whole days are rounded down. */
+export function spanCode(seconds) {
+  const most = [1, 3, 10].find((days) => seconds < (days + 1) * DAY);
+  return seconds <= 8 * 3_600 ? "h8" : most ? `d${most}` : "later";
+}
+
+const AGES = [["w4", 28], ["w10", 70], ["w26", 182], ["w52", 366], ["more", Infinity]]; // at most so many days
+
+/** Read the lines about the order behind it: when it came, and the codes that they give. */
 function parseOrdered(lines) {
-  const said = ["class", "urgency", "issued-by", "issued-in"].map((key) => ORDER[key](lines.take(key), key));
+  const keys = ["class", "urgency", "issued-by", "issued-in"];
+  const said = keys.map((key) => ORDER[key](lines.take(key), key));
   // a person asks for their own data, and nobody else does
   refuseUnless(!said.includes("-") && (said[0] === "access") === (said[2] === "person"), "class: not the issuer's");
   const received = parseInstant(lines.take("received"));
-  const wait = lines.isNext("due") ? parseInstant(lines.take("due")) - received : 1;
-  refuseUnless(wait > 0 && wait <= 366 * DAY, "due: not after received or over 366 days later");
+  const wait = lines.isNext("due") ? parseInstant(lines.take("due")) - received : null;
+  refuseUnless(wait === null || (wait > 0 && wait <= 366 * DAY), "due: not after received or over 366 days later");
   const files = lines.takeAll(["order"], 0, 8).map(([, value]) => parseWords(value, 2, "order"));
   for (const [, size] of files) parseDecimal(size, "order", 1, 2 ** 23);
   refuseUnless(!isDouble(files.map(([digest]) => parseHex(digest, 32, "order"))), "order: a file twice");
-  return said[1] === "emergency";
+  const codes = Object.fromEntries(keys.map((key, i) => [key, said[i]]));
+  return { received, codes: { ...codes, due: wait === null ? "none" : spanCode(wait) } };
 }
 
 async function parseSubjects(lines) {
@@ -107,7 +117,7 @@ export async function parseAuthorization(raw) {
   const salt = unhex(parseHex(lines.take("salt"), 32, "salt"));
   const [requester, key] = await parseRequester(lines.take("requester"));
   const seal = parseHex(lines.take("seal"), 32, "seal");
-  const isUrgent = parseOrdered(lines);
+  const { received, codes } = parseOrdered(lines);
   for (const free of ["authority", "basis", "purpose"]) parseMatch(FREE_TEXT, lines.take(free), free);
   const subjects = await parseSubjects(lines);
   const rules = parseRuleNames(lines.take("rules"), "rules");
@@ -123,6 +133,9 @@ export async function parseAuthorization(raw) {
   refuseUnless(secret - Math.floor(expires / DAY) <= 3_653, "secret-until: it over 3653 days after expires");
   lines.end();
   const commitment = await commit(roster, salt, note.lines);
-  const terms = { subjects, rules, kinds, maxRecords, isHub, isUrgent, notBefore, expires };
+  const asked = received - Math.min(...subjects.flatMap((one) => one.periods.map(([first]) => first)));
+  const [age] = AGES.find(([, most]) => Math.floor(asked / DAY) <= most);
+  Object.assign(codes, { kinds: kinds.join(), age });
+  const terms = { subjects, rules, kinds, maxRecords, isHub, received, codes, notBefore, expires };
   return { note, origin, roster, requester, key, seal, commitment, ...terms };
 }

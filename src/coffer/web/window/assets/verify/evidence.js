@@ -11,7 +11,7 @@ import { MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuo
 import { PackageFiles } from "./package.js";
 import { hashLeaf, isIncluded } from "./tree.js";
 import { replay } from "./state.js";
-import { parseAuthorization } from "./authorization.js";
+import { parseAuthorization, spanCode } from "./authorization.js";
 
 const [MAX_EVIDENCE_BYTES, MAX_FILE_BYTES, PAGE_BATCHES] = [2 ** 26, 2 ** 31, 32];
 const BATCH_ROWS = { COFSEG01: 1_024, COFSEG02: 128 };
@@ -142,6 +142,10 @@ export async function verifyAuthorization({ read, key, claims, state, opening })
   verifyThat(signers.has(paper.key.identity), "authorization: no signature of the requester");
   verifyThat(paper.notBefore <= opening.time && opening.time < paper.expires, "intent: outside not-before and expires");
   verifyThat(opening.drawn <= paper.maxRecords, `draw: found ${opening.drawn} records`);
+  const other = Object.keys(paper.codes).find((one) => !["-", paper.codes[one]].includes(intent[one]));
+  verifyThat(!other, `intent ${other}: another code than the authorization's`);
+  const took = spanCode(opening.close.time - paper.received);
+  verifyThat(["-", took].includes(opening.close.body.took), "close took: another time than its own");
   return { paper, roster: rosters.get(paper.roster), rosters, signers };
 }
 

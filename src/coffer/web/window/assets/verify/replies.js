@@ -106,7 +106,8 @@ export async function verifyRequests({ files, read, claims, key, checkpoint, sta
 /** Step 7: the signers satisfy the rule of every cell, and of every subject under the note's roster. */
 export function verifyCountersignatures({ claims, state, opening, paper, roster: home, rosters, signers }) {
   const { rules: said } = opening.intent; // of an emergency
-  const isSame = !said || (paper.isUrgent && isEqual(said, paper.rules) && opening.roster.hash === home.hash);
+  const isUrgent = paper.codes.urgency === "emergency";
+  const isSame = !said || (isUrgent && isEqual(said, paper.rules) && opening.roster.hash === home.hash);
   verifyThat(isSame, "intent: an emergency, which the authorization is not");
   verifyThat(paper.rules.every((rule) => home.rules.has(rule)), "rules: one that the note's roster has not");
   for (const [i, subject] of paper.subjects.entries()) {

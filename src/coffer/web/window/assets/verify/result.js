@@ -99,7 +99,7 @@ function expectBatches(claims, state, rows, marks) {
 
 /** Step 11: both files byte for byte, the result in the close entry, and all totals. */
 export async function verifyResult(audit) {
-  const { claims, files, read, state, opening, opened } = audit;
+  const { claims, files, read, state, opening, opened, paper } = audit;
   const { cells } = claims;
   verifyThat(opened.size === cells.length, "records.csv: found cells that cannot be recomputed");
   const batches = state.batchesOf();
@@ -137,4 +137,7 @@ export async function verifyResult(audit) {
   verifyThat(isTold, "answer.json: other totals outside the periods, or other UTC days opened");
   const expected = { records: all, answers: claims.answers, "unconfirmed-cells": unconfirmed };
   for (const key of Object.keys(expected)) verifyThat(close[key] === expected[key], `close ${key}: another number`);
+  const isEach = new Set(cells.filter((one) => one.records).map((one) => one.subject)).size === paper.subjects.length;
+  const outcome = isEach && !unconfirmed ? "full" : "part";
+  verifyThat(["-", all ? outcome : "none"].includes(close.outcome), "close outcome: another");
 }

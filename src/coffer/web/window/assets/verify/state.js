@@ -272,7 +272,7 @@ export class State {
     if (isDraw) demand(!opening.draw, code, "intent: a second draw", true);
     else demand(body.records <= opening.drawn, code, `records: more than the ${opening.drawn} that were drawn`);
     if (!isDraw) this.#verifyCodes(body, code);
-    const step = isDraw ? { draw: { index, body }, drawn: body.records } : { close: { index, body } };
+    const step = isDraw ? { draw: { index, body }, drawn: body.records } : { close: { index, body, time: entry.time } };
     this.openings.set(body.intent, { ...opening, ...step });
   }
 
