@@ -62,7 +62,7 @@ GERMAN: Final = {
     "duplicate": "Schon bekannte Zeilen, mindestens",
     "tally": "Datensätze der Tage des Zeitraums, nach der Zählung",
     "no_tally": "Dateien zählen am Tag ihrer Erhebung, die Zählung am Tag des Datensatzes. Die Zählung enthält keinen Datensatz dieser Tage.",
-    "exact": "Die Zählung ist genau: das Register sagt es öffentlich. Dateien zählen am Tag ihrer Erhebung, die Zählung am Tag des Datensatzes.",
+    "exact": "Die Zählung ist genau: die Liste der Verwahrer sagt es öffentlich. Dateien zählen am Tag ihrer Erhebung, die Zählung am Tag des Datensatzes.",
     "noise": "Dateien zählen am Tag ihrer Erhebung, die Zählung am Tag des Datensatzes. Die Zählung trägt ein Rauschen, das einzelne Datensätze schützt: sie stimmt auf etwa {noise}.",
     "segments": "Segmente",
     "rule": "Regel",

@@ -320,3 +320,19 @@ def test_roster_has_a_sentence(rich):
     assert (
         sentence == "From here on these custodians hold the keys: judge, dpo and regulator. A day is kept for 365 days."
     )
+
+
+def test_an_entry_says_which_codes_of_its_order_are_public():
+    from coffer.ledger.entries import CloseEntry, IntentEntry
+    from coffer.web.window.explorer import LogLine
+
+    def said(body):
+        line = LogLine(index=1, type="intent", time=None, body=body, roster=None, by=(), rule="", reason="")
+        return Sentences("en", translations("en", ROOMS)).codes(line)
+
+    intent = IntentEntry(authorization=bytes(32), requester="desk", nonce=bytes(16), cells_at_most=1, codes=COARSE)
+    assert said(intent) == "The log tells of this order: class produce, kinds call,text,email."
+    numbers = {"records": 0, "answers": 0, "unconfirmed_cells": 0}
+    hidden = CloseEntry(intent=1, result=bytes(32), **numbers, outcome="-", took="-")
+    assert said(hidden) == "The roster keeps every code of this order from the log."
+    assert said(None) == ""

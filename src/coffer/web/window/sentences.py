@@ -10,6 +10,7 @@ from typing import Final
 from babel.support import Translations
 
 from coffer.kinds import KINDS
+from coffer.ledger.codes import HIDDEN
 from coffer.ledger.debts import DebtStatus
 from coffer.ledger.entries import (
     COARSE,
@@ -219,6 +220,22 @@ class Sentences:
         if seconds < 172_800:
             return self.ngettext("%(n)s hour", "%(n)s hours", seconds // 3_600)
         return self.ngettext("%(n)s day", "%(n)s days", seconds // 86_400)
+
+    def codes(self, line: LogLine) -> str:
+        """The public codes of the order that an entry is about, in the log's words; empty for other entries."""
+        match line.body:
+            case IntentEntry(codes=codes):
+                values = codes.values()
+            case CloseEntry(outcome=outcome, took=took):
+                values = {"outcome": outcome, "took": took}
+            case RefuseEntry(order_class=order_class, urgency=urgency):
+                values = {"class": order_class, "urgency": urgency}
+            case _:
+                return ""
+        shown = ", ".join(f"{key} {value}" for key, value in values.items() if value != HIDDEN)
+        if not shown:
+            return self._("The roster keeps every code of this order from the log.")
+        return self._("The log tells of this order: %(codes)s.", codes=shown)
 
     def meaning(self, line: LogLine) -> str:  # noqa: C901, PLR0912 - one branch a type of entry
         """What an entry means."""
