@@ -75,13 +75,9 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
         else:
             rules[name] = expression
     emergency = _emergency(old, change, new_names)
-    expressions = [*rules.values(), *([emergency.expression] if emergency else [])]
-    leaving = {name for name in change.removed if any(name in re.split("[ ,]", text) for text in expressions)}
-    if leaving:
-        raise MalformedInput(
-            f"custodian {min(leaving)}: a rule still needs it",
-            hint="give that rule anew: --rule 'base=2 of a,b,c', or --emergency '2 of a,b,c'",
-        )
+    _verify_nobody_needs(change.removed, rules.values(), "a rule still needs it", "--rule 'base=2 of a,b,c'")
+    urgent = [emergency.expression] if emergency else []
+    _verify_nobody_needs(change.removed, urgent, "the emergency rule still needs it", "--emergency '2 of a,b,c'")
     text = format_roster(
         origin=old.origin,
         time=now,
@@ -104,6 +100,12 @@ def propose(old: Roster, change: Change, now: dt.datetime) -> Roster:
     if not describe(old, new):
         raise MalformedInput("roster: nothing is changed", hint="say what to change: coffer roster propose --help")
     return new
+
+
+def _verify_nobody_needs(removed: Iterable[str], expressions: Iterable[str], what: str, how: str) -> None:
+    leaving = {name for name in removed if any(name in re.split("[ ,]", text) for text in expressions)}
+    if leaving:
+        raise MalformedInput(f"custodian {min(leaving)}: {what}", hint=f"give that rule anew: {how}")
 
 
 def _emergency(old: Roster, change: Change, new_names: Mapping[str, str]) -> Emergency | None:
