@@ -102,6 +102,15 @@ def test_a_person_for_each_number_or_one_for_all(world, state):
     assert found(review(state, person="A. Example\nB. Example")) == [("person", Code.PERSONS_COUNT)]
 
 
+def test_a_handset_is_typed_as_people_write_it(state):
+    reviewed = review(
+        state, subjects=(TypedSubject(text="IMEI 49-015420-323751-8"), TypedSubject(text="IMSI 208 01 1234567890"))
+    )
+    assert reviewed.subjects == ("imei:490154203237518", "imsi:208011234567890")
+    wrong = review(state, subjects=(TypedSubject(text="IMEI 49-015420-323751-7"),))
+    assert (wrong.order, len(found(wrong))) == (None, 1)
+
+
 def test_an_order_that_contradicts_itself_is_told_at_the_order(state):
     late = dataclasses.replace(CAME, due=CAME.received)
     reviewed = review_draft(draft(expires="2016-09-12T00:00"), late, state, NOW)

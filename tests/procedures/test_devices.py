@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
+import holds
 from coffer import kernels
 from coffer.authority.authorization import parse_authorization
 from coffer.disclosure.answer import answer_files
@@ -262,3 +263,16 @@ def test_every_form_says_which_number_was_used(tmp_path):
     assert (xml.count(b"<partyNumber>33612345678<"), xml.count(b"<iMEI>49015420323751<")) == (3, 1)
     plain = verify_disclosure(answer_files(opened(world, "tel:+33612345678")[0]))
     assert "number" not in pdf_document(plain, PdfStyle(language="en", zone=None), now=NOW)["columns"]
+
+
+def test_a_hold_keeps_a_handset_whose_days_die(tmp_path):
+    """Its rule is the same strictest one, and what is opened later still says which number was used."""
+    world = World.make(tmp_path, rules=STRICT, retention_days=10)
+    world.epoch("2016-09-01", "2016-09-03")
+    world.ingest(LINES, by=feed(FEED))
+    hold = holds.held(world, subjects=[HANDSET])
+    assert hold.terms.rules == ("FR",)
+    holds.died(world)
+    answer = holds.opened(world, hold, subjects=[HANDSET])
+    rows = list(csv.DictReader(answer.records_csv.decode().splitlines()))
+    assert [row["number"][-4:] for row in rows] == ["5678", "1111", "5678", "", "5432", "5432"]

@@ -131,6 +131,18 @@ def test_several_subjects_are_counted_by_what_they_are():
     ]
 
 
+def test_a_handset_and_a_sim_are_shown_in_groups_and_said_to_be_such():
+    """A handset may be used by several people, whose records an order for it opens too."""
+    two = tuple(parse_subject(text, "s") for text in ("imei:490154203237518", "imsi:208011234567890"))
+    asked = read_terms(make_terms(subjects=two, periods=make_terms().periods * 2, persons=("A. Example",) * 2), EN)
+    said = {fact.label: (fact.words, fact.exact) for fact in asked.facts}
+    assert said["Handset 1"] == (
+        ("IMEI 49015420 323751 8", "Records of every number that was used with it, also those of other people."),
+        ("subject: imei:490154203237518",),
+    )
+    assert said["SIM 2"][0] == ("IMSI 208 011234567890", "Country of its network: France.")
+
+
 def test_how_the_order_came_is_said_and_each_file_is_fixed_by_its_hash():
     came = ordered(
         dt.datetime(2013, 1, 9, 10, 31, tzinfo=dt.timezone(dt.timedelta(hours=1))),
