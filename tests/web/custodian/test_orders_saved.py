@@ -1,10 +1,14 @@
 """The order's file on a custodian's page: offered to be saved, noted as opened, and never shown as a page."""
 
+import shutil
+
 import pytest
 
 from coffer.authority.ordered import order_file
 from custodian_page import Page
+from coffer.signatures.look import look
 from elsewhere import Elsewhere
+from signing import ORDER_XML, Identity, sign_xml
 from world import ordered
 
 PDF = b"%PDF-1.7 an order"
@@ -85,3 +89,28 @@ def test_nobody_reads_a_file_without_a_session(page):
     waiting = page.bench.machine.note(page.bench.commitment(note), keys)
     assert page.bench.machine.requests.order_files(waiting, keys)[0].opened is None
     assert page.signed_in(1).get(f"{page.path(note)}/order/1").content == PDF
+
+
+def test_who_signed_a_file_is_said_when_somebody_asks_and_the_custodian_has_anchors(page, monkeypatch):
+    monkeypatch.setattr("coffer.web.custodian.signed.findings_in", look)  # in this process, which is quicker
+    court = Identity("Court CA")
+    xml = sign_xml(ORDER_XML, Identity("Court of Appeal", court))
+    note, judge = request(page, xml, PDF), page.signed_in(1)
+    assert "Who signed file" not in judge.get(page.path(note)).text
+    folder = page.bench.machine.path / "anchors"
+    folder.mkdir()
+    try:
+        assert "Who signed file 1?" in judge.get(page.path(note)).text
+        asked = f"{page.path(note)}/order/{{}}/signatures"
+        assert "expected 1 to" in judge.post(asked.format(1)).text, "there is no certificate"
+        (folder / "court.pem").write_bytes(court.pem)
+        assert judge.post(asked.format(1)).status_code == 303
+        text = judge.get(page.path(note)).text
+        assert "Signed by" in text
+        assert "It covers the whole file. A certificate that you trust leads to it." in text
+        assert "Who signed file 1?" not in text
+        assert "Who signed file 2?" in text
+        assert judge.post(asked.format(3)).status_code == 404
+        assert page.visitor().post(asked.format(1)).headers["location"] == "/sign-in"
+    finally:
+        shutil.rmtree(folder)

@@ -10,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from coffer.authority.authorization import Authorization
 from coffer.authority.due import deadline_of
 from coffer.authority.file_kind import file_name
 from coffer.custodian.people import People
-from coffer.errors import CofferError, Unavailable
+from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
 from coffer.ledger.entries import REFUSE_REASONS
 from coffer.passkeys.sessions import Sessions
 from coffer.serving.crowd import Crowd
@@ -36,6 +37,7 @@ from coffer.web.custodian.reading import (
     reason_words,
     review,
 )
+from coffer.web.custodian.signed import SignaturesSeen
 from coffer.web.ground.app import N_, make_site_app
 from coffer.web.ground.door import Entrance, SignInNeeded, Visitor
 from coffer.web.ground.forms import read_form
@@ -81,6 +83,7 @@ class _Routes:
     def __init__(self, office: Office, pages: Pages, entrance: Entrance) -> None:
         self._office, self._pages, self._entrance = office, pages, entrance
         self._counting = Counting()
+        self._signed = SignaturesSeen(office)
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -91,7 +94,9 @@ class _Routes:
         ):
             app.add_api_route(path, page, methods=["GET"], response_class=Response)
         app.add_api_route("/requests/{digits}", self._review, methods=["GET"], response_class=Response)
-        app.add_api_route("/requests/{digits}/order/{number}", self._order, methods=["GET"], response_class=Response)
+        file = "/requests/{digits}/order/{number}"
+        app.add_api_route(file, self._order, methods=["GET"], response_class=Response)
+        app.add_api_route(f"{file}/signatures", self._look, methods=["POST"], response_class=Response)
         Deciding(
             self._office,
             self._pages,
@@ -210,7 +215,8 @@ class _Routes:
             here = read_here(office)
             shown = review(office, note, here, you, words)
             more = beside(office, note, here.kept, shown.stage, words)
-            return {"review": shown, "is_behind": office.attendant.is_behind, **more}
+            signed = {"may_be_asked": self._signed.may_be_asked, "lines": self._signed.lines(note, words)}
+            return {"review": shown, "is_behind": office.attendant.is_behind, "signed": signed, **more}
 
         values = await run_in_threadpool(read)
         if values is None:
@@ -236,19 +242,32 @@ class _Routes:
         await self._entrance.visitor(request)
 
         def read() -> Response:
-            note, office = find(self._office, digits), self._office
-            if note is None:
-                raise HTTPException(404)
-            requests, keys = office.machine.requests, office.service.keys
-            here = {str(one.number): one.number for one in requests.order_files(note, keys) if one.is_here}
-            if number not in here:
-                raise HTTPException(404)
-            raw = requests.read_order(note, here[number], keys)
-            requests.mark_opened(note.commitment, here[number], office.clock(), keys)
-            headers = {"content-disposition": f'attachment; filename="{file_name(here[number], raw)}"'}
+            note, place = self._file(digits, number)
+            requests, keys = self._office.machine.requests, self._office.service.keys
+            raw = requests.read_order(note, place, keys)
+            requests.mark_opened(note.commitment, place, self._office.clock(), keys)
+            headers = {"content-disposition": f'attachment; filename="{file_name(place, raw)}"'}
             return Response(raw, headers=headers, media_type="application/octet-stream")
 
         return await run_in_threadpool(read)
+
+    def _file(self, digits: str, number: str) -> tuple[Authorization, int]:
+        """A request, and the number of a file of its order that is here."""
+        note, office = find(self._office, digits), self._office
+        files = [] if note is None else office.machine.requests.order_files(note, office.service.keys)
+        here = {str(one.number): one.number for one in files if one.is_here}
+        if note is None or number not in here:
+            raise HTTPException(404)
+        return note, here[number]
+
+    async def _look(self, request: Request, digits: str, number: str) -> Response:
+        """Look who signed a file of the order; the page of the request says what was found."""
+        visitor = await self._entrance.visitor(request)
+        try:
+            await run_in_threadpool(lambda: self._signed.look(*self._file(digits, number)))
+        except (MalformedInput, NotProven, Unavailable) as error:
+            return await self._show(request, visitor, digits, refused=error, status=error.http_status)
+        return RedirectResponse(f"/requests/{digits}#h-found", 303)
 
     # Being away.
 
