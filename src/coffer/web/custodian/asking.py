@@ -60,7 +60,7 @@ class Same:
 def beside(
     office: Office, note: Authorization, kept: Sequence[Authorization], stage: Stage, words: Wording
 ) -> dict[str, Any]:
-    """What the page of a request shows beside it: ``talk`` and ``same``. ``kept``: the requests that lie here."""
+    """What the page of a request shows beside it. ``kept``: the requests that lie here."""
     return {"talk": talk_of(office, note, stage), "same": same_subjects(office, note, kept, words)}
 
 
