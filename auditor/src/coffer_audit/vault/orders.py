@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """All openings and refusals of one authorization. `codes`: what the log tells, "outcome" and "took" too."""
+    """All openings and refusals of one authorization. `codes`: what the log tells, and how it ended."""
 
     codes: dict[str, str]
     records: int

@@ -28,7 +28,7 @@ _Test = Callable[[ToldOrder], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """A table: which orders are in it, its columns, the codes that its rows are of, and what the log cannot tell.
+    """A table: its orders, its columns, the codes of its rows, and what the log cannot tell.
 
     ``where``: for each code the values an order must have. ``columns``: by name, a code and its values, or None for all;
     ``records`` sums the records of the orders.

@@ -43,7 +43,7 @@ def digits_of(commitment: Commitment) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Here:
-    """The requests that lie here, each read once for a page. ``kept``: those that wait, then those decided."""
+    """The requests that lie here, each read once. ``kept``: those that wait, then those decided."""
 
     waiting: tuple[Authorization, ...]
     kept: tuple[Authorization, ...]
