@@ -63,10 +63,10 @@ class SignaturesSeen:
 
     def lines(self, note: Authorization, words: Wording) -> dict[int, tuple[Line, ...]]:
         """What was found, by the number of the file; only those that somebody asked about."""
-        found = dict(self._found)
+        looked_at = dict(self._found)
         return {
             number: _lines(findings, words)
-            for (commitment, number), findings in found.items()
+            for (commitment, number), findings in looked_at.items()
             if commitment == note.commitment
         }
 
