@@ -17,6 +17,7 @@ from coffer.identity.identifier import parse_subject
 from coffer.ledger.entries import RevokeEntry
 from coffer.notes.keys import Secret
 from coffer.procedures.opening.amend import amend_request
+from coffer.procedures.opening.kept import is_living, read_kept
 from coffer_audit.cli import main as audit
 from elsewhere import Elsewhere
 from world import World
@@ -227,3 +228,13 @@ def test_people_of_a_custodian_agree_to_an_amendment_by_passkey_on_their_page(tm
         assert bench.commitment(one) not in bench.in_force()
         bench.agree(one, 1)
         assert bench.commitment(one) in bench.in_force()
+
+
+def test_desk_keeps_an_amendment_and_asks_about_it_as_long_as_its_request_can_be_opened(amended):
+    world, note, amendment = amended
+    commitment = parse_authorization(amendment, "note").commitment
+    for expected in (True, False):
+        state = world.state()
+        kept = read_kept(world.vault, commitment, state)
+        assert is_living(kept, state, world.now) is expected
+        world.vault.desk.remove_seal_key(parse_authorization(note, "note").commitment)
