@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from coffer.authority.ordered import order_file
-from custodian_page import Page
 from coffer.signatures.look import look
+from custodian_page import Page
 from elsewhere import Elsewhere
 from signing import ORDER_XML, Identity, sign_xml
 from world import ordered
