@@ -23,6 +23,8 @@ class News(StrEnum):
     """To a custodian's deputies: a request waits, and nobody has opened it for too long."""
     SIGNED = "signed"
     """To the desk: everybody whom a request needs has signed."""
+    QUESTION = "question"
+    """To the desk: a custodian asks something about a request, and nobody has explained it."""
     REFUSED = "refused"
     """To the desk: a custodian refused a request."""
     DUE_SOON = "due-soon"
@@ -102,6 +104,10 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
             "A request is signed and can be opened.",
             "A request is signed and can be opened, due in {time}.",
         ),
+        News.QUESTION: (
+            "A custodian asks something about a request.",
+            "A custodian asks something about a request, due in {time}.",
+        ),
         News.REFUSED: ("A custodian refused a request.", "A custodian refused a request, due in {time}."),
         News.DUE_SOON: ("An answer is due soon.", "An answer is due in {time}, and something is missing."),
         News.LATE: ("An answer is late.", "An answer was due {time} ago, and something is missing."),
@@ -123,6 +129,10 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         News.SIGNED: (
             "Une demande est signée et peut être ouverte.",
             "Une demande est signée et peut être ouverte ; échéance dans {time}.",
+        ),
+        News.QUESTION: (
+            "Un dépositaire pose une question sur une demande.",
+            "Un dépositaire pose une question sur une demande ; échéance dans {time}.",
         ),
         News.REFUSED: (
             "Un dépositaire a refusé une demande.",
@@ -154,6 +164,10 @@ _SENTENCES: Final[dict[Language, dict[News, tuple[str, str]]]] = {
         News.SIGNED: (
             "Eine Anfrage ist unterschrieben und kann geöffnet werden.",
             "Eine Anfrage ist unterschrieben und kann geöffnet werden, fällig in {time}.",
+        ),
+        News.QUESTION: (
+            "Ein Verwahrer fragt etwas zu einer Anfrage.",
+            "Ein Verwahrer fragt etwas zu einer Anfrage, fällig in {time}.",
         ),
         News.REFUSED: (
             "Ein Verwahrer hat eine Anfrage abgelehnt.",

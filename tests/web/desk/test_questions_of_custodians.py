@@ -7,6 +7,7 @@ from coffer.custody.again import Again, AgainWord
 from coffer.custody.questions import ask_question
 from coffer.desk.case import Did
 from coffer.desk.people import Role
+from coffer.notify.message import News
 from coffer.procedures.opening.kept import read_kept
 from desking import FIELDS, told
 from world import PASSPHRASE
@@ -102,3 +103,21 @@ def test_destroyed_case_leaves_no_copy_of_its_requests(desk):
     head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}"))
     assert head.agree(f"/cases/{case}/shred", head.form(f"/cases/{case}") | {"sure": "yes"}).status_code == 303
     assert not copies[0].exists()
+
+
+def test_who_has_the_case_is_told_once_that_a_question_waits(desk):
+    clerk = desk.person()
+    case = clerk.new_case()
+    clerk.send(case)
+    office, now = desk.office, desk.world.now
+    told = []
+    desk.store.tell = lambda told_now, due, at: told.extend(one.news for one in told_now) or 0
+    office.flow.remind(office.state(), now)
+    assert News.QUESTION not in told
+    ask(desk, case)
+    office.flow.remind(office.state(), now)
+    assert told.count(News.QUESTION) == 1
+    form = clerk.form(f"/cases/{case}")
+    clerk.post(f"/cases/{case}/explain", data=form | {"custodian": "judge", "explanation-judge": "So it is."})
+    office.flow.remind(office.state(), now)
+    assert told.count(News.QUESTION) == 1, "it was explained"

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from coffer.authority.authorization import Authorization, parse_authorization
@@ -22,11 +23,12 @@ from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Post, Written
 from coffer.desk.review import review_draft
 from coffer.desk.steps import AtDesk, NextStep, news_of, next_step
-from coffer.errors import MalformedInput, Refused
+from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
 from coffer.notes.note import Note, join_notes, parse_note
-from coffer.procedures.opening.kept import note_sent
+from coffer.notify.message import News
+from coffer.procedures.opening.kept import note_sent, read_kept
 from coffer.procedures.opening.request import make_request
 from coffer.procedures.opening.send import Recipient, Sent, send_request
 
@@ -173,18 +175,31 @@ class Requests(Entry):
         return self.apply(case.id, edit, by=by, now=now)
 
     def remind(self, state: State, now: dt.datetime) -> int:
-        """Tell the persons of open cases that are due soon, late, signed or refused; each once.
+        """Tell the persons of open cases that are due soon, late, signed or refused, or asked about; each once.
 
         Returns how many.
         """
         count = 0
         for case in self.store.open_cases():
             news = news_of(self.next_step(case, state, now), case, now)
-            if case.assigned is not None and news is not None:
-                told = Told(person=case.assigned, news=news, about=f"{case.id} {len(case.requests)}")
-                self.store.tell([told], case.due, now)
+            about = [news] if news is not None else []
+            about += [News.QUESTION] if self._is_asked(case, state) else []
+            if case.assigned is not None and about:
+                told = [Told(person=case.assigned, news=one, about=f"{case.id} {len(case.requests)}") for one in about]
+                self.store.tell(told, case.due, now)
                 count += 1
         return count
+
+    def _is_asked(self, case: Case, state: State) -> bool:
+        """Whether a custodian's question about the newest request waits, by what it reported last."""
+        if not case.requests:
+            return False
+        with suppress(
+            MalformedInput, NotProven
+        ):  # a file of the desk was changed: its page and ``coffer status`` say so
+            kept = read_kept(self.vault, authorization_of(case.requests[-1]).commitment, state)
+            return kept is not None and bool(kept.open_questions)
+        return False
 
 
 def _proven(authorization: Authorization, state: State) -> Note:
