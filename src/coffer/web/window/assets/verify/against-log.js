@@ -2,7 +2,6 @@
 
 import { DAY, dayNumber, isEqual, NotRun, Unavailable, verifyThat } from "./wire.js";
 import { findCosigners, MAX_CHECKPOINT_BYTES, parseCheckpoint } from "./notes.js";
-import { parseEntry } from "./entries.js";
 import { segmentOf } from "./evidence.js";
 import { verifyComplete } from "./completeness.js";
 import { auditLog, VALID } from "./audit-log.js";
@@ -52,7 +51,7 @@ export async function verifyAgainstLog(audit, progress) {
     verifyThat(isThere, "cell: a segment that the full log has not, or otherwise", { entry: other.entry });
     verifyThat(superseded === replaced.has(segment), "cell superseded: not the full log's", { entry: other.entry });
   }
-  const closed = Math.floor((await parseEntry(log.entries[claims.close])).time / DAY);
+  const closed = Math.floor(opening.close.time / DAY);
   const isGone = (one) => after.isDead(one) || closed - dayNumber(one.line.day) >= one.roster.retentionDays;
   verifyComplete(audit, before, isGone);
   return { told: { count: log.entries.length } };

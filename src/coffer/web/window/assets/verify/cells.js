@@ -203,10 +203,9 @@ export function formatRow(core, extra, { layout, day, kind, feed, home }) {
 /** Columns and LAST flag of the candidate that opens; null if none does, or if no ingester writes such a row. */
 async function openRow(proven, cell, candidates, y) {
   const { header } = proven.stored.get(cell.segment);
-  const [{ layout, home }, { day, kind, feed }] = [header, cell];
   for (const row of candidates) {
     const plain = await decryptRow(row, y, header);
-    if (plain) return attempt(() => formatRow(...plain, { layout, day, kind, feed, home }), () => null);
+    if (plain) return attempt(() => formatRow(...plain, { ...header, ...cell }), () => null);
   }
   return null;
 }

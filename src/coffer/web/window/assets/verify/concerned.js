@@ -15,11 +15,6 @@ const places = ["[data-log-audit]", "[data-found]", "[data-matches]"];
 const [section, place, list] = places.map((one) => document.querySelector(one));
 let audited = null;
 
-function audit() {
-  section.hidden = false;
-  return new Board(section).run((tell) => auditLog(fetchFile, pins, store, tell), () => ({ pins }));
-}
-
 async function search(event) {
   event.preventDefault();
   const template = list.querySelector("template");
@@ -27,7 +22,9 @@ async function search(event) {
   const subject = normalise(form.elements.identity.value, form.dataset);
   show(place, subject ? "" : "malformed");
   if (!subject) return;
-  const found = await (audited ??= audit());
+  section.hidden = false;
+  audited ??= new Board(section).run((tell) => auditLog(fetchFile, pins, store, tell), () => ({ pins }));
+  const found = await audited;
   if (!found.isClean) audited = null; // what is not proven is not searched
   if (!found.isClean) return;
   const { count, hidden, matches } = findRevealed(found.state, subject);

@@ -32,6 +32,7 @@ function normaliseDevice(scheme, digits) {
   return `imei:${body}${[..."0123456789"].find((digit) => isChecked(body + digit))}`;
 }
 
+const SAID = ["authority", "basis", "purpose"];
 const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2) ?? "";
 
 /**
@@ -46,8 +47,7 @@ export function findRevealed(state, subject) {
   const matches = hits.map(([authorization, lines]) => {
     const openings = [...state.openings.values()].filter((one) => one.intent.authorization === authorization);
     const records = openings.reduce((sum, one) => sum + one.drawn, 0);
-    const said = (key) => writeVisibly(valueOf(lines, key));
-    const [authority, basis, purpose] = [said("authority"), said("basis"), said("purpose")];
+    const [authority, basis, purpose] = SAID.map((key) => writeVisibly(valueOf(lines, key)));
     const below = lines.slice(lines.indexOf(`subject: ${subject}`) + 1);
     const next = [...below, ""].findIndex((line) => !/^(?:person|period): /.test(line));
     const periods = below.slice(0, next).flatMap((line) => /^period: (.*)/.exec(line)?.[1] ?? []);

@@ -146,17 +146,16 @@ export class State {
   }
 
   #applyAbsence(index, entry, body, signers) {
-    const { roster } = this;
     if (body.type === "absence") {
       const name = body.custodian;
       const isLate = entry.time < this.roster.time || this.newest - entry.time > ROSTER_LIFE;
       demand(!isLate, "A1", "absence: older than the roster in force, or over 7 days old");
-      demand(roster.find(name), "A1", "absence: no custodian in force of that name");
+      demand(this.roster.find(name), "A1", "absence: no custodian in force of that name");
       demand(!this.absences.has(name), "A1", "absence: one that stands already");
-      const isAll = roster.custodians.every((one) => one.name === name || signers.has(one.auth.identity));
+      const isAll = this.roster.custodians.every((one) => one.name === name || signers.has(one.auth.identity));
       demand(isAll, "A1", "absence: no signature of another custodian in force");
       const since = Math.max(this.newest, entry.time);
-      this.absences.set(name, { said: index, since, days: roster.waitingDays });
+      this.absences.set(name, { said: index, since, days: this.roster.waitingDays });
       this.toldGone.push({ entry: index, custodian: name });
       return;
     }
