@@ -82,7 +82,7 @@ def test_refusal_names_its_reason_and_waits_for_the_log(world):
     assert "Your office refused this request" in shown
     assert "Scope: it asks more than is needed" in shown
     assert page.bench.machine.waiting_names() == (f"refuse-{page.bench.commitment(note).hex()}",)
-    assert "refused scope" in text_of(client.get("/"))
+    assert "refused Scope: it asks more than is needed" in text_of(client.get("/"))
 
 
 def test_changes_against_the_last_request_of_the_case_are_told_in_words(world):
