@@ -65,13 +65,10 @@ function daysOf(periods) {
   return days;
 }
 
-/** The code of a time since receipt (entries.md, "Codes"); whole days are rounded down. */
-export function spanCode(seconds) {
-  const most = [1, 3, 10].find((days) => seconds < (days + 1) * DAY);
-  return seconds <= 8 * 3_600 ? "h8" : most ? `d${most}` : "later";
-}
-
-const AGES = [["w4", 28], ["w10", 70], ["w26", 182], ["w52", 366], ["more", Infinity]]; // at most so many days
+// codes of times (entries.md, "Codes"), each with the seconds that are too many for it
+const AGES = [["w4", 29 * DAY], ["w10", 71 * DAY], ["w26", 183 * DAY], ["w52", 367 * DAY], ["more", Infinity]];
+const SPANS = [["h8", 28_801], ["d1", 2 * DAY], ["d3", 4 * DAY], ["d10", 11 * DAY], ["later", Infinity]];
+export const spanCode = (seconds, codes = SPANS) => codes.find(([, end]) => seconds < end)[0];
 
 /** Read the lines about the order behind it: when it came, and the codes that they give. */
 function parseOrdered(lines) {
@@ -133,9 +130,8 @@ export async function parseAuthorization(raw) {
   refuseUnless(secret - Math.floor(expires / DAY) <= 3_653, "secret-until: it over 3653 days after expires");
   lines.end();
   const commitment = await commit(roster, salt, note.lines);
-  const asked = received - Math.min(...subjects.flatMap((one) => one.periods.map(([first]) => first)));
-  const [age] = AGES.find(([, most]) => Math.floor(asked / DAY) <= most);
-  Object.assign(codes, { kinds: kinds.join(), age });
+  const oldest = Math.min(...subjects.flatMap((one) => one.periods.map(([first]) => first)));
+  Object.assign(codes, { kinds: kinds.join(), age: spanCode(received - oldest, AGES) });
   const terms = { subjects, rules, kinds, maxRecords, isHub, received, codes, notBefore, expires };
   return { note, origin, roster, requester, key, seal, commitment, ...terms };
 }

@@ -128,7 +128,7 @@ export function verifyOpening({ claims, state }) {
 
 /** Step 4: grammar, commitment, requester, time of the intent, and limit of records. */
 export async function verifyAuthorization({ read, key, claims, state, opening }) {
-  const { intent } = opening;
+  const { intent, close: { body, time } } = opening;
   const paper = await parseAuthorization(read("authorization.note", MAX_NOTE_BYTES));
   verifyThat(paper.origin === key.name, "authorization origin: not the log's");
   const isCommitted = paper.commitment === intent.authorization && paper.commitment === claims.authorization;
@@ -144,8 +144,7 @@ export async function verifyAuthorization({ read, key, claims, state, opening })
   verifyThat(opening.drawn <= paper.maxRecords, `draw: found ${opening.drawn} records`);
   const other = Object.keys(paper.codes).find((one) => !["-", paper.codes[one]].includes(intent[one]));
   verifyThat(!other, `intent ${other}: another code than the authorization's`);
-  const took = spanCode(opening.close.time - paper.received);
-  verifyThat(["-", took].includes(opening.close.body.took), "close took: another time than its own");
+  verifyThat(["-", spanCode(time - paper.received)].includes(body.took), "close took: another time than its own");
   return { paper, roster: rosters.get(paper.roster), rosters, signers };
 }
 

@@ -277,11 +277,10 @@ export class State {
 
   /** Codes are those that the roster in force shows; who signed before it came may have shown those of another. */
   #verifyCodes(body, code) {
-    const isByAnother = this.rosters.some((one) => isAsShown(body, one));
-    demand(isAsShown(body, this.roster), code, "codes: others than the roster in force shows", isByAnother);
     const { outcome = "-", records, "unconfirmed-cells": unconfirmed } = body;
     const isFitting = (outcome === "none") === (records === 0) && !(outcome === "full" && unconfirmed);
-    demand(outcome === "-" || isFitting, code, "outcome: one that its records contradict");
+    const isGood = (one) => isAsShown(body, one) && (outcome === "-" || isFitting);
+    demand(isGood(this.roster), code, "codes: not the roster's, or against the records", this.rosters.some(isGood));
   }
 
   async #applyMark(body, signers, note) {
