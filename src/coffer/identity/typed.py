@@ -18,7 +18,7 @@ from coffer.identity.numbering import is_country
 _BETWEEN: Final = re.compile(r"[ \u00a0\u202f\t./()-]")
 _DIGITS: Final = re.compile(r"\+?[0-9]{1,20}")
 _SHORT: Final = range(3, 7)
-_MOBILE: Final = re.compile(r"(imei|imeisv|imsi)(?=[^a-z]) *[:=]? *(.*)", re.IGNORECASE)
+_MOBILE: Final = re.compile(r"(imei|imeisv|imsi)(?![a-z]) *[:=]? *(.*)", re.IGNORECASE)
 """An IMEI or an IMSI is named as such: without its name, 15 digits may be anything."""
 MAX_TYPED: Final = 300
 

@@ -269,6 +269,16 @@ def test_a_busy_call_was_not_answered_and_its_holding_time_is_no_conversation():
     assert [call[4:] for call in calls(outcome)] == [(0, False), (None, False)]
 
 
+def test_a_record_found_by_its_handset_has_one_that_exists():
+    """What a network writes: 14 digits, 15 with a spare zero; zeros and a wrong check digit are nobody's handset."""
+    imeis = ("49015420323751", "490154203237510", "490154203237519", "000000000000000", None)
+    raw = b"".join(mo(imei=imei, reference=bytes([n])) for n, imei in enumerate(imeis, 1))
+    outcome = read(reader(feed={"index": frozenset({"imei", "imsi"})}), [raw], framing="bytes")
+    assert [row["a_imei"] for _, row in outcome.rows] == [1_49015420323751, 1_490154203237510, 0, 0, 0]
+    assert [row["a_imsi"] for _, row in outcome.rows] == [int(IMSI_A)] * 5
+    assert [flaw[2:] for flaw in outcome.flaws] == [("bad-imei", "a_imei")] * 2
+
+
 def test_own_fields_that_are_none_are_emptied_where_they_are_kept_and_the_call_stays():
     raw = (
         mo(imsi="12345")

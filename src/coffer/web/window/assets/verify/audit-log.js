@@ -151,8 +151,7 @@ async function verifyWitnesses({ checkpoint, state }) {
   const [times, { roster }] = [await verifyQuorum(checkpoint, state), state];
   const custodians = (await findCosigners(checkpoint, roster)).size;
   const named = new Set(roster.witnesses.map((one) => one.name)).size;
-  const told = { cosigned: times.size, named, quorum: roster.quorum, custodians };
-  return { told: named ? told : { ...told, first: true } };
+  return { told: { cosigned: times.size, named, quorum: roster.quorum, custodians, ...(!named && { first: true }) } };
 }
 
 /** What shows that a log is valid; what it reveals of single openings is not among it. */

@@ -27,9 +27,8 @@ export function normalise(typed, { code = "", trunk = "" }) {
 
 /** An IMEI of 14 or 16 digits gets its check digit, which no subject line lacks. */
 function normaliseDevice(scheme, digits) {
-  if (scheme === "imsi" || digits.length === 15) return `${scheme}:${digits}`;
-  const body = digits.slice(0, 14);
-  return `imei:${body}${[..."0123456789"].find((digit) => isChecked(body + digit))}`;
+  const check = [..."0123456789"].find((digit) => isChecked(digits.slice(0, 14) + digit));
+  return scheme === "imsi" || digits.length === 15 ? `${scheme}:${digits}` : `imei:${digits.slice(0, 14)}${check}`;
 }
 
 const SAID = ["authority", "basis", "purpose"];
