@@ -175,7 +175,7 @@ class Requests(Entry):
         return self.apply(case.id, edit, by=by, now=now)
 
     def remind(self, state: State, now: dt.datetime) -> int:
-        """Tell the persons of open cases that are due soon, late, signed or refused, or asked about; each once.
+        """Tell the persons of open cases that are due, late, signed, refused or asked about; each once.
 
         Returns how many.
         """
