@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from forging import ROWS, Desk, log_entries, rows_of
 
+from coffer.authority import countersign
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_countersigned
 from coffer.authority.ordered import Urgency
@@ -19,6 +20,7 @@ from coffer.ledger.entries import IntentEntry, RatifyEntry
 from coffer.ledger.facts import Invalid
 from coffer.ledger.roster import Emergency
 from coffer.procedures.opening import run
+from coffer.procedures.opening.amend import amend_request
 from coffer_audit.answer.audit import audit_answer
 from public_codes import COARSE
 from world import PASSPHRASE, World, ordered
@@ -75,6 +77,12 @@ def ratify(world, note, *names):
             world.vault.append(entries, state)
 
 
+def amend(world, note, *by):
+    """The note and behind it one that raises its limit, countersigned by these."""
+    made = amend_request(world.vault, note, max_records=100, authority="Court", basis="another order", files=())
+    return note + world.countersign(made.note.raw, *by)
+
+
 def debt_of(world, note):
     commitment = parse_authorization(note, "note").commitment
     return next(debt for debt in world.state().debts.values() if debt.authorization == commitment)
@@ -83,17 +91,15 @@ def debt_of(world, note):
 def request_of(world, note, rules=("base",), *, days=(1,)):
     """The first labels of an opening whose intent says this."""
     desk = Desk(world, note)
-    nonce = world.state().size.to_bytes(16, "big")
-    terms = desk.authorization.terms
-    body = IntentEntry(
-        authorization=desk.authorization.commitment,
-        requester="desk",
-        nonce=nonce,
-        cells_at_most=16,
-        rules=rules,
-        codes=terms.codes.at(world.state().roster.statistics),
-    )
-    return desk.labels(desk.log(body)[0], *(desk.cell(day) for day in days))
+    return desk.labels(begun(desk, rules), *(desk.cell(day) for day in days))
+
+
+def begun(desk, rules=("base",)):
+    """The index of an intent that says this."""
+    state = desk.world.state()
+    body = intent(state.size, rules, desk.authorization.commitment)
+    codes = desk.authorization.terms.codes.at(state.roster.statistics)
+    return desk.log(replace(body, cells_at_most=16, codes=codes))[0]
 
 
 def replies(world, note, rules=("base",), *, days=(1,)):
@@ -337,3 +343,44 @@ def test_answer_of_an_emergency_that_all_custodians_help_to_hide_is_shown(world,
     answer = world.write_answer(world.open(ask(world, *AT_NIGHT)))
     violations = audit_answer(answer, None, None, world.vault.path).findings.violations
     assert [one.code for one in violations] == ["STEP7"]
+
+
+def begun_and_ratified(world):
+    """An emergency of one record whose debt is paid, as its desk and as the index of its intent."""
+    note = ask(world, *AT_NIGHT, max_records=1)
+    desk = Desk(world, note)
+    index = begun(desk)
+    ratify(world, note, "judge", "regulator")
+    return note, desk, index
+
+
+def test_limit_of_a_ratified_emergency_is_not_raised_under_the_emergency_rule(world):
+    note, desk, index = begun_and_ratified(world)
+    raised = amend(world, note, *AT_NIGHT)
+    cells = [desk.cell(1, count=2)]
+    request = desk.data(index, desk.draw(index, cells), *cells, note=raised)
+    assert desk.decide(request, "dpo") == Reject(step=5)
+    with pytest.raises(Refused, match=r"signed by dpo,deputy, expected 2 of judge,dpo,regulator$"):
+        world.open(raised)
+
+
+def test_twin_limit_of_an_emergency_is_raised_by_the_rule(world):
+    note, desk, index = begun_and_ratified(world)
+    raised = amend(world, note, *AT_NIGHT, "judge")
+    cells = [desk.cell(1, count=2)]
+    request = desk.data(index, desk.draw(index, cells), *cells, note=raised)
+    assert isinstance(desk.decide(request, "dpo"), Grant)
+
+
+def test_answer_whose_limit_the_emergency_rule_raised_is_shown(world, monkeypatch):
+    raised = amend(world, ask(world, *AT_NIGHT, max_records=1), *AT_NIGHT)
+    with monkeypatch.context() as helping:  # by custodians that all count the emergency rule
+        helping.setattr(countersign, "may_open_at_once", lambda _terms: True)
+        answer = world.open(raised)
+    said = audit_answer(world.write_answer(answer), None, None, world.vault.path).findings.violations
+    assert [one.message for one in said] == ["subject line 1: found too few countersignatures for base"]
+    both = amend(world, ask(world, *AT_NIGHT, max_records=1), *AT_NIGHT, "judge")
+    answer = world.open(both)
+    assert rows_of(answer) == ROWS
+    shutil.rmtree(world.path / "answer")
+    assert not audit_answer(world.write_answer(answer), None, None, world.vault.path).findings.violations

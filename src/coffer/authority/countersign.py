@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from coffer.authority.authorization import Authorization, Named
+from coffer.authority.authorization import Authorization, Named, Terms
 from coffer.authority.hold import Hold, Requested
 from coffer.authority.ordered import Urgency
 from coffer.errors import NotProven, Refused
@@ -52,25 +52,34 @@ class Footing(Enum):
     NONE = "neither"
 
 
-def footing_of(rule: str, roster: Roster, signers: Collection[str], terms: Named) -> Footing:
-    """What these signatures of custodians satisfy; the emergency rule counts in an emergency alone.
+def may_open_at_once(terms: Named) -> bool:
+    """Whether an emergency rule may count for a note: for an emergency that is neither a hub nor an amendment.
 
-    ``rule``: the name of one of the roster's. A hub is never opened under an emergency rule.
+    Those who ratify an emergency agree to what its note allows. If the emergency rule could raise the limit afterwards,
+    a debt that is paid would cover any number of records.
+    """
+    is_amendment = isinstance(terms, Terms) and terms.amends is not None
+    return terms.ordered.urgency is Urgency.EMERGENCY and not terms.is_hub and not is_amendment
+
+
+def footing_of(rule: str, roster: Roster, signers: Collection[str], terms: Named) -> Footing:
+    """What these signatures of custodians satisfy; the emergency rule counts where ``may_open_at_once``.
+
+    ``rule``: the name of one of the roster's.
     """
     mask = mask_of(signers, roster.names)
     if roster.rules[rule].is_satisfied_by(mask):
         return Footing.RULE
     emergency = roster.emergency_rules.get(rule)
-    may_use = terms.ordered.urgency is Urgency.EMERGENCY and not terms.is_hub
-    is_enough = may_use and emergency is not None and emergency.is_satisfied_by(mask)
+    is_enough = may_open_at_once(terms) and emergency is not None and emergency.is_satisfied_by(mask)
     return Footing.EMERGENCY if is_enough else Footing.NONE
 
 
 def expected_of(rule: str, roster: Roster, terms: Named) -> str:
     """Which signatures are expected of a rule, in words."""
     emergency = roster.emergency_rules.get(rule)
-    is_urgent = terms.ordered.urgency is Urgency.EMERGENCY and not terms.is_hub
-    at_once = f", or in an emergency {emergency.expression}" if emergency is not None and is_urgent else ""
+    is_counted = emergency is not None and may_open_at_once(terms)
+    at_once = f", or in an emergency {emergency.expression}" if emergency is not None and is_counted else ""
     return f"{roster.rules[rule].expression}{at_once}"
 
 
@@ -117,7 +126,7 @@ def verify_requested(authorization: Requested, roster: Roster) -> None:
 def verify_countersigned(authorization: Authorization, roster: Roster) -> Countersigned:
     """Prove that its requester signed it, and that enough custodians countersigned it.
 
-    The same of the note that amends it.
+    The same of the note that amends it, for which no emergency rule counts.
 
     Raises:
         NotProven: a signature is wrong or the requester is unknown.
@@ -143,5 +152,5 @@ def verify_countersigned(authorization: Authorization, roster: Roster) -> Counte
                 hint=f"not yet signed by: {', '.join(missing)}",
             )
     if authorization.amendment is not None:
-        is_emergency |= verify_countersigned(authorization.amendment, roster).is_emergency
+        verify_countersigned(authorization.amendment, roster)
     return Countersigned(authorization=authorization, roster=roster, signers=signers, is_emergency=is_emergency)

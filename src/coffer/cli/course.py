@@ -5,11 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
-from coffer.authority.countersign import Footing, footing_of, rules_of, signers_of
+from coffer.authority.countersign import Footing, footing_of, may_open_at_once, rules_of, signers_of
 from coffer.authority.due import deadline_of
 from coffer.authority.hold import Requested
 from coffer.authority.lacking import Part, Share, parts_for
-from coffer.authority.ordered import Urgency
 from coffer.cli.debts import debt_lines
 from coffer.custody.again import Again, AgainWord
 from coffer.custody.earlier import Use, history_of
@@ -114,17 +113,12 @@ def rule_rows(requested: Requested, roster: Roster, refusers: Collection[str]) -
         no = [name for name in part.members if name in refusers]
         refused = f"; refused by {', '.join(no)}" if no else ""
         yield f"rule {part.rule}", f"{asked}: {signed}; {lacks}{refused}"
-    for name in rules_of(terms.subjects, roster) if is_emergency(requested) else ():
+    for name in rules_of(terms.subjects, roster) if may_open_at_once(terms) else ():
         emergency = roster.emergency_rules.get(name)
         if emergency is not None:
             footing = footing_of(name, roster, signers, terms)
             enough = "not enough signed" if footing is Footing.NONE else "enough signed"
             yield "emergency", f"rule {name} at once by {emergency.expression}: {enough}"
-
-
-def is_emergency(requested: Requested) -> bool:
-    """Whether an emergency rule may count for it."""
-    return requested.terms.ordered.urgency is Urgency.EMERGENCY and not requested.terms.is_hub
 
 
 def rules_document(requested: Requested, roster: Roster) -> list[dict[str, object]]:

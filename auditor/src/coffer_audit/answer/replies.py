@@ -153,8 +153,10 @@ def verify_countersignatures(claims: Claims, state: State, opening: Opening, ord
         pairs = {(segment.roster.hash, segment.line.rule) for segment in places}
         pairs |= {(order.roster.hash, rule) for rule in under}
         for roster_hash, rule in pairs:
-            for signers in (order.signers,) if order.amenders is None else (order.signers, order.amenders):
-                _verify_rule(rule, order.rosters[roster_hash], signers, order, line, is_emergency=is_emergency)
+            roster = order.rosters[roster_hash]
+            _verify_rule(rule, roster, order.signers, order, line, is_emergency=is_emergency)
+            if order.amenders is not None:  # whoever ratifies agrees to the first limit, so only the rule raises it
+                _verify_rule(rule, roster, order.amenders, order, line, is_emergency=False)
     findings.not_shown.append(
         "which rule a number falls under: the auditor has no numbering table, and takes the rules that the note names"
     )
