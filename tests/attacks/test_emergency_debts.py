@@ -15,6 +15,7 @@ from coffer.custody import decide
 from coffer.custody.decide import Decline, Grant, Reject
 from coffer.custody.exchange import Code
 from coffer.errors import Refused
+from coffer.ledger.codes import OrderCodes
 from coffer.ledger.debts import MOST_A_DAY, MOST_UNPAID, DebtStatus
 from coffer.ledger.entries import IntentEntry, RatifyEntry
 from coffer.ledger.facts import Invalid
@@ -116,6 +117,10 @@ def intent(number, rules=("base",), authorization=bytes(32)):
         rules=rules,
         codes=COARSE,
     )
+
+
+def paying(debt, name):
+    return RatifyEntry(intent=debt.index, authorization=debt.authorization, custodian=name)
 
 
 def log(world, *bodies, key=None, time=None):
@@ -222,9 +227,9 @@ def test_ratification_dated_back_is_late(world):
     opened = world.now
     world.now = opened + 48 * HOUR + dt.timedelta(minutes=10)
     world.open(ask(world, "dpo", "judge"))
-    index = debt_of(world, note).index
+    debt = debt_of(world, note)
     for name in ("judge", "regulator"):
-        body, auth = RatifyEntry(intent=index, custodian=name), world.keys(name).auth
+        body, auth = paying(debt, name), world.keys(name).auth
         assert log(world, body, key=auth, time=opened + 47.95 * HOUR) == []
     assert debt_of(world, note).status(world.now) is DebtStatus.RATIFIED_LATE
 
@@ -250,30 +255,30 @@ def test_too_few_do_not_pay(world):
 def test_forged_ratifications_have_no_effect(world):
     note = ask(world, *AT_NIGHT)
     world.open(note)
-    index, keys = debt_of(world, note).index, {name: world.keys(name) for name in NAMES}
-    body = RatifyEntry(intent=index, custodian="judge")
+    debt, keys = debt_of(world, note), {name: world.keys(name) for name in NAMES}
+    body = paying(debt, "judge")
     for key in (keys["dpo"].auth, keys["judge"].resp, world.vault.operator_key("desk")):
         assert log(world, body, key=key) == [("E1", "not signed by the auth key of a custodian")]
-    assert log(world, RatifyEntry(intent=index + 1, custodian="judge"), key=keys["judge"].auth) == [
-        ("E1", "no emergency has this index")
-    ]
+    no_emergency = [("E1", "no emergency of this authorization has this index")]
+    for false in (replace(body, intent=debt.index + 1), replace(body, authorization=bytes(32))):
+        assert log(world, false, key=keys["judge"].auth) == no_emergency
     assert log(world, body, key=keys["judge"].auth) == []  # the twin
     assert log(world, body, key=keys["judge"].auth) == [("E1", "this custodian ratified it before")]
 
 
-def test_disapproved_emergency_stays_so_and_its_custodian_does_not_ratify_it(world):
+def test_disapproved_emergency_stays_so_though_its_custodian_looks_again_and_ratifies(world):
     note = ask(world, *AT_NIGHT)
     world.open(note)
     judge = world.custodian("judge")
     with world.vault.writing() as state:
         world.vault.append([judge.refusal_entry(note, "merit", "note")], state)
-    with pytest.raises(Refused, match="refused"):
-        ratify(world, note, "judge")
-    body = RatifyEntry(intent=debt_of(world, note).index, custodian="judge")
-    assert log(world, body, key=world.keys("judge").auth) == [("E1", "this custodian refused the authorization")]
-    ratify(world, note, "dpo", "regulator")
+    world.now += 49 * HOUR
+    with pytest.raises(Refused, match="overdue to be ratified"):
+        world.open(ask(world, *AT_NIGHT))
+    ratify(world, note, "judge", "dpo")
     debt = debt_of(world, note)
-    assert (debt.status(world.now), world.state().disapproved_by(debt)) == (DebtStatus.RATIFIED, ("judge",))
+    assert (debt.status(world.now), world.state().disapproved_by(debt)) == (DebtStatus.RATIFIED_LATE, ("judge",))
+    assert rows_of(world.open(ask(world, *AT_NIGHT))) == ROWS
 
 
 def test_burst_ends_at_the_bound_of_what_is_unpaid(world):
@@ -281,7 +286,7 @@ def test_burst_ends_at_the_bound_of_what_is_unpaid(world):
     assert log(world, intent(90)) == [("N1", f"{MOST_UNPAID} emergencies of this requester are not ratified yet")]
     for debt in list(world.state().debts.values()):
         for name in ("judge", "dpo"):
-            log(world, RatifyEntry(intent=debt.index, custodian=name), key=world.keys(name).auth)
+            log(world, paying(debt, name), key=world.keys(name).auth)
     assert log(world, *(intent(number) for number in range(20, 20 + MOST_A_DAY - MOST_UNPAID))) == []
 
 
@@ -290,7 +295,7 @@ def test_burst_ends_at_the_bound_of_a_day_though_all_is_ratified(world):
         assert log(world, intent(number)) == []
         debt = list(world.state().debts.values())[-1]
         for name in ("judge", "dpo"):
-            log(world, RatifyEntry(intent=debt.index, custodian=name), key=world.keys(name).auth)
+            log(world, paying(debt, name), key=world.keys(name).auth)
     assert log(world, intent(90)) == [("N1", f"{MOST_A_DAY} emergencies of this requester in 24 hours")]
     assert log(world, intent(91), time=world.now + 24 * HOUR) == []
 
@@ -384,3 +389,23 @@ def test_answer_whose_limit_the_emergency_rule_raised_is_shown(world, monkeypatc
     assert rows_of(answer) == ROWS
     shutil.rmtree(world.path / "answer")
     assert not audit_answer(world.write_answer(answer), None, None, world.vault.path).findings.violations
+
+
+def test_emergencies_dated_back_count_from_when_they_came(world):
+    early = world.now
+    world.now += dt.timedelta(minutes=14)
+    assert log(world, intent(1, ()), time=world.now) == []
+    for number in range(MOST_UNPAID):
+        assert log(world, intent(10 + number), time=early) == []
+    state = world.state()
+    assert {debt.time for debt in state.debts.values()} == {world.now}
+    assert {state.openings[index].time for index in state.debts} == {early}
+
+
+def test_intent_that_names_rules_and_shows_that_it_is_no_emergency_has_no_effect(tmp_path):
+    world = World.make(tmp_path, custodians=NAMES, rules=RULES, emergency=EMERGENCY, statistics="full")
+    shown = {"order_class": "produce", "kinds": "call", "due": "none", "age": "w4", "issued_by": "court"}
+    codes = OrderCodes(**shown, issued_in="home", urgency="urgent")
+    said = [("N1", "names rules, and shows that it is no emergency")]
+    assert log(world, replace(intent(1), codes=codes)) == said
+    assert log(world, replace(intent(2), codes=replace(codes, urgency="emergency"))) == []  # the twin

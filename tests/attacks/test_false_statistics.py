@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from forging import log_entries
 
 import coffer.procedures.opening.answer as putting
 import coffer.procedures.opening.run as running
@@ -12,7 +13,7 @@ from coffer.authority.authorization import Named, Terms, parse_authorization
 from coffer.authority.ordered import IssuedIn, Urgency
 from coffer.errors import Refused
 from coffer.ledger.codes import OrderCodes
-from coffer.ledger.entries import IntentEntry
+from coffer.ledger.entries import IntentEntry, RefuseEntry
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.procedures.reports.tables import make_table
 from coffer.procedures.reports.transparency import read_entries
@@ -53,13 +54,13 @@ def audited(capsys, *words):
     return code, [f"{item['code']} {item['message']}" for item in json.loads(capsys.readouterr().out)["violations"]]
 
 
-def announce(world, note, **nicer):
+def announce(world, note, *, nonce=bytes(16), **nicer):
     """An intent of an order, with some codes changed."""
     authorization = parse_authorization(note, "note")
     body = IntentEntry(
         authorization=authorization.commitment,
         requester="desk",
-        nonce=bytes(16),
+        nonce=nonce,
         cells_at_most=1,
         codes=replace(authorization.terms.codes, **nicer),
     )
@@ -78,6 +79,31 @@ def test_intent_with_nicer_codes_is_found_once_the_order_is_revealed(full, capsy
     (key,) = nicer
     said = f"CODES intent {key.replace('_', '-')}: found another than the revealed lines tell"
     assert audited(capsys, "vault", full.vault.path, "--quick") == (3, [said])
+
+
+def test_second_intent_with_other_codes_has_no_effect(full, capsys):
+    note = emergency(full)
+    announce(full, note)
+    with pytest.raises(Refused, match="its codes are others than an earlier intent of this authorization shows"):
+        announce(full, note, nonce=bytes(15) + b"2", urgency="ordinary")
+    authorization = parse_authorization(note, "note")
+    codes = replace(authorization.terms.codes, urgency="ordinary")
+    desk = full.vault.operator_key("desk")
+    false = IntentEntry(
+        authorization=authorization.commitment, requester="desk", nonce=bytes(16), cells_at_most=1, codes=codes
+    )
+    (index,) = log_entries(full, replace(false, nonce=bytes(15) + b"3"), key=desk)  # past the vault's own check
+    assert list(full.state().openings) == [index - 1]
+    said = ["N1 codes: found others than in an earlier intent of it; the entry has no effect"]
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (3, said)
+
+
+def test_twin_second_intent_with_the_same_codes_counts(full, capsys):
+    note = emergency(full)
+    for number in range(2):
+        announce(full, note, nonce=bytes(15) + bytes([number]))
+    assert len(full.state().openings) == 2
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])
 
 
 def test_twin_intent_with_the_codes_of_the_note_stays_clean(full, capsys):
@@ -162,3 +188,41 @@ def test_intent_that_shows_more_than_the_roster_lets_has_no_effect(tmp_path, lev
     changes = {name: getattr(shown, name) for name in OrderCodes.__slots__}
     announce(world, note, **changes)
     assert len(world.state().openings) == 1
+
+
+def table(full, capsys, name):
+    """The rows of a table that are not empty, as both programs make it."""
+    pins, days = full.vault.pins, {"first": dt.date(2016, 9, 1), "last": dt.date(2016, 9, 30)}
+    entries = full.vault.log.entries(0, full.state().size)
+    state, dated = read_entries(entries, origin=pins.origin, genesis=pins.genesis)
+    made = make_table(name, state, dated, **days).document()
+    capsys.readouterr()
+    period = ["--from", "2016-09-01", "--to", "2016-09-30"]
+    assert audit(["transparency", str(full.vault.path / "log"), *period, "--table", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["table"] == made
+    return {row["row"] for row in made["rows"] if row["cells"][0]}
+
+
+def test_table_goes_by_revealed_lines_and_not_by_an_intent_that_nobody_answered(full, capsys):
+    note = emergency(full)
+    announce(full, note, urgency="ordinary", due="later")
+    assert {"due.later", "received.all"} <= table(full, capsys, "eu28")
+    reveal(full, note)
+    rows = table(full, capsys, "eu28")
+    assert "due.h8" in rows
+    assert "due.later" not in rows
+
+
+@pytest.mark.parametrize(("false", "key"), [({"order_class": "access"}, "class"), ({"urgency": "ordinary"}, "urgency")])
+def test_refusal_with_false_codes_is_found_once_the_order_is_revealed(full, capsys, false, key):
+    note = emergency(full)
+    commitment = parse_authorization(note, "note").commitment
+    true = RefuseEntry(
+        authorization=commitment, custodian="judge", reason="law", order_class="produce", urgency="emergency"
+    )
+    log_entries(full, replace(true, custodian="dpo"), key=full.keys("dpo").auth)  # the twin
+    log_entries(full, replace(true, **false), key=full.keys("judge").auth)
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])
+    reveal(full, note)
+    said = [f"CODES refuse {key}: found another than the revealed lines tell"]
+    assert audited(capsys, "vault", full.vault.path, "--quick") == (3, said)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coffer.ledger.codes import CODES, LEVELS, ORDER_KEYS, shown
+from coffer.ledger.codes import CODES, HIDDEN, LEVELS, ORDER_KEYS, shown
+from coffer.ledger.entries import Commitment
 
 if TYPE_CHECKING:
     from differential.world import World
@@ -312,6 +313,31 @@ def _code(key: str, *values: str) -> Line:
     return Line(key, lambda w: _shown(w, key, w.rng.choice(values or CODES[key])), odd_code)
 
 
+def _authorization(w: "World") -> str:
+    w.scratch["authorization"] = authorization = known("authorization", 32, 0.6)(w)
+    return authorization
+
+
+def _order_code(key: str) -> Line:
+    """A code of an intent: mostly that which an earlier one of its authorization showed, and an emergency's beside rules."""
+
+    def make(w: "World") -> str:
+        told = w.state and w.state.told.get(Commitment(bytes.fromhex(w.scratch["authorization"])))
+        value = told.values()[key] if told else HIDDEN
+        if value == HIDDEN or w.rng.random() < 0.05:
+            is_urgent = key == "urgency" and w.scratch["rules"] and w.rng.random() < 0.9
+            value = "emergency" if is_urgent else w.rng.choice(CODES[key])
+        return _shown(w, key, value)
+
+    return Line(key, make, odd_code)
+
+
+def _rules_of_some(w: "World") -> list[str]:
+    """None, or the rules of an emergency."""
+    w.scratch["rules"] = rules = [_rules(w)] if w.rng.random() < 0.4 else []
+    return rules
+
+
 def _records(w: "World") -> str:
     w.scratch["records"] = records = str(w.rng.choice([0, 0, 1, 40]))
     return records
@@ -436,11 +462,12 @@ def _debt(w: "World") -> str:
     debts = list(w.state.debts.values()) if w.state else []
     own = [debt for debt in debts if debt.paid is None] if w.rng.random() < 0.8 else debts
     if not own or w.rng.random() < 0.05:
-        w.scratch["custodians"] = w.custodians_known
+        w.scratch |= {"custodians": w.custodians_known, "ratified": w.rng.randbytes(32).hex()}
         return str(w.rng.randrange(w.size + 2))
     debt = own[0] if w.rng.random() < 0.7 else w.rng.choice(own)
     names = [name for name in w.state.rosters[debt.roster].names if name not in debt.ratified]
-    w.scratch["custodians"] = names or w.custodians_known
+    ratified = debt.authorization if w.rng.random() < 0.95 else w.rng.randbytes(32)
+    w.scratch |= {"custodians": names or w.custodians_known, "ratified": ratified.hex()}
     return str(debt.index)
 
 
@@ -537,12 +564,12 @@ TYPES: tuple[Type, ...] = (
     Type(
         "intent/v2",
         (
-            Line("authorization", known("authorization", 32, 0.6), HEX32),
+            Line("authorization", _authorization, HEX32),
             Line("requester", _requester, PARTY),
             Line("nonce", known("nonce", 16, 0.1), odd_hex(16)),
             Line("cells-at-most", lambda w: str(1 << w.rng.randrange(21)), odd_number(1, 1 << 20)),
-            Line("rules", lambda w: [_rules(w)] if w.rng.random() < 0.4 else [], _odd_rules),
-            *(_code(key) for key in ORDER_KEYS),
+            Line("rules", _rules_of_some, _odd_rules),
+            *(_order_code(key) for key in ORDER_KEYS),
         ),
         lambda w: w.scratch["requester"],
         10,
@@ -641,7 +668,16 @@ TYPES: tuple[Type, ...] = (
         21,
     ),
     Type("release/v1", (Line("hold", _hold, COUNT),), _desk_or_custodian, 3),
-    Type("ratify/v1", (Line("intent", _debt, COUNT), Line("custodian", _ratifier, CUSTODIAN)), _by("auth"), 6),
+    Type(
+        "ratify/v1",
+        (
+            Line("intent", _debt, COUNT),
+            Line("authorization", lambda w: w.scratch["ratified"], HEX32),
+            Line("custodian", _ratifier, CUSTODIAN),
+        ),
+        _by("auth"),
+        6,
+    ),
     Type(
         "reveal/v1",
         (

@@ -13,7 +13,7 @@ COUNTS = {
     "approvals": 89,
     "authorization": 171,
     "desk": 27,
-    "entries": 168,
+    "entries": 169,
     "exchange": 37,
     "hpke": 10,
     "identity": 184,
@@ -22,7 +22,7 @@ COUNTS = {
     "rules": 28,
     "segments": 170,
     "standing": 73,
-    "state": 228,
+    "state": 235,
     "wire": 48,
 }
 ATTRIBUTES = ".gitattributes"

@@ -237,7 +237,7 @@ def test_an_emergency_that_is_not_ratified_is_said_until_it_is(tmp_path):
     assert Code.EMERGENCY in codes(decide_board(sight(world)), Urgency.NOW)
     for name in ("judge", "dpo"):
         with world.vault.writing() as state:
-            body = RatifyEntry(intent=index, custodian=name)
+            body = RatifyEntry(intent=index, authorization=bytes(32), custodian=name)
             world.vault.append([world.vault.entry(body, world.keys(name).auth, state)], state)
     assert Code.EMERGENCY not in codes(decide_board(sight(world)))
 

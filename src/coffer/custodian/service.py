@@ -247,10 +247,9 @@ class CustodianService:
 
         Raises:
             MalformedInput, NotProven: it is not a proper request.
-            Refused: nothing is left to ratify, it was refused here, or persons must agree first.
+            Refused: nothing is left to ratify, or persons must agree first.
         """
         requested, state = self.verify_request(raw, place)
-        self._verify_not_refused(requested.commitment, state, place)
         self.verify_at_terminal(requested.commitment)
         auth = self.keys.auth
         bodies = ratifications_of(requested, state, self.name, auth.verify_key, place)

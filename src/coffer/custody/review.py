@@ -108,11 +108,11 @@ def ratifications_of(
 ) -> tuple[RatifyEntry, ...]:
     """What this custodian logs to agree, afterwards, to each emergency that was opened under a request.
 
+    It may have refused the request before, if its people looked again; both stay in the log.
+
     Raises:
-        Refused: nothing is left for it to ratify, it refused the request in public, or is in neither roster.
+        Refused: nothing is left for it to ratify, or it is in neither roster.
     """
-    if state.is_refused(requested.commitment, name):
-        raise Refused(f"{place}: {name} has refused it", code="scope")
     own = [
         debt
         for debt in state.debts.values()
@@ -124,7 +124,11 @@ def ratifications_of(
     ]
     if not own:
         raise Refused(f"{place}: no emergency of it that {name} may ratify", code="scope")
-    entries = tuple(RatifyEntry(intent=debt.index, custodian=name) for debt in own if name not in debt.ratified)
+    entries = tuple(
+        RatifyEntry(intent=debt.index, authorization=debt.authorization, custodian=name)
+        for debt in own
+        if name not in debt.ratified
+    )
     if not entries:
         raise Refused(f"{place}: {name} has ratified it before", code="scope")
     return entries

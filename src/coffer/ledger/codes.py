@@ -74,6 +74,18 @@ class OrderCodes:
         own, other = self.values(), whole.values()
         return all(own[key] in (HIDDEN, other[key]) for key in ORDER_KEYS)
 
+    def contradicts(self, other: Self) -> bool:
+        """Whether a code that both show is another one in each."""
+        return any(HIDDEN != value != other_value != HIDDEN for value, other_value in self._beside(other))
+
+    def filled_by(self, other: Self) -> Self:
+        """These codes, and in the place of those that are hidden here, the other's."""
+        values = [mine if mine != HIDDEN else others for mine, others in self._beside(other)]
+        return self.of_values(dict(zip(ORDER_KEYS, values, strict=True)))
+
+    def _beside(self, other: Self) -> list[tuple[str, str]]:
+        return list(zip(self.values().values(), other.values().values(), strict=True))
+
     def at(self, level: str) -> Self:
         """What a roster of that level shows of them."""
         return replace(self, **{name: shown(level, key, getattr(self, name)) for name, key in _KEYS.items()})

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from coffer.ledger.codes import HIDDEN
 from coffer.ledger.entries import Commitment, IntentEntry
 from coffer.ledger.facts import Broken
 from coffer.ledger.roster import Roster
@@ -36,8 +37,9 @@ class DebtStatus(StrEnum):
 class Debt:
     """What an emergency owes: that custodians who satisfy each of its ordinary rules agree to it.
 
-    ``index`` and ``time`` are those of its intent, ``roster`` the hash of the one then in force. ``ratified``: the
-    custodians that agreed, in the log's order. ``paid``: when they were enough, with ``paid_index``; None if never.
+    ``index`` is that of its intent, ``time`` the later of the intent's and the newest before it, ``roster`` the hash of
+    the one then in force. ``ratified``: the custodians that agreed, in the log's order. ``paid``: when they were
+    enough, with ``paid_index``; None if never.
     """
 
     index: int
@@ -97,12 +99,15 @@ def verify_emergency(
     """
     if roster.emergency is None or not set(entry.rules) <= set(roster.rules):
         raise Broken("N1", "names rules, and the roster in force has no emergency rule of them")
-    why = why_no_emergency(debts, entry.requester, max(time, newest))
+    if entry.codes.urgency not in (HIDDEN, "emergency"):
+        raise Broken("N1", "names rules, and shows that it is no emergency")
+    now = max(time, newest)
+    why = why_no_emergency(debts, entry.requester, now)
     if why is not None:
         raise Broken("N1", why)
     return Debt(
         index=index,
-        time=time,
+        time=now,
         requester=entry.requester,
         authorization=entry.authorization,
         rules=entry.rules,
@@ -112,7 +117,7 @@ def verify_emergency(
 
 
 def with_ratification(debt: Debt, name: str, index: int, now: dt.datetime, rosters: Iterable[Roster]) -> Debt:
-    """Rule E1, but for signature and refusal: the debt once this custodian agreed.
+    """Rule E1, but for authorization and signature: the debt once this custodian agreed.
 
     ``rosters``: the one then in force and the one in force now. Either may be satisfied: custodians that left may
     still speak for what was opened in their time, and those that took their place may too.

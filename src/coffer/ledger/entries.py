@@ -299,9 +299,13 @@ class ReleaseEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatifyEntry:
-    """A custodian agrees, afterwards, to what was opened in an emergency. ``intent``: its log index."""
+    """A custodian agrees, afterwards, to what was opened in an emergency.
+
+    ``intent``: its log index. ``authorization``: that of the intent, since an index is another intent in another history.
+    """
 
     intent: int
+    authorization: Commitment
     custodian: str
 
 

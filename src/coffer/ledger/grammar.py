@@ -374,7 +374,9 @@ _PARSERS: Final[dict[str, Callable[[wire.Fields], Body]]] = {
     "held": _parse_held,
     "extend": _parse_extend,
     "release": lambda fields: ReleaseEntry(hold=_number(fields, "hold")),
-    "ratify": lambda fields: RatifyEntry(intent=_number(fields, "intent"), custodian=_custodian(fields)),
+    "ratify": lambda fields: RatifyEntry(
+        intent=_number(fields, "intent"), authorization=_commitment(fields), custodian=_custodian(fields)
+    ),
 }
 ENTRY_TYPES: Final = tuple(_PARSERS)
 """Every type of entry but ``roster``, as its first line names it."""

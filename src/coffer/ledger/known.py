@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from coffer.errors import NotProven
+from coffer.ledger.codes import OrderCodes
 from coffer.ledger.debts import Debt, DebtStatus
 from coffer.ledger.entries import (
     BatchId,
@@ -69,6 +70,8 @@ class Known:
     absence_indexes: list[int] = field(default_factory=list)
     holds: dict[int, LoggedHold] = field(default_factory=dict)
     debts: dict[int, Debt] = field(default_factory=dict)
+    told: dict[Commitment, OrderCodes] = field(default_factory=dict)
+    """The codes that intents of an authorization show, all together: no two that count contradict each other."""
 
     @property
     def roster(self) -> Roster:

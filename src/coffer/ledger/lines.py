@@ -59,7 +59,8 @@ def lines_of(body: Body) -> tuple[str, Sequence[str]]:  # noqa: C901, PLR0912 - 
             lines += [f"reason: {body.reason}", f"class: {body.order_class}"]
             return "refuse", [*lines, f"urgency: {body.urgency}"]
         case RatifyEntry():
-            return "ratify", [f"intent: {body.intent}", f"custodian: {body.custodian}"]
+            lines = [f"intent: {body.intent}", f"authorization: {body.authorization.hex()}"]
+            return "ratify", [*lines, f"custodian: {body.custodian}"]
         case RevokeEntry():
             return "revoke", [f"authorization: {body.authorization.hex()}"]
         case DestroyEntry():

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import msgspec
 
 from coffer.errors import MalformedInput
+from coffer.ledger.codes import OrderCodes
 from coffer.ledger.debts import Debt
 from coffer.ledger.entries import (
     BatchId,
@@ -32,7 +33,7 @@ from coffer.ledger.receipts import Receipts
 from coffer.ledger.roster import Roster, parse_roster
 from coffer.ledger.state import State
 
-VERSION: Final = 8
+VERSION: Final = 9
 _HASH_BYTES: Final = 32
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 """A place or a number; a negative place would count from the end."""
@@ -164,6 +165,9 @@ def _parse(raw: bytes, place: str) -> State:
         raise MalformedInput(f"{place}: a hold without a term, or of an unknown roster")
     if any(debt.roster not in hashes for debt in form.debts):
         raise MalformedInput(f"{place}: an emergency of an unknown roster")
+    told: dict[Commitment, OrderCodes] = {}
+    for intent in (opening.intent for opening in form.openings):
+        told[intent.authorization] = told.get(intent.authorization, intent.codes).filled_by(intent.codes)
     segments = {one.line.seg_id: one for one in _from_columns(form.segments, rosters, place)}
     return State(
         origin=form.origin,
@@ -194,6 +198,7 @@ def _parse(raw: bytes, place: str) -> State:
         absence_indexes=form.absence_indexes,
         holds={hold.index: hold for hold in form.holds},
         debts={debt.index: debt for debt in form.debts},
+        told=told,
     )
 
 

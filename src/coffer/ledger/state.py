@@ -241,22 +241,24 @@ class State(Known):
         if body.authorization in self.revoked:
             raise Broken("N1", "the authorization is revoked")
         _require_codes(roster, body.codes.values(), "N1")
+        told = self.told.get(body.authorization, body.codes)
+        if told.contradicts(body.codes):
+            raise Broken("N1", "its codes are others than an earlier intent of this authorization shows")
         if body.rules:
             owed = self.debts.values()
             self.debts[index] = debts.verify_emergency(owed, index, time, self.newest, roster, body)
+        self.told[body.authorization] = told.filled_by(body.codes)
         self.nonces.add((body.requester, body.nonce))
         self.openings[index] = Opening(index=index, time=time, intent=body)
 
     def _apply_ratify(self, index: int, time: dt.datetime, note: Note, roster: Roster, body: RatifyEntry) -> None:
         debt = self.debts.get(body.intent)
-        if debt is None:
-            raise Broken("E1", "no emergency has this index")
+        if debt is None or debt.authorization != body.authorization:
+            raise Broken("E1", "no emergency of this authorization has this index")
         rosters = (self.rosters[debt.roster], roster)
         members = [member for one in rosters if (member := one.custodian(body.custodian)) is not None]
         if not any(note.is_signed_by(member.auth) for member in members):
             raise Broken("E1", "not signed by the auth key of a custodian")
-        if self.is_refused(debt.authorization, body.custodian):
-            raise Broken("E1", "this custodian refused the authorization")
         now = max(time, self.newest)
         self.debts[body.intent] = debts.with_ratification(debt, body.custodian, index, now, rosters)
 

@@ -167,6 +167,8 @@ CODES = [
 ]
 """Those of an intent, where the roster shows all."""
 
+URGENT = [line.replace("ordinary", "emergency") for line in CODES]
+
 REFUSED = ["class: preserve", "urgency: emergency"]
 
 NONE = ["files: 0", "read: 0", "kept: 0", "rejected: 0", "duplicate: 0"]
@@ -260,10 +262,13 @@ ENTRIES = {
             f"nonce: {hexes('nonce', 16)}",
             "cells-at-most: 1",
             "rules: FR,base",
-            *CODES,
+            *URGENT,
         ],
     ),
-    "ratify": (("judge/auth",), ["intent: 4611686018427387904", "custodian: judge"]),
+    "ratify": (
+        ("judge/auth",),
+        ["intent: 4611686018427387904", f"authorization: {AUTHORIZATION}", "custodian: judge"],
+    ),
     "draw": (("desk",), ["intent: 1", f"table: {hexes('table')}", "records: 268435456"]),
     "close": (
         ("desk",),
@@ -352,8 +357,9 @@ def make_entry(out):
         f"kept: 7168\nfile: {hexes('file', 16)} 10 7 2 1\n".encode(),
     )
     bad("rules-descending", "intent-of-an-emergency", b"rules: FR,base", b"rules: base,FR")
-    bad("rules-behind-codes", "intent-of-an-emergency", *exchanged("rules: FR,base", CODES[0]))
+    bad("rules-behind-codes", "intent-of-an-emergency", *exchanged("rules: FR,base", URGENT[0]))
     bad("of-nobody", "ratify", b"\ncustodian: judge", b"")
+    bad("of-no-authorization", "ratify", f"\nauthorization: {AUTHORIZATION}".encode(), b"")
     bad("batch-15-bytes", "withdraw", hexes("batch", 16).encode(), hexes("batch", 15).encode())
     bad("version-2", "withdraw", b"coffer.withdraw/v1", b"coffer.withdraw/v2")
     bad("version-3", "ingest", b"coffer.ingest/v2", b"coffer.ingest/v3")

@@ -9,6 +9,7 @@ from known_answers.entries.make import (
     COUNTS,
     GENESIS,
     NONE,
+    URGENT,
     hexes,
     mark,
     roster_text,
@@ -403,6 +404,13 @@ def make_verdicts(out):
         close(1, 0, took="-"),
         bare,
     )
+    other = [line.replace("home", "union") for line in CODES]
+    add("codes-other-than-before", "ok ok N1 ok", intent(), intent("n2", codes=other), intent("n2"))
+    another = intent("n2", codes=other, authorization=hexes("another"))
+    add("codes-other-than-of-another-authorization", "ok ok ok", intent(), another)
+    lowered, raised = (roster_note(roster_text(statistics=s, time=later(1)), *NAMES) for s in ("coarse", "full"))
+    twice = [lowered, coarse_intent(), raised, intent("n2"), intent("n3", codes=other)]
+    add("codes-other-than-what-only-the-second-showed", "ok ok ok ok ok N1", *twice)
     for level, keys in (("coarse", ("class", "kinds")), ("none", ())):
         outcome, named = ("none", "class: produce") if keys else ("-", "class: -")
         add(
@@ -701,13 +709,14 @@ def make_holds(out):
     add("released-and-extended", "ok ok ok ok H3", *kept, release(), extend())
 
 
-def urgent(nonce="n1", rules="base", **changes):
+def urgent(nonce="n1", rules="base", codes=URGENT, **changes):
     lines = [f"authorization: {AUTHORIZATION}", "requester: desk", f"nonce: {hexes(nonce, 16)}", "cells-at-most: 4"]
-    return signed("intent", [*lines, f"rules: {rules}", *CODES], "desk", **changes)
+    return signed("intent", [*lines, f"rules: {rules}", *codes], "desk", **changes)
 
 
-def ratify(name="judge", index=2, signer=None, **changes):
-    return signed("ratify", [f"intent: {index}", f"custodian: {name}"], signer or f"{name}/auth", **changes)
+def ratify(name="judge", index=2, signer=None, authorization=AUTHORIZATION, **changes):
+    lines = [f"intent: {index}", f"authorization: {authorization}", f"custodian: {name}"]
+    return signed("ratify", lines, signer or f"{name}/auth", **changes)
 
 
 def hours_later(hours, seconds=0):
@@ -727,22 +736,29 @@ def make_emergencies(out):
 
     add("ratified", "ok ok ok", urgent(), ratify(), ratify("dpo"))
     add("of-a-rule-that-is-not-there", "N1", urgent(rules="DE"))
-    add_state(out, "emergency-without-an-emergency-rule", "ok N1", urgent(), test="emergencies")
+    far = urgent(time=days_later(700))  # it must shut out nobody: the browser judges this too
+    add_state(out, "emergency-without-an-emergency-rule", "ok N1 ok", far, intent("n2"))
     add("ratified-by-a-stranger", "ok E1", urgent(), ratify(signer="desk"))
     add("ratified-by-another", "ok E1", urgent(), ratify(signer="dpo/auth"))
     add("ratified-with-resp", "ok E1", urgent(), ratify(signer="judge/resp"))
     add("ratified-twice", "ok ok E1", urgent(), ratify(), ratify())
-    add("ratified-after-a-refusal", "ok ok E1 ok", urgent(), refuse(), ratify(), ratify("dpo"))
+    add("ratified-after-a-refusal", "ok ok ok ok", urgent(), refuse(), ratify(), ratify("dpo"))
+    add("ratified-of-another-authorization", "ok E1", urgent(), ratify(authorization=hexes("another")))
     add("ratified-and-then-refused", "ok ok ok", urgent(), ratify(), refuse())
     add("ratified-that-is-an-ordinary-opening", "ok E1", intent(), ratify())
+    add_state(out, "emergency-that-shows-another-urgency", "ok ok N1", first, urgent(codes=CODES))
     late = hours_later(48, 1)
+
+    def ordinary(time):
+        return intent("calm", codes=URGENT, time=time)
+
     add("next-at-its-last-second", "ok ok", urgent(), urgent("n2", time=hours_later(48)))
     add("next-while-one-is-overdue", "ok N1", urgent(), urgent("n2", time=late))
-    add("ordinary-while-one-is-overdue", "ok ok", urgent(), intent("n2", time=late))
+    add("ordinary-while-one-is-overdue", "ok ok", urgent(), ordinary(late))
     paid = (ratify(time=late), ratify("regulator", time=late))
     add("next-after-it-was-ratified-late", "ok ok ok ok", urgent(), *paid, urgent("n2", time=late))
     add("next-after-one-ratified-of-two", "ok ok N1", urgent(), paid[0], urgent("n2", time=late))
-    add("next-dated-back", "ok ok N1", urgent(), intent("n2", time=late), urgent("n3", time=hours_later(47, 3_000)))
+    add("next-dated-back", "ok ok N1", urgent(), ordinary(late), urgent("n3", time=hours_later(47, 3_000)))
     add("of-a-sovereign-ratified-without-it", "ok ok ok N1", urgent(rules="FR"), *paid, urgent("n2", time=late))
     member = ratify("cnctr", time=late)
     add("of-a-sovereign-ratified", "ok ok ok ok ok", urgent(rules="FR"), *paid, member, urgent("n2", time=late))
@@ -756,6 +772,15 @@ def make_emergencies(out):
     ]
     add("seventeenth-in-a-day", f"{'ok ' * 48}N1", *each, urgent("last", time=hours_later(24, -1)))
     add("seventeenth-a-day-later", "ok " * 49, *each, urgent("last", time=hours_later(24)))
+    ahead = ordinary(hours_later(0, 900))  # what is dated before it came in its quarter of an hour
+    each = [
+        entry
+        for number in range(16)
+        for at in [3 + 3 * number]
+        for entry in (urgent(f"n{number}"), ratify(index=at), ratify("dpo", index=at))
+    ]
+    add("seventeenth-of-some-dated-back", f"{'ok ' * 49}N1", ahead, *each, urgent("last", time=hours_later(24, 899)))
+    add("seventeenth-a-day-after-they-came", "ok " * 50, ahead, *each, urgent("last", time=hours_later(24, 900)))
     left = roster_note(
         roster_text(names=("judge", "regulator", "cnctr"), rules=("base 2 of judge,regulator,cnctr",), time=late),
         "judge", "dpo", "cnctr",

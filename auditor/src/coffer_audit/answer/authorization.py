@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from coffer_audit.entries.codes import parse_period
 from coffer_audit.entries.parse import SALT_LINE
 from coffer_audit.errors import MalformedInput
 from coffer_audit.notes import Note, VerifyKey, parse_note, parse_vkey
@@ -142,13 +143,6 @@ def compute_commitment(roster: str, salt: bytes, lines: tuple[str, ...]) -> str:
     return hash_of("auth", bytes.fromhex(roster), *hashes).hex()
 
 
-def _parse_period(value: str) -> tuple[datetime, datetime]:
-    first, end = (parse_instant(word) for word in parse_words(value, 2, "period"))
-    if first >= end:
-        raise MalformedInput("period: found its end not after its begin")
-    return first, end
-
-
 def _days_of(periods: Iterable[tuple[datetime, datetime]]) -> frozenset[date]:
     """Give the UTC days that the periods touch; at most 92."""
     days: set[date] = set()
@@ -192,7 +186,7 @@ def _parse_subjects(lines: Lines) -> tuple[tuple[Subject, ...], tuple[tuple[tupl
     while not subjects or lines.is_next("subject"):
         subjects.append(parse_subject(lines.take("subject")))
         parse_match(FREE_TEXT, lines.take("person"), "person", "at most 500 characters that text may hold")
-        own = [_parse_period(value) for _, value in lines.take_all("period", at_least=1, at_most=20)]
+        own = [parse_period(value) for _, value in lines.take_all("period", at_least=1, at_most=20)]
         if any(later[0] < earlier[1] for earlier, later in pairwise(own)):
             raise MalformedInput("period: found another order or an overlap, expected each after the one before")
         periods.append(tuple(own))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from coffer_audit.errors import MalformedInput
-from coffer_audit.wire import KINDS, parse_instant
+from coffer_audit.wire import KINDS, parse_instant, parse_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +53,8 @@ def _one_of(*words: str) -> Callable[[str, str], str]:
 
 PARSERS = {key: _one_of(*words) for key, words in WORDS.items()} | {"kinds": _parse_kinds}
 OF_INTENT = {key: PARSERS[key] for key in ("class", "urgency", "due", "kinds", "age", "issued-by", "issued-in")}
+SAID = ("class", "urgency", "kinds", "issued-by", "issued-in")
+"""The codes that stand in an authorization as they are."""
 OF_CLOSE = {key: PARSERS[key] for key in ("outcome", "took")}
 OF_REFUSE = {"class": _one_of(*WORDS["class"], "preserve"), "urgency": PARSERS["urgency"]}
 
@@ -99,37 +101,55 @@ def age_of(received: datetime, oldest: datetime) -> str:
 def codes_of_lines(lines: Mapping[int, str]) -> dict[str, str]:
     """Give the codes that lines of an authorization tell, by their index; all if all lines are there.
 
-    A line that no authorization has tells nothing.
+    A key that no authorization has, or that stands there twice, tells nothing; `due` and `age` are told if the lines
+    that they rest on are each of its form.
     """
-    pairs = [(index, *line.partition(": ")[::2]) for index, line in sorted(lines.items())]
-    values = {key: value for _, key, value in pairs}
-    codes = {key: value for key, value in values.items() if value in WORDS.get(key, ()) and key in OF_INTENT}
-    codes |= {"kinds": values["kinds"]} if _is_kinds(values.get("kinds", "")) else {}
+    values: dict[str, list[str]] = {}
+    for line in lines.values():
+        key, _, value = line.partition(": ")
+        values.setdefault(key, []).append(value)
+    said = {key: values[key][0] for key in SAID if len(values.get(key, ())) == 1}
+    codes = {key: value for key, value in said.items() if value in WORDS.get(key, ()) or _is_named(key, value)}
     received = received_of(lines)
     if received is None:
         return codes
-    behind = next(index for index, key, _ in pairs if key == "received") + 1
     try:
-        due = parse_instant(values["due"]) if "due" in values else None
-        periods = [parse_instant(value.split(" ")[0]) for _, key, value in pairs if key == "period"]
+        dues = [parse_instant(value) for value in values.get("due", ())]
+        periods = [parse_period(value) for value in values.get("period", ())]
     except MalformedInput:
         return codes
-    if due is not None or behind in lines:
-        codes["due"] = due_of(received, due)
+    if len(dues) > 1 or any(not timedelta(0) < due - received <= timedelta(days=366) for due in dues):
+        return codes
+    behind = 1 + next(index for index, line in lines.items() if line.startswith("received: "))
+    if dues or behind in lines:
+        codes["due"] = due_of(received, dues[0] if dues else None)
     if periods:
-        codes["age"] = age_of(received, min(periods))
+        codes["age"] = age_of(received, min(first for first, _ in periods))
     return codes
 
 
+def _is_named(key: str, value: str) -> bool:
+    return key == "kinds" and _is_kinds(value)
+
+
+def parse_period(value: str) -> tuple[datetime, datetime]:
+    """Decode a period of an authorization: two instants, the first before the second."""
+    first, end = (parse_instant(word) for word in parse_words(value, 2, "period"))
+    if first >= end:
+        raise MalformedInput("period: found its end not after its begin")
+    return first, end
+
+
 def received_of(lines: Mapping[int, str]) -> datetime | None:
-    """Give when an order came, if its lines tell."""
+    """Give when an order came, if one line tells."""
     values = [line.removeprefix("received: ") for line in lines.values() if line.startswith("received: ")]
     try:
-        return parse_instant(values[0]) if values else None
+        return parse_instant(values[0]) if len(values) == 1 else None
     except MalformedInput:
         return None
 
 
-def find_false_code(intent: Mapping[str, str], told: Mapping[str, str]) -> str:
-    """Give the key of a code that an intent shows otherwise than the lines of its order; "" for none."""
-    return next((key for key in OF_INTENT if HIDDEN != intent[key] != told.get(key, intent[key])), "")
+def find_false_code(shown: Mapping[str, str], told: Mapping[str, str]) -> str:
+    """Give the key of a code that an entry shows otherwise than the lines of its order; "" for none."""
+    keys = [key for key in OF_INTENT if shown.get(key, HIDDEN) != HIDDEN]
+    return next((key for key in keys if shown[key] != told.get(key, shown[key])), "")

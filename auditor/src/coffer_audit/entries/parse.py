@@ -250,7 +250,7 @@ ACTS: dict[str, dict[str, Callable[..., str | int]]] = {
     "held": {"hold": parse_count, "note": HEX32, "custodian": NAME, "cells-at-most": _parse_power},
     "extend": {"hold": parse_count, "note": HEX32, "until": _parse_moment},
     "release": {"hold": parse_count},
-    "ratify": {"intent": parse_count, "custodian": NAME},
+    "ratify": {"intent": parse_count, "authorization": HEX32, "custodian": NAME},
     "fault": {"accuser": PARTY, "accused": PARTY, "object": _parse_object, "evidence": HEX32},
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from coffer_audit.entries.codes import HIDDEN
 from coffer_audit.entries.roster import Roster
 from coffer_audit.validity.facts import RuleBroken, demand
 
@@ -20,7 +21,7 @@ MOST_UNPAID, MOST_A_DAY = 8, 16
 class Debt:
     """An emergency that custodians must ratify; `roster`: the one in force at its intent.
 
-    `ratified`: the names of those who did. `paid`: when they were enough, None if never.
+    `time`: the later of its intent's and the newest before that. `ratified`: the names of those who did. `paid`: when they were enough, None if never.
     """
 
     time: datetime
@@ -59,6 +60,8 @@ class Debts:
         rules = tuple(body.text["rules"].split(","))
         is_known = set(rules) <= set(roster.emergencies)
         demand(is_known, "N1", "rules: found some without an emergency rule in force", may_happen=True)
+        is_urgent = body.text["urgency"] in (HIDDEN, "emergency")
+        demand(is_urgent, "N1", "urgency: found another, expected emergency beside rules")
         now, requester = max(time, newest), body.text["requester"]
         own = [debt for debt in self.all.values() if debt.requester == requester]
         overdue = any(debt.status(now) == "overdue" for debt in own)
@@ -68,18 +71,18 @@ class Debts:
         recent = sum(now - debt.time < DAY for debt in own)
         demand(recent < MOST_A_DAY, "N1", f"requester: found {recent} emergencies in 24 hours", may_happen=True)
         authorization = body.text["authorization"]
-        self.all[index] = Debt(time=time, requester=requester, authorization=authorization, rules=rules, roster=roster)
+        self.all[index] = Debt(time=now, requester=requester, authorization=authorization, rules=rules, roster=roster)
 
-    def standing(self, index: int) -> Debt:
-        """Give the debt of an intent; raises RuleBroken."""
+    def standing(self, index: int, authorization: str) -> Debt:
+        """Give the debt of an intent of this authorization; raises RuleBroken."""
         debt = self.all.get(index)
-        if debt is None:
-            raise RuleBroken("E1", "intent: found no emergency at this index")
+        if debt is None or debt.authorization != authorization:
+            raise RuleBroken("E1", "intent: found no emergency of this authorization at this index")
         return debt
 
     def ratify(self, index: int, name: str, now: datetime, roster: Roster) -> None:
         """Rule E1 for an entry whose signer is proven. `roster`: the one in force."""
-        debt = self.standing(index)
+        debt = self.all[index]
         demand(name not in debt.ratified, "E1", "custodian: found that it ratified before", may_happen=True)
         debt = replace(debt, ratified=(*debt.ratified, name))
         if debt.paid is None and any(debt.is_enough(one) for one in (debt.roster, roster)):

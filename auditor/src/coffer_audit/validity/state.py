@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from coffer_audit.entries.codes import HIDDEN, OF_INTENT, find_false_code
 from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, SegmentLine, parse_entry
 from coffer_audit.entries.roster import Roster
 from coffer_audit.errors import MalformedInput, NotProven
@@ -32,6 +33,7 @@ class State:
     """Replays entries; an entry that breaks a rule changes nothing.
 
     `invalid`: the entries that break a rule, as (index, code, message).
+    `told`: by authorization the codes that its intents show.
     `accidents`: indexes of those of them that a party of a roster signed and that a crash or a slow clock explains
     (docs/procedures/auditing.md lists the cases). Nobody makes the others by mistake.
     `told_gone`: index and text for each absence, and for each roster that counts without the custodian who is gone.
@@ -55,10 +57,12 @@ class State:
         self.offsets: dict[tuple[str, int], str] = {}
         self.openings: dict[int, Opening] = {}
         self.nonces: set[tuple[str, str]] = set()
+        self.told: dict[str, dict[str, str]] = {}
         self.receipts: dict[tuple[str, str], str] = {}
         self.accused: dict[str, list[tuple[str, str]]] = {}
         self.marks: dict[str, list[tuple[int, str]]] = {"refuse": [], "revoke": [], "fault": []}
         self.refused: set[tuple[str, str]] = set()
+        self.refusals: list[tuple[int, Act]] = []
         self.reveals: list[tuple[int, Reveal]] = []
         self.absences: dict[str, Absence] = {}
         self.told_gone: list[tuple[int, str]] = []
@@ -142,15 +146,9 @@ class State:
 
     def _apply_ratify(self, entry: Entry, body: Act) -> None:
         name, roster = body.text["custodian"], self.rosters[-1]
-        debt = self.debts.standing(body.number["intent"])
+        debt = self.debts.standing(body.number["intent"], body.text["authorization"])
         keys = [some.custodians[some.find(name) - 1].auth for some in (debt.roster, roster) if some.find(name)]
         demand(keys and verify_signers(entry.note, keys, "signature"), "E1", "signature: found none of a custodian")
-        demand(
-            (debt.authorization, name) not in self.refused,
-            "E1",
-            "custodian: found that it refused the authorization",
-            may_happen=True,
-        )
         self.debts.ratify(body.number["intent"], name, max(entry.time, self.newest), roster)
 
     def _apply_roster(self, index: int, entry: Entry, roster: Roster) -> None:
@@ -350,8 +348,12 @@ class State:
             revoked = any(item == body.text["authorization"] for _, item in self.marks["revoke"])
             demand(not revoked, "N1", "authorization: found it revoked", may_happen=True)
             verify_codes(self.rosters, body, "N1")
+            told = self.told.get(body.text["authorization"], {})
+            demand(not find_false_code(body.text, told), "N1", "codes: found others than in an earlier intent of it")
             if "rules" in body.text:
                 self.debts.begin(index, entry.time, self.newest, roster, body)
+            shown = {key: body.text[key] for key in OF_INTENT if body.text[key] != HIDDEN}
+            self.told[body.text["authorization"]] = told | shown
             self.nonces.add(nonce)
             self.openings[index] = Opening(intent=body, time=entry.time, roster=roster)
             return
@@ -408,6 +410,7 @@ class State:
             self.marks[body.type].append((index, body.text.get("authorization", "")))
             if body.type == "refuse":
                 self.refused.add((body.text["authorization"], name))
+                self.refusals.append((index, body))
 
     def disapproving(self, debt: Debt) -> list[str]:
         """Give the custodians that refused in public what an emergency rests on."""

@@ -36,6 +36,7 @@ def audit_vault(folder: Path, log_key: str | None, genesis: str | None, *, quick
         for custodian in list_folder(folder / "custodians"):
             _verify_custodian(folder / "custodians" / custodian, audited)
     _verify_openings(state, findings)
+    _verify_refusals(state, findings)
     _verify_debts(state, findings)
     return audited
 
@@ -154,6 +155,14 @@ def _verify_debts(state: State, findings: Findings) -> None:
             findings.warn("DEBT", f"emergency: found it ratified, and later than {within}", entry=index)
         if no:
             findings.violate("DEBT", f"emergency: found it disapproved by {', '.join(no)}", entry=index)
+
+
+def _verify_refusals(state: State, findings: Findings) -> None:
+    """Compare the codes of refusals with the revealed lines."""
+    revealed = revealed_lines(state)
+    for index, body in state.refusals:
+        if false := find_false_code(body.text, codes_of_lines(revealed.get(body.text["authorization"], {}))):
+            findings.violate("CODES", f"refuse {false}: found another than the revealed lines tell", entry=index)
 
 
 def _verify_openings(state: State, findings: Findings) -> None:

@@ -70,9 +70,10 @@ def _order(openings: list[Opening], refusals: list[Act], lines: dict[int, str]) 
     if openings:
         intent = (answered or openings)[-1].intent  # custodians agree to the codes of what they answer
         shown.append(intent.text)
-    codes = codes_of_lines(lines)
+    codes: dict[str, str] = {}
     for told in shown:
         codes |= {key: told[key] for key in KEYS if told.get(key, HIDDEN) != HIDDEN}
+    codes |= codes_of_lines(lines)
     ended = answered or closed
     codes |= _ending(ended, received_of(lines)) if ended else {"outcome": "open" if openings else "refused"}
     return Order(
@@ -92,6 +93,6 @@ def _ending(ended: list[Opening], received: datetime | None) -> dict[str, str]:
     with_records = [opening for opening in ended if opening.close and opening.close[1].number["records"]]
     decisive = (with_records or ended)[0]
     took = decisive.close[1].text["took"] if decisive.close else HIDDEN
-    if took == HIDDEN and received is not None and decisive.closed is not None:
+    if received is not None and decisive.closed is not None:
         took = span_of(decisive.closed - received)
     return told if took == HIDDEN else told | {"took": took}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from coffer.authority.ordered import MAX_TIME
 from coffer.authority.period import parse_instant, parse_period
 from coffer.errors import MalformedInput
 from coffer.ledger.codes import CODES, HIDDEN, age_code, due_code, span_code
@@ -73,11 +74,12 @@ def _told(
     """One order, of its openings, its refusals and its revealed lines."""
     answered = [opening for opening in openings if opening.close is not None and opening.close.answers]
     ended = answered or [opening for opening in openings if opening.close is not None]
-    codes = _of_lines(lines)
+    codes: dict[str, str] = {}
     for refusal in refusals:
         codes |= _shown({"class": refusal.order_class, "urgency": refusal.urgency})
     for opening in [*openings, *answered][-1:]:  # to an intent that was answered custodians agreed
         codes |= _shown(opening.intent.codes.values())
+    codes |= codes_of_lines(lines)  # an intent that nobody answered is its requester's word; the lines are the order's
     codes |= _ending(ended, lines, times)
     if not ended:
         codes["outcome"] = "open" if openings else "refused"
@@ -92,34 +94,47 @@ def _shown(values: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in values.items() if value != HIDDEN}
 
 
-def _of_lines(lines: Mapping[int, str]) -> dict[str, str]:
-    """The codes that revealed lines give; none of a line that is no authorization's."""
-    pairs = [(index, *line.partition(": ")[::2]) for index, line in sorted(lines.items())]
-    values = {key: value for _, key, value in pairs}
-    codes = {key: values[key] for key in _SAID if values.get(key) in CODES[key]}
-    received = _received(lines)
+def codes_of_lines(lines: Mapping[int, str]) -> dict[str, str]:
+    """The codes that revealed lines give.
+
+    Whoever reveals may have made up any lines, so they are read strictly. A key that no authorization has tells nothing, one that stands there twice neither. ``due`` and ``age`` are told if
+    all of the lines that they rest on are of their form.
+    """
+    codes = {key: value for key in _SAID if (value := _one_of(lines, key)) in CODES[key]}
+    received, dues = received_of(lines), _values_of(lines, "due")
     if received is None:
         return codes
-    place = next(index for index, key, _ in pairs if key == "received")
     try:
-        if "due" in values:
-            codes["due"] = due_code(received, parse_instant(values["due"], "due"))
-        elif place + 1 in lines:  # the next line is another one
-            codes["due"] = due_code(received, None)
-        periods = [parse_period(value, "period") for _, key, value in pairs if key == "period"]
+        due = parse_instant(dues[0], "due") if len(dues) == 1 else None
+        periods = [parse_period(value, "period") for value in _values_of(lines, "period")]
     except MalformedInput:
         return codes
+    if len(dues) > 1 or (due is not None and not dt.timedelta(0) < due - received <= MAX_TIME):
+        return codes
+    place = next(index for index, line in lines.items() if line.startswith("received: "))
+    if due is not None or place + 1 in lines:  # the next line is another one
+        codes["due"] = due_code(received, due)
     if periods:
         codes["age"] = age_code(received, min(period.first for period in periods))
     return codes
 
 
-def _received(lines: Mapping[int, str]) -> dt.datetime | None:
-    values = [line.partition(": ")[2] for line in lines.values() if line.startswith("received: ")]
+def received_of(lines: Mapping[int, str]) -> dt.datetime | None:
+    """When the order came, if its one ``received:`` line was revealed."""
     try:
-        return parse_instant(values[0], "received") if values else None
+        return parse_instant(_one_of(lines, "received"), "received")
     except MalformedInput:
         return None
+
+
+def _values_of(lines: Mapping[int, str], key: str) -> list[str]:
+    return [line.removeprefix(f"{key}: ") for line in lines.values() if line.startswith(f"{key}: ")]
+
+
+def _one_of(lines: Mapping[int, str], key: str) -> str:
+    """The value of a key that stands there once; empty otherwise, which no code and no instant is."""
+    values = _values_of(lines, key)
+    return values[0] if len(values) == 1 else ""
 
 
 def _ending(ended: Sequence[Opening], lines: Mapping[int, str], times: Mapping[int, dt.datetime]) -> dict[str, str]:
@@ -132,9 +147,9 @@ def _ending(ended: Sequence[Opening], lines: Mapping[int, str], times: Mapping[i
     if HIDDEN not in outcomes:
         told["outcome"] = outcomes.pop() if len(outcomes) == 1 else "part"
     decisive = next((opening for opening in ended if opening.close and opening.close.records), ended[0])
-    received = _received(lines)
-    if decisive.close is not None and decisive.close.took != HIDDEN:
-        told["took"] = decisive.close.took
-    elif received is not None and decisive.close_index is not None:
+    received = received_of(lines)
+    if received is not None and decisive.close_index is not None:
         told["took"] = span_code(times[decisive.close_index] - received)
+    elif decisive.close is not None and decisive.close.took != HIDDEN:
+        told["took"] = decisive.close.took
     return told

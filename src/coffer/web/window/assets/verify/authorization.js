@@ -95,8 +95,7 @@ async function parseSubjects(lines) {
     const periods = listed.map(([, value]) => parseWords(value, 2, "period").map(parseInstant));
     const isOrdered = ([first, end], i) => first < end && (!i || first >= periods[i - 1][1]);
     refuseUnless(periods.every(isOrdered), "period: another order, an overlap, or an end not after its begin");
-    subject.periods = periods;
-    subjects.push(subject);
+    subjects.push({ ...subject, periods });
   }
   refuseUnless(subjects.length <= 20 && !isDouble(subjects.map((one) => one.sid)), "subject: one twice or over 20");
   daysOf(subjects.flatMap((one) => one.periods));

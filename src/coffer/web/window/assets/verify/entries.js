@@ -108,8 +108,7 @@ async function parseRoster(lines, note) {
   const custodians = await all(lines.takeAll(["custodian"], 1, 9), parseCustodian);
   const names = custodians.map((one) => one.name);
   const rules = parseRules(lines, names);
-  const calm = { emergency: "", ratifyHours: 0 };
-  const urgent = lines.isNext("emergency") ? parseEmergency(lines, rules, names) : calm;
+  const urgent = lines.isNext("emergency") ? parseEmergency(lines, rules, names) : { emergency: "", ratifyHours: 0 };
   const ingesters = await all(lines.takeAll(["ingester"], 1), (value) => parseVkey(value, "ingester"));
   const requesters = await all(lines.takeAll(["requester"], 1), parseRequester);
   const witnesses = await all(lines.takeAll(["witness"]), (value) => parseVkey(value, "witness", COSIGNATURES));
@@ -133,9 +132,9 @@ async function parseRoster(lines, note) {
   ].some(isDouble);
   refuseUnless(!doubled, "roster: a name or a key twice");
   const hash = hex(await hashOf("roster", note.text));
-  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering, statistics };
-  const named = { rules, requesters: new Map(requesters), ...urgent };
-  return new Roster({ hash, custodians, ingesters, witnesses, signingKeys, ...named, ...counts });
+  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering, statistics, ...urgent };
+  const keys = { custodians, ingesters, requesters: new Map(requesters), witnesses, signingKeys };
+  return new Roster({ hash, rules, ...keys, ...counts });
 }
 
 const [hex32, hex16] = [32, 16].map((size) => (text, place) => parseHex(text, size, place));
@@ -234,7 +233,7 @@ const ACTS = {
   held: { hold: parseCount, note: hex32, custodian: custodianName, "cells-at-most": parsePower },
   extend: { hold: parseCount, note: hex32, until: parseTime },
   release: { hold: parseCount },
-  ratify: { intent: parseCount, custodian: custodianName },
+  ratify: { intent: parseCount, authorization: hex32, custodian: custodianName },
   fault: { accuser: partyName, accused: partyName, object: parseObject, evidence: hex32 },
 };
 

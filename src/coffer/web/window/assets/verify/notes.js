@@ -137,8 +137,7 @@ export function parseCheckpoint(raw, place) {
 export async function verifyCheckpoint(checkpoint, key) {
   const { note, origin, place } = checkpoint;
   verifyThat(origin === key.name, `${place}: another origin`);
-  const signers = await verifySigners(note, [key], place);
-  verifyThat(signers.size, `${place}: no signature of the log's key`);
+  verifyThat((await verifySigners(note, [key], place)).size, `${place}: no signature of the log's key`);
   return checkpoint;
 }
 

@@ -100,7 +100,7 @@ function expectBatches(claims, state, rows, marks) {
 /** Step 11: both files byte for byte, the result in the close entry, and all totals. */
 export async function verifyResult(audit) {
   const { claims, files, read, state, opening, opened, paper } = audit;
-  const { cells } = claims;
+  const [{ cells }, close] = [claims, opening.close.body];
   verifyThat(opened.size === cells.length, "records.csv: found cells that cannot be recomputed");
   const batches = state.batchesOf();
   const rowsOf = (isSuperseded) => cells.filter((cell) => cell.superseded === isSuperseded).flatMap((cell) => {
@@ -123,7 +123,6 @@ export async function verifyResult(audit) {
   verifyThat(typeof secrets.result_salt === "string", "result_salt: no text");
   const salt = unhex(parseHex(secrets.result_salt, 32, "result_salt"));
   const result = hex(await hashOf("result", salt, await sha256(stored), await sha256(storedOld)));
-  const close = opening.close.body;
   verifyThat(result === close.result, "close: another result than the files give");
   const repeated = told.filter((one) => marks.get(one)).length;
   const totals = [claims.records, claims.repeated_records, claims.superseded_records];

@@ -3,7 +3,7 @@
 import {
   attempt, concat, DAY, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed, unhex,
 } from "./wire.js";
-import { heldBy, isAsShown, isSatisfied, LEVELS, parseEntry, UNJUDGED } from "./entries.js";
+import { heldBy, isAsShown, isSatisfied, LEVELS, ORDER, parseEntry, UNJUDGED } from "./entries.js";
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
@@ -46,6 +46,7 @@ export class State {
   offsets = new Map(); // topic and partition -> the mark of the next offset
   openings = new Map(); // entry of the intent -> opening; `drawn`: the records of its draw, 0 without one
   nonces = new Set();
+  told = new Map(); // authorization -> the codes that its intents show
   receipts = new Map();
   accused = new Map(); // object -> [[accuser, accused]]
   revoked = new Set();
@@ -69,7 +70,8 @@ export class State {
       const isLate = index !== 0 && !waits && this.newest - entry.time > BACK_DATING;
       demand(!isLate, "V1", "time: over 15 minutes before the newest entry's", true);
       await this.#applyBody(index, entry);
-      if (!UNJUDGED.includes(type)) this.newest = Math.max(this.newest, entry.time);
+      const isJudged = type === "intent" ? !entry.body.rules : !UNJUDGED.includes(type);
+      if (isJudged) this.newest = Math.max(this.newest, entry.time);
     } catch (error) {
       if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
       const keys = this.rosters.flatMap((one) => one.signingKeys);
@@ -99,10 +101,10 @@ export class State {
     if (["intent", "draw", "close"].includes(body.type)) return this.#applyOpening(index, entry, body, signers);
     if (["absence", "objection"].includes(body.type)) return this.#applyAbsence(index, entry, body, signers);
     // GAP: rules H1 to H4 and E1 are not judged here, nor which emergencies shut out an intent (N1), and nothing here
-    // rests on a hold or a ratification; coffer-audit judges them. So no entry about one moves the newest time: one
-    // without effect would shut out honest ones. If one that counts is dated ahead, entries that it shuts out count
-    // here, and so does an intent that an overdue emergency shuts out: tolerable because every command of the vault
-    // stops at the former, and no honest custodian answers to the latter
+    // rests on a hold or a ratification; coffer-audit judges them. So no entry about one moves the newest time, nor an
+    // intent of an emergency: one without effect would shut out honest ones. If one that counts is dated ahead, entries
+    // that it shuts out count here, and so does an intent that an overdue emergency shuts out: tolerable because every
+    // command of the vault stops at the former, and no honest custodian answers to the latter
     if (UNJUDGED.includes(body.type)) return undefined;
     return this.#applyMark(body, signers, note);
   }
@@ -260,6 +262,14 @@ export class State {
       demand(!this.nonces.has(nonce), "N1", "nonce: it again", true);
       demand(!this.revoked.has(body.authorization), "N1", "authorization: it revoked", true);
       this.#verifyCodes(body, "N1");
+      const told = { ...this.told.get(body.authorization) };
+      for (const key of Object.keys(ORDER).filter((one) => body[one] !== "-")) {
+        demand((told[key] ??= body[key]) === body[key], "N1", "codes: others than in an earlier intent of it");
+      }
+      const isKnown = (body.rules ?? []).every((name) => roster.emergency && roster.rules.has(name));
+      demand(isKnown, "N1", "rules: some without an emergency rule in force", true);
+      demand(!body.rules || ["-", "emergency"].includes(body.urgency), "N1", "urgency: another, beside rules");
+      this.told.set(body.authorization, told);
       this.nonces.add(nonce);
       this.openings.set(index, { intent: body, time: entry.time, roster, draw: null, drawn: 0, close: null });
       return;
@@ -291,8 +301,7 @@ export class State {
       return;
     }
     if (body.type === "revoke") {
-      const isSigned = this.roster.custodians.some((one) => signers.has(one.auth.identity));
-      demand(isSigned, "F1", "signature: no custodian's auth");
+      demand(this.roster.maskOf((one) => signers.has(one.auth.identity)), "F1", "signature: no custodian's auth");
       this.revoked.add(body.authorization);
       return;
     }
@@ -308,8 +317,7 @@ export class State {
     } else if (body.type === "receipt") {
       const isFirst = this.segments.has(body.segment) && !this.receipts.has(own);
       demand(isFirst, "F1", "receipt: no segment, or a second one", this.receipts.has(own));
-      const said = this.accused.get(`segment ${body.segment}`) ?? [];
-      const spoke = said.some(([accuser]) => accuser === body.custodian);
+      const spoke = this.accused.get(`segment ${body.segment}`)?.some(([accuser]) => accuser === body.custodian);
       demand(!spoke, "F1", "receipt: an accusation of this custodian before it", true);
       this.receipts.set(own, body.canaries);
     }
@@ -335,9 +343,8 @@ export class State {
     const segment = this.segments.get(name);
     demand(segment, "F2", "object: no such segment");
     const isIngester = segment.roster.ingesters.some((item) => item.name === accused);
-    if (key) {
-      demand(isSigned, "F2", "signature: none of the accuser, in force");
-    } else {
+    if (key) demand(isSigned, "F2", "signature: none of the accuser, in force");
+    else {
       const resp = this.#keyOf(accuser, "resp", "F2");
       demand((await verifySigners(note, [resp], "signature")).has(resp.identity), "F2", "signature: no accuser's");
       demand(heldBy(segment, accuser).length, "F2", "accuser: it holding no part of the segment");
