@@ -14,7 +14,7 @@ from coffer.authority.ordered import Urgency
 from coffer.custody import decide
 from coffer.custody.decide import Decline, Grant, Reject
 from coffer.custody.exchange import Code
-from coffer.errors import Refused
+from coffer.errors import Refused, Unavailable
 from coffer.ledger.codes import OrderCodes
 from coffer.ledger.debts import MOST_A_DAY, MOST_UNPAID, DebtStatus
 from coffer.ledger.entries import IntentEntry, RatifyEntry
@@ -409,3 +409,49 @@ def test_intent_that_names_rules_and_shows_that_it_is_no_emergency_has_no_effect
     said = [("N1", "names rules, and shows that it is no emergency")]
     assert log(world, replace(intent(1), codes=codes)) == said
     assert log(world, replace(intent(2), codes=replace(codes, urgency="emergency"))) == []  # the twin
+
+
+class Down:
+    """A custodian that vouches for the log and answers to no request."""
+
+    def __init__(self, custodian):
+        self.name, self.cosign = custodian.name, custodian.cosign
+
+    def answer(self, _request):
+        raise Unavailable("it is down")
+
+
+def begin_in_vain(world, note):
+    with pytest.raises(Unavailable, match="too few answered"):
+        world.open(note, [Down(one) for one in world.custodians()])
+
+
+def test_emergency_that_nobody_answered_is_begun_anew_once_the_rule_has_signed(world):
+    note = ask(world, *AT_NIGHT)
+    begin_in_vain(world, note)
+    world.now += 49 * HOUR
+    with pytest.raises(Refused, match="refused: budget"):
+        world.open(note)  # it is overdue
+    assert rows_of(world.open(world.countersign(note, "judge", "regulator"))) == ROWS
+    first, second = world.state().openings.values()
+    assert (first.close.records, first.close.answers, first.draw) == (0, 0, None)
+    assert (first.intent.rules, second.intent.rules) == (("base",), ())
+    assert debt_of(world, note).status(world.now) is DebtStatus.OVERDUE
+
+
+def test_twin_emergency_that_nobody_answered_is_resumed_while_only_its_own_rule_has_signed(world):
+    note = ask(world, *AT_NIGHT)
+    begin_in_vain(world, note)
+    assert rows_of(world.open(note)) == ROWS
+    assert len(world.state().openings) == 1
+
+
+def test_drawn_emergency_is_resumed_though_the_rule_has_signed(world, monkeypatch):
+    note = ask(world, *AT_NIGHT)
+    real = Down.answer
+    with monkeypatch.context() as crash:
+        crash.setattr(run._UnderWay, "_data", lambda *_: real(None, None))
+        with pytest.raises(Unavailable, match="it is down"):
+            world.open(note)
+    assert rows_of(world.open(world.countersign(note, "judge", "regulator"))) == ROWS
+    assert len(world.state().openings) == 1

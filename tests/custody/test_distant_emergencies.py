@@ -1,17 +1,22 @@
 """Custodians on machines of their own ratify an emergency there, and ``coffer sync`` logs it."""
 
+import datetime as dt
+import os
+
 import pytest
 from forging import log_entries
 
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.ordered import Urgency
 from coffer.cli.main import run
-from coffer.ledger.debts import DebtStatus
+from coffer.ledger.debts import KEPT_FOR, Debt, DebtStatus
 from coffer.ledger.entries import IntentEntry
 from coffer.ledger.roster import Emergency
+from coffer.notes.note import parse_note
 from elsewhere import Elsewhere
 from world import ordered
 
+HOUR = dt.timedelta(hours=1)
 ON_CALL = Emergency(expression="2 of judge,dpo,regulator", ratify_hours=48)
 
 
@@ -29,21 +34,25 @@ def ratify(world, name, note, code=0):
         world.vault.append_counting([service.renewed(raw) for raw in machine.waiting()], state)
 
 
+def begin(world, authorization):
+    """The index of an intent of an emergency."""
+    intent = IntentEntry(
+        authorization=authorization.commitment,
+        requester="desk",
+        nonce=authorization.commitment[:16],
+        cells_at_most=1,
+        rules=authorization.terms.rules,
+        codes=authorization.terms.codes.at(world.state().roster.statistics),
+    )
+    return log_entries(world, intent, key=world.vault.operator_key("desk"))[0]
+
+
 def test_emergency_is_reviewed_and_ratified_on_two_machines(world, tmp_path, capsys):
     order = {"days": [(world.today, world.today)], "ordered": ordered(world.now, urgency=Urgency.EMERGENCY)}
     note = tmp_path / "request.note"
     note.write_bytes(world.request(**order))
-    terms, commitment = (one := parse_authorization(note.read_bytes(), "note")).terms, one.commitment
-    codes = terms.codes.at(world.state().roster.statistics)
-    intent = IntentEntry(
-        authorization=commitment,
-        requester="desk",
-        nonce=bytes(16),
-        cells_at_most=1,
-        rules=terms.rules,
-        codes=codes,
-    )
-    (index,) = log_entries(world, intent, key=world.vault.operator_key("desk"))
+    authorization = parse_authorization(note.read_bytes(), "note")
+    commitment, index = authorization.commitment, begin(world, authorization)
     folder, secret = str(world.machines["judge"]), str(world.path / "passphrase")
     assert run(["custodian", "review", folder, "--passphrase-file", secret]) == 0
     said = capsys.readouterr()
@@ -56,3 +65,38 @@ def test_emergency_is_reviewed_and_ratified_on_two_machines(world, tmp_path, cap
     capsys.readouterr()
     assert run(["custodian", "review", str(world.machines["regulator"]), "--passphrase-file", secret]) == 0
     assert "an emergency waits" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ends", ["expires", "revoked", "ratified"])
+def test_note_of_an_emergency_is_kept_until_it_is_ratified_or_overdue_by_a_week(world, ends):
+    life = {"expires": world.now + 2 * HOUR} if ends == "expires" else {}
+    order = {"days": [(world.today, world.today)], "ordered": ordered(world.now, urgency=Urgency.EMERGENCY)}
+    calm, urgent = (world.request(**order, **life, purpose=purpose) for purpose in ("one", "another"))
+    requests, keys = world.machine("judge").requests, world.keys("judge")
+    for raw in (calm, urgent):
+        requests.take(parse_note(raw, "note", has_letters=True), keys, world.now, os.urandom)
+        if ends == "revoked":
+            entry = world.custodian("dpo").revocation_entry(raw, "note")
+            world.vault.log.append([entry], world.vault.operator_key(world.vault.pins.origin))
+    authorization = parse_authorization(urgent, "note")
+    state = world.state()
+    time = world.now
+    debt = Debt(
+        index=state.size,
+        time=time,
+        requester="desk",
+        authorization=authorization.commitment,
+        rules=("base",),
+        roster=state.roster.hash,
+        hours=48,
+        paid=time if ends == "ratified" else None,
+    )
+    state.debts[debt.index] = debt
+    later = max(time, authorization.terms.expires) if ends == "ratified" else time + 48 * HOUR + KEPT_FOR
+    requests.remove_ended(state, later, keys)
+    kept = [] if ends == "ratified" else [authorization.commitment]
+    assert [one.commitment for one in requests.notes(keys) if one.terms.purpose == "another"] == kept
+    assert (requests.marks(authorization.commitment, keys) is not None) == bool(kept)
+    assert [one for one in requests.notes(keys) if one.terms.purpose == "one"] == []  # the twin without an emergency
+    requests.remove_ended(state, later + dt.timedelta(seconds=1), keys)
+    assert requests.notes(keys) == []

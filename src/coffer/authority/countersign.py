@@ -55,8 +55,8 @@ class Footing(Enum):
 def may_open_at_once(terms: Named) -> bool:
     """Whether an emergency rule may count for a note.
 
-    It may for an emergency that is neither a hub nor an amendment. Those who ratify an emergency agree to what its note allows. If the emergency rule could raise the limit afterwards,
-    a debt that is paid would cover any number of records.
+    It may for an emergency that is neither a hub nor an amendment. Those who ratify an emergency agree to what its note
+    allows. If the emergency rule could raise the limit afterwards, a debt that is paid would cover any number of records.
     """
     is_amendment = isinstance(terms, Terms) and terms.amends is not None
     return terms.ordered.urgency is Urgency.EMERGENCY and not terms.is_hub and not is_amendment

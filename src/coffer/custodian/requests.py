@@ -330,12 +330,14 @@ class Requests:
     # What ends.
 
     def remove_ended(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget the notes and marks of requests that expired or were revoked.
+        """Forget the notes and marks of requests that expired or were revoked, unless an emergency of theirs is awaited.
 
         The files of forgotten notes go with them. Once a day it forgets decided notes that are old.
         """
+        awaited = state.awaiting(now)  # whoever is to ratify it must be able to read it
         for note in self.notes(keys):
-            if now >= note.terms.expires or note.commitment in state.revoked:
+            is_ended = now >= note.terms.expires or note.commitment in state.revoked
+            if is_ended and note.commitment not in awaited:
                 self._disk.remove(self._file(INBOX, note.commitment))
         self._orders.remove_unless(self.is_held)
         self.questions.remove_unless(self.is_held)
@@ -343,7 +345,7 @@ class Requests:
             with suppress(MalformedInput, NotProven, Unavailable):  # not its own: it matters only when it is read
                 commitment = Commitment(wire.parse_hex(path.name, MARKS, size=32))
                 marks = self._read_marks(commitment, keys)
-                is_ended = commitment in state.revoked or now >= marks.expires
+                is_ended = commitment not in awaited and (commitment in state.revoked or now >= marks.expires)
                 # Why it was refused, and how the desk may come again, is shown beside later requests of its subjects.
                 if is_ended and not (marks.said_no is not None and self._is_file(DECIDED, commitment)):
                     self._disk.remove(path)

@@ -20,6 +20,8 @@ MOST_UNPAID: Final = 8
 """Debts of one requester at once. A burst in the hours that ratification may take ends here."""
 MOST_A_DAY: Final = 16
 """Emergencies of one requester in 24 hours, ratified at once or not. A night has a few; more is another way to work."""
+KEPT_FOR: Final = dt.timedelta(days=7)
+"""How long after it is overdue custodians keep the request of an emergency: people may be late, and must read it to ratify."""
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -59,6 +61,10 @@ class Debt:
         Instants are subtracted, never added to: an entry may be dated at the end of the calendar.
         """
         return time - self.time > dt.timedelta(hours=self.hours)
+
+    def is_awaited(self, now: dt.datetime) -> bool:
+        """Whether custodians still keep its request, to be read and ratified."""
+        return self.paid is None and now - self.time <= dt.timedelta(hours=self.hours) + KEPT_FOR
 
     def status(self, now: dt.datetime) -> DebtStatus:
         """How it stands at ``now``."""

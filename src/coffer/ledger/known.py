@@ -133,6 +133,10 @@ class Known:
         """The emergencies that are overdue to be ratified at ``now``, in the log's order."""
         return [debt for debt in self.debts.values() if debt.status(now) is DebtStatus.OVERDUE]
 
+    def awaiting(self, now: dt.datetime) -> frozenset[Commitment]:
+        """The authorizations under which an emergency waits to be ratified, or is overdue by a week at most."""
+        return frozenset(debt.authorization for debt in self.debts.values() if debt.is_awaited(now))
+
     def disapproved_by(self, debt: Debt) -> tuple[str, ...]:
         """The custodians that refused in public what an emergency rests on, in the log's order, each once."""
         names = [body.custodian for _, body in self.refusals if body.authorization == debt.authorization]

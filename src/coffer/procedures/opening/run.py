@@ -117,8 +117,13 @@ def run_opening(
             part, journal = due.part, _adopted(vault, authorization, due)
         before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
         since = (part.since or 0) if part is not None else 0
-        reached = segments_of(authorization, state, before=before, now=now, holds=holds, since=since)
+        reach = partial(segments_of, authorization, state, now=now, holds=holds, since=since)
+        reached = reach(before=before)
         countersigned = verify_signed_for_segments(countersigned, reached)
+        if journal is not None and _is_overtaken(journal, countersigned, state):
+            _give_up(vault, state, authorization, journal)
+            journal, reached = None, reach(before=state.size)
+            countersigned = verify_signed_for_segments(countersigned, reached)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)
         if journal is None:
@@ -159,6 +164,32 @@ def _adopted(vault: Vault, authorization: Authorization, due: Due) -> Journal | 
     journal = Journal(intent=due.adopted, result_salt=vault.outside.entropy(32), part=due.part)
     vault.desk.write_opening(authorization.commitment, journal.format())
     return journal
+
+
+def _is_overtaken(journal: Journal, countersigned: Countersigned, state: State) -> bool:
+    """Whether an emergency opening waits without a draw, and enough have signed since for the ordinary rule.
+
+    Once it is overdue to be ratified, custodians no longer answer to it; to an opening under the rule they do. It owes
+    its ratification all the same. What was drawn is resumed, or the budget would pay twice.
+    """
+    opening = state.openings[journal.intent]
+    is_answered = opening.close is not None and opening.close.answers > 0
+    is_emergency = bool(opening.intent.rules)
+    return is_emergency and not countersigned.is_emergency and opening.draw is None and not is_answered
+
+
+def _give_up(vault: Vault, state: State, authorization: Authorization, journal: Journal) -> None:
+    """Close an opening with nothing opened, unless that was logged before a crash."""
+    if state.openings[journal.intent].close is None:
+        _log_close(vault, state, authorization, nothing_opened(journal))
+    vault.desk.remove_opening(authorization.commitment)
+
+
+def _log_close(vault: Vault, state: State, authorization: Authorization, body: CloseEntry) -> None:
+    time = vault.entry_time(state)
+    took = time - authorization.terms.ordered.received
+    body = with_codes(body, took=took, level=state.roster.statistics)
+    vault.append([vault.entry(body, vault.operator_key(DESK), state, time=time)], state)
 
 
 def _begin(vault: Vault, state: State, countersigned: Countersigned, cells: int, part: Part | None) -> Journal:
@@ -335,7 +366,7 @@ class _UnderWay:
         """R5: log faults and result, unless they were logged before a crash."""
         if self._opening.close is None:
             self._log_faults(result.faulty)
-            self._log_close(result.body)
+            _log_close(self._vault, self._state, self._countersigned.authorization, result.body)
         elif not is_same_result(self._opening.close, result.body):
             raise Unavailable(
                 "opening: it was closed, and its answer comes out differently now",
@@ -355,17 +386,7 @@ class _UnderWay:
                 self._log(FaultEntry(accuser=DESK, accused=name, object=intent, evidence=evidence))
 
     def _abandon(self) -> None:
-        """Close the opening with nothing opened."""
-        if self._opening.close is None:
-            self._log_close(nothing_opened(self._journal))
-        self._vault.desk.remove_opening(self._countersigned.authorization.commitment)
-
-    def _log_close(self, body: CloseEntry) -> None:
-        time = self._vault.entry_time(self._state)
-        took = time - self._countersigned.authorization.terms.ordered.received
-        body = with_codes(body, took=took, level=self._state.roster.statistics)
-        raw = self._vault.entry(body, self._vault.operator_key(DESK), self._state, time=time)
-        self._vault.append([raw], self._state)
+        _give_up(self._vault, self._state, self._countersigned.authorization, self._journal)
 
     def _log(self, body: DrawEntry | FaultEntry) -> int:
         return _log(self._vault, self._state, body)

@@ -97,8 +97,9 @@ def _shown(values: Mapping[str, str]) -> dict[str, str]:
 def codes_of_lines(lines: Mapping[int, str]) -> dict[str, str]:
     """The codes that revealed lines give.
 
-    Whoever reveals may have made up any lines, so they are read strictly. A key that no authorization has tells nothing, one that stands there twice neither. ``due`` and ``age`` are told if
-    all of the lines that they rest on are of their form.
+    Whoever reveals may have made up any lines, so they are read strictly. A key that no authorization has tells nothing,
+    one that stands there twice neither. ``due`` and ``age`` are told if all of the lines that they rest on are of their
+    form.
     """
     codes = {key: value for key in _SAID if (value := _one_of(lines, key)) in CODES[key]}
     received, dues = received_of(lines), _values_of(lines, "due")
