@@ -330,9 +330,10 @@ class Requests:
     # What ends.
 
     def remove_ended(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
-        """Forget the notes and marks of requests that expired or were revoked, unless an emergency of theirs is awaited.
+        """Forget the notes and marks of requests that expired or were revoked.
 
-        The files of forgotten notes go with them. Once a day it forgets decided notes that are old.
+        Those of an emergency stay until it is ratified, or overdue by a week. The files of forgotten notes go with
+        them. Once a day it forgets decided notes that are old.
         """
         awaited = state.awaiting(now)  # whoever is to ratify it must be able to read it
         for note in self.notes(keys):

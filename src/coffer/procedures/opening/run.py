@@ -167,7 +167,7 @@ def _adopted(vault: Vault, authorization: Authorization, due: Due) -> Journal | 
 
 
 def _is_overtaken(journal: Journal, countersigned: Countersigned, state: State) -> bool:
-    """Whether an emergency opening waits without a draw, and enough have signed since for the ordinary rule.
+    """Whether an emergency opening waits that the ordinary rule allows by now, and nothing was drawn.
 
     Once it is overdue to be ratified, custodians no longer answer to it; to an opening under the rule they do. It owes
     its ratification all the same. What was drawn is resumed, or the budget would pay twice.
