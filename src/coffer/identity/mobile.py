@@ -16,6 +16,7 @@ from coffer.identity.numbering import VERSION, verify_version
 
 HANDSET_DIGITS: Final = 14
 """TAC (8) and serial number (6)."""
+IMEI_DIGITS: Final = 15
 IMEISV_DIGITS: Final = 16
 _FOLDER: Final = Path(__file__).with_name("data")
 _IMEI: Final = re.compile(r"[0-9]{14,16}")
@@ -40,17 +41,19 @@ def names_handset(digits: str) -> bool:
     return _TEST_TAC.match(digits) is None and digits != digits[0] * HANDSET_DIGITS
 
 
-def whole_imei(digits: str) -> str | None:
+def whole_imei(digits: str, length: int = IMEI_DIGITS) -> str | None:
     """An IMEI in its one spelling: 15 digits, the last of which checks the others.
 
-    ``digits``: 14 (without check digit), 15, or 16 (with a software version instead of the check digit). None if they
-    name no handset, or if the check digit is wrong.
+    ``length``: how many digits its source says that it has: 15; 14, without check digit; 16, with a software version
+    instead of it. It is never taken from the digits: only 15 check themselves, so an IMEI with a digit too few or too
+    many would be a stranger's handset. None if there is another number of digits, if they name no handset, or if the
+    check digit is wrong.
     """
     body = digits[:HANDSET_DIGITS]
-    if _IMEI.fullmatch(digits) is None or not names_handset(body):
+    if len(digits) != length or _IMEI.fullmatch(digits) is None or not names_handset(body):
         return None
     whole = body + luhn_digit(body)
-    return whole if len(digits) != len(whole) or digits == whole else None
+    return whole if length != IMEI_DIGITS or digits == whole else None
 
 
 def names_subscription(digits: str) -> bool:
