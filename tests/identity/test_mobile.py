@@ -21,7 +21,8 @@ from coffer.identity.typed import parse_typed_subject
 DIGITS = st.one_of(
     st.from_regex("[0-9]{14,16}", fullmatch=True),
     st.from_regex("(?:35|01|86|00|02|12345678)[0-9]{12}", fullmatch=True).map(lambda text: text[:14]),
-    st.from_regex("(?:35|01)[0-9]{12}", fullmatch=True).map(lambda body: body + luhn_digit(body)),
+    st.from_regex("(?:35|01|10|99999999)[0-9]{12}", fullmatch=True).map(lambda text: text[:14] + luhn_digit(text[:14])),
+    st.from_regex("(?:[0-9]{8}|01234567|9{8})(?:[0-9]{6}|0{6})[0-9]{1,2}", fullmatch=True),
     st.sampled_from(["0" * 15, "1" * 14, "35" * 7 + "0"]),
 )
 

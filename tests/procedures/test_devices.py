@@ -34,6 +34,7 @@ home_country = "FR"
 time_zone = "UTC"
 keep = ["cell", "imei", "imsi"]
 index = ["number", "imsi", "imei"]
+imei_without_check = true
 kind = "call"
 [csv]
 header = false

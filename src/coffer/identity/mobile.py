@@ -20,8 +20,8 @@ IMEI_DIGITS: Final = 15
 IMEISV_DIGITS: Final = 16
 _FOLDER: Final = Path(__file__).with_name("data")
 _IMEI: Final = re.compile(r"[0-9]{14,16}")
-_TEST_TAC: Final = re.compile(r"0[02-9]|(?=12345678)")
-"""Reporting bodies 00 and 02 to 09 are of test values (GSMA TS.06, annex A); 12345678 is typed."""
+_NOBODYS: Final = re.compile(r"0[02-9]|1|01234567|([0-9])\1{7}|[0-9]{8}0{6}")
+"""How 14 digits begin that are no handset's (``docs/formats/identity.md``, "What names no handset")."""
 _IMSI: Final = re.compile(r"(?:[2-7][0-9]{2}|901)(?![0-9]*0{9}$)[0-9]{11,12}")
 """MCC and 11 or 12 digits.
 
@@ -37,8 +37,8 @@ def luhn_digit(digits: str) -> str:
 
 
 def names_handset(digits: str) -> bool:
-    """Whether 14 digits can be those of a handset: no test value, no digit 14 times."""
-    return _TEST_TAC.match(digits) is None and digits != digits[0] * HANDSET_DIGITS
+    """Whether 14 digits can be those of one handset: no test value, no masked serial number, no zero lost."""
+    return _NOBODYS.match(digits) is None
 
 
 def whole_imei(digits: str, length: int = IMEI_DIGITS) -> str | None:
