@@ -180,6 +180,31 @@ def test_a_handset_is_no_way_round_a_rule_that_none_implies(tmp_path):
     assert rules_not_found(feed(FEED), world.state().roster) == ("DE", "FR")
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_handset_is_no_way_round_the_rule_of_a_sim(tmp_path, way):
+    """A withheld number falls under `base`, its French SIM does not. The twin has a SIM of a country without a rule."""
+    world = World.make(tmp_path, rules=BESIDE)
+    world.epoch("2016-09-01", "2016-09-02")
+    line = ",+33698765432,2016-09-01 10:00:00,60,,490154203237518,{},,\n"
+    with way():
+        world.ingest(line.format("208011234567890") + line.format("234101234567890"), by=feed(FEED))
+    _, rows = opened(world, HANDSET, by=("judge", "dpo"))
+    assert [row["imsi"] for row in rows] == ["234101234567890"]
+    with pytest.raises(Refused, match="rule FR"):
+        opened(world, SIM, by=("judge", "dpo"))
+    assert len(opened(world, SIM, by=("judge", "regulator"))[1]) == 1
+
+
+def test_a_sim_that_finds_nothing_still_has_its_rule(tmp_path):
+    """The feed finds by handsets alone: the SIM that its rows carry counts."""
+    world = World.make(tmp_path, rules=BESIDE)
+    world.epoch("2016-09-01", "2016-09-02")
+    line = ",+33698765432,2016-09-01 10:00:00,60,,490154203237518,{},,\n"
+    text = FEED.replace('"imsi", "imei"]\nimei', '"imei"]\nimei')
+    world.ingest(line.format("208011234567890") + line.format(""), by=feed(text))
+    assert [row["imsi"] for row in opened(world, HANDSET, by=("judge", "dpo"))[1]] == [""]
+
+
 def test_strictness_is_that_of_every_set_of_custodians():
     two_of_three = {0b011, 0b101, 0b110}
     assert implies(two_of_three | {0b100}, two_of_three)
