@@ -166,6 +166,30 @@ def test_handsets_and_sims_are_asked_for_where_the_vault_finds_them():
     assert one.reason is Reason.INSUFFICIENT_INFORMATION
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "is_certain"),
+    [
+        ("IMEI", "49015420323751", True),
+        ("IMEI", "490154203237518", True),
+        ("IMEI", "490154203237517", False),
+        ("IMEI", "4901542032375177", False),
+        ("IMEICheckDigit", "490154203237518", True),
+        ("IMEICheckDigit", "49015420323751", False),
+        ("IMEICheckDigit", "4901542032375177", False),
+        ("IMEISV", "4901542032375177", True),
+        ("IMEISV", "490154203237518", False),
+        ("PEIIMEI", "49015420323751", True),
+        ("PEIIMEICheckDigit", "90154203237518", False),
+        ("PEIIMEISV", "4901542032375177", True),
+        ("PEIIMEISV", "49015420323751", False),
+    ],
+)
+def test_an_imei_with_a_digit_too_few_or_too_many_is_no_other_handset(name, text, is_certain):
+    judgement = judge(parse(order(task(values=value(name, text)))).order.form, found_by={IdentityType.IMEI})
+    assert [one.subject for one in judgement.asked] == ["imei:490154203237518"] * is_certain
+    assert [one.reason for one in judgement.lacking] == [Reason.INSUFFICIENT_INFORMATION] * (not is_certain)
+
+
 def test_kinds_of_data_that_one_type_names_together_are_judged_apart():
     judgement = judged(task(kind="TrafficDataAndStoredContentData"))
     assert ([one.id for one in judgement.asked], [one.what for one in judgement.lacking]) == (["1"], ["Content"])

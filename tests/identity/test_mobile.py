@@ -21,7 +21,8 @@ from coffer.identity.typed import parse_typed_subject
 DIGITS = st.one_of(
     st.from_regex("[0-9]{14,16}", fullmatch=True),
     st.from_regex("(?:35|01|86|00|02|12345678)[0-9]{12}", fullmatch=True).map(lambda text: text[:14]),
-    st.from_regex("(?:35|01)[0-9]{12}", fullmatch=True).map(lambda body: body + luhn_digit(body)),
+    st.from_regex("(?:35|01|10|99999999)[0-9]{12}", fullmatch=True).map(lambda text: text[:14] + luhn_digit(text[:14])),
+    st.from_regex("(?:[0-9]{8}|01234567|9{8})(?:[0-9]{6}|0{6})[0-9]{1,2}", fullmatch=True),
     st.sampled_from(["0" * 15, "1" * 14, "35" * 7 + "0"]),
 )
 
@@ -33,7 +34,7 @@ def test_columns_of_imeis_are_judged_as_one_value_is(values):
     for value in values:
         body = value[:14]
         is_spare = len(value) == 15 and value[14] == "0" and names_handset(body)  # as a network writes it
-        expected.append(int(body) if is_spare or whole_imei(value) else 0)
+        expected.append(int(body) if is_spare or whole_imei(value, len(value)) else 0)
     assert handsets(column).tolist() == expected
     assert unmarked(column).tolist() == [int(value) for value in values]
     assert handsets(np.zeros(3, np.uint64)).tolist() == [0, 0, 0] == unmarked(np.zeros(3, np.uint64)).tolist()
@@ -61,7 +62,8 @@ def test_every_version_of_the_tables_has_its_country_codes():
     ("typed", "line"),
     [
         ("IMEI 49-015420-323751-8", "imei:490154203237518"),
-        ("imei: 490154 20 323751", "imei:490154203237518"),
+        ("TAC 49015420 SNR 323751", "imei:490154203237518"),
+        ("tac: 49015420, snr=323751", "imei:490154203237518"),
         ("IMEISV 49015420 323751 77", "imei:490154203237518"),
         ("imei:490154203237518", "imei:490154203237518"),
         ("IMSI 208 01 1234567890", "imsi:208011234567890"),
@@ -72,9 +74,26 @@ def test_people_write_them_in_their_own_way(typed, line):
     assert parse_typed_subject(typed, "FR", "subject").format() == line
 
 
+def test_a_mistyped_imei_is_no_strangers_handset():
+    """A digit left out or typed twice leaves 14 or 16, in which nothing could be seen to be wrong."""
+    right = "490154203237518"
+    assert parse_typed_subject(f"IMEI {right}", "FR", "subject").value == right
+    dropped = {right[:at] + right[at + 1 :] for at in range(15)}
+    inserted = {right[:at] + digit + right[at:] for at in range(16) for digit in "0123456789"}
+    for digits in sorted(dropped | inserted):
+        for word in ("IMEI ", "imei:"):
+            with pytest.raises(MalformedInput, match=r"no IMEI has 1[46] digits, expected 15"):
+                parse_typed_subject(word + digits, "FR", "subject")
+
+
 @pytest.mark.parametrize(
     "typed",
     [
+        "TAC 49015420 SNR 32375",
+        "TAC 4901542 SNR 323751",
+        "TAC 490154203 SNR 23751",
+        "IMEISV 49015420323751",
+        "IMEISV 49015420323751777",
         "IMEI 490154203237510",
         "IMEI",
         "IMEI +490154203237518",

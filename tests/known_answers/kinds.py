@@ -16,7 +16,7 @@ COUNTS = {
     "entries": 169,
     "exchange": 37,
     "hpke": 10,
-    "identity": 184,
+    "identity": 188,
     "log": 64,
     "notes": 71,
     "rules": 28,

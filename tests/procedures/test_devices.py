@@ -34,6 +34,7 @@ home_country = "FR"
 time_zone = "UTC"
 keep = ["cell", "imei", "imsi"]
 index = ["number", "imsi", "imei"]
+imei_without_check = true
 kind = "call"
 [csv]
 header = false
@@ -177,6 +178,46 @@ def test_a_handset_is_no_way_round_a_rule_that_none_implies(tmp_path):
     assert [row["number"] for row in rows] == ["", "tel:+442079460000"]
     assert violations(world, answer) == []
     assert rules_not_found(feed(FEED), world.state().roster) == ("DE", "FR")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_columns_are_read_in_the_groups_that_people_write(tmp_path, way):
+    """The twins are groups of no IMEI or IMSI: they are emptied and counted."""
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    good = [("49-015420-323751-8", "208-01-1234567890"), ("49015420 323751 8", "208 011 234567890")]
+    bad = [("490-15420-323751-8", "2080-1-1234567890"), ("49-015420 323751-8", "208-011234567890")]
+    line = "+33612345678,+33698765432,2016-09-01 {}:00:00,60,,{},{},,\n"
+    with way():
+        summary = world.ingest("".join(line.format(10 + n, *each) for n, each in enumerate(good + bad)), by=feed(FEED))
+    assert dict(summary.files[0].emptied) == {"a_imei: bad-imei": 2, "a_imsi: bad-imsi": 2}
+    for subject in (HANDSET, SIM):
+        assert [row["start_utc"][11:13] for row in opened(world, subject)[1]] == ["10", "11"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_handset_is_no_way_round_the_rule_of_a_sim(tmp_path, way):
+    """A withheld number falls under `base`, its French SIM does not. The twin has a SIM of a country without a rule."""
+    world = World.make(tmp_path, rules=BESIDE)
+    world.epoch("2016-09-01", "2016-09-02")
+    line = ",+33698765432,2016-09-01 10:00:00,60,,490154203237518,{},,\n"
+    with way():
+        world.ingest(line.format("208011234567890") + line.format("234101234567890"), by=feed(FEED))
+    _, rows = opened(world, HANDSET, by=("judge", "dpo"))
+    assert [row["imsi"] for row in rows] == ["234101234567890"]
+    with pytest.raises(Refused, match="rule FR"):
+        opened(world, SIM, by=("judge", "dpo"))
+    assert len(opened(world, SIM, by=("judge", "regulator"))[1]) == 1
+
+
+def test_a_sim_that_finds_nothing_still_has_its_rule(tmp_path):
+    """The feed finds by handsets alone: the SIM that its rows carry counts."""
+    world = World.make(tmp_path, rules=BESIDE)
+    world.epoch("2016-09-01", "2016-09-02")
+    line = ",+33698765432,2016-09-01 10:00:00,60,,490154203237518,{},,\n"
+    text = FEED.replace('"imsi", "imei"]\nimei', '"imei"]\nimei')
+    world.ingest(line.format("208011234567890") + line.format(""), by=feed(text))
+    assert [row["imsi"] for row in opened(world, HANDSET, by=("judge", "dpo"))[1]] == [""]
 
 
 def test_strictness_is_that_of_every_set_of_custodians():

@@ -52,6 +52,7 @@ fold = {fold}
 local_identities = {local}
 keep = {keep}
 index = {index}
+imei_without_check = {check}
 kind = {{ column = 0, values = {{ call = "call", sms = "text", mail = "email" }} }}
 [csv]
 header = false
@@ -70,7 +71,7 @@ answered = 10
 """
 BASE = {
     "home": "FR", "style": "any", "outside": [], "zone": "UTC", "fold": "reject", "local": "false",
-    "keep": ["cell"], "index": ["number"], "delimiter": ",", "formats": ["%Y-%m-%d %H:%M:%S"], "start": 3,
+    "keep": ["cell"], "index": ["number"], "check": False, "delimiter": ",", "formats": ["%Y-%m-%d %H:%M:%S"], "start": 3,
 }  # fmt: skip
 FORMATS = [
     ["%Y-%m-%d %H:%M:%S"], ["%d/%m/%Y %H:%M"], ["%Y%m%d%H%M%S"], ["%d-%b-%Y %I:%M:%S %p"], ["%Y-%m-%dT%H:%M:%S.%f%z"],
@@ -151,10 +152,12 @@ IMEIS = [
     "", "49015420323751", "490154203237518", "4901542032375177", "011234567890126", "490154203237510", "490154203237517",
     "35000000000000", "350000000000000", "35000000000000000", "3500000000000", "3500000000000a", "00000000000000",
     "000000000000000", "11111111111111", "00123456789012", "02123456789012", "12345678123456", "111111111111119",
+    "133270032123498", "13327003212349", "012345671234560", "999999991234564", "356938030000005", "3569380300000077",
+    "49-015420-323751-8", "49015420 323751 8", "49-015420 323751-8", "49-015420-323751", "49015420-323751-77",
 ]  # fmt: skip
 IMSIS = [
     "", "208010000000001", "65501000000001", "208010000000000", "20801", "208011", "2080100000000000", "001010000000001",
-    "901280000000001", "2080100000001", "999990000000001", "80001000000001",
+    "901280000000001", "2080100000001", "208-01-1234567890", "208 001 123456789", "208-01 1234567890", "999990000000001", "80001000000001",
 ]  # fmt: skip
 ANSWERED = ["yes", "no", "", "1", "true", "perhaps", "Yes", " yes"]
 KINDS = ["call", "call", "sms", "mail", "fax", "", " call ", "callx"]
@@ -294,6 +297,7 @@ def compared(feed, seed, lines, no_index=None, chunks=2, window=WINDOW):
             "outside": st.sampled_from([[], [], ["9"], ["0", "00"]]), "zone": st.sampled_from(ZONES),
             "fold": st.sampled_from(["reject", "first", "second"]), "local": st.sampled_from(["false", "true"]),
             "keep": st.sampled_from([[], ["cell"], ["cell", "imei", "imsi"], ["imsi"]]),
+            "check": st.booleans(),
             "delimiter": st.sampled_from([",", ";", "\t", "|"]), "formats": st.sampled_from(FORMATS),
             "start": st.sampled_from([3, [3, 4]]),
         }

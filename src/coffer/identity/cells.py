@@ -24,6 +24,11 @@ A large country has some hundred thousand cells, and each comes again in every c
 """
 _IMEI: Final = re.compile(rb"[0-9]{14,16}")
 _IMSI: Final = re.compile(rb"[0-9]{6,15}")
+_IMEI_GROUPS: Final = re.compile(
+    rb"[0-9]{2}([ -])[0-9]{6}\1[0-9]{6}(?:\1[0-9]{1,2})?|[0-9]{8}([ -])[0-9]{6}(?:\2[0-9]{1,2})?"
+)
+_IMSI_GROUPS: Final = re.compile(rb"[0-9]{3}([ -])[0-9]{2,3}\1[0-9]{9,10}")
+"""As people and labels write them: TAC whole or as 2 and 6 digits, serial number, the rest; MCC, MNC, subscriber."""
 
 
 def pack_cell(text: bytes) -> int | None:
@@ -73,12 +78,12 @@ def parse_cells(column: pa.BinaryArray) -> tuple[U64, Bools]:
 
 def parse_imeis(column: pa.BinaryArray) -> tuple[U64, Bools]:
     """IMEIs of 14 to 16 digits, marked (``mobile_columns``), 0 none; and whether each was bad."""
-    return _by_distinct(column, partial(_digits, _IMEI, b"1"))
+    return _by_distinct(column, partial(_digits, _IMEI, _IMEI_GROUPS, b"1"))
 
 
 def parse_imsis(column: pa.BinaryArray) -> tuple[U64, Bools]:
     """u64 IMSIs (0 none) of 6 to 15 digits, and whether each value was bad."""
-    return _by_distinct(column, partial(_digits, _IMSI, b""))
+    return _by_distinct(column, partial(_digits, _IMSI, _IMSI_GROUPS, b""))
 
 
 @lru_cache(maxsize=KNOWN_CELLS)
@@ -87,8 +92,10 @@ def _cell(word: bytes) -> int | None:
     return pack_cell(text) if text else 0
 
 
-def _digits(pattern: re.Pattern[bytes], mark: bytes, word: bytes) -> int | None:
+def _digits(pattern: re.Pattern[bytes], groups: re.Pattern[bytes], mark: bytes, word: bytes) -> int | None:
     text = word.strip(b" ")
+    if groups.fullmatch(text):
+        text = text.translate(None, b" -")
     if not text:
         return 0
     return int(mark + text) if pattern.fullmatch(text) else None

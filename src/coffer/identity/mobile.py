@@ -16,11 +16,12 @@ from coffer.identity.numbering import VERSION, verify_version
 
 HANDSET_DIGITS: Final = 14
 """TAC (8) and serial number (6)."""
+IMEI_DIGITS: Final = 15
 IMEISV_DIGITS: Final = 16
 _FOLDER: Final = Path(__file__).with_name("data")
 _IMEI: Final = re.compile(r"[0-9]{14,16}")
-_TEST_TAC: Final = re.compile(r"0[02-9]|(?=12345678)")
-"""Reporting bodies 00 and 02 to 09 are of test values (GSMA TS.06, annex A); 12345678 is typed."""
+_NOBODYS: Final = re.compile(r"0[02-9]|1|01234567|([0-9])\1{7}|[0-9]{8}0{6}")
+"""How 14 digits begin that are no handset's (``docs/formats/identity.md``, "What names no handset")."""
 _IMSI: Final = re.compile(r"(?:[2-7][0-9]{2}|901)(?![0-9]*0{9}$)[0-9]{11,12}")
 """MCC and 11 or 12 digits.
 
@@ -36,21 +37,23 @@ def luhn_digit(digits: str) -> str:
 
 
 def names_handset(digits: str) -> bool:
-    """Whether 14 digits can be those of a handset: no test value, no digit 14 times."""
-    return _TEST_TAC.match(digits) is None and digits != digits[0] * HANDSET_DIGITS
+    """Whether 14 digits can be those of one handset: no test value, no masked serial number, no zero lost."""
+    return _NOBODYS.match(digits) is None
 
 
-def whole_imei(digits: str) -> str | None:
+def whole_imei(digits: str, length: int = IMEI_DIGITS) -> str | None:
     """An IMEI in its one spelling: 15 digits, the last of which checks the others.
 
-    ``digits``: 14 (without check digit), 15, or 16 (with a software version instead of the check digit). None if they
-    name no handset, or if the check digit is wrong.
+    ``length``: how many digits its source says that it has: 15; 14, without check digit; 16, with a software version
+    instead of it. It is never taken from the digits: only 15 check themselves, so an IMEI with a digit too few or too
+    many would be a stranger's handset. None if there is another number of digits, if they name no handset, or if the
+    check digit is wrong.
     """
     body = digits[:HANDSET_DIGITS]
-    if _IMEI.fullmatch(digits) is None or not names_handset(body):
+    if len(digits) != length or _IMEI.fullmatch(digits) is None or not names_handset(body):
         return None
     whole = body + luhn_digit(body)
-    return whole if len(digits) != len(whole) or digits == whole else None
+    return whole if length != IMEI_DIGITS or digits == whole else None
 
 
 def names_subscription(digits: str) -> bool:

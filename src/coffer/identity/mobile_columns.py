@@ -9,6 +9,7 @@ import numpy as np
 
 from coffer.identity.arrays import U64
 from coffer.identity.mobile import HANDSET_DIGITS
+from coffer.identity.scanning import Bools
 
 
 def unmarked(imei: U64) -> U64:
@@ -36,9 +37,15 @@ def handsets(imei: U64) -> U64:
     is_good = (imei > 0) & ((beyond != 10) | (rest == 0) | (rest == _luhn_digits(body)))
     tac = body // np.uint64(10**6)
     issuer = tac // np.uint64(10**6)
-    is_test = (issuer == 0) | ((issuer >= 2) & (issuer <= 9)) | (tac == 12345678)
-    is_same = body % np.uint64(11_111_111_111_111) == 0  # of 14 digits only those that are all the same
-    return np.where(is_good & ~is_test & ~is_same, body, np.uint64(0))
+    is_nobodys = (issuer == 0) | ((issuer >= 2) & (issuer <= 19)) | (body % np.uint64(10**6) == 0)
+    is_nobodys |= (tac == 1_234_567) | (tac % np.uint64(11_111_111) == 0)  # 8 digits that are all the same
+    return np.where(is_good & ~is_nobodys, body, np.uint64(0))
+
+
+def is_without_check(imei: U64) -> Bools:
+    """Which marked IMEIs have 14 digits, among which nothing could be seen to be wrong."""
+    is_short: Bools = (imei > 0) & (_mark(imei) == 10**14)
+    return is_short
 
 
 def _luhn_digits(body: U64) -> U64:

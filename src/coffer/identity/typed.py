@@ -11,7 +11,7 @@ import phonenumbers
 
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import SUBJECT_SCHEME, Identifier, parse_email, parse_subject
-from coffer.identity.mobile import IMEISV_DIGITS, names_subscription, whole_imei
+from coffer.identity.mobile import HANDSET_DIGITS, IMEI_DIGITS, IMEISV_DIGITS, names_subscription, whole_imei
 from coffer.identity.not_held import REASONS, SAID, recognised
 from coffer.identity.numbering import is_country
 
@@ -20,6 +20,8 @@ _DIGITS: Final = re.compile(r"\+?[0-9]{1,20}")
 _SHORT: Final = range(3, 7)
 _MOBILE: Final = re.compile(r"(imei|imeisv|imsi)(?![a-z]) *[:=]? *(.*)", re.IGNORECASE)
 """An IMEI or an IMSI is named as such: without its name, 15 digits may be anything."""
+_TAC: Final = re.compile(r"tac *[:=]? *([0-9]{8})[ ,/-]*snr *[:=]? *([0-9]{6})", re.IGNORECASE)
+"""A handset without its check digit. Nothing checks these digits, so the parts are named, and each has its length."""
 MAX_TYPED: Final = 300
 
 
@@ -28,8 +30,9 @@ def parse_typed_subject(text: str, home: str | None, place: str) -> Identifier:
 
     ``home``: the country (ISO 3166, two capital letters) in which a number without ``+`` is read; None refuses such a
     number. Digits that no number
-    of that country has, and that are 3 to 6, are one of its short codes. Behind ``IMEI`` stand 14, 15 or 16 digits in any
-    groups, behind ``IMSI`` its digits. A subject line is taken as it is.
+    of that country has, and that are 3 to 6, are one of its short codes. Behind ``IMEI`` stand 15 digits in any groups,
+    the last of which checks the others, behind ``IMEISV`` 16, behind ``TAC`` 8 and behind ``SNR`` 6, behind ``IMSI`` its
+    digits. A subject line is taken as it is.
 
     Raises:
         MalformedInput: it is no number, address or subject line; the message does not repeat it.
@@ -41,6 +44,8 @@ def parse_typed_subject(text: str, home: str | None, place: str) -> Identifier:
         raise MalformedInput(f"{place}: {len(typed)} characters, expected at most {MAX_TYPED}")
     if (mobile := _MOBILE.fullmatch(typed)) is not None:
         return _parse_mobile(mobile[1].lower(), _BETWEEN.sub("", mobile[2]), place)
+    if (parts := _TAC.fullmatch(typed)) is not None:
+        return parse_subject(f"imei:{whole_imei(parts[1] + parts[2], HANDSET_DIGITS) or ''}", place)
     if SUBJECT_SCHEME.match(typed):
         return parse_subject(typed, place)
     other = recognised(typed)
@@ -73,9 +78,13 @@ def _parse_mobile(scheme: str, digits: str, place: str) -> Identifier:
     """An IMEI or IMSI in its one spelling; ``parse_subject`` refuses what names nothing."""
     if scheme == "imsi":
         return parse_subject(f"imsi:{digits if names_subscription(digits) else ''}", place)
-    if scheme == "imeisv" and len(digits) != IMEISV_DIGITS:
-        digits = ""
-    return parse_subject(f"imei:{whole_imei(digits) or ''}", place)
+    if scheme == "imei" and len(digits) in (HANDSET_DIGITS, IMEISV_DIGITS) and digits.isdecimal():
+        raise MalformedInput(
+            f"{place}: no IMEI has {len(digits)} digits, expected 15 of which the last checks the others",
+            hint="16 with a software version: IMEISV 4901542032375177; none to check: TAC 49015420 SNR 323751",
+        )
+    whole = whole_imei(digits, IMEISV_DIGITS if scheme == "imeisv" else IMEI_DIGITS)
+    return parse_subject(f"imei:{whole or ''}", place)
 
 
 def _number(digits: str, home: str | None) -> str | None:

@@ -499,7 +499,7 @@ cdef class Scanner:
                 return False
             if self.finds[what]:
                 value[0] += self.powers[text.size]
-            return not self.finds[what] or is_handset(text)
+            return not self.finds[what] or (text.size >= self.finds[what] and is_handset(text))
         if what == 2:
             return 6 <= text.size <= 15 and digits_of(text, value) and (not self.finds[what] or is_subscription(value[0]))
         for at in range(text.size + 1):
@@ -862,10 +862,12 @@ cdef inline bint is_handset(Text text) noexcept nogil:
     cdef bint is_same = True
     for at in range(14):
         digit = text.at[at] - 48
-        is_same &= text.at[at] == text.at[0]
+        is_same &= at >= 8 or text.at[at] == text.at[0]
         digit <<= at & 1
         total += digit - 9 if digit > 9 else digit
-    if is_same or (text.at[0] == 48 and text.at[1] != 49) or memcmp(text.at, b"12345678", 8) == 0:
+    if is_same or text.at[0] == 49 or (text.at[0] == 48 and text.at[1] != 49):
+        return False
+    if memcmp(text.at, b"01234567", 8) == 0 or memcmp(text.at + 8, b"000000", 6) == 0:
         return False
     return text.size != 15 or text.at[14] == 48 or text.at[14] - 48 == (10 - total % 10) % 10
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coffer.identity.columns import Fault, Identities, IdentityRules, parse_identities
-from coffer.identity.mobile_columns import handsets, subscriptions
+from coffer.identity.mobile import HANDSET_DIGITS
+from coffer.identity.mobile_columns import handsets, is_without_check, subscriptions
 from coffer.kinds import KINDS
 from coffer.records.draft import OPTIONAL, U64, UNREADABLE, Bools, Draft, Parsed, PartyDraft, Window
 from coffer.records.feed import Feed
@@ -95,14 +96,16 @@ def _party(name: str, draft: Draft, feed: Feed) -> dict[str, pa.Array]:
     for what in ("cell", "imei", "imsi"):
         values = own.get(what) if what in feed.keep else None
         if values is not None and what in feed.index:
-            values = _found_by(values, what, f"{name}_{what}", draft)
+            values = _found_by(values, what, f"{name}_{what}", draft, feed)
         columns[f"{name}_{what}"] = pa.array(zeros if values is None else values)
     return columns
 
 
-def _found_by(values: U64, what: str, name: str, draft: Draft) -> U64:
+def _found_by(values: U64, what: str, name: str, draft: Draft, feed: Feed) -> U64:
     """The devices by which rows are found; none where a value names none, which is marked."""
     is_bad = (values > 0) & ((handsets if what == "imei" else subscriptions)(values) == 0)
+    if what == "imei" and feed.fewest_imei_digits > HANDSET_DIGITS:
+        is_bad |= is_without_check(values)
     draft.marks.mark(is_bad, _DEVICE_FAULTS[what], name)
     return np.where(is_bad, np.uint64(0), values)
 

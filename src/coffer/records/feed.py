@@ -13,6 +13,7 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.habits import MAX_OUTSIDE_DIGITS, STYLES, Habits
+from coffer.identity.mobile import HANDSET_DIGITS, IMEI_DIGITS
 from coffer.identity.numbering import HomePlan, home_plan
 from coffer.kinds import KINDS
 from coffer.records.layout import Layout
@@ -36,7 +37,8 @@ class Feed:
     ``habits``: how numbers are written. ``time_zone``: of times without an offset. ``mapping``: of csv, jsonl and parquet; ``NO_MAPPING`` of all others.
     ``settings``: the table of the format's name, None if there is none. ``max_rejects_percent``: of a file's new records
     at most so many may be rejected, else an ingest stops; 100: no bound. ``index``: which of imei and imsi rows are
-    found by, besides their number.
+    found by, besides their number. ``imei_without_check``: an IMEI of 14 digits in a column is one; else it may be 15
+    that lost a zero, and names nobody.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Feed:
     time_zone: str
     keep: frozenset[str]
     index: frozenset[str]
+    imei_without_check: bool
     local_identities: bool
     fold: str
     max_rejects_percent: Decimal
@@ -61,6 +64,11 @@ class Feed:
         """This feed for a file that was found to be of a preset."""
         zone = preset.mapping.time_zone or self.time_zone
         return replace(self, format=preset.format, preset=preset.name, mapping=preset.mapping, time_zone=zone)
+
+    @property
+    def fewest_imei_digits(self) -> int:
+        """Of an IMEI by which rows are found. Formats in octets lose no zero, so that they may leave out a check digit."""
+        return HANDSET_DIGITS if self.imei_without_check or self.format not in MAPPED else IMEI_DIGITS
 
     @property
     def columns(self) -> Mapping[str, tuple[Column, ...]]:
@@ -104,6 +112,7 @@ def parse_feed(text: str, place: str) -> Feed:
         time_zone=mapping.time_zone or own_zone,
         keep=_parse_keep(feed),
         index=_parse_index(feed),
+        imei_without_check=feed.boolean("imei_without_check", default=False),
         local_identities=feed.boolean("local_identities", default=False),
         fold=feed.choice("fold", FOLDS, default="reject"),
         max_rejects_percent=_parse_max_rejects(feed),

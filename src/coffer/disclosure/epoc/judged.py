@@ -30,7 +30,7 @@ FOUND_BY: Final = {IdentifierType.IMEI_NUMBER: IdentityType.IMEI, IdentifierType
 _FORMS: Final = {
     IdentifierType.PHONE_NUMBER: "international form, with + and its country's code",
     IdentifierType.EMAIL: "its plain form",
-    IdentifierType.IMEI_NUMBER: "a form of 14, 15 or 16 digits with a right check digit",
+    IdentifierType.IMEI_NUMBER: "a form of 15 digits with a right check digit",
     IdentifierType.IMSI: "a form of 14 or 15 digits with a country's code",
 }
 KINDS: Final = {

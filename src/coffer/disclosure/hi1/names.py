@@ -130,11 +130,21 @@ FORMATS: Final = {
     "IMEICheckDigit": IdentifierType.IMEI_NUMBER,
     "IMEISV": IdentifierType.IMEI_NUMBER,
     "PEIIMEI": IdentifierType.IMEI_NUMBER,
+    "PEIIMEICheckDigit": IdentifierType.IMEI_NUMBER,
     "PEIIMEISV": IdentifierType.IMEI_NUMBER,
     "IMSI": IdentifierType.IMSI,
     "SUPIIMSI": IdentifierType.IMSI,
 }
 """Formats of a value, by the names that TS 103 280 gives them; any other is told as not answered."""
+IMEI_DIGITS: Final = {
+    "IMEI": 14,
+    "IMEICheckDigit": 15,
+    "IMEISV": 16,
+    "PEIIMEI": 14,
+    "PEIIMEICheckDigit": 15,
+    "PEIIMEISV": 16,
+}
+"""How many digits a format of an IMEI has (TS 103 280; of a PEI as TS 33.128 has them)."""
 AWAITING: Final = {Kind.DISCLOSURE: "AwaitingDisclosure", Kind.PRESERVATION: "AwaitingPreservation"}
 READY: Final = ("SubmittedToCSP", "Approved", "EmergencyApproval")
 """The statuses of an Authorisation that may be carried out."""

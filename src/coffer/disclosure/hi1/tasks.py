@@ -16,6 +16,7 @@ from coffer.disclosure.hi1 import names
 from coffer.disclosure.hi1.fields import parse_entry, parse_flags, parse_known, shown_of
 from coffer.disclosure.hi1.message import Action, matching, parse_endpoint, parse_owner, parse_uuid
 from coffer.disclosure.hi1.names import AWAITING, CATEGORIES, ETSI, FORMATS, XSI, ErrorCode, Fault, Flag, Kind
+from coffer.identity.mobile import whole_imei
 
 _BASE: Final = ("ObjectIdentifier", "CountryCode", "OwnerIdentifier", "AssociatedObjects")
 _BASE_SHOWN: Final = ("Generation", "ExternalIdentifier", "LastChanged")
@@ -203,9 +204,23 @@ class _Asked:
             self._insufficient("its identifier is of a format that is not read here")
         else:
             kind = FORMATS[name]
+            if kind is IdentifierType.IMEI_NUMBER:
+                return kind, self._imei(name, value)
             is_digits = kind is IdentifierType.PHONE_NUMBER and _DIGITS.fullmatch(value)
             return kind, f"+{value}" if is_digits else value
         return None, value
+
+    def _imei(self, name: str, value: str) -> str:
+        """The IMEI with its check digit, or the value as it is.
+
+        Only a format says that digits have none to check. So those of another number of digits name nobody for certain;
+        15 that check themselves may stand where the format has 14.
+        """
+        length = names.IMEI_DIGITS[name]
+        whole = whole_imei(value, length) or (whole_imei(value) if length < len(value) else None)
+        if whole is None:
+            self._insufficient(f"its identifier is no {name} of a handset, which has {length} digits")
+        return whole or value
 
     def _other(self) -> str:
         texts = [self._format] if self._format else []

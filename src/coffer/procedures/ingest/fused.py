@@ -174,7 +174,8 @@ class FusedReader:
         scanner.values = np.concatenate([kinds, _word_table(yes_or_no)])
         scanner.most_digits, scanner.cell_bits = np.array([3, 3, 5, 9], np.int32), np.array([10, 10, 16, 28], np.int32)
         scanner.owns = np.array([what in feed.keep for what in ("cell", "imei", "imsi")], np.int32)
-        scanner.finds = np.array([0, "imei" in feed.index, "imsi" in feed.index], np.int32)
+        fewest_digits = feed.fewest_imei_digits if "imei" in feed.index else 0
+        scanner.finds = np.array([0, fewest_digits, "imsi" in feed.index], np.int32)
         numbers = sum(what in feed.keep for what in ("cell", "imei", "imsi"))
         layouts = [Layout(0), *(feed.layout(kind) for kind in (1, 2, 3))]
         scanner.own_at = np.array(

@@ -1,8 +1,8 @@
 """Rows that are found by a handset or a SIM, from those that carry one. Pure, column-wise.
 
 A row under an IMEI or an IMSI is the row of its party with another sid. It lies in the segment of the rule of that
-IMEI or IMSI, and is written only if this rule is as strict as that of the party's own number: an index must not make a
-way round a rule.
+IMEI or IMSI, and is written only if this rule is as strict as that of the party's own number and that of its SIM: an
+index must not make a way round a rule.
 
 Source: ``docs/formats/segment.md``, "Rows of a segment".
 """
@@ -34,7 +34,7 @@ class Indexing:
         self._index, self._rules = feed.index, list(roster.rules)
         cell = "cell" in feed.keep
         self._imei = _EXTRA + cell
-        self._imsi = _EXTRA + cell + ("imei" in feed.keep)
+        self._imsi = _EXTRA + cell + ("imei" in feed.keep) if "imsi" in feed.keep else None
         self._of_imei = self._rules.index(roster.handset_rule.name)
         self._of_mcc = np.full(_MCCS, self._rules.index(roster.rule_for_country(None).name))
         for mcc, country in mccs(roster.numbering).items():
@@ -53,12 +53,17 @@ class Indexing:
             return
         has_sid = (rows.sid_high > 0) | (rows.sid_low > 0)
         yield key, rows if has_sid.all() else rows.take(np.flatnonzero(has_sid))
+        sims = np.zeros(len(rows), np.uint64)
+        if self._imsi is not None:
+            sims = subscriptions(rows.words[:, self._imsi].byteswap())
+        of_sims = self._of_mcc[mcc_of(sims)]
         if "imei" in self._index:
             number = handsets(rows.words[:, self._imei].byteswap())
+            # Who withholds a number has a SIM all the same, and its country may have a rule that the handset's is not.
+            number = np.where(self._is_enough[self._of_imei, of_sims], number, np.uint64(0))
             yield from self._found_by(IdentityType.IMEI, number, np.full(len(rows), self._of_imei), key, rows)
         if "imsi" in self._index:
-            number = subscriptions(rows.words[:, self._imsi].byteswap())
-            yield from self._found_by(IdentityType.IMSI, number, self._of_mcc[mcc_of(number)], key, rows)
+            yield from self._found_by(IdentityType.IMSI, sims, of_sims, key, rows)
 
     def _found_by(
         self,
