@@ -72,8 +72,10 @@ def rows(answer):
 
 
 def next_of(world, note, **known):
-    fields = {"in_progress": None, "needed": 0} | known
-    return decide_next(parse_authorization(note, "note"), world.state(), world.now, **fields)
+    authorization = parse_authorization(note, "note")
+    owed = world.vault.desk.read_owed(authorization.commitment)
+    fields = {"in_progress": None, "needed": 0, "owed": owed} | known
+    return decide_next(authorization, world.state(), world.now, **fields)
 
 
 def test_30_days_are_opened_a_part_a_day_and_each_record_once(world, custodians):
@@ -215,7 +217,7 @@ def test_segments_of_a_batch_that_was_completed_after_an_opening_are_not_missed(
     assert segments
     for seg_id in segments:
         state.segments[seg_id] = replace(state.segments[seg_id], entry_index=early)
-    due = decide_next(parse_authorization(note, "note"), state, world.now, in_progress=None, needed=0)
+    due = decide_next(parse_authorization(note, "note"), state, world.now, in_progress=None, needed=0, owed=None)
     assert isinstance(due, Due)
 
 

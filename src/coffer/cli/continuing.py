@@ -20,7 +20,7 @@ from coffer.cli.form_options import asked_forms
 from coffer.cli.notes import read_amended
 from coffer.cli.opening import open_answer
 from coffer.cli.passphrases import Passphrases
-from coffer.cli.progress import opened_document, say_progress
+from coffer.cli.progress import Debt, opened_document, owed_of, say_progress
 from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
@@ -92,18 +92,18 @@ def open_next(
     write_manifest(folder, is_over=isinstance(next_of(opened, authorization, state), End))
     parts = opened_parts(authorization, state)
     if as_json:
-        print_json(_document(authorization, parts, due))
+        print_json(_document(authorization, parts, due, owed_of(opened.desk, authorization, parts, state)))
     elif not isinstance(due, Due):
         console().print(f"nothing to open: {_SAID[due]}", soft_wrap=True)
-    say_progress(authorization, parts)
+    say_progress(authorization, parts, owed_of(opened.desk, authorization, parts, state))
     if not isinstance(due, Due):
         click.get_current_context().exit(ENDED if isinstance(due, End) else NOTHING_NEW)
 
 
 def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
     """What is to be opened next of an order, by the log and the vault's desk folder."""
-    raw, needed = (read(authorization.commitment) for read in (vault.desk.read_opening, vault.desk.read_short))
-    journal = None if not isinstance(raw, bytes) else Journal.parse(raw)
+    raw, needed = vault.desk.read_opening(authorization.commitment), vault.desk.read_short(authorization.commitment)
+    journal = None if raw is None else Journal.parse(raw)
     part = None if journal is None or journal.intent not in state.openings else journal.part
     if journal is not None and part is None:
         raise Refused(
@@ -111,16 +111,17 @@ def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
             code="form",
             hint="finish it with the same command as before; the next part is then what came since",
         )
-    return decide_next(authorization, state, clock(), in_progress=part, needed=int(needed or 0))
+    owed = vault.desk.read_owed(authorization.commitment)
+    return decide_next(authorization, state, clock(), in_progress=part, needed=needed, owed=owed)
 
 
-def _document(authorization: Authorization, parts: Sequence[Opened], due: Next) -> dict[str, object]:
+def _document(authorization: Authorization, parts: Sequence[Opened], due: Next, owed: Debt) -> dict[str, object]:
     return {
         "format": "coffer.continuing/v1",
         "request": authorization.commitment.hex(),
         "outcome": "opened" if isinstance(due, Due) else "ended" if isinstance(due, End) else "nothing new",
         "reason": None if isinstance(due, Due) else str(due),
-        **opened_document(authorization, parts),
+        **opened_document(authorization, parts, owed),
     }
 
 

@@ -95,6 +95,7 @@ class Desk:
                 self._disk.remove(path.with_suffix(".opening"))
                 self._disk.remove(path.with_suffix(".nonces"))
                 self._disk.remove(path.with_suffix(".short"))
+                self._disk.remove(path.with_suffix(".owed"))
                 self._disk.remove(path)
                 count += 1
         return count
@@ -103,6 +104,7 @@ class Desk:
         """Remove the seal key of an authorization under which nothing more can be opened."""
         self._disk.remove(self._path(commitment, "nonces"))
         self._disk.remove(self._path(commitment, "short"))
+        self._disk.remove(self._path(commitment, "owed"))
         self._disk.remove(self._path(commitment, "seal"))
 
     def has(self, commitment: Commitment) -> bool:
@@ -245,6 +247,15 @@ class Desk:
     def remove_opening(self, commitment: Commitment) -> None:
         """Remove the opening in progress, because it has ended."""
         self._disk.remove(self._path(commitment, "opening"))
+
+    def read_owed(self, commitment: Commitment) -> bytes | None:
+        """The cells that the last opening left unconfirmed; None without one."""
+        path = self._path(commitment, "owed")
+        return self._disk.read(path) if self._disk.is_file(path) else None
+
+    def write_owed(self, commitment: Commitment, raw: bytes) -> None:
+        """Keep the cells that an opening left unconfirmed, durably."""
+        self._write(commitment, "owed", raw)
 
     def mark_short(self, commitment: Commitment, needed: int) -> None:
         """Store which ``max-records`` an opening would have needed that was over its budget.

@@ -107,8 +107,8 @@ def is_part_due(vault: Vault, request: Request, state: State, now: dt.datetime) 
     is_done = bool(request.delivered) and request.withdrawn is None
     if not is_done or not vault.desk.has_seal_key(authorization.commitment):
         return False
-    needed = vault.desk.read_short(authorization.commitment)
-    return isinstance(decide_next(authorization, state, now, in_progress=None, needed=needed), Due)
+    needed, owed = vault.desk.read_short(authorization.commitment), vault.desk.read_owed(authorization.commitment)
+    return isinstance(decide_next(authorization, state, now, in_progress=None, needed=needed, owed=owed), Due)
 
 
 class _Run:
