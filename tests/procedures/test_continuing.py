@@ -74,7 +74,7 @@ def rows(answer):
 def next_of(world, note, **known):
     authorization = parse_authorization(note, "note")
     owed = world.vault.desk.read_owed(authorization.commitment)
-    fields = {"in_progress": None, "needed": 0, "owed": owed} | known
+    fields = {"in_progress": None, "needed": 0, "owed": owed, "has_key": True} | known
     return decide_next(authorization, world.state(), world.now, **fields)
 
 
@@ -217,7 +217,9 @@ def test_segments_of_a_batch_that_was_completed_after_an_opening_are_not_missed(
     assert segments
     for seg_id in segments:
         state.segments[seg_id] = replace(state.segments[seg_id], entry_index=early)
-    due = decide_next(parse_authorization(note, "note"), state, world.now, in_progress=None, needed=0, owed=None)
+    due = decide_next(
+        parse_authorization(note, "note"), state, world.now, in_progress=None, needed=0, owed=None, has_key=True
+    )
     assert isinstance(due, Due)
 
 

@@ -47,7 +47,7 @@ def open_next(world, note, custodians=None, deliver=lambda _answer: None):
 def next_of(world, note):
     authorization = parse_authorization(note, "note")
     owed = world.vault.desk.read_owed(authorization.commitment)
-    return decide_next(authorization, world.state(), world.now, in_progress=None, needed=0, owed=owed)
+    return decide_next(authorization, world.state(), world.now, in_progress=None, needed=0, owed=owed, has_key=True)
 
 
 def hidden(world, note):

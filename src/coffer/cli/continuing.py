@@ -40,6 +40,7 @@ _SAID: Final = {
     Nothing.EARLY: "it is not in force yet",
     Nothing.TODAY: "a part was opened on this UTC day",
     Nothing.NOTHING_CAME: "nothing that it asks for was ingested since",
+    Nothing.DRAWN: "all records that these notes allow were drawn; its amendment allows more: give it too",
     End.EXPIRED: "the authorization has expired",
     End.REVOKED: "the authorization was revoked",
     End.SPENT: "all records that it allows were drawn (max-records)",
@@ -111,8 +112,8 @@ def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
             code="form",
             hint="finish it with the same command as before; the next part is then what came since",
         )
-    owed = vault.desk.read_owed(authorization.commitment)
-    return decide_next(authorization, state, clock(), in_progress=part, needed=needed, owed=owed)
+    owed, has_key = vault.desk.read_owed(authorization.commitment), vault.desk.has_seal_key(authorization.commitment)
+    return decide_next(authorization, state, clock(), in_progress=part, needed=needed, owed=owed, has_key=has_key)
 
 
 def _document(authorization: Authorization, parts: Sequence[Opened], due: Next, owed: Debt) -> dict[str, object]:

@@ -35,6 +35,8 @@ class Nothing(StrEnum):
     """Nothing that it reaches was ingested since the last part."""
     SHORT = "short"
     """The next part has more records than the budget has left."""
+    DRAWN = "drawn"
+    """All records that the notes allow were drawn, and an amendment that the desk keeps allows more."""
 
 
 class End(StrEnum):
@@ -89,12 +91,14 @@ def decide_next(
     in_progress: Part | None,
     needed: int,
     owed: bytes | None,
+    has_key: bool,
 ) -> Next:
     """The part to open now, or why there is none.
 
     ``in_progress``: the part whose answer was not delivered yet. ``needed``: the records in all that an earlier run
     found to be more than the budget; 0 if none did. ``owed``: the desk's file of cells that were left unconfirmed. They
     make a part due by themselves only if a custodian that signed did not answer for them: nobody else can say more.
+    ``has_key``: whether the desk still has the seal key.
 
     At most one part a UTC day is opened: an authorization is in force on at most 31 of them, and custodians answer to
     32 intents. So a run each hour leaves the last days theirs.
@@ -109,7 +113,7 @@ def decide_next(
     if in_progress is not None:
         return Due(part=in_progress)
     if is_spent(authorization, state):
-        return End.SPENT
+        return Nothing.DRAWN if has_key else End.SPENT
     part = part_before(commitment, state, before=state.size)
     left = owed_after(owed, part)
     cells = () if left is None else left.cells
@@ -135,7 +139,7 @@ def verify_due(authorization: Authorization, state: State, now: dt.datetime, *, 
     Raises:
         Refused: none is due now (code time), whatever a look before the vault was locked said.
     """
-    due = decide_next(authorization, state, now, in_progress=None, needed=0, owed=owed)
+    due = decide_next(authorization, state, now, in_progress=None, needed=0, owed=owed, has_key=True)
     if not isinstance(due, Due):
         raise Refused(f"opening: no part is due ({due})", code="time", hint="another command may have opened it")
     return due

@@ -41,7 +41,6 @@ from coffer.procedures.opening.decide import (
     verify_budget,
 )
 from coffer.procedures.opening.early import (
-    is_spent,
     verify_answerable,
     verify_emergency,
     verify_may_ask,
@@ -49,6 +48,7 @@ from coffer.procedures.opening.early import (
     verify_unspent,
 )
 from coffer.procedures.opening.journal import Journal
+from coffer.procedures.opening.kept import forget_spent_key
 from coffer.procedures.opening.owed import Owed
 from coffer.segments.locate import Finder
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
@@ -139,8 +139,7 @@ def run_opening(
         vault.desk.write_owed(authorization.commitment, left.format())
         deliver(answer)
         vault.desk.remove_opening(authorization.commitment)
-        if is_spent(authorization, state):
-            vault.desk.remove_seal_key(authorization.commitment)
+        forget_spent_key(vault, authorization, state)
         return answer
 
 
