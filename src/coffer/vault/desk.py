@@ -69,9 +69,11 @@ class Desk:
         """Whether something may still be opened under an authorization that was requested here."""
         return self._disk.is_file(self._path(commitment, "seal"))
 
-    def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> int:
+    def remove_ended_seal_keys(self, state: State, shown: dt.datetime) -> int:
         """Remove the seal keys of authorizations that expired or were revoked; returns how many.
 
+        ``shown``: the time that has evidently come (``Vault.shown``). A clock that is ahead for a moment must not end
+        what is in force.
         Replies under them can never be unsealed again. This needs no lock: two commands may remove the same file at
         once, and an authorization that has ended never comes back.
         """
@@ -83,7 +85,7 @@ class Desk:
                 commitment = wire.parse_hex(path.stem, path.name, size=32)
                 lines = wire.parse_lines(self._disk.read(path), path.name)
                 is_ended = len(lines) == 2 and (
-                    now >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
+                    shown >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
                 )
             except MalformedInput:
                 continue  # not ours, or damaged: it matters only when its authorization is opened
@@ -206,8 +208,8 @@ class Desk:
         for what in (*_PARTS, "request"):
             self._disk.remove(self._path(commitment, what))
 
-    def remove_ended_requests(self, now: dt.datetime) -> None:
-        """Remove the desk's own copies of requests that expired long ago, and what lies beside none."""
+    def remove_ended_requests(self, shown: dt.datetime) -> None:
+        """Remove the desk's own copies of requests that evidently expired long ago, and what lies beside none."""
         for path in self._disk.children(self._folder):
             if path.suffix[1:] in _PARTS and not self._disk.is_file(path.with_suffix(".request")):
                 self._disk.remove(path)  # its request was forgotten while a report of it was written
@@ -216,7 +218,7 @@ class Desk:
             try:
                 commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
                 expiry = self._disk.read(path).partition(b"\n")[0].decode("ascii", "replace")
-                is_old = now >= wire.parse_time(expiry, path.name) + KEPT_AFTER
+                is_old = shown >= wire.parse_time(expiry, path.name) + KEPT_AFTER
             except (MalformedInput, Unavailable):
                 continue  # not ours, damaged, or removed just now by another command
             if is_old:

@@ -105,7 +105,7 @@ def run_opening(
     authorization = parse_amended(raw_note, "request")
     with vault.writing() as state:
         now = vault.outside.clock()
-        vault.desk.remove_ended_seal_keys(state, now)
+        vault.desk.remove_ended_seal_keys(state, vault.shown(state))
         countersigned = verify_may_ask(authorization, state, now)
         verify_answerable(countersigned, [custodian.name for custodian in custodians])
         journal = _taken_up(vault, state, authorization)
