@@ -149,6 +149,29 @@ def test_whole_opening_of_all_days_is_possible_and_later_parts_follow_it(two):
     assert (answer.part, len(rows(answer))) == (Part(number=3, since=whole.intent), 1)
 
 
+def test_auditor_says_which_part_an_answer_is_and_what_of_it_only_the_log_shows(two, capsys):
+    world, note, first = two
+    whole, answer = world.write_answer(first, "first"), world.write_answer(open_next(world, note), "second")
+    said = f"part: 2 of a continuing order, with what came since entry {first.intent}; earlier records are in part 1"
+    unproven = "it is part 2 of its order"
+    assert audit(["answer", str(answer)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert said in text
+    assert unproven in text
+    assert audit(["answer", str(answer), "--vault", str(world.vault.path), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["totals"]["part"] == {"number": 2, "since": first.intent}
+    assert not any(unproven in condition for condition in report["conditions"])
+    assert audit(["answer", str(whole)]) == 0
+    assert "part: 1 of a continuing order; later records" in " ".join(capsys.readouterr().out.split())
+    document = json.loads((answer / "answer.json").read_text())
+    document["continues"]["number"] = 9  # bound to nothing but the log
+    (answer / "answer.json").write_text(json.dumps(document))
+    assert audit(["answer", str(answer)]) == 0
+    assert "it is part 9 of its order" in " ".join(capsys.readouterr().out.split())
+    assert audit(["answer", str(answer), "--vault", str(world.vault.path)]) == 3
+
+
 class Crash(Exception):  # noqa: N818 - not an error of ours
     pass
 
