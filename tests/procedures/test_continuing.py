@@ -263,6 +263,9 @@ def test_command_exit_codes_manifest_and_json(world, tmp_path, monkeypatch, capf
     assert json.loads(capfd.readouterr().out)["reason"] == "today"
     world.now = at(FIRST + dt.timedelta(days=31))
     assert run(command) == 7
+    assert "yes" not in (tmp_path / "out" / "deliveries.csv").read_text()  # this clock alone says so
+    world.epoch("2016-10-08", "2016-10-08")  # now the log shows that time too
+    assert run(command) == 7
     lines = list(csv.DictReader((tmp_path / "out" / "deliveries.csv").read_text().splitlines()))
     assert [(x["sequence_number"], x["last_sequence"], x["records"], x["days_opened"]) for x in lines] == [
         ("1", "no", "1", "2016-09-06"),

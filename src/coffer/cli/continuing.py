@@ -3,26 +3,22 @@
 A run that finds nothing to open says so before any passphrase is asked for, so that a machine's clock can start it.
 """
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from coffer import wire
 from coffer.authority.amended import parse_amended
 from coffer.authority.authorization import Authorization
-from coffer.cli.console import clock, console, print_json, read_file
+from coffer.cli.console import clock, console, print_json
+from coffer.cli.deliveries import answer_at, answers_in, write_manifest
 from coffer.cli.form_options import asked_forms
 from coffer.cli.notes import read_amended
 from coffer.cli.opening import open_answer
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.progress import Debt, opened_document, owed_of, say_progress
 from coffer.cli.vaults import vault_at
-from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import Due, End, Next, Nothing, Opened, decide_next, opened_parts
@@ -33,9 +29,6 @@ NOTHING_NEW: Final = 6
 """Exit code: a later run may open something."""
 ENDED: Final = 7
 """Exit code: no run will."""
-MANIFEST: Final = "deliveries.csv"
-"""What was delivered so far, one part a line, in the folder of the answers."""
-_COLUMNS: Final = ("sequence_number", "last_sequence", "folder", "intent", "close", "records", "days_opened", "sha256")
 _SAID: Final = {
     Nothing.EARLY: "it is not in force yet",
     Nothing.TODAY: "a part was opened on this UTC day",
@@ -63,6 +56,7 @@ def open_next(
     opened, folder = vault_at(vault), Path(output.rstrip("/"))
     raw = read_amended(notes)
     authorization = parse_amended(raw, "request")
+    answers_in(folder, authorization)  # a folder of another order is refused before anything is drawn
     state = opened.replay()
     due = next_of(opened, authorization, state)
     if due is Nothing.SHORT:
@@ -76,6 +70,8 @@ def open_next(
         due = next_of(opened, authorization, state)
     if isinstance(due, Due):
         name = f"{due.part.number:04d}"
+        if (folder / name).exists():
+            raise MalformedInput(f"{name}: something lies where the next part goes", hint="move it elsewhere first")
         forms = asked_forms(dict(options) | {"package": _numbered(options["package"], name)})
         open_answer(
             vault,
@@ -90,8 +86,11 @@ def open_next(
             is_quiet=as_json,
         )
         state = opened.replay()
-    write_manifest(folder, is_over=isinstance(next_of(opened, authorization, state), End))
     parts = opened_parts(authorization, state)
+    # A key that is here may still open something: a clock that is ahead, or a note without its amendment, ends nothing.
+    is_ended = isinstance(next_of(opened, authorization, state), End)
+    is_over = is_ended and not opened.desk.has_seal_key(authorization.commitment)
+    write_manifest(folder, authorization, parts, is_over=is_over)
     if as_json:
         print_json(_document(authorization, parts, due, owed_of(opened.desk, authorization, parts, state)))
     elif not isinstance(due, Due):
@@ -126,23 +125,6 @@ def _document(authorization: Authorization, parts: Sequence[Opened], due: Next, 
     }
 
 
-def write_manifest(folder: Path, *, is_over: bool) -> None:
-    """Write anew what the folder's answers are, each with its hash; nothing where there is none yet."""
-    answers = sorted(path for path in folder.glob("[0-9]*") if (path / "answer.json").is_file())
-    if not answers:
-        return
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for path in answers:
-        raw = read_file(str(path / "answer.json"))
-        answer = _answer_at(path)
-        last = "yes" if is_over and path == answers[-1] else "no"
-        figures = (answer["intent"], answer["close"], answer["records"], " ".join(answer["days_opened"]))
-        writer.writerow((answer["continues"]["number"], last, path.name, *figures, wire.digest(raw).hex()))
-    Disk().write(folder / MANIFEST, out.getvalue().encode("ascii"), private=True)
-
-
 def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due: Due) -> bool:
     """End an opening whose answer is in the folder already.
 
@@ -151,7 +133,7 @@ def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due:
     raw, path = vault.desk.read_opening(authorization.commitment), folder / f"{due.part.number:04d}"
     if raw is None or not path.is_dir():
         return False
-    if _answer_at(path)["intent"] != Journal.parse(raw).intent:
+    if answer_at(path)["intent"] != Journal.parse(raw).intent:
         raise MalformedInput(
             f"{path.name}: an answer of another opening lies where the next one goes",
             hint="give the folder in which the parts before lie",
@@ -159,18 +141,6 @@ def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due:
     with vault.writing():
         vault.desk.remove_opening(authorization.commitment)
     return True
-
-
-def _answer_at(path: Path) -> dict[str, Any]:
-    try:
-        answer = json.loads(read_file(str(path / "answer.json")))
-        assert isinstance(answer, dict)
-        answer["continues"]["number"], answer["intent"]
-    except (ValueError, AssertionError, KeyError, TypeError):
-        raise MalformedInput(
-            f"{path.name}: not an answer of coffer open --since-last", hint="keep other folders elsewhere"
-        ) from None
-    return answer
 
 
 def _numbered(package: str | None, name: str) -> str | None:
