@@ -238,3 +238,22 @@ def test_desk_keeps_an_amendment_and_asks_about_it_as_long_as_its_request_can_be
         kept = read_kept(world.vault, commitment, state)
         assert is_living(kept, state, world.now) is expected
         world.vault.desk.remove_seal_key(parse_authorization(note, "note").commitment)
+
+
+def test_opening_without_the_amendment_does_not_end_what_the_amendment_allows(tmp_path):
+    """Drawing exactly the old limit left no key for the order that the court had extended."""
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    lines = [f"{SUBJECT.removeprefix('tel:')},+33698765432,2016-09-01 {hour}:00:00,60\n" for hour in (10, 11)]
+    world.ingest("".join(lines))
+    order = {"subjects": [SUBJECT], "days": [("2016-09-01", "2016-09-02")], "kinds": "call", "by": ALL}
+    note = world.authorize(max_records=2, **order)
+    commitment = parse_authorization(note, "note").commitment
+    amendment = amendment_of(world, note, limit=4)
+    world.open(note)
+    with pytest.raises(Refused, match="all 2 that it allows were drawn"):
+        world.open(note)
+    assert world.vault.desk.has_seal_key(commitment)
+    amended = amended_bytes([(note, "note"), (amendment, "amendment")])
+    assert len(rows_of(world.open(amended))) == 2
+    assert not world.vault.desk.has_seal_key(commitment)  # the twin: nothing is left under the amendment either

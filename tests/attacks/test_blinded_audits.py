@@ -242,12 +242,12 @@ def domestic(tmp_path):
 
 def opened_without(world, monkeypatch, is_left_out):
     """What a desk opens that asks for less than the note reaches."""
-    whole = coffer.procedures.opening.run.segments_of
+    whole = coffer.procedures.opening.run.segments_due
 
     def fewer(*given, **named):
         return [(segment, line) for segment, line in whole(*given, **named) if not is_left_out(segment, line)]
 
-    monkeypatch.setattr(coffer.procedures.opening.run, "segments_of", fewer)
+    monkeypatch.setattr(coffer.procedures.opening.run, "segments_due", fewer)
     note = world.authorize(by=FR, subjects=THREE, days=[("2016-09-01", "2016-09-02")])
     return world.write_answer(world.open(note))
 

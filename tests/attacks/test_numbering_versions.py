@@ -135,9 +135,9 @@ def audited(world, answer, capsys):
 
 def hide(monkeypatch, is_hidden):
     """A desk that leaves segments out: it finds none of them, before the intent and after."""
-    honest = run_opening.segments_of
+    honest = run_opening.segments_due
     monkeypatch.setattr(
-        run_opening, "segments_of", lambda *a, **k: [item for item in honest(*a, **k) if not is_hidden(item[0].line)]
+        run_opening, "segments_due", lambda *a, **k: [item for item in honest(*a, **k) if not is_hidden(item[0].line)]
     )
 
 

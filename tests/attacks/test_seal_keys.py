@@ -36,10 +36,17 @@ def seal_file(world, authorization):
     return world.vault.path / "desk" / f"{authorization.commitment.hex()}.seal"
 
 
+def come(world, time):
+    """The time comes, and the log shows it: keys of a coming day are published."""
+    world.now = time
+    day = (time + dt.timedelta(days=2)).date().isoformat()
+    world.epoch(day, day)
+
+
 @pytest.mark.parametrize("command", [*READING, *WRITING])
 def test_seal_key_of_an_expired_authorization_is_gone_after_any_command(asked, command, capfd):
     world, authorization = asked
-    world.now = authorization.terms.expires
+    come(world, authorization.terms.expires)
     assert run(command.split()) == 0
     assert not seal_file(world, authorization).exists()
     assert "coffer: 1 seal key forgotten" in capfd.readouterr().err
@@ -48,9 +55,21 @@ def test_seal_key_of_an_expired_authorization_is_gone_after_any_command(asked, c
 @pytest.mark.parametrize("command", [*READING, *WRITING])
 def test_twin_seal_key_of_one_in_force_stays(asked, command, capfd):
     world, authorization = asked
-    world.now = authorization.terms.expires - dt.timedelta(seconds=1)
+    come(world, authorization.terms.expires - dt.timedelta(seconds=1))
     assert run(command.split()) == 0
     assert seal_file(world, authorization).exists()
+    assert "forgotten" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", [*READING, "receipts vault", "sync vault"])
+def test_clock_that_is_ahead_once_forgets_no_seal_key_of_an_order_in_force(asked, command, capfd):
+    world, authorization = asked
+    before = world.now
+    world.now = authorization.terms.expires + dt.timedelta(days=400)
+    assert run(command.split()) == 0
+    world.now = before
+    assert seal_file(world, authorization).exists()
+    assert world.vault.desk.read_request(authorization.commitment) is not None
     assert "forgotten" not in capfd.readouterr().err
 
 
@@ -68,14 +87,14 @@ def test_seal_key_of_a_revoked_authorization_is_gone_after_any_command(asked, co
 def test_journal_of_an_opening_goes_with_the_seal_key(asked):
     world, authorization = asked
     world.vault.desk.write_opening(authorization.commitment, b"{}")
-    world.now = authorization.terms.expires
+    come(world, authorization.terms.expires)
     world.vault.replay()
     assert [path.suffix for path in (world.vault.path / "desk").iterdir()] == [".request"]
 
 
 def test_seal_key_that_another_command_removes_meanwhile_stops_nobody(asked, monkeypatch):
     world, authorization = asked
-    world.now = authorization.terms.expires
+    come(world, authorization.terms.expires)
     read = Disk.read
 
     def slow(self, path):
@@ -90,7 +109,7 @@ def test_seal_key_that_another_command_removes_meanwhile_stops_nobody(asked, mon
 
 def test_folder_that_may_only_be_read_is_read(asked, monkeypatch):
     world, authorization = asked
-    world.now = authorization.terms.expires
+    come(world, authorization.terms.expires)
 
     def fail(self, path):
         raise Unavailable(f"{path.name}: read-only file system")

@@ -72,8 +72,10 @@ def rows(answer):
 
 
 def next_of(world, note, **known):
-    fields = {"in_progress": None, "needed": 0} | known
-    return decide_next(parse_authorization(note, "note"), world.state(), world.now, **fields)
+    authorization = parse_authorization(note, "note")
+    owed = world.vault.desk.read_owed(authorization.commitment)
+    fields = {"in_progress": None, "needed": 0, "owed": owed, "has_key": True} | known
+    return decide_next(authorization, world.state(), world.now, **fields)
 
 
 def test_30_days_are_opened_a_part_a_day_and_each_record_once(world, custodians):
@@ -147,6 +149,29 @@ def test_whole_opening_of_all_days_is_possible_and_later_parts_follow_it(two):
     assert (answer.part, len(rows(answer))) == (Part(number=3, since=whole.intent), 1)
 
 
+def test_auditor_says_which_part_an_answer_is_and_what_of_it_only_the_log_shows(two, capsys):
+    world, note, first = two
+    whole, answer = world.write_answer(first, "first"), world.write_answer(open_next(world, note), "second")
+    said = f"part: 2 of a continuing order, with what came since entry {first.intent}; earlier records are in part 1"
+    unproven = "it is part 2 of its order"
+    assert audit(["answer", str(answer)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert said in text
+    assert unproven in text
+    assert audit(["answer", str(answer), "--vault", str(world.vault.path), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["totals"]["part"] == {"number": 2, "since": first.intent}
+    assert not any(unproven in condition for condition in report["conditions"])
+    assert audit(["answer", str(whole)]) == 0
+    assert "part: 1 of a continuing order; later records" in " ".join(capsys.readouterr().out.split())
+    document = json.loads((answer / "answer.json").read_text())
+    document["continues"]["number"] = 9  # bound to nothing but the log
+    (answer / "answer.json").write_text(json.dumps(document))
+    assert audit(["answer", str(answer)]) == 0
+    assert "it is part 9 of its order" in " ".join(capsys.readouterr().out.split())
+    assert audit(["answer", str(answer), "--vault", str(world.vault.path)]) == 3
+
+
 class Crash(Exception):  # noqa: N818 - not an error of ours
     pass
 
@@ -215,7 +240,9 @@ def test_segments_of_a_batch_that_was_completed_after_an_opening_are_not_missed(
     assert segments
     for seg_id in segments:
         state.segments[seg_id] = replace(state.segments[seg_id], entry_index=early)
-    due = decide_next(parse_authorization(note, "note"), state, world.now, in_progress=None, needed=0)
+    due = decide_next(
+        parse_authorization(note, "note"), state, world.now, in_progress=None, needed=0, owed=None, has_key=True
+    )
     assert isinstance(due, Due)
 
 
@@ -235,6 +262,9 @@ def test_command_exit_codes_manifest_and_json(world, tmp_path, monkeypatch, capf
     assert run([*command, "--json"]) == 6
     assert json.loads(capfd.readouterr().out)["reason"] == "today"
     world.now = at(FIRST + dt.timedelta(days=31))
+    assert run(command) == 7
+    assert "yes" not in (tmp_path / "out" / "deliveries.csv").read_text()  # this clock alone says so
+    world.epoch("2016-10-08", "2016-10-08")  # now the log shows that time too
     assert run(command) == 7
     lines = list(csv.DictReader((tmp_path / "out" / "deliveries.csv").read_text().splitlines()))
     assert [(x["sequence_number"], x["last_sequence"], x["records"], x["days_opened"]) for x in lines] == [

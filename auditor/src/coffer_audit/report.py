@@ -188,6 +188,7 @@ def format_answer(audited: AuditedAnswer, totals: dict[str, object]) -> Iterator
     counts = ", ".join(f"{_plain(totals[f'{word}_records'])} {word}" for word in ("repeated", "superseded"))
     yield f"records: {_plain(totals['records'])}, {counts}{outside}"
     yield from _format_superseded(totals["superseded_batches"])
+    yield from _format_part(totals["part"])
     cells = totals["cells"]
     if isinstance(cells, dict):
         shown = f"{cells['complete']:,} complete, {cells['no records']:,} without records"
@@ -196,6 +197,18 @@ def format_answer(audited: AuditedAnswer, totals: dict[str, object]) -> Iterator
         yield "not shown by this audit:"
         yield from (wrap(item, 2) for item in audited.findings.not_shown)
     yield from format_findings(audited.findings, audited.given.trust)
+
+
+def _format_part(part: object) -> Iterator[str]:
+    """Say of which part of a continuing order the answer is, and where the other records are."""
+    if not isinstance(part, dict):
+        return
+    number = part["number"]
+    earlier = {1: "", 2: "; earlier records are in part 1"}.get(
+        number, f"; earlier records are in parts 1 to {number - 1}"
+    )
+    since = "" if part["since"] is None else f", with what came since entry {part['since']}"
+    yield wrap(f"part: {number:,} of a continuing order{since}{earlier}; later records are in later parts, if any")
 
 
 def _plain(number: object) -> str:

@@ -3,26 +3,22 @@
 A run that finds nothing to open says so before any passphrase is asked for, so that a machine's clock can start it.
 """
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from coffer import wire
 from coffer.authority.amended import parse_amended
 from coffer.authority.authorization import Authorization
-from coffer.cli.console import clock, console, print_json, read_file
+from coffer.cli.console import clock, console, print_json
+from coffer.cli.deliveries import answer_at, answers_in, write_manifest
 from coffer.cli.form_options import asked_forms
 from coffer.cli.notes import read_amended
 from coffer.cli.opening import open_answer
 from coffer.cli.passphrases import Passphrases
-from coffer.cli.progress import opened_document, say_progress
+from coffer.cli.progress import Debt, opened_document, owed_of, say_progress
 from coffer.cli.vaults import vault_at
-from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import Due, End, Next, Nothing, Opened, decide_next, opened_parts
@@ -33,13 +29,11 @@ NOTHING_NEW: Final = 6
 """Exit code: a later run may open something."""
 ENDED: Final = 7
 """Exit code: no run will."""
-MANIFEST: Final = "deliveries.csv"
-"""What was delivered so far, one part a line, in the folder of the answers."""
-_COLUMNS: Final = ("sequence_number", "last_sequence", "folder", "intent", "close", "records", "days_opened", "sha256")
 _SAID: Final = {
     Nothing.EARLY: "it is not in force yet",
     Nothing.TODAY: "a part was opened on this UTC day",
     Nothing.NOTHING_CAME: "nothing that it asks for was ingested since",
+    Nothing.DRAWN: "all records that these notes allow were drawn; its amendment allows more: give it too",
     End.EXPIRED: "the authorization has expired",
     End.REVOKED: "the authorization was revoked",
     End.SPENT: "all records that it allows were drawn (max-records)",
@@ -62,6 +56,7 @@ def open_next(
     opened, folder = vault_at(vault), Path(output.rstrip("/"))
     raw = read_amended(notes)
     authorization = parse_amended(raw, "request")
+    answers_in(folder, authorization)  # a folder of another order is refused before anything is drawn
     state = opened.replay()
     due = next_of(opened, authorization, state)
     if due is Nothing.SHORT:
@@ -75,6 +70,8 @@ def open_next(
         due = next_of(opened, authorization, state)
     if isinstance(due, Due):
         name = f"{due.part.number:04d}"
+        if (folder / name).exists():
+            raise MalformedInput(f"{name}: something lies where the next part goes", hint="move it elsewhere first")
         forms = asked_forms(dict(options) | {"package": _numbered(options["package"], name)})
         open_answer(
             vault,
@@ -89,21 +86,24 @@ def open_next(
             is_quiet=as_json,
         )
         state = opened.replay()
-    write_manifest(folder, is_over=isinstance(next_of(opened, authorization, state), End))
     parts = opened_parts(authorization, state)
+    # A key that is here may still open something: a clock that is ahead, or a note without its amendment, ends nothing.
+    is_ended = isinstance(next_of(opened, authorization, state), End)
+    is_over = is_ended and not opened.desk.has_seal_key(authorization.commitment)
+    write_manifest(folder, authorization, parts, is_over=is_over)
     if as_json:
-        print_json(_document(authorization, parts, due))
+        print_json(_document(authorization, parts, due, owed_of(opened.desk, authorization, parts, state)))
     elif not isinstance(due, Due):
         console().print(f"nothing to open: {_SAID[due]}", soft_wrap=True)
-    say_progress(authorization, parts)
+    say_progress(authorization, parts, owed_of(opened.desk, authorization, parts, state))
     if not isinstance(due, Due):
         click.get_current_context().exit(ENDED if isinstance(due, End) else NOTHING_NEW)
 
 
 def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
     """What is to be opened next of an order, by the log and the vault's desk folder."""
-    raw, needed = (read(authorization.commitment) for read in (vault.desk.read_opening, vault.desk.read_short))
-    journal = None if not isinstance(raw, bytes) else Journal.parse(raw)
+    raw, needed = vault.desk.read_opening(authorization.commitment), vault.desk.read_short(authorization.commitment)
+    journal = None if raw is None else Journal.parse(raw)
     part = None if journal is None or journal.intent not in state.openings else journal.part
     if journal is not None and part is None:
         raise Refused(
@@ -111,34 +111,18 @@ def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
             code="form",
             hint="finish it with the same command as before; the next part is then what came since",
         )
-    return decide_next(authorization, state, clock(), in_progress=part, needed=int(needed or 0))
+    owed, has_key = vault.desk.read_owed(authorization.commitment), vault.desk.has_seal_key(authorization.commitment)
+    return decide_next(authorization, state, clock(), in_progress=part, needed=needed, owed=owed, has_key=has_key)
 
 
-def _document(authorization: Authorization, parts: Sequence[Opened], due: Next) -> dict[str, object]:
+def _document(authorization: Authorization, parts: Sequence[Opened], due: Next, owed: Debt) -> dict[str, object]:
     return {
         "format": "coffer.continuing/v1",
         "request": authorization.commitment.hex(),
         "outcome": "opened" if isinstance(due, Due) else "ended" if isinstance(due, End) else "nothing new",
         "reason": None if isinstance(due, Due) else str(due),
-        **opened_document(authorization, parts),
+        **opened_document(authorization, parts, owed),
     }
-
-
-def write_manifest(folder: Path, *, is_over: bool) -> None:
-    """Write anew what the folder's answers are, each with its hash; nothing where there is none yet."""
-    answers = sorted(path for path in folder.glob("[0-9]*") if (path / "answer.json").is_file())
-    if not answers:
-        return
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for path in answers:
-        raw = read_file(str(path / "answer.json"))
-        answer = _answer_at(path)
-        last = "yes" if is_over and path == answers[-1] else "no"
-        figures = (answer["intent"], answer["close"], answer["records"], " ".join(answer["days_opened"]))
-        writer.writerow((answer["continues"]["number"], last, path.name, *figures, wire.digest(raw).hex()))
-    Disk().write(folder / MANIFEST, out.getvalue().encode("ascii"), private=True)
 
 
 def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due: Due) -> bool:
@@ -149,7 +133,7 @@ def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due:
     raw, path = vault.desk.read_opening(authorization.commitment), folder / f"{due.part.number:04d}"
     if raw is None or not path.is_dir():
         return False
-    if _answer_at(path)["intent"] != Journal.parse(raw).intent:
+    if answer_at(path)["intent"] != Journal.parse(raw).intent:
         raise MalformedInput(
             f"{path.name}: an answer of another opening lies where the next one goes",
             hint="give the folder in which the parts before lie",
@@ -157,18 +141,6 @@ def _is_delivered(vault: Vault, authorization: Authorization, folder: Path, due:
     with vault.writing():
         vault.desk.remove_opening(authorization.commitment)
     return True
-
-
-def _answer_at(path: Path) -> dict[str, Any]:
-    try:
-        answer = json.loads(read_file(str(path / "answer.json")))
-        assert isinstance(answer, dict)
-        answer["continues"]["number"], answer["intent"]
-    except (ValueError, AssertionError, KeyError, TypeError):
-        raise MalformedInput(
-            f"{path.name}: not an answer of coffer open --since-last", hint="keep other folders elsewhere"
-        ) from None
-    return answer
 
 
 def _numbered(package: str | None, name: str) -> str | None:

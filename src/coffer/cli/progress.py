@@ -1,16 +1,43 @@
 """How far the openings of a request are, for people and for programs."""
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.cli.console import say
 from coffer.cli.periods import show_days
+from coffer.disclosure.part import Part
+from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import Opened
+from coffer.procedures.opening.owed import owed_after, owed_days
+from coffer.vault.desk import Desk
 from coffer.visible import counted
 
 
-def opened_document(authorization: Authorization, parts: Sequence[Opened]) -> dict[str, object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """What the last opening left unconfirmed.
+
+    ``cells``: how many, by the log. ``days``: of which UTC days; None if the desk has lost which cells they are.
+    """
+
+    cells: int
+    days: tuple[dt.date, ...] | None
+
+
+def owed_of(desk: Desk, authorization: Authorization, parts: Sequence[Opened], state: State) -> Debt:
+    """What is still owed of an authorization, by the log and the desk's file."""
+    close = parts[-1].opening.close if parts else None
+    if close is None or not close.unconfirmed_cells:
+        return Debt(cells=0, days=())
+    following = Part(number=len(parts) + 1, since=parts[-1].opening.index)
+    owed = owed_after(desk.read_owed(authorization.commitment), following)
+    return Debt(cells=close.unconfirmed_cells, days=None if owed is None else owed_days(owed, state))
+
+
+def opened_document(authorization: Authorization, parts: Sequence[Opened], owed: Debt) -> dict[str, object]:
     """The parts that were opened, and what is left of the budget and of the time."""
     terms = authorization.terms
     return {
@@ -24,14 +51,16 @@ def opened_document(authorization: Authorization, parts: Sequence[Opened]) -> di
             }
             for one in parts
         ],
+        "unconfirmed_cells": owed.cells,
+        "days_owed": None if owed.days is None else [day.isoformat() for day in owed.days],
         "drawn": sum(one.drawn for one in parts),
         "max_records": authorization.limit,
         "expires": wire.format_time(terms.expires),
     }
 
 
-def say_progress(authorization: Authorization, parts: Sequence[Opened]) -> None:
-    """How far a continuing order is, in a line."""
+def say_progress(authorization: Authorization, parts: Sequence[Opened], owed: Debt) -> None:
+    """How far a continuing order is, in a line, and what is owed of it."""
     terms = authorization.terms
     days = sorted({day for one in parts for day in one.days})
     drawn = sum(one.drawn for one in parts)
@@ -40,9 +69,15 @@ def say_progress(authorization: Authorization, parts: Sequence[Opened]) -> None:
         f"opened so far: {counted(len(parts), 'part')}, {said}{counted(len(terms.all_days), 'UTC day')};"
         f" {drawn} of {counted(authorization.limit, 'record')} drawn; until {wire.format_time(terms.expires)}"
     )
+    cells = counted(owed.cells, "unconfirmed cell")
+    if owed.cells and owed.days is None:
+        say(f"owed: {cells}, and the desk has no file that says which")
+        say("hint: coffer open without --since-last asks for all days again, and draws what it finds again")
+    elif owed.days:
+        say(f"owed: {cells} of {show_days(owed.days)}; the next part asks again, once a custodian can say more")
 
 
-def say_opened(authorization: Authorization, parts: Sequence[Opened]) -> None:
+def say_opened(authorization: Authorization, parts: Sequence[Opened], owed: Debt) -> None:
     """The same of a request under which something was opened."""
     if parts:
-        say_progress(authorization, parts)
+        say_progress(authorization, parts, owed)

@@ -61,6 +61,7 @@ def run_retirement(
             service.forget_ended(now)
             destroyed[service.name] = tuple(sorted(day for _, day in state.destroyed - known))
         evident = min((service.evident_time(now) for service in services), default=None)
+        vault.desk.remove_ended_seal_keys(state, vault.shown(state, evident))  # the log may have been still for long
         files = vault.remove_dead_segments(state, evident=evident)  # step 5
         return Retired(days=destroyed, entries=tuple(indexes), segments=len(_dead(state) - before), files=files)
 

@@ -69,9 +69,11 @@ class Desk:
         """Whether something may still be opened under an authorization that was requested here."""
         return self._disk.is_file(self._path(commitment, "seal"))
 
-    def remove_ended_seal_keys(self, state: State, now: dt.datetime) -> int:
+    def remove_ended_seal_keys(self, state: State, shown: dt.datetime) -> int:
         """Remove the seal keys of authorizations that expired or were revoked; returns how many.
 
+        ``shown``: the time that has evidently come (``Vault.shown``). A clock that is ahead for a moment must not end
+        what is in force.
         Replies under them can never be unsealed again. This needs no lock: two commands may remove the same file at
         once, and an authorization that has ended never comes back.
         """
@@ -83,7 +85,7 @@ class Desk:
                 commitment = wire.parse_hex(path.stem, path.name, size=32)
                 lines = wire.parse_lines(self._disk.read(path), path.name)
                 is_ended = len(lines) == 2 and (
-                    now >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
+                    shown >= wire.parse_time(lines[1], path.name) or commitment in state.revoked
                 )
             except MalformedInput:
                 continue  # not ours, or damaged: it matters only when its authorization is opened
@@ -95,6 +97,7 @@ class Desk:
                 self._disk.remove(path.with_suffix(".opening"))
                 self._disk.remove(path.with_suffix(".nonces"))
                 self._disk.remove(path.with_suffix(".short"))
+                self._disk.remove(path.with_suffix(".owed"))
                 self._disk.remove(path)
                 count += 1
         return count
@@ -103,6 +106,7 @@ class Desk:
         """Remove the seal key of an authorization under which nothing more can be opened."""
         self._disk.remove(self._path(commitment, "nonces"))
         self._disk.remove(self._path(commitment, "short"))
+        self._disk.remove(self._path(commitment, "owed"))
         self._disk.remove(self._path(commitment, "seal"))
 
     def has(self, commitment: Commitment) -> bool:
@@ -204,8 +208,8 @@ class Desk:
         for what in (*_PARTS, "request"):
             self._disk.remove(self._path(commitment, what))
 
-    def remove_ended_requests(self, now: dt.datetime) -> None:
-        """Remove the desk's own copies of requests that expired long ago, and what lies beside none."""
+    def remove_ended_requests(self, shown: dt.datetime) -> None:
+        """Remove the desk's own copies of requests that evidently expired long ago, and what lies beside none."""
         for path in self._disk.children(self._folder):
             if path.suffix[1:] in _PARTS and not self._disk.is_file(path.with_suffix(".request")):
                 self._disk.remove(path)  # its request was forgotten while a report of it was written
@@ -214,7 +218,7 @@ class Desk:
             try:
                 commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
                 expiry = self._disk.read(path).partition(b"\n")[0].decode("ascii", "replace")
-                is_old = now >= wire.parse_time(expiry, path.name) + KEPT_AFTER
+                is_old = shown >= wire.parse_time(expiry, path.name) + KEPT_AFTER
             except (MalformedInput, Unavailable):
                 continue  # not ours, damaged, or removed just now by another command
             if is_old:
@@ -245,6 +249,15 @@ class Desk:
     def remove_opening(self, commitment: Commitment) -> None:
         """Remove the opening in progress, because it has ended."""
         self._disk.remove(self._path(commitment, "opening"))
+
+    def read_owed(self, commitment: Commitment) -> bytes | None:
+        """The cells that the last opening left unconfirmed; None without one."""
+        path = self._path(commitment, "owed")
+        return self._disk.read(path) if self._disk.is_file(path) else None
+
+    def write_owed(self, commitment: Commitment, raw: bytes) -> None:
+        """Keep the cells that an opening left unconfirmed, durably."""
+        self._write(commitment, "owed", raw)
 
     def mark_short(self, commitment: Commitment, needed: int) -> None:
         """Store which ``max-records`` an opening would have needed that was over its budget.

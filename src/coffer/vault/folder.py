@@ -171,7 +171,7 @@ class Vault:
 
         ``evident``: the time that has evidently come by what custodians at hand say.
         """
-        self.held.forget_ended(state, self._shown(state, evident))
+        self.held.forget_ended(state, self.shown(state, evident))
         removable = self.removable(state, evident=evident)
         if self.stored is not None:
             return self.stored.remove_dead(state, removable)
@@ -179,14 +179,14 @@ class Vault:
 
     def removable(self, state: State, *, evident: dt.datetime | None = None) -> set[SegmentId]:
         """The dead segments whose files no hold needs."""
-        return self.held.removable(state, self._shown(state, evident))
+        return self.held.removable(state, self.shown(state, evident))
 
     def needed(self, state: State) -> set[SegmentId]:
         """The dead segments whose files must be here for holds."""
-        return self.held.needed(state, self._shown(state, None))
+        return self.held.needed(state, self.shown(state))
 
-    def _shown(self, state: State, evident: dt.datetime | None) -> dt.datetime:
-        """The time by this clock, as far as the log or custodians show it too."""
+    def shown(self, state: State, evident: dt.datetime | None = None) -> dt.datetime:
+        """The time by this clock, as far as the log or custodians at hand (``evident``) show it too."""
         return min(self.outside.clock(), max(state.newest, evident or state.newest))
 
     def copy_log(self) -> None:
@@ -232,8 +232,9 @@ class Vault:
 
         Every command does this, because a seal key that stays opens every recorded reply.
         """
-        count = self.desk.remove_ended_seal_keys(state, self.outside.clock())
-        self.desk.remove_ended_requests(self.outside.clock())
+        shown = self.shown(state)
+        count = self.desk.remove_ended_seal_keys(state, shown)
+        self.desk.remove_ended_requests(shown)
         if count:  # only the number of keys: nobody is named
             keys = f"{count} seal key{'s' if count > 1 else ''}"
             self.outside.say(f"{keys} forgotten: replies under authorizations that have ended open no more")

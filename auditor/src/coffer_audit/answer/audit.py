@@ -124,4 +124,5 @@ def summarise_answer(claims: Claims) -> dict[str, object]:
         "superseded_batches": [asdict(batch) for batch in claims.superseded_batches],
         "outside_period": claims.outside_period,
         "cells": {word: counts[word] for word in STATUSES},
+        "part": asdict(claims.part) if claims.part else None,
     }

@@ -71,6 +71,10 @@ def disclose(answer: str, output: str | None, vault: str | None, *, as_json: boo
     say(f"{counted(len(disclosure.rows), 'record')}, as the close entry {disclosure.close.index} of the log commits to")
     if opened is None:
         say("whether segments were left out was not looked at: add --vault")
+        if disclosure.part is not None:
+            say(
+                f"that it is part {disclosure.part.number} of its order is unproven, only the log shows it: add --vault"
+            )
         say(
             "the log's key was taken from the answer itself: add --vault to compare it, or let coffer-audit prove everything"
         )

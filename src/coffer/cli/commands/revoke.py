@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from coffer.cli.console import clock, say
+from coffer.cli.console import say
 from coffer.cli.custodians import unlock
 from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases, passphrase_option
@@ -24,5 +24,5 @@ def revoke(vault: str, note: str, name: str, passphrase_file: str | None) -> Non
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
         index = opened.append([service.revocation_entry(read_note(note), Path(note).name)], state)[0]
-        opened.desk.remove_ended_seal_keys(state, clock())
+        opened.desk.remove_ended_seal_keys(state, opened.shown(state))
     say(f"revoked by {name}, logged as entry {index}")

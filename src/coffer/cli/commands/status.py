@@ -23,7 +23,7 @@ from coffer.cli.kept import kept_or_read
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.patience import deadline_option
 from coffer.cli.periods import show_moment
-from coffer.cli.progress import opened_document, say_opened
+from coffer.cli.progress import opened_document, owed_of, say_opened
 from coffer.cli.tables import Table
 from coffer.cli.terms import say_signers
 from coffer.cli.vaults import vault_at
@@ -88,11 +88,13 @@ def status(
         Disk().write(path, merged.note.raw, private=True)
     state = opened.replay()
     parts = opened_parts(authorization, state)
+    owed = owed_of(opened.desk, authorization, parts, state)
     kept = read_kept(opened, authorization.commitment, state)
     reports = {name: one for name, one in standings.items() if isinstance(one, Standing)}
     if as_json:
         course = course_document(merged, kept, reports, state, clock())
-        print_json(_document(merged, standings, words) | course | {"opened": opened_document(authorization, parts)})
+        progress = {"opened": opened_document(authorization, parts, owed)}
+        print_json(_document(merged, standings, words) | course | progress)
     else:
         _print(standings, words)
         _print_course(merged, kept, reports, state)
@@ -105,7 +107,7 @@ def status(
         if isinstance(standing, CofferError):
             say(standing.message)
     say_signers(opened, merged)
-    say_opened(authorization, parts)
+    say_opened(authorization, parts, owed)
     if kept is not None and kept.open_questions:
         asker, digits = kept.open_questions[0].custodian, authorization.commitment.hex()[:NAME_DIGITS]
         say(f"{asker} asks something: coffer send {vault} {digits} --explain TEXT, once, to every custodian")

@@ -30,8 +30,8 @@ from coffer.errors import CofferError, Unavailable
 from coffer.ledger.state import State
 from coffer.notify.message import News
 from coffer.procedures.opening.continuing import Due, decide_next
-from coffer.procedures.opening.early import is_spent
 from coffer.procedures.opening.journal import Journal
+from coffer.procedures.opening.kept import forget_spent_key
 from coffer.procedures.opening.run import OnProgress, Stage, run_opening
 from coffer.vault.folder import Vault
 
@@ -107,8 +107,10 @@ def is_part_due(vault: Vault, request: Request, state: State, now: dt.datetime) 
     is_done = bool(request.delivered) and request.withdrawn is None
     if not is_done or not vault.desk.has_seal_key(authorization.commitment):
         return False
-    needed = vault.desk.read_short(authorization.commitment)
-    return isinstance(decide_next(authorization, state, now, in_progress=None, needed=needed), Due)
+    needed, owed = vault.desk.read_short(authorization.commitment), vault.desk.read_owed(authorization.commitment)
+    return isinstance(
+        decide_next(authorization, state, now, in_progress=None, needed=needed, owed=owed, has_key=True), Due
+    )
 
 
 class _Run:
@@ -171,8 +173,7 @@ class _Run:
         """End an opening whose answer is in the case: only its files were left behind by a crash."""
         with self._vault.writing() as state:
             self._vault.desk.remove_opening(authorization.commitment)
-            if is_spent(authorization, state):
-                self._vault.desk.remove_seal_key(authorization.commitment)
+            forget_spent_key(self._vault, authorization, state)
 
     def _progress(self, stage: Stage, number: int) -> None:
         self._lease = self._store.renew(self._lease, self._clock(), for_s=LEASE_S)

@@ -106,17 +106,12 @@ def verify_emergency(countersigned: Countersigned, requester: str, state: State,
 
 
 def is_spent(authorization: Authorization, state: State) -> bool:
-    """Whether all records that the authorization allows were drawn.
-
-    Nothing more is opened under it, so its seal key would only help a thief.
-    """
+    """Whether all records that the authorization allows were drawn, with the amendment that was given, if any."""
     return state.drawn(authorization.commitment, up_to=state.size) >= authorization.limit
 
 
 def verify_unspent(authorization: Authorization, state: State) -> None:
     """Step R0, if no opening is to be resumed: refuse an authorization whose records were all drawn.
-
-    Its seal key was removed.
 
     Raises:
         Refused: all of its records were drawn (code budget).
@@ -125,7 +120,7 @@ def verify_unspent(authorization: Authorization, state: State) -> None:
         raise Refused(
             f"records: all {authorization.limit} that it allows were drawn before (max-records)",
             code="budget",
-            hint="ask for a new authorization",
+            hint="give its amendment too, if there is one (coffer amend), or ask for a new authorization",
         )
 
 

@@ -18,13 +18,14 @@ class Journal:
     """An opening in progress.
 
     ``intent``: the index of its intent in the log. ``result_salt``: 32 B, for the commitment to the result. ``part``:
-    which part of a continuing order it opens; None if it opens all that is there. ``salt``, ``cells``: those of the
-    draw, once it is chosen.
+    which part of a continuing order it opens; None if it opens all that is there. ``owed``: cells that
+    the part before left unconfirmed and this one asks again. ``salt``, ``cells``: those of the draw, once it is chosen.
     """
 
     intent: int
     result_salt: bytes
     part: Part | None = None
+    owed: tuple[Cell, ...] = ()
     salt: bytes = NO_SALT
     cells: tuple[Cell, ...] = ()
 
@@ -38,6 +39,8 @@ class Journal:
         document: dict[str, object] = {"intent": self.intent} | {name: raw.hex() for name, raw in fields.items()}
         if self.part is not None:
             document["continues"] = self.part.document()
+        if self.owed:
+            document["owed"] = format_cells(self.owed).hex()
         return json.dumps(document).encode("ascii")
 
     @classmethod
@@ -49,11 +52,13 @@ class Journal:
             salt, cells, result_salt = (bytes.fromhex(document[name]) for name in ("salt", "cells", "result_salt"))
             chosen = parse_cells(cells, "opening") if cells else ()
             part = parse_part(document.get("continues"), "opening")
+            owed = bytes.fromhex(document.get("owed", ""))
+            again = parse_cells(owed, "opening") if owed else ()
         except (ValueError, KeyError, TypeError, RecursionError, MalformedInput):
             raise _damaged() from None
         if type(intent) is not int or {len(salt), len(result_salt)} != {len(NO_SALT)}:
             raise _damaged()
-        return cls(intent=intent, result_salt=result_salt, part=part, salt=salt, cells=chosen)
+        return cls(intent=intent, result_salt=result_salt, part=part, owed=again, salt=salt, cells=chosen)
 
 
 def _damaged() -> MalformedInput:

@@ -23,6 +23,7 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import seal
 from coffer.notes.note import Note, join_notes
+from coffer.procedures.opening.early import is_spent
 from coffer.procedures.opening.standings import Reporter, ask_standings, with_countersignatures
 from coffer.vault.folder import DESK, Vault
 
@@ -321,3 +322,22 @@ def _said_no(standings: Mapping[str, Standing | CofferError] | Mapping[str, Stan
     """Who refused or took a signature back."""
     held = {name: one.held for name, one in standings.items() if isinstance(one, Standing) and one.held is not None}
     return [name for name, one in held.items() if isinstance(one.decision, SaidNo)]
+
+
+def forget_spent_key(vault: Vault, authorization: Authorization, state: State) -> None:
+    """Remove the seal key of an authorization under which nothing more can be drawn.
+
+    It stays while an amendment that the desk keeps allows more, whether this opening was asked for with it or not, and
+    where the desk's copies cannot be read: it is then removed when the authorization ends.
+    """
+    if not is_spent(authorization, state):
+        return
+    desk, commitment = vault.desk, authorization.commitment
+    try:
+        raws = [desk.read_request(kept) for kept in desk.request_commitments() if kept not in state.revoked]
+        terms = [parse_authorization(raw, "request kept").terms for raw in raws if raw is not None]
+    except (MalformedInput, NotProven):
+        return
+    limits = [one.max_records for one in terms if one.amends == commitment]
+    if state.drawn(commitment, up_to=state.size) >= max(limits, default=0):
+        desk.remove_seal_key(commitment)

@@ -205,7 +205,7 @@ def make_request(vault: Vault, order: Order, *, roster: str = "") -> Authorizati
 
 def _signed(vault: Vault, prepared: Prepared, state: State, now: dt.datetime) -> Authorization:
     verify_clock(state, now)
-    vault.desk.remove_ended_seal_keys(state, now)
+    vault.desk.remove_ended_seal_keys(state, vault.shown(state))
     note = sign_note(prepared.text, vault.operator_key(DESK))
     authorization = parse_authorization(note.raw, "request")
     vault.desk.write_seal_key(authorization.commitment, prepared.seal_key, prepared.terms.expires)

@@ -28,7 +28,7 @@ from coffer.notes.cosign import verify_quorum
 from coffer.notes.note import parse_note
 from coffer.procedures.opening.answer import Result, evident_entries, is_same_result, nothing_opened, with_codes
 from coffer.procedures.opening.ask import CONSTANT, Asking
-from coffer.procedures.opening.continuing import Due, verify_due
+from coffer.procedures.opening.continuing import Due, segments_due, verify_due
 from coffer.procedures.opening.decide import (
     Matches,
     Target,
@@ -38,11 +38,9 @@ from coffer.procedures.opening.decide import (
     open_target,
     records_needed,
     request_groups,
-    segments_of,
     verify_budget,
 )
 from coffer.procedures.opening.early import (
-    is_spent,
     verify_answerable,
     verify_emergency,
     verify_may_ask,
@@ -50,6 +48,8 @@ from coffer.procedures.opening.early import (
     verify_unspent,
 )
 from coffer.procedures.opening.journal import Journal
+from coffer.procedures.opening.kept import forget_spent_key
+from coffer.procedures.opening.owed import Owed
 from coffer.segments.locate import Finder
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
 from coffer.vault.folder import DESK, Vault
@@ -105,19 +105,18 @@ def run_opening(
     authorization = parse_amended(raw_note, "request")
     with vault.writing() as state:
         now = vault.outside.clock()
-        vault.desk.remove_ended_seal_keys(state, now)
+        vault.desk.remove_ended_seal_keys(state, vault.shown(state))
         countersigned = verify_may_ask(authorization, state, now)
         verify_answerable(countersigned, [custodian.name for custodian in custodians])
         journal = _taken_up(vault, state, authorization)
         if journal is None:
             verify_unspent(authorization, state)
-        part = None if journal is None else journal.part
+        part, owed = (None, ()) if journal is None else (journal.part, journal.owed)
         if journal is None and is_continuing:
-            due = verify_due(authorization, state, now)
-            part, journal = due.part, _adopted(vault, authorization, due)
+            due = verify_due(authorization, state, now, owed=vault.desk.read_owed(authorization.commitment))
+            part, owed, journal = due.part, due.owed, _adopted(vault, authorization, due)
         before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
-        since = (part.since or 0) if part is not None else 0
-        reach = partial(segments_of, authorization, state, now=now, holds=holds, since=since)
+        reach = partial(segments_due, authorization, state, part, owed, now=now, holds=holds)
         reached = reach(before=before)
         countersigned = verify_signed_for_segments(countersigned, reached)
         if journal is not None and _is_overtaken(journal, countersigned, state):
@@ -128,7 +127,7 @@ def run_opening(
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)
         if journal is None:
             verify_emergency(countersigned, DESK, state, now)
-            journal = _begin(vault, state, countersigned, len(reached), part)
+            journal = _begin(vault, state, countersigned, len(reached), part, owed)
         else:
             vault.gather_cosignatures(state)  # those of the log's last entry may be missing, or too old by now
         asking = Asking(
@@ -141,10 +140,11 @@ def run_opening(
         )
         on_progress(Stage.INTENT, journal.intent)
         answer = _UnderWay(vault, state, countersigned, journal, asking, on_progress).answer(reached)
+        left = Owed.of(answer.intent, answer.cells, answer.custodians)
+        vault.desk.write_owed(authorization.commitment, left.format())
         deliver(answer)
         vault.desk.remove_opening(authorization.commitment)
-        if is_spent(authorization, state):
-            vault.desk.remove_seal_key(authorization.commitment)
+        forget_spent_key(vault, authorization, state)
         return answer
 
 
@@ -161,7 +161,7 @@ def _adopted(vault: Vault, authorization: Authorization, due: Due) -> Journal | 
     """The journal of a part whose intent was logged before a crash that kept it from being written."""
     if due.adopted is None:
         return None
-    journal = Journal(intent=due.adopted, result_salt=vault.outside.entropy(32), part=due.part)
+    journal = Journal(intent=due.adopted, result_salt=vault.outside.entropy(32), part=due.part, owed=due.owed)
     vault.desk.write_opening(authorization.commitment, journal.format())
     return journal
 
@@ -192,7 +192,14 @@ def _log_close(vault: Vault, state: State, authorization: Authorization, body: C
     vault.append([vault.entry(body, vault.operator_key(DESK), state, time=time)], state)
 
 
-def _begin(vault: Vault, state: State, countersigned: Countersigned, cells: int, part: Part | None) -> Journal:
+def _begin(
+    vault: Vault,
+    state: State,
+    countersigned: Countersigned,
+    cells: int,
+    part: Part | None,
+    owed: tuple[Cell, ...],
+) -> Journal:
     """R1: log the intent, before anyone is asked; returns the journal of the new opening."""
     authorization = countersigned.authorization
     body = IntentEntry(
@@ -206,7 +213,7 @@ def _begin(vault: Vault, state: State, countersigned: Countersigned, cells: int,
     intent = _log(vault, state, body)
     if intent not in state.openings:
         raise AssertionError("our own intent does not count in State")
-    journal = Journal(intent=intent, result_salt=vault.outside.entropy(32), part=part)
+    journal = Journal(intent=intent, result_salt=vault.outside.entropy(32), part=part, owed=owed)
     vault.desk.write_opening(authorization.commitment, journal.format())
     return journal
 

@@ -1,0 +1,105 @@
+"""The folder of a continuing order's answers and its list, each attack with its succeeding twin."""
+
+import csv
+import datetime as dt
+import shutil
+
+import pytest
+
+from coffer.cli.main import run
+from coffer.procedures.opening.amend import amend_request
+from world import World
+
+ALL = ("judge", "dpo", "regulator")
+SUBJECT = "+33612345678"
+OTHER = "+33611111111"
+
+
+def line(day, hour=10, subject=SUBJECT):
+    return f"{subject},+33698765432,{day} {hour:02d}:00:00,60\n"
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    world = World.make(tmp_path)
+    world.epoch("2016-09-06", "2016-09-09")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
+    monkeypatch.setattr("coffer.cli.console.system_clock", lambda: world.now)
+    return world
+
+
+def order(world, name, subject=SUBJECT, **changes):
+    expires, until = world.now + dt.timedelta(days=30), (world.now + dt.timedelta(days=400)).date()
+    fields = {"not_before": world.now, "expires": expires, "secret_until": until, "kinds": "call", "by": ALL}
+    days = [("2016-09-06", "2016-09-09")]
+    note = world.authorize(subjects=[f"tel:{subject}"], days=days, **(fields | changes))
+    (world.path / name).write_bytes(note)
+    return note
+
+
+def comes(world, day, *lines):
+    """Lines of a day are ingested, one hour into the next."""
+    world.now = dt.datetime.fromisoformat(f"{day}T01:00:00Z") + dt.timedelta(days=1)
+    world.ingest("".join(lines), name=f"{day}.csv")
+
+
+def open_next(world, *names, out="out"):
+    return run(["open", str(world.vault.path), *names, "-o", out, "--since-last"])
+
+
+def listed(world, *columns, out="out"):
+    lines = csv.DictReader((world.path / out / "deliveries.csv").read_text().splitlines())
+    return [tuple(line[column] for column in columns) for line in lines]
+
+
+def test_parts_that_were_taken_out_of_the_folder_are_listed_as_missing(world, capfd):
+    order(world, "a.note")
+    for day in ("2016-09-06", "2016-09-07"):
+        comes(world, day, line(day))
+        assert open_next(world, "a.note") == 0
+    whole = (world.path / "out" / "deliveries.csv").read_bytes()
+    shutil.move(world.path / "out" / "0002", world.path / "0002")
+    assert open_next(world, "a.note") == 6
+    assert "1 part that the log has and out has not: 2" in capfd.readouterr().err
+    columns = ("sequence_number", "folder", "records", "days_opened")
+    assert listed(world, *columns) == [("1", "0001", "1", "2016-09-06"), ("2", "missing", "1", "2016-09-07")]
+    shutil.move(world.path / "0002", world.path / "out" / "0002")  # the twin
+    assert open_next(world, "a.note") == 6
+    assert (world.path / "out" / "deliveries.csv").read_bytes() == whole
+
+
+def test_folder_of_another_order_is_refused_before_anything_is_drawn(world, capfd):
+    order(world, "a.note")
+    order(world, "b.note", OTHER)
+    comes(world, "2016-09-06", line("2016-09-06"), line("2016-09-06", subject=OTHER))
+    assert open_next(world, "a.note") == 0
+    size, kept = world.state().size, (world.path / "out" / "deliveries.csv").read_bytes()
+    assert open_next(world, "b.note") == 2
+    assert "0001: an answer of another authorization" in capfd.readouterr().err
+    assert (world.state().size, (world.path / "out" / "deliveries.csv").read_bytes()) == (size, kept)
+    (world.path / "out2" / "0001").mkdir(parents=True)
+    assert open_next(world, "b.note", out="out2") == 2
+    assert "something lies where the next part goes" in capfd.readouterr().err
+    assert world.state().size == size
+    assert open_next(world, "b.note", out="outB") == 0  # the twin
+
+
+def test_part_is_called_the_last_one_only_if_none_can_follow(world):
+    note = order(world, "a.note", max_records=1)
+    terms = {"max_records": 2, "authority": "Court of Appeal", "basis": "extended", "files": ()}
+    amendment = world.countersign(amend_request(world.vault, note, **terms).note.raw, *ALL)
+    (world.path / "m.note").write_bytes(amendment)
+    comes(world, "2016-09-06", line("2016-09-06"))
+    assert open_next(world, "a.note") == 0
+    assert listed(world, "last_sequence") == [("no",)]
+    comes(world, "2016-09-07", line("2016-09-07"))
+    assert open_next(world, "a.note") == 6  # drawn, and its amendment allows more
+    assert listed(world, "last_sequence") == [("no",)]
+    before = world.now
+    world.now += dt.timedelta(days=400)  # a clock that is ahead
+    assert open_next(world, "a.note", "m.note") == 7
+    assert listed(world, "last_sequence") == [("no",)]
+    world.now = before
+    assert open_next(world, "a.note", "m.note") == 0
+    assert listed(world, "last_sequence") == [("no",), ("yes",)]
