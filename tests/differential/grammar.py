@@ -665,7 +665,7 @@ TYPES: tuple[Type, ...] = (
             Line("until", _until, odd_time),
         ),
         lambda w: w.scratch.get("requester", "desk"),
-        21,
+        28,
     ),
     Type("release/v1", (Line("hold", _hold, COUNT),), _desk_or_custodian, 3),
     Type(
