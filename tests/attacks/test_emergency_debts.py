@@ -17,7 +17,7 @@ from coffer.custody.exchange import Code
 from coffer.errors import Refused, Unavailable
 from coffer.ledger.codes import OrderCodes
 from coffer.ledger.debts import MOST_A_DAY, MOST_UNPAID, DebtStatus
-from coffer.ledger.entries import IntentEntry, RatifyEntry
+from coffer.ledger.entries import IntentEntry, RatifyEntry, RefuseEntry
 from coffer.ledger.facts import Invalid
 from coffer.ledger.roster import Emergency
 from coffer.procedures.opening import run
@@ -455,3 +455,18 @@ def test_drawn_emergency_is_resumed_though_the_rule_has_signed(world, monkeypatc
             world.open(note)
     assert rows_of(world.open(world.countersign(note, "judge", "regulator"))) == ROWS
     assert len(world.state().openings) == 1
+
+
+def test_custodian_that_refused_three_times_disapproves_once(world):
+    note = ask(world, *AT_NIGHT)
+    world.open(note)
+    codes = COARSE.at("coarse")
+    body = RefuseEntry(
+        authorization=debt_of(world, note).authorization,
+        custodian="judge",
+        reason="law",
+        order_class=codes.order_class,
+        urgency=codes.urgency,
+    )
+    assert log(world, *[body] * 3, key=world.keys("judge").auth) == []
+    assert world.state().disapproved_by(debt_of(world, note)) == ("judge",)
