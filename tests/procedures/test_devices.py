@@ -136,6 +136,18 @@ def test_a_record_counts_once_however_it_is_found(tmp_path):
     assert (counts[0][3], counts[1][3]) == (15 + 7 + 5, 15)  # by number, handset and SIM
 
 
+def test_a_record_that_three_lines_of_an_order_find_is_counted_once(tmp_path):
+    world = World.make(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(LINES, by=feed(FEED))
+    answer, rows = opened(world, "tel:+33612345678", HANDSET, SIM, persons=["A"] * 3)
+    unmarked = [(row["subject"], row["number"], row["start_utc"][11:13]) for row in rows if not row["repeat"]]
+    assert len(unmarked) == len({(number, hour) for _, number, hour in unmarked}) + 1 == 9  # both legs of 16 h
+    assert {row["repeat"] for row in rows} == {"", "repeated"}
+    assert answer.repeated_records == len(rows) - 9
+    assert violations(world, answer) == []
+
+
 def test_files_are_never_sealed_twice_and_batches_are_superseded_as_ever(tmp_path):
     world = World.make(tmp_path)
     world.epoch("2016-09-01", "2016-09-02")

@@ -66,7 +66,7 @@ GERMAN: Final = {
     "alone": "In {count} der {total} befragten Teile haben die Antwortenden nichts gefunden, und kein anderer Verwahrer konnte es bestätigen. Sie sind unbestätigt: "
     "einer der Antwortenden könnte Datensätze verbergen. Anderswo stimmen, wo nichts gefunden wurde, mindestens zwei überein, oder einer allein hält die Schlüssel.",
     "twice": "Ein weitergeleiteter Anruf steht in zwei Zeilen, als eingehend und als weitergeleitet, und zählt in beiden.",
-    "repeats": "{count} der Datensätze sagen noch einmal, was eine andere Lieferung der Daten des Betreibers sagt: wiederholt, oder überholt von einem mit anderer Dauer oder "
+    "repeats": "{count} der Datensätze sagen noch einmal, was eine andere Lieferung der Daten des Betreibers oder eine andere Kennung sagt: wiederholt, oder überholt von einem mit anderer Dauer oder "
     "anderem Ausgang. Sie sind gekennzeichnet, wo sie stehen, und in den Summen nicht enthalten.",
     "repeated": "wiederholt",
     "overtaken": "überholt",

@@ -80,7 +80,7 @@ _ENGLISH: Final = {
     "alone": "In {count} of the {total} parts that were asked, those who answered found nothing, and no other custodian could confirm it. They are unconfirmed: "
     "one of those who answered could hide records. Elsewhere at least two agree where nothing was found, or one alone holds the keys.",
     "twice": "A call that was forwarded stands in two lines, as incoming and as forwarded, and counts in both.",
-    "repeats": "{count} of the records tell again what another delivery of the operator's data tells: repeated, or overtaken by one with another duration or "
+    "repeats": "{count} of the records tell again what another delivery of the operator's data, or another subject, tells: repeated, or overtaken by one with another duration or "
     "outcome. They are marked where they stand and not in the totals.",
     "repeated": "repeated",
     "overtaken": "overtaken",
@@ -220,7 +220,7 @@ _FRENCH: Final = {
     "sont pas confirmées : l’un de ceux qui ont répondu pourrait cacher des enregistrements. Ailleurs, là où rien n’a été trouvé, deux au moins "
     "concordent, ou un seul détient les clés.",
     "twice": "Un appel renvoyé figure sur deux lignes, comme entrant et comme renvoyé, et compte dans les deux.",
-    "repeats": f"{{count}} des enregistrements redisent ce que dit une autre livraison des données de l’opérateur{NBSP}: répétés, ou dépassés par un "
+    "repeats": f"{{count}} des enregistrements redisent ce que dit une autre livraison des données de l’opérateur, ou une autre identité{NBSP}: répétés, ou dépassés par un "
     "enregistrement d’une autre durée ou d’une autre issue. Ils sont marqués là où ils figurent et ne sont pas compris dans les totaux.",
     "repeated": "répété",
     "overtaken": "dépassé",

@@ -1,7 +1,10 @@
-"""Marks on the rows of an answer that repeat what another batch told. No row is left out.
+"""Marks on the rows of an answer that repeat what another batch or subject line told.
 
-Of several equal rows one batch keeps its rows unmarked: they *stand*. It is the batch that has most of these rows, and
-of several such batches the earliest. If one batch has the same row twice, both stand, because the source told it twice.
+No row is left out.
+
+Of several equal rows those that one line has of one batch stay unmarked: they *stand*. It is the batch and line that
+has most of these rows, of several such batches the earliest, of several lines the first. If one line has the same row
+twice of one batch, both stand, because the source told it twice.
 Pure. Source: ``docs/formats/answer.md``, "Repeats".
 """
 
@@ -13,7 +16,7 @@ from typing import Final
 from coffer.segments.opened import OpenedRow
 
 REPEATED: Final = "repeated"
-"""An equal row stands in another batch."""
+"""An equal row stands in another batch, or under another line of the order."""
 OVERTAKEN: Final = "overtaken"
 """A later batch of the same feed tells the same event with another duration or outcome."""
 REPEATS: Final = ("", REPEATED, OVERTAKEN)
@@ -68,28 +71,29 @@ def _with_mark(row: OpenedRow, repeat: str) -> OpenedRow:
 
 
 def _contested(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:
-    """The rows whose event one batch tells alone, and the others.
+    """The rows whose event one batch tells alone under one line, and the others.
 
     Nearly all are of the first kind. They stand, and nothing repeats or overtakes them.
     """
-    batches: defaultdict[Hashable, set[int]] = defaultdict(set)
+    sources: defaultdict[Hashable, set[tuple[int, int]]] = defaultdict(set)
     events = [_told(one.row) for one in told]
     for one, event in zip(told, events, strict=True):
-        batches[event].add(one.batch)
+        sources[event].add(_source(one))
     alone: list[BatchRow] = []
     contested: list[BatchRow] = []
     for one, event in zip(told, events, strict=True):
-        (alone if len(batches[event]) == 1 else contested).append(one)
+        (alone if len(sources[event]) == 1 else contested).append(one)
     return alone, contested
 
 
 def _standing(told: list[BatchRow]) -> tuple[list[BatchRow], list[BatchRow]]:
     """The rows that stand, and the others."""
-    counts = Counter((_values(one), one.batch) for one in told)
-    most: dict[Hashable, tuple[int, int]] = {}
-    for (values, batch), count in counts.items():
-        most[values] = max(most.get(values, (0, 0)), (count, -batch))
-    stands = [most[_values(one)][1] == -one.batch for one in told]
+    counts = Counter((_values(one), _source(one)) for one in told)
+    most: dict[Hashable, tuple[int, tuple[int, int]]] = {}
+    for (values, source), count in counts.items():
+        best, first = most.get(values, (0, source))
+        most[values] = (count, source) if count > best else (best, min(first, source) if count == best else first)
+    stands = [most[_values(one)][1] == _source(one) for one in told]
     standing = [one for one, does in zip(told, stands, strict=True) if does]
     return standing, [one for one, does in zip(told, stands, strict=True) if not does]
 
@@ -117,6 +121,10 @@ def _overtaken(told: Sequence[tuple[BatchRow, str]]) -> list[tuple[BatchRow, str
     return marked
 
 
+def _source(one: BatchRow) -> tuple[int, int]:
+    return one.batch, one.row.line
+
+
 def _values(one: BatchRow) -> Hashable:
     row = one.row
     return (*_told(row), row.duration_s, row.is_answered)
@@ -127,4 +135,12 @@ def _event(one: BatchRow) -> Hashable:
 
 
 def _told(row: OpenedRow) -> tuple[Hashable, ...]:
-    return (row.line, row.kind, row.direction, row.peer, row.start, row.cell, row.number, row.imei, row.imsi)
+    return (_own(row), row.kind, row.direction, row.peer, row.start, row.cell, row.number, row.imei, row.imsi)
+
+
+def _own(row: OpenedRow) -> Hashable:
+    """Whose row it is: the number that it says, which several lines may find; else the line.
+
+    A row without a number under an IMEI or IMSI is of a party that withheld it, and its devices say whose it is.
+    """
+    return row.number or ("" if row.subject.startswith(("imei:", "imsi:")) else row.line)

@@ -37,7 +37,7 @@ def luhn_digit(digits: str) -> str:
 
 
 def names_handset(digits: str) -> bool:
-    """Whether 14 digits can be those of one handset: no test value, no masked serial number, no zero lost."""
+    """Whether 14 digits can be those of one handset: no test value, no mask, no zero lost."""
     return _NOBODYS.match(digits) is None
 
 

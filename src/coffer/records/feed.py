@@ -67,7 +67,10 @@ class Feed:
 
     @property
     def fewest_imei_digits(self) -> int:
-        """Of an IMEI by which rows are found. Formats in octets lose no zero, so that they may leave out a check digit."""
+        """Of an IMEI by which rows are found: 14 where no check digit is needed.
+
+        Formats in octets lose no zero, so they may leave it out.
+        """
         return HANDSET_DIGITS if self.imei_without_check or self.format not in MAPPED else IMEI_DIGITS
 
     @property

@@ -273,7 +273,7 @@ def test_a_record_found_by_its_handset_has_one_that_exists():
     """What a network writes: 14 digits, 15 with a spare zero; zeros and a wrong check digit are nobody's handset."""
     imeis = ("49015420323751", "490154203237510", "490154203237519", "000000000000000", None)
     raw = b"".join(mo(imei=imei, reference=bytes([n])) for n, imei in enumerate(imeis, 1))
-    outcome = read(reader(feed={"index": frozenset({"imei", "imsi"})}), [raw], framing="bytes")
+    outcome = read(reader(feed={"format": "ber", "index": frozenset({"imei", "imsi"})}), [raw], framing="bytes")
     assert [row["a_imei"] for _, row in outcome.rows] == [1_49015420323751, 1_490154203237510, 0, 0, 0]
     assert [row["a_imsi"] for _, row in outcome.rows] == [int(IMSI_A)] * 5
     assert [flaw[2:] for flaw in outcome.flaws] == [("bad-imei", "a_imei")] * 2

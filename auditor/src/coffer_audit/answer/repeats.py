@@ -1,30 +1,39 @@
-"""The marks of rows that another batch has too (docs/formats/answer.md, "Repeats"). Pure."""
+"""The marks of rows that another batch or line has too (docs/formats/answer.md, "Repeats"). Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-DURATION, ANSWERED = 4, 5
+DURATION, ANSWERED, NUMBER = 4, 5, 7
 """Places among the columns behind the subject's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A row, the feed of its segment, and the index that orders its batch."""
+    """A row, the feed of its segment, the index that orders its batch, and its subject line.
+
+    `is_device`: the line names an IMEI or an IMSI.
+    """
 
     batch: int
     feed: str
     subject: int
     row: tuple[str, ...]
+    is_device: bool = False
+
+    @property
+    def own(self) -> object:
+        """Whose row it is: the number that it says, else the line, unless its devices say it."""
+        return self.row[NUMBER] or ("" if self.is_device else self.subject)
 
 
-def _by_batch(told: list[Told], places: list[int]) -> list[list[int]]:
-    """Give the places of some rows, grouped by batch, in the order of batches."""
-    batches: defaultdict[int, list[int]] = defaultdict(list)
+def _grouped(told: list[Told], places: list[int], *, by_line: bool = False) -> list[list[int]]:
+    """Give the places of some rows, grouped by batch, and by line if that is wanted, in their order."""
+    groups: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for place in places:
-        batches[told[place].batch].append(place)
-    return [batches[batch] for batch in sorted(batches)]
+        groups[told[place].batch, told[place].subject * by_line].append(place)
+    return [groups[key] for key in sorted(groups)]
 
 
 def _rank(one: Told) -> tuple[bool, int]:
@@ -34,12 +43,13 @@ def _rank(one: Told) -> tuple[bool, int]:
 def _find_standing(told: list[Told], places: range) -> dict[tuple[object, ...], list[int]]:
     """Give the rows that stand, by their values.
 
-    Of equal rows those of one batch stand: the batch that has most of them, and of several such batches the earliest.
+    Of equal rows those that one line has of one batch stand: where there are most of them, of several such batches the
+    earliest, of several lines the first.
     """
     equal: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place in places:
-        equal[told[place].subject, told[place].row].append(place)
-    return {said: max(_by_batch(told, alike), key=len) for said, alike in equal.items()}
+        equal[told[place].own, told[place].row].append(place)
+    return {said: max(_grouped(told, alike, by_line=True), key=len) for said, alike in equal.items()}
 
 
 def _mark_overtaken(told: list[Told], places: list[int], marks: list[str]) -> None:
@@ -51,10 +61,10 @@ def _mark_overtaken(told: list[Told], places: list[int], marks: list[str]) -> No
     events: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for place in places:
         one = told[place]
-        events[one.subject, one.feed, one.row[:DURATION] + one.row[ANSWERED + 1 :]].append(place)
+        events[one.own, one.feed, one.row[:DURATION] + one.row[ANSWERED + 1 :]].append(place)
     for alike in events.values():
         most = 0
-        for group in reversed(_by_batch(told, alike)):
+        for group in reversed(_grouped(told, alike)):
             for place in sorted(group, key=lambda at: (not marks[at], *_rank(told[at])))[:most]:
                 marks[place] = marks[place] or "overtaken"
             most = max(most, len(group))

@@ -52,9 +52,10 @@ def _tell(
     """Give every row with the name of its batch, either of superseded cells or of the others."""
     batches = proven.state.batches_of()
     return [
-        (name, Told(batch=first, feed=cell.feed, subject=cell.subject, row=row))
+        (name, Told(batch=first, feed=cell.feed, subject=cell.subject, row=row, is_device=is_device))
         for cell in claims.cells
         if cell.superseded == superseded and cell.records
+        for is_device in [proven.paper.subjects[cell.subject - 1].text.startswith(("imei:", "imsi:"))]
         for name, first in [batches[cell.segment]]
         for row in opened[cell.segment, cell.subject].rows
     ]

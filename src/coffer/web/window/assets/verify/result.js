@@ -23,25 +23,27 @@ export async function verifyDraw({ opening, digests }) {
   }
 }
 
-/** Rows grouped by batch, in the order of batches. */
-const byBatch = (rows) => [...groupBy(rows, (one) => one.batch)].sort((a, b) => a[0] - b[0]).map(([, group]) => group);
+/** Rows grouped by batch, or by another number, in its order. */
+const inOrder = (rows, keyOf = (one) => one.batch) =>
+  [...groupBy(rows, keyOf)].sort((a, b) => a[0] - b[0]).map(([, group]) => group);
 
-/** The rows that stand, by their values: of equal ones those of the batch with most, and of several the earliest. */
+/** The rows that stand, by their values: those of the batch and line with most, then the earliest, then the first. */
 function findStanding(rows) {
-  const equal = groupBy(rows, (one) => JSON.stringify([one.subject, ...one.row]));
+  const equal = groupBy(rows, (one) => JSON.stringify([one.own, ...one.row]));
   return new Map([...equal].map(([said, alike]) => [
-    said, byBatch(alike).reduce((most, group) => (group.length > most.length ? group : most), []),
+    said, inOrder(alike, (one) => one.batch * 100 + one.subject) // a note has at most 20 lines
+      .reduce((most, group) => (group.length > most.length ? group : most), []),
   ]));
 }
 
 /** A later batch with n rows of an event overtakes n rows of it in an earlier one; marked rows are counted first. */
 function markOvertaken(rows, marks) {
-  const eventOf = ({ subject, feed, row }) =>
-    JSON.stringify([subject, feed, row.slice(0, DURATION), row.slice(ANSWERED + 1)]);
+  const eventOf = ({ own, feed, row }) =>
+    JSON.stringify([own, feed, row.slice(0, DURATION), row.slice(ANSWERED + 1)]);
   const rank = (one) => [marks.get(one) ? 0 : 1, one.row[ANSWERED] === "true" ? 1 : 0, Number(one.row[DURATION])];
   for (const alike of groupBy(rows, eventOf).values()) {
     let most = 0;
-    for (const group of byBatch(alike).reverse()) {
+    for (const group of inOrder(alike).reverse()) {
       const ordered = [...group].sort((a, b) => compareLists(rank(a), rank(b)));
       for (const one of ordered.slice(0, most)) if (!marks.get(one)) marks.set(one, "overtaken");
       most = Math.max(most, group.length);
@@ -106,7 +108,9 @@ export async function verifyResult(audit) {
   const rowsOf = (isSuperseded) => cells.filter((cell) => cell.superseded === isSuperseded).flatMap((cell) => {
     const { name, first } = batches.get(cell.segment);
     const { feed, subject } = cell;
-    return opened.get(cellKey(cell)).rows.map((row) => ({ name, batch: first, feed, subject, row }));
+    const line = /^im[es]i:/.test(paper.subjects[subject - 1].text) ? "" : subject; // else its devices say whose it is
+    return opened.get(cellKey(cell)).rows
+      .map((row) => ({ name, batch: first, feed, subject, row, own: row[7] || line }));
   });
   const [told, apart] = [rowsOf(false), rowsOf(true)];
   const [marks, oldMarks] = [markRepeats(told), markSuperseded(apart, told)];
