@@ -107,7 +107,7 @@ def verify_emergency(countersigned: Countersigned, requester: str, state: State,
 
 
 def is_spent(authorization: Authorization, state: State) -> bool:
-    """Whether all records that the authorization allows were drawn, with the amendment that was given, if any."""
+    """Whether all records were drawn that the authorization, with its amendment if given, allows."""
     return state.drawn(authorization.commitment, up_to=state.size) >= authorization.limit
 
 
