@@ -9,6 +9,7 @@ from forging import RECORDS, SUBJECT, Desk, log_entries, rows_of, signed_note, t
 from clerking import Bench
 from coffer.authority.amended import amended_bytes, parse_amended
 from coffer.authority.authorization import parse_authorization
+from coffer.authority.countersign import verify_countersigned
 from coffer.cli.main import run
 from coffer.custody.decide import Decline, Grant, Reject
 from coffer.custody.exchange import Code
@@ -257,3 +258,15 @@ def test_opening_without_the_amendment_does_not_end_what_the_amendment_allows(tm
     amended = amended_bytes([(note, "note"), (amendment, "amendment")])
     assert len(rows_of(world.open(amended))) == 2
     assert not world.vault.desk.has_seal_key(commitment)  # the twin: nothing is left under the amendment either
+
+
+def test_higher_amendment_without_signatures_is_named_as_what_lacks_them(still):
+    desk, amendment, *_ = still
+    made = {"authority": "Court of Appeal", "basis": "extended", "files": ()}
+    higher = amend_request(desk.world.vault, desk.note, max_records=50, **made).note.raw
+    both = [(desk.note, "note"), (amendment, "amendment")]
+    roster = desk.world.state().roster
+    with pytest.raises(Refused, match=r"^amendment: .*signed by no custodian") as error:
+        verify_countersigned(parse_amended(amended_bytes([*both, (higher, "higher")]), "note"), roster)
+    assert "without this amendment" in error.value.hint
+    assert verify_countersigned(parse_amended(amended_bytes(both), "note"), roster).signers == ALL

@@ -85,6 +85,21 @@ def test_folder_of_another_order_is_refused_before_anything_is_drawn(world, capf
     assert open_next(world, "b.note", out="outB") == 0  # the twin
 
 
+def test_part_over_the_cell_cap_is_not_told_to_raise_a_limit_that_helps_nothing(world, capfd):
+    cap = world.state().roster.cell_cap
+    order(world, "cap.note", max_records=1000)
+    order(world, "short.note", OTHER, max_records=1)
+    lines = [f"{SUBJECT},+33698765432,2016-09-06 {n // 60:02d}:{n % 60:02d}:00,60\n" for n in range(cap + 1)]
+    comes(world, "2016-09-06", *lines, *(line("2016-09-06", hour, OTHER) for hour in (1, 2)))
+    for name, said in (("cap.note", f"more than {cap} of one subject on one day"), ("short.note", "max-records 2")):
+        assert open_next(world, name, out=name[:-5]) == 4
+        capfd.readouterr()
+        assert open_next(world, name, out=name[:-5]) == 4
+        text = capfd.readouterr().err
+        assert said in text
+        assert ("--hub" in text, "coffer amend" in text) == (name == "cap.note", name == "short.note")
+
+
 def test_part_is_called_the_last_one_only_if_none_can_follow(world):
     note = order(world, "a.note", max_records=1)
     terms = {"max_records": 2, "authority": "Court of Appeal", "basis": "extended", "files": ()}

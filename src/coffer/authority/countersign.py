@@ -123,6 +123,11 @@ def verify_requested(authorization: Requested, roster: Roster) -> None:
     authorization.note.verify_signed_by(key)
 
 
+def called(terms: Terms) -> str:
+    """What a message calls a note: an amendment can lack signatures that its authorization has."""
+    return "authorization" if terms.amends is None else "amendment"
+
+
 def verify_countersigned(authorization: Authorization, roster: Roster) -> Countersigned:
     """Prove that its requester signed it, and that enough custodians countersigned it.
 
@@ -146,10 +151,12 @@ def verify_countersigned(authorization: Authorization, roster: Roster) -> Counte
                 if terms.is_hub
                 else expected_of(rule.name, roster, terms)
             )
+            without = "; until then give the request without this amendment" if terms.amends is not None else ""
+            signed = ",".join(signers) or "no custodian"
             raise Refused(
-                f"authorization: subject {number} falls under rule {rule.name}: signed by {','.join(signers) or 'no custodian'}, expected {asked}",
+                f"{called(terms)}: subject {number} falls under rule {rule.name}: signed by {signed}, expected {asked}",
                 code="scope",
-                hint=f"not yet signed by: {', '.join(missing)}",
+                hint=f"not yet signed by: {', '.join(missing)}{without}",
             )
     if authorization.amendment is not None:
         verify_countersigned(authorization.amendment, roster)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from coffer.authority.amended import parse_amended
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import MAX_RECORDS, Authorization
 from coffer.cli.console import clock, console, print_json
 from coffer.cli.deliveries import answer_at, answers_in, write_manifest
 from coffer.cli.form_options import asked_forms
@@ -61,6 +61,14 @@ def open_next(
     due = next_of(opened, authorization, state)
     if due is Nothing.SHORT:
         needed = opened.desk.read_short(authorization.commitment)
+        if needed > MAX_RECORDS:
+            cap = state.rosters[authorization.terms.roster].cell_cap
+            raise Refused(
+                f"records: the next part has more than {cap} of one subject on one day, or more than {MAX_RECORDS:,} in "
+                "all: no amendment allows that",
+                code="budget",
+                hint="make a new request: with --hub for a number that so many call, else for fewer days",
+            )
         raise Refused(
             f"records: the next part needs max-records {needed}, found {authorization.limit}",
             code="budget",

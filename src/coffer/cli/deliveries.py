@@ -1,4 +1,4 @@
-"""The folder of a continuing order's answers: whose it is, what lies in it, and the list ``deliveries.csv``."""
+"""The folder of a continuing order's answers: whose it is, and the list ``deliveries.csv``."""
 
 import csv
 import io

@@ -209,7 +209,7 @@ class Desk:
             self._disk.remove(self._path(commitment, what))
 
     def remove_ended_requests(self, shown: dt.datetime) -> None:
-        """Remove the desk's own copies of requests that evidently expired long ago, and what lies beside none."""
+        """Remove the desk's copies of requests that evidently expired long ago, and what lies beside none."""
         for path in self._disk.children(self._folder):
             if path.suffix[1:] in _PARTS and not self._disk.is_file(path.with_suffix(".request")):
                 self._disk.remove(path)  # its request was forgotten while a report of it was written

@@ -155,7 +155,10 @@ def segments_due(
     now: dt.datetime,
     holds: Sequence[Hold] = (),
 ) -> list[tuple[Segment, int]]:
-    """Step R1: what a part reaches: what came since the one before, and the cells that are owed. None reaches all."""
+    """Step R1: what a part reaches: what came since the one before, and the cells that are owed.
+
+    None reaches all.
+    """
     since = 0 if part is None else part.since or 0
     reached = segments_of(authorization, state, before=before, now=now, holds=holds, since=since)
     if owed:

@@ -11,6 +11,7 @@ from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import (
     Countersigned,
     Footing,
+    called,
     expected_of,
     footing_of,
     signers_of,
@@ -74,7 +75,7 @@ def _verify_signed_for_segment(note: Authorization, segment: Segment, number: in
     footing = footing_of(rule.name, roster, signers, note.terms)
     if footing is Footing.NONE:
         raise Refused(
-            f"authorization: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
+            f"{called(note.terms)}: records of {segment.line.day} were sealed under another roster, for subject {number} with rule {rule.name}: "
             f"signed by {','.join(signers) or 'no custodian of it'}, expected {expected_of(rule.name, roster, note.terms)}",
             code="scope",
             hint=f"let more of its custodians sign; if they left: coffer request --roster {roster.hash.hex()[:16]}",
@@ -106,7 +107,7 @@ def verify_emergency(countersigned: Countersigned, requester: str, state: State,
 
 
 def is_spent(authorization: Authorization, state: State) -> bool:
-    """Whether all records that the authorization allows were drawn, with the amendment that was given, if any."""
+    """Whether all records were drawn that the authorization, with its amendment if given, allows."""
     return state.drawn(authorization.commitment, up_to=state.size) >= authorization.limit
 
 
