@@ -103,6 +103,13 @@ def begun(desk, rules=("base",)):
     return desk.log(replace(body, cells_at_most=16, codes=codes))[0]
 
 
+class Elsewhere:
+    """A custodian whose list cannot be looked at from here."""
+
+    def __init__(self, service):
+        self.name, self.answer, self.cosign = service.name, service.answer, service.cosign
+
+
 def replies(world, note, rules=("base",), *, days=(1,)):
     """What a custodian decides on it."""
     return Desk(world, note).decide(request_of(world, note, rules, days=days), "dpo")
@@ -301,8 +308,14 @@ def test_burst_ends_at_the_bound_of_a_day_though_all_is_ratified(world):
 
 
 def test_emergency_of_an_authority_that_nobody_verified_needs_every_signature(world):
-    with pytest.raises(Refused, match="refused: scope"):
-        world.open(ask(world, *AT_NIGHT, authority="Another court"))
+    note, size = ask(world, *AT_NIGHT, authority="Another court"), world.state().size
+    with pytest.raises(Refused, match=r"authority: called back by nobody, says the list of .*dpo"):
+        world.open(note)
+    assert world.state().size == size, "no intent, and no debt"
+    elsewhere = [Elsewhere(one) for one in world.custodians()]
+    with pytest.raises(Refused, match="refused: scope") as refused:
+        world.open(note, custodians=elsewhere)
+    assert "have not called the authority back" in refused.value.hint
 
 
 def test_records_sealed_before_the_emergency_rule_are_not_opened_under_it(tmp_path):

@@ -95,3 +95,16 @@ def test_orders_to_preserve_propose_a_hold():
 def test_what_proposes_nothing_says_why(raw, error, says):
     with pytest.raises(error, match=says):
         propose(raw, TYPED, "order")
+
+
+def test_what_has_its_note_is_left_out_and_the_next_part_is_proposed():
+    raw = form2(evidence(), evidence(2, value="+33698765432", ranges=[OTHER]), evidence(3, "EMAIL", "a@corp.example"))
+    made, ids = [], []
+    for _ in range(3):
+        proposal = propose(raw, TYPED, "order", made=made)
+        made.append(proposal.draft.basis)
+        ids.append((proposal.draft.basis.rpartition(" ")[2], [line.values.get("id") for line in proposal.besides]))
+    assert ids == [("1", ["2", "3", None]), ("2", ["3", None]), ("3", [None])]
+    with pytest.raises(Refused, match="a note was made of each part of it"):
+        propose(raw, TYPED, "order", made=made)
+    assert propose(raw, TYPED, "order", made=["Art. 60-1; another order"]).draft.basis == made[0]

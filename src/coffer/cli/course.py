@@ -10,6 +10,7 @@ from coffer.authority.due import deadline_of
 from coffer.authority.hold import Requested
 from coffer.authority.lacking import Part, Share, parts_for
 from coffer.cli.debts import debt_lines
+from coffer.cli.terms import every_member
 from coffer.custody.again import Again, AgainWord
 from coffer.custody.earlier import Use, history_of
 from coffer.custody.questions import Explanation, Question
@@ -119,6 +120,10 @@ def rule_rows(requested: Requested, roster: Roster, refusers: Collection[str]) -
             footing = footing_of(name, roster, signers, terms)
             enough = "not enough signed" if footing is Footing.NONE else "enough signed"
             yield "emergency", f"rule {name} at once by {emergency.expression}: {enough}"
+        yield (
+            "",
+            f"custodians that have not called the authority back answer only if all have signed: {every_member(name, roster)}",
+        )
 
 
 def rules_document(requested: Requested, roster: Roster) -> list[dict[str, object]]:

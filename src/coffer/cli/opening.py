@@ -214,7 +214,8 @@ def _print(answer: Answer, path: Path) -> None:
     asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
     if len(days) < asked and answer.part is None:
         say(
-            f"searched: {len(days)} of {counted(asked, 'UTC day')}. Of the others nothing is kept: their retention is over or nothing was collected"
+            f"searched: {len(days)} of {counted(asked, 'UTC day')}. "
+            "Of the others nothing is kept: their retention is over, or nothing was collected, or not yet"
         )
     if days and (answer.outside_period or opens_part_of_a_day(terms)):
         say(

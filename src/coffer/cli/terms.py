@@ -6,8 +6,9 @@ from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Authorization, Named
-from coffer.authority.countersign import expected_of, signers_of, subject_rule
+from coffer.authority.countersign import expected_of, rules_of, signers_of, subject_rule
 from coffer.authority.hold import Hold, Requested
+from coffer.authority.known import is_urgent
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered
 from coffer.cli.console import console, say
 from coffer.cli.debts import debt_lines
@@ -201,7 +202,16 @@ def say_signers(vault: Vault, authorization: Requested) -> None:
         return
     signers = signers_of(authorization, roster)
     say(f"signed by custodians: {', '.join(signers) or 'none yet'}")
-    for rule in {
-        subject_rule(subject, roster).name: subject_rule(subject, roster) for subject in authorization.terms.subjects
-    }.values():
-        say(f"rule {rule.name} asks for: {expected_of(rule.name, roster, authorization.terms)}")
+    is_emergency = isinstance(authorization, Authorization) and is_urgent(authorization.terms)
+    for name in rules_of(authorization.terms.subjects, roster):
+        say(f"rule {name} asks for: {expected_of(name, roster, authorization.terms)}")
+        if is_emergency:
+            say(
+                f"rule {name}, custodians that have not called the authority back ask for: {every_member(name, roster)}"
+            )
+
+
+def every_member(rule: str, roster: Roster) -> str:
+    """All custodians that a rule names, in the roster's order."""
+    named = {*roster.rules[rule].members, *roster.rules[rule].indispensable}
+    return ", ".join(name for name in roster.names if name in named)

@@ -8,8 +8,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
 from coffer.authority.hold import Hold, Requested, is_hold, parse_hold, parse_requested_note
+from coffer.authority.known import needs_every_signature
 from coffer.custodian.approvals import Approved, Withdrawn, must_agree
 from coffer.custodian.cosigning import Cosigning
 from coffer.custodian.evident import Uptime
@@ -298,6 +300,15 @@ class CustodianService:
             self._folder.authorities(self.keys)
             self._ring.epoch_key(self._clock().date())
             verify_clock(self.state, self._clock())
+
+    def is_doubtful(self, authorization: Authorization) -> bool:
+        """Whether it answers only if every custodian of the rule has signed, by its own list of authorities.
+
+        Raises:
+            NotProven: the list is not as the custodian wrote it.
+        """
+        known = self._folder.authorities(self.keys)
+        return any(needs_every_signature(note.terms, known) for note in authorization.notes)
 
     def verify_request(self, raw: bytes, place: str) -> tuple[Requested, State]:
         """A request of this vault, signed by its desk, and what the log says now.

@@ -1,7 +1,9 @@
 """The port behind which a custodian answers, here or far away."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from coffer.authority.authorization import Authorization
 
 
 class Custodian(Protocol):
@@ -32,6 +34,20 @@ class Custodian(Protocol):
 
         It waits for no other custodian.
         """
+        ...
+
+
+@runtime_checkable
+class AtHand(Protocol):
+    """A custodian whose list of authorities lies here, so that an opening may look at it before it logs anything."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the roster."""
+        ...
+
+    def is_doubtful(self, authorization: Authorization) -> bool:
+        """Whether it answers only if every custodian of the rule has signed: as ``needs_every_signature``."""
         ...
 
 

@@ -5,7 +5,7 @@ have the same times: what needs a note of its own is said, and ``coffer request 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -16,7 +16,7 @@ from coffer.desk.orders import draft_of_xml
 from coffer.disclosure.epoc.form import Form
 from coffer.disclosure.epoc.judged import Judgement, PlannedNote, judge, plan_notes
 from coffer.disclosure.epoc.names import TITLES, Deadline, FormKind
-from coffer.disclosure.epoc.noted import basis_of, issuer_of
+from coffer.disclosure.epoc.noted import basis_of, issuer_of, reference_of
 from coffer.disclosure.epoc.reading import parse_form
 from coffer.disclosure.etsi_request import is_retained_data
 from coffer.disclosure.hi1.message import is_message, parse_envelope
@@ -59,14 +59,22 @@ class Proposal:
     besides: tuple[Line, ...]
 
 
-def propose(raw: bytes, before: Draft, place: str, *, found_by: Collection[IdentityType] = frozenset()) -> Proposal:
+def propose(
+    raw: bytes,
+    before: Draft,
+    place: str,
+    *,
+    found_by: Collection[IdentityType] = frozenset(),
+    made: Sequence[str] = (),
+) -> Proposal:
     """The draft with what the order says. What it does not say stays as it was typed.
 
-    ``found_by``: as in ``judge``.
+    ``found_by``: as in ``judge``. ``made``: the ``basis:`` of each note that was made of the order before: the draft is
+    of its next part.
 
     Raises:
         MalformedInput: it is no such order, or holds something that is not known where it could change what is asked.
-        Refused: nothing of it can be asked or kept here, or it follows another order.
+        Refused: nothing of it can be asked or kept here, it follows another order, or each part of it has its note.
     """
     if is_retained_data(raw):
         return Proposal(draft=draft_of_xml(raw, before, place), is_hold=False, besides=())
@@ -76,7 +84,15 @@ def propose(raw: bytes, before: Draft, place: str, *, found_by: Collection[Ident
         why = "; ".join(f"identifier {one.id}: {one.reason}: {one.sentence}" for one in judgement.lacking)
         raise Refused(f"{place}: nothing of it can be asked: {why}", code="scope")
     notes = plan_notes(judgement.asked)
-    first = _alike(notes[0])
+    parts = [(note, part) for note in notes for part in _alike(note)]
+    for basis in made:
+        told = set(basis.split("; "))
+        at = next((n for n, (_, part) in enumerate(parts) if reference_of(form, part.ids) in told), None)
+        parts = parts if at is None else [*parts[:at], *parts[at + 1 :]]
+    if not parts:
+        raise Refused(f"{place}: a note was made of each part of it", code="scope")
+    whole, first = parts[0]
+    left = dict.fromkeys(id_ for _, part in parts for id_ in part.ids)
     draft = replace(
         before,
         subjects=tuple(TypedSubject(text=text) for text in first.subjects),
@@ -85,7 +101,7 @@ def propose(raw: bytes, before: Draft, place: str, *, found_by: Collection[Ident
         basis=basis_of(form, first.ids, before.basis),
         **_issuing(form, tasks),
     )
-    besides = (*further, *_lacking(judgement), *_others(judgement, notes[0], first), *_heed(form, tasks))
+    besides = (*further, *_lacking(judgement), *_others(left, whole, first), *_heed(form, tasks))
     if len(notes) > 1:
         besides += (_line(Besides.MORE_NOTES, count=len(notes)),)
     return Proposal(draft=draft, is_hold=form.kind is FormKind.PRESERVATION, besides=besides)
@@ -109,15 +125,16 @@ def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[Line, .
     return content.order.form, content.order, further
 
 
-def _alike(note: PlannedNote) -> PlannedNote:
-    """Those of a note's subjects that have the times of its first."""
-    at = [number for number, periods in enumerate(note.periods) if periods == note.periods[0]]
-    return PlannedNote(
-        kinds=note.kinds,
-        ids=tuple(note.ids[number] for number in at),
-        subjects=tuple(note.subjects[number] for number in at),
-        periods=tuple(note.periods[number] for number in at),
-    )
+def _alike(note: PlannedNote) -> Iterator[PlannedNote]:
+    """The note's subjects, together those that have the same times."""
+    for times in dict.fromkeys(note.periods):
+        at = [number for number, periods in enumerate(note.periods) if periods == times]
+        yield PlannedNote(
+            kinds=note.kinds,
+            ids=tuple(note.ids[number] for number in at),
+            subjects=tuple(note.subjects[number] for number in at),
+            periods=tuple(note.periods[number] for number in at),
+        )
 
 
 def _issuing(form: Form, tasks: TaskOrder | None) -> dict[str, Any]:
@@ -146,11 +163,11 @@ def _lacking(judgement: Judgement) -> Iterator[Line]:
             yield _line(Besides.LACKING, id=one.id, reason=one.reason, **what)
 
 
-def _others(judgement: Judgement, whole: PlannedNote, first: PlannedNote) -> Iterator[Line]:
-    """Identifiers that can be asked, and not by this draft."""
-    for one in judgement.asked:
-        if one.id not in first.ids:
-            yield _line(Besides.OWN_TIMES if one.id in whole.ids else Besides.OWN_NOTE, id=one.id)
+def _others(left: Iterable[str], whole: PlannedNote, first: PlannedNote) -> Iterator[Line]:
+    """Identifiers that no note is about so far, nor this draft."""
+    for id_ in left:
+        if id_ not in first.ids:
+            yield _line(Besides.OWN_TIMES if id_ in whole.ids else Besides.OWN_NOTE, id=id_)
 
 
 def _heed(form: Form, tasks: TaskOrder | None) -> Iterator[Line]:

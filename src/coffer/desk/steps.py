@@ -5,17 +5,19 @@ which a page puts into words.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of
+from coffer.authority.hold import Hold
 from coffer.authority.known import is_urgent
 from coffer.authority.lacking import Part, parts_for
 from coffer.desk.case import Case, DocumentKind, Request, Stage
 from coffer.ledger.entries import Commitment
+from coffer.ledger.holds import HoldStatus
 from coffer.ledger.state import State
 from coffer.notify.message import News
 from coffer.procedures.opening.decide import segments_of
@@ -40,8 +42,12 @@ class CaseState(StrEnum):
     EXPIRED = "expired"
     CLOSED = "closed"
     SHREDDED = "shredded"
+    HOLD_BEGUN = "hold-begun"
+    """Too few custodians keep so far for a hold of it; there is no request."""
     HELD = "held"
     """Records are kept for it, unread; there is no request."""
+    HOLD_ENDED = "hold-ended"
+    """None of its holds lasts any more; there is no request."""
 
 
 class Step(StrEnum):
@@ -60,6 +66,12 @@ class Step(StrEnum):
     RESUME = "resume"
     HAND_OVER = "hand-over"
     WRITE_LETTER = "write-letter"
+    WAIT_FOR_KEEPERS = "wait-for-keepers"
+    """Nothing for the desk: ``lacks`` says who keeps not so far, ``until`` when the hold lapses."""
+    NEXT_HOLD = "next-hold"
+    """The order names more than its holds are about. ``lacks`` and ``until`` are of a hold that is begun."""
+    HOLD_AGAIN = "hold-again"
+    """Nothing is kept any more: another hold, or the end of the case."""
     SEND_LETTER = "send-letter"
     """It is written, and its person counts as told only once somebody says that it was sent."""
     CLOSE = "close"
@@ -120,7 +132,8 @@ class NextStep:
     """What to do next in a case, and by when.
 
     ``request``: its number, where the step is about one. ``until``: the case's deadline or, for ``WAIT_UNTIL``, the
-    moment. ``is_late``: whether the deadline has passed and no answer is there.
+    moment. ``is_late``: whether the deadline has passed and no answer is there. ``refused``: custodians that refused the
+    hold which it is about.
     """
 
     state: CaseState
@@ -130,6 +143,7 @@ class NextStep:
     lacks: tuple[Part, ...] = ()
     until: dt.datetime | None = None
     is_late: bool = False
+    refused: frozenset[str] = frozenset()
     values: Mapping[str, int | str] = field(default_factory=dict)
 
 
@@ -210,8 +224,12 @@ def _state_of(
     return CaseState.SIGNED if all(part.is_met for part in parts) else CaseState.SENT
 
 
-def next_step(case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: dt.datetime) -> NextStep:
+def next_step(
+    case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: dt.datetime, *, holds: Sequence[Hold] = ()
+) -> NextStep:
     """What to do next, and who has to. The newest request counts, and letters of all of them.
+
+    ``holds``: those of the case, with what extends them.
 
     Raises:
         NotProven: a signature on a request does not verify.
@@ -228,7 +246,7 @@ def next_step(case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: 
     if case.stage is Stage.CLOSED:
         return NextStep(state=CaseState.CLOSED, step=Step.NOTHING, actor=Actor.NOBODY)
     if case.draft is None and not standings and case.holds:
-        return NextStep(state=CaseState.HELD, step=Step.NOTHING, actor=Actor.NOBODY)
+        return _hold_step(holds, state, now)
     if case.draft is not None or not standings:
         number = len(standings) + 1
         return NextStep(
@@ -251,6 +269,28 @@ def next_step(case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: 
         is_late=is_late,
         values={"drawn": newest.drawn, "most": newest.max_records},
     )
+
+
+def _hold_step(holds: Sequence[Hold], state: State, now: dt.datetime) -> NextStep:
+    """The step of a case that has holds and no request: the hold that lapses first counts."""
+    logged = [(hold, one) for hold in holds if (one := state.hold_of(hold.commitment)) is not None]
+    statuses = [state.hold_status(one, now) for _, one in logged]
+    begun = [pair for pair, status in zip(logged, statuses, strict=True) if status is HoldStatus.BEGUN]
+    if begun:
+        hold, one = min(begun, key=lambda pair: pair[1].terms[0].to_be_joined_by)
+        term, terms, roster = one.terms[0], hold.terms, state.rosters[one.entry.roster]
+        parts = parts_for(terms.subjects, roster, term.holders, is_hub=terms.is_hub)
+        return NextStep(
+            state=CaseState.HOLD_BEGUN,
+            step=Step.WAIT_FOR_KEEPERS,
+            actor=Actor.CUSTODIANS,
+            lacks=tuple(part for part in parts if not part.is_met),
+            until=term.to_be_joined_by,
+            refused=frozenset(name for name in roster.names if state.is_refused(term.note, name)),
+        )
+    if HoldStatus.IN_FORCE in statuses:
+        return NextStep(state=CaseState.HELD, step=Step.NOTHING, actor=Actor.NOBODY)
+    return NextStep(state=CaseState.HOLD_ENDED, step=Step.HOLD_AGAIN, actor=Actor.DESK)
 
 
 def _step_of(

@@ -63,7 +63,9 @@ INDICATORS: Final = {
 }
 
 
-NOTHING_KEPT: Final = "no records of these days and kinds are kept: their retention is over, or nothing was collected"
+NOTHING_KEPT: Final = (
+    "no records of these days and kinds are kept: their retention is over, or nothing was collected, or not yet"
+)
 FAILURES: Final = {
     "budget": "more records than the order allows; no data is sent",
     "scope": "refused by custodians whose approval it needs; no data is sent",

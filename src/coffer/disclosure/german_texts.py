@@ -46,7 +46,7 @@ GERMAN: Final = {
     "no answer": "keine Antwort",
     "not asked": "nicht gefragt: hält keinen Teil des Durchsuchten",
     "not_approved": "hatte sie nicht gebilligt",
-    "searched": "Von den {total} UTC-Tagen, die die Anordnung berührt, enthalten {count} Datensätze der verlangten Arten und wurden durchsucht. Von den übrigen ist nichts aufbewahrt: ihre Aufbewahrungsfrist ist abgelaufen, oder es wurde nichts erhoben.",
+    "searched": "Von den {total} UTC-Tagen, die die Anordnung berührt, enthalten {count} Datensätze der verlangten Arten und wurden durchsucht. Von den übrigen ist nichts aufbewahrt: ihre Aufbewahrungsfrist ist abgelaufen, oder es wurde nichts erhoben, oder noch nicht: Datensätze können noch verspätet eintreffen.",
     "searched_all": "Jeder UTC-Tag, den die Anordnung berührt, enthält Datensätze der verlangten Arten und wurde durchsucht.",
     "part": "Dies ist Teil {number} einer Anordnung, die Teil für Teil beantwortet wird. Er enthält, was seit dem vorigen Teil erhoben wurde, den Eintrag {since} des Protokolls angekündigt hat, und betrifft die UTC-Tage {days}. Die anderen Teile stehen in eigenen Antworten.",
     "part_first": "Dies ist der erste Teil einer Anordnung, die Teil für Teil beantwortet wird. Er betrifft die UTC-Tage {days}. Spätere Teile stehen in eigenen Antworten.",

@@ -97,14 +97,18 @@ class LoggedHold:
         first = self.terms[0]
         if self.released is not None:
             return HoldStatus.RELEASED
-        if not self._is_satisfied(first, roster):
+        if not self.is_satisfied(first, roster):
             return HoldStatus.BEGUN if first.may_be_joined(now) else HoldStatus.LAPSED
         return HoldStatus.IN_FORCE if now < self.until(roster) else HoldStatus.OVER
 
     def until(self, roster: Roster) -> dt.datetime:
         """When it ends, by those of its terms that enough custodians joined."""
-        joined = [term.until for term in self.terms if self._is_satisfied(term, roster)]
-        return max(joined, default=self.terms[0].until)
+        return self.term_in_force(roster).until
+
+    def term_in_force(self, roster: Roster) -> Term:
+        """The longest of its terms that enough custodians joined; the first while there is none."""
+        joined = [term for term in self.terms if self.is_satisfied(term, roster)]
+        return max(joined, key=lambda term: term.until, default=self.terms[0])
 
     def is_open(self, roster: Roster, now: dt.datetime) -> bool:
         """Whether it is begun or in force: nothing that has ended begins again."""
@@ -126,13 +130,13 @@ class LoggedHold:
             for term in self.terms
             if now < term.until
             and name in term.holders
-            and (self._is_satisfied(term, roster) or term.may_be_joined(now))
+            and (self.is_satisfied(term, roster) or term.may_be_joined(now))
         )
 
     def kept_until(self, name: str, roster: Roster, now: dt.datetime) -> dt.datetime | None:
         """When what this custodian keeps dies, as it stands; None if it keeps for no term that lasts."""
         ends = [
-            term.until if self._is_satisfied(term, roster) else term.to_be_joined_by
+            term.until if self.is_satisfied(term, roster) else term.to_be_joined_by
             for term in self.terms_kept_by(name, roster, now)
         ]
         return max(ends, default=None)
@@ -145,7 +149,7 @@ class LoggedHold:
         """The term of this note."""
         return next((term for term in self.terms if term.note == note), None)
 
-    def _is_satisfied(self, term: Term, roster: Roster) -> bool:
+    def is_satisfied(self, term: Term, roster: Roster) -> bool:
         """Whether custodians that satisfy every rule of the hold keep for this term.
 
         An emergency rule does not count. Rule H2 lets in none too late.

@@ -6,6 +6,7 @@ import pytest
 
 from coffer.authority.hold import parse_hold
 from coffer.desk.case import Did
+from coffer.desk.draft import Draft
 from coffer.desk.people import Role
 from desking import FIELDS, DeskWorld, told
 from epoc_forms import evidence, form2
@@ -53,7 +54,7 @@ def test_hold_is_made_kept_and_opened_by_the_full_rule_after_the_keys_died(desk)
     clerk = desk.person()
     case, note = made(desk, clerk)
     page = told(clerk.get(f"/cases/{case}"))
-    assert "records are kept, and nobody reads them" in page
+    assert "a hold is begun, and not in force yet" in page
     assert "71 hours are left for enough custodians to keep" in page or "72 hours are left" in page
     assert "2 of judge, dpo, regulator 0 of 2" in page
     approve(desk, note)
@@ -196,3 +197,43 @@ def test_preservation_order_in_xml_leads_to_a_hold_of_sixty_days_from_its_receip
     assert "Read from the order" in told(page)
     assert "+33612345678" in page.text
     assert "until: 2016-10-31T" in told(clerk.post(f"{path}/validate", data=clerk.form(path) | FIELDS))
+
+
+def test_list_and_heading_say_that_a_hold_is_begun_who_is_missing_and_for_how_long(desk):
+    clerk = desk.person()
+    case, note = made(desk, clerk)
+    for page in (told(clerk.get("/")), told(clerk.get(f"/cases/{case}"))):
+        assert "2 more of judge, dpo, regulator must keep." in page
+        assert "hours are left for enough custodians to keep" in page
+        assert "kept, unread" not in page
+    assert "hold begun" in told(clerk.get("/"))
+    approve(desk, note)
+    act(clerk, case, "send")
+    page = told(clerk.get("/"))
+    assert "kept, unread" in page
+    assert "must keep" not in page
+    assert "records are kept, and nobody reads them" in told(clerk.get(f"/cases/{case}"))
+    act(clerk, case, "release")
+    assert "kept no more" in told(clerk.get("/"))
+    assert "nothing is kept any more" in told(clerk.get(f"/cases/{case}"))
+
+
+def test_next_hold_of_an_order_with_several_identifiers_is_the_next_step(desk):
+    clerk = desk.person()
+    ranges = (("2016-09-01T00:00:00Z", "2016-09-02T23:59:59Z"),)
+    order = form2(evidence(ranges=ranges), evidence(2, "EMAIL", "a@corp.example", ranges=ranges))
+    posted = clerk.form("/new") | {"number": "1", "authority": "A", "class": "ordinary", "received": "2016-09-01T12:00"}
+    response = clerk.post("/new", data=posted, files={"order": ("form2.xml", order)})
+    case = response.headers["location"].split("/")[2]
+    first = hold(clerk, case, subjects="+33612345678", basis=desk.store.case(case).draft.basis)
+    page = clerk.get(f"/cases/{case}")
+    assert "Next: Make the next hold: the order names more." in told(page)
+    assert f"/cases/{case}/hold?order=read" in page.text
+    page = clerk.get(f"/cases/{case}/hold?order=read")
+    assert "a@corp.example" in page.text
+    assert "identifier 2" in page.text
+    assert "Identifier 1 is not in this draft" not in told(page)
+    basis = desk.office.holds.next(desk.store.case(case), Draft(), desk.world.now).draft.basis
+    second = hold(clerk, case, subjects="a@corp.example", kinds="email", basis=basis)
+    assert second.terms.subjects != first.terms.subjects
+    assert "Make the next hold" not in told(clerk.get(f"/cases/{case}"))

@@ -51,7 +51,7 @@ class Requests(Entry):
 
     def next_step(self, case: Case, state: State, now: dt.datetime) -> NextStep:
         """What to do next in a case, by the log as it was replayed."""
-        return next_step(case, state, self.at_desk(case), now)
+        return next_step(case, state, self.at_desk(case), now, holds=self.holds_of(case))
 
     def review(self, case: Case, state: State, now: dt.datetime) -> Review:
         """What there is to say about the case's draft."""

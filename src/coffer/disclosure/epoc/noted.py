@@ -24,6 +24,11 @@ def issuer_of(kind: IssuerType) -> Issuer:
     return _ISSUERS[kind]
 
 
+def reference_of(form: Form, ids: Sequence[str]) -> str:
+    """How a note names the identifiers of an order that it is about."""
+    return f"{form.reference} identifier {','.join(ids)}"
+
+
 def basis_of(form: Form, ids: Sequence[str], typed: str | None) -> str:
     """The ``basis:`` of a note: what was typed, the order's references, which identifiers.
 
@@ -40,7 +45,7 @@ def basis_of(form: Form, ids: Sequence[str], typed: str | None) -> str:
             "basis: reads like the reference of another order",
             hint="later forms find their order by it: ask the authority for another file reference",
         )
-    whole = "; ".join([*texts, f"{form.reference} identifier {','.join(ids)}"])
+    whole = "; ".join([*texts, reference_of(form, ids)])
     if find_reference(whole) is not None:
         raise MalformedInput(
             "basis: reads like the reference of an ETSI request, which this order is not",

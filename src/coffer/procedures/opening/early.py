@@ -6,11 +6,13 @@ These are not the real checks: the custodians decide for themselves.
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import (
     Countersigned,
     Footing,
+    all_signed,
     called,
     expected_of,
     footing_of,
@@ -149,3 +151,33 @@ def verify_answerable(countersigned: Countersigned, at_hand: Sequence[str]) -> N
             f"custodians: {', '.join(at_hand)} can be asked, and more must vouch for the log: {lack}",
             hint="give the passphrases of more custodians",
         )
+
+
+UNKNOWN_AUTHORITY: Final = (
+    "custodians that have not called the authority back answer in an emergency only if every custodian of the rule has "
+    "signed: let all sign, or let them call it back: coffer authorities VAULT --as CUSTODIAN --take FILE"
+)
+"""What helps where an emergency is refused because of who ordered it."""
+
+
+def verify_authority(countersigned: Countersigned, at_hand: Sequence[str], doubting: Sequence[str]) -> None:
+    """Step R0: refuse an emergency that too few would answer, because nobody called its authority back.
+
+    ``doubting``: those of the custodians at hand whose lists say that they answer only if everybody has signed. Of
+    custodians elsewhere nothing is known: they count as if they answered.
+
+    Raises:
+        Refused: those who are left are too few (code scope).
+    """
+    roster, authorization = countersigned.roster, countersigned.authorization
+    mask = mask_of([name for name in at_hand if name not in doubting], roster.names)
+    heightened = all_signed(authorization, roster)
+    for is_all, subject in zip(heightened, authorization.terms.subjects, strict=True):
+        rule = subject_rule(subject, roster)
+        if not is_all and not roster.locks[rule.name].is_satisfied_by(mask):
+            raise Refused(
+                f"authority: called back by nobody, says the list of {', '.join(doubting)}, and not every custodian of "
+                f"rule {rule.name} has signed this emergency",
+                code="scope",
+                hint=UNKNOWN_AUTHORITY,
+            )

@@ -14,10 +14,11 @@ from coffer.authority.amended import parse_amended
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import Countersigned
 from coffer.authority.hold import Hold
+from coffer.authority.known import is_urgent
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
 from coffer.custody.logged import verify_logged
-from coffer.custody.port import Custodian
+from coffer.custody.port import AtHand, Custodian
 from coffer.disclosure.answer import Answer, Evidence, SegmentEvidence
 from coffer.disclosure.part import Part
 from coffer.errors import NotProven, Refused, Unavailable
@@ -41,7 +42,9 @@ from coffer.procedures.opening.decide import (
     verify_budget,
 )
 from coffer.procedures.opening.early import (
+    UNKNOWN_AUTHORITY,
     verify_answerable,
+    verify_authority,
     verify_emergency,
     verify_may_ask,
     verify_signed_for_segments,
@@ -107,7 +110,8 @@ def run_opening(
         now = vault.outside.clock()
         vault.desk.remove_ended_seal_keys(state, vault.shown(state))
         countersigned = verify_may_ask(authorization, state, now)
-        verify_answerable(countersigned, [custodian.name for custodian in custodians])
+        names = [custodian.name for custodian in custodians]
+        verify_answerable(countersigned, names)
         journal = _taken_up(vault, state, authorization)
         if journal is None:
             verify_unspent(authorization, state)
@@ -123,10 +127,13 @@ def run_opening(
             _give_up(vault, state, authorization, journal)
             journal, reached = None, reach(before=state.size)
             countersigned = verify_signed_for_segments(countersigned, reached)
+        if journal is None:
+            lists = [custodian for custodian in custodians if isinstance(custodian, AtHand)]
+            verify_authority(countersigned, names, [one.name for one in lists if one.is_doubtful(authorization)])
+            verify_emergency(countersigned, DESK, state, now)
         seal_key = vault.desk.read_seal_key(authorization.commitment)
         vault.desk.keep_note(authorization.commitment, authorization.note.raw)
         if journal is None:
-            verify_emergency(countersigned, DESK, state, now)
             journal = _begin(vault, state, countersigned, len(reached), part, owed)
         else:
             vault.gather_cosignatures(state)  # those of the log's last entry may be missing, or too old by now
@@ -415,12 +422,12 @@ class _UnderWay:
         refused = [status for status in statuses.values() if status.startswith("refused")]
         message = f"custodians: too few answered for rule {target.rule.name} ({target.rule.expression}): {said}"
         if refused:
-            code = refused[0].removeprefix("refused: ")
-            return Refused(
-                message,
-                code=code if code != "constant" else "scope",
-                hint="a custodian answers only for what it approved itself, while it is in force: coffer show NOTE --vault VAULT",
-            )
+            said_code = refused[0].removeprefix("refused: ")
+            code = said_code if said_code != "constant" else "scope"
+            hint = "a custodian answers only for what it approved itself, while it is in force: coffer show NOTE --vault VAULT"
+            if code == "scope" and is_urgent(self._countersigned.authorization.terms):
+                hint = f"{hint}; {UNKNOWN_AUTHORITY}"
+            return Refused(message, code=code, hint=hint)
         return Unavailable(
             message, hint="the opening is kept: run the same command again when more custodians can answer"
         )

@@ -23,7 +23,7 @@ from coffer.web.desk.parts import parts_shown
 from coffer.web.desk.questions import refused_lines, said_of
 from coffer.web.desk.requesting import share_passed
 from coffer.web.desk.rows import lines_of
-from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES, heading, lacking, owed_words, step_words
+from coffer.web.desk.saying import DOCUMENTS, PAPER_LANGUAGES, heading, lacking, owed_words, step_words, time_to_keep
 from coffer.web.desk.steps_shown import opening_shown
 from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.desk.watching import members_of, words_shown
@@ -109,6 +109,7 @@ class CasePages:
             answer=self._answer(case, visit),
             act=self._act(case, step, visit),
             next=step_words(step, words),
+            is_next_hold=step.step is Step.NEXT_HOLD,
             number=len(case.requests),
             is_closed=is_closed,
             may=_May(
@@ -192,12 +193,16 @@ class CasePages:
 
     def _next(self, step: NextStep, visit: Visit) -> list[str]:
         _ = visit.words.gettext
+        if step.state is CaseState.HOLD_BEGUN and step.until is not None:
+            begun = [*lacking(step, visit.words), time_to_keep(step.until, visit.now, visit.words)]
+            is_desks = step.step is Step.NEXT_HOLD
+            return [*begun, _("Next: %(step)s.") % {"step": step_words(step, visit.words)}] if is_desks else begun
         said_no = self._frame.office.refusers(visit.the_case)
         match step.step:
             case Step.WAIT_FOR_SIGNATURES:
-                return [*lacking(step.lacks, visit.words, said_no), _("You need do nothing until then.")]
+                return [*lacking(step, visit.words, said_no), _("You need do nothing until then.")]
             case Step.ASK_OTHERS:
-                return [*lacking(step.lacks, visit.words, said_no), _("The rule can still be met.")]
+                return [*lacking(step, visit.words, said_no), _("The rule can still be met.")]
             case Step.RESUME:
                 return [
                     _("The opening goes on if you leave, and after a restart of this machine; it never runs twice.")

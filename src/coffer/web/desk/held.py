@@ -11,6 +11,7 @@ from coffer.desk.case import Document
 from coffer.ledger.holds import MOST_LIFE, HoldStatus, LoggedHold, Term
 from coffer.ledger.retention import is_segment_past
 from coffer.ledger.state import State
+from coffer.web.desk.saying import time_to_keep
 from coffer.web.ground.asked import Asked
 from coffer.web.ground.preserved import read_hold
 from coffer.web.ground.signers import Member, Part, read_rule
@@ -123,7 +124,10 @@ def _lines(hold: Hold, logged: LoggedHold, state: State, now: dt.datetime, words
     left = {"time": words.time(until), "num": words.number(max(0, (until - now).days))}
     match status:
         case HoldStatus.BEGUN:
-            lines = [_join(term, now, words), _("Else it lapses, and what is kept is destroyed.")]
+            lines = [
+                time_to_keep(term.to_be_joined_by, now, words),
+                _("Else it lapses, and what is kept is destroyed."),
+            ]
         case HoldStatus.IN_FORCE:
             pattern = words.ngettext(
                 "Kept until %(time)s: %(num)s day more.", "Kept until %(time)s: %(num)s days more.", (until - now).days
@@ -135,7 +139,7 @@ def _lines(hold: Hold, logged: LoggedHold, state: State, now: dt.datetime, words
                 )
             if term.until > until and term.may_be_joined(now):
                 lines.append(_("Asked to last until %(time)s.") % {"time": words.time(term.until)})
-                lines.append(_join(term, now, words))
+                lines.append(time_to_keep(term.to_be_joined_by, now, words))
             elif term.until > until:
                 lines.append(_("Too few custodians joined what would have extended it."))
         case HoldStatus.LAPSED:
@@ -153,16 +157,6 @@ def _lines(hold: Hold, logged: LoggedHold, state: State, now: dt.datetime, words
         )
         lines.append(pattern % {"num": words.number(late)})
     return lines
-
-
-def _join(term: Term, now: dt.datetime, words: Wording) -> str:
-    hours = max(0, int((term.to_be_joined_by - now).total_seconds() // 3600))
-    pattern = words.ngettext(
-        "%(num)s hour is left for enough custodians to keep, until %(time)s.",
-        "%(num)s hours are left for enough custodians to keep, until %(time)s.",
-        hours,
-    )
-    return pattern % {"num": words.number(hours), "time": words.time(term.to_be_joined_by)}
 
 
 def _members(hold: Hold, term: Term, state: State, words: Wording) -> dict[str, Member]:

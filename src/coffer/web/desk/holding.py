@@ -9,7 +9,7 @@ from typing import Final
 
 from coffer.authority.hold import Hold
 from coffer.custody.port import Custodian
-from coffer.desk.case import Case, CaseId, DocumentId
+from coffer.desk.case import Case, CaseId, DocumentId, DocumentKind
 from coffer.desk.draft import Draft
 from coffer.desk.flow.flow import Flow
 from coffer.desk.orders import came_of
@@ -17,7 +17,7 @@ from coffer.desk.people import PersonId
 from coffer.desk.review import review_hold
 from coffer.errors import Refused, Unavailable
 from coffer.ledger.entries import Commitment
-from coffer.ledger.holds import MOST_LIFE
+from coffer.ledger.holds import MOST_LIFE, HoldStatus
 from coffer.ledger.state import State
 from coffer.procedures.holding import (
     Distant,
@@ -28,8 +28,10 @@ from coffer.procedures.holding import (
     prepare_hold,
     sought_of,
 )
+from coffer.procedures.opening.found_by import found_types
 from coffer.web.desk.door import Act, Proven
 from coffer.web.desk.held import late_segments
+from coffer.web.desk.typed import ReadOrder, fill_from_order
 from coffer.web.desk.visit import Visit
 
 PREPARED_FOR: Final = dt.timedelta(minutes=5)
@@ -114,6 +116,25 @@ class HoldDesk:
         newest = self._flow.holds_of(kept)[-1]
         self._send(kept, newest, by=None, now=visit.now)
         return kept
+
+    def next(self, case: Case, before: Draft, now: dt.datetime) -> ReadOrder | None:
+        """The draft of the next hold that the case's order asks for; None if it asks for no more.
+
+        What a hold is about that did not lapse needs no other.
+        """
+        orders = [one for one in case.documents if one.kind is DocumentKind.ORDER]
+        if not orders:
+            return None
+        state = self._flow.vault.replay()
+        holds = [hold for hold in self._flow.holds_of(case) if hold.terms.extends is None]
+        logged = [(hold, one) for hold in holds if (one := state.hold_of(hold.commitment)) is not None]
+        read = fill_from_order(
+            before,
+            self._flow.store.document(case.id, orders[-1].id),
+            found_by=found_types(self._flow.vault, state),
+            made=[hold.terms.basis for hold, one in logged if state.hold_status(one, now) is not HoldStatus.LAPSED],
+        )
+        return read if read.is_hold else None
 
     def send(self, visit: Visit, hold: Hold) -> dict[str, str]:
         """Send a hold again: custodians that approved it keep, those that kept keep what came since."""

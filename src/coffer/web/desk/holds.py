@@ -20,7 +20,7 @@ from coffer.web.desk.door import Act
 from coffer.web.desk.frame import case_path, to, trouble
 from coffer.web.desk.requesting import Preview, draft_of_hold, shown_text
 from coffer.web.desk.requests import Looked, RequestPages
-from coffer.web.desk.typed import read_draft
+from coffer.web.desk.typed import ReadOrder, read_draft
 from coffer.web.desk.visit import Visit
 from coffer.web.ground.preserved import read_hold
 from coffer.web.ground.standing import mark_authority
@@ -56,6 +56,18 @@ class HoldPages(RequestPages):
         return Looked(review=reviewed.review, shown=shown, values={"is_hold": True})
 
     # The form is made, checked and kept as that of a request.
+
+    def _draft_of(self, case: Case, visit: Visit) -> Draft:
+        """The draft, or what the next part of the order asks to keep."""
+        draft = super()._draft_of(case, visit)
+        read = self._frame.office.holds.next(case, draft, visit.now) if case.draft is None and case.holds else None
+        return draft if read is None else read.draft
+
+    def _read_again(self, case: Case) -> ReadOrder | None:
+        office = self._frame.office
+        if case.draft is not None or not case.holds:
+            return super()._read_again(case)
+        return office.holds.next(case, Draft(), office.clock())
 
     def challenge_request(self, visit: Visit) -> Response:
         """The hold is prepared; its commitment is what the clerk's passkey signs."""

@@ -31,7 +31,7 @@ from coffer.desk.orders import came_of
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Store
 from coffer.desk.review import review_draft
-from coffer.desk.steps import CaseState, NextStep, Step
+from coffer.desk.steps import Actor, CaseState, NextStep, Step
 from coffer.disclosure.etsi import default_header
 from coffer.disclosure.formats import Rendering, parse_formats
 from coffer.disclosure.notice import Notice
@@ -142,6 +142,8 @@ class Office:
         opening would be announced for good, and stop.
         """
         step = self.flow.next_step(case, self.state(), now)
+        if step.state in {CaseState.HOLD_BEGUN, CaseState.HELD} and self.holds.next(case, Draft(), now) is not None:
+            return replace(step, step=Step.NEXT_HOLD, actor=Actor.DESK)
         lacks = self._lacks_without_refusers(case) if step.step is Step.OPEN else ()
         if not lacks:
             return step

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from coffer.desk.case import Case, CaseId, Event
 from coffer.desk.people import Person, PersonId
 from coffer.desk.steps import Actor, NextStep, Step
-from coffer.web.desk.saying import STATES, event_words, lacking, step_words
+from coffer.web.desk.saying import STATES, event_words, lacking, step_words, time_to_keep
 from coffer.web.ground.wording import Wording
 
 
@@ -55,7 +55,7 @@ def row_of(
     """
     _ = words.gettext
     state, kind = STATES[step.state]
-    missing = lacking(step.lacks, words, said_no)
+    missing = lacking(step, words, said_no)
     nobody = _("not sent") if step.step in {Step.FINISH_DRAFT, Step.SEND} else _("nobody")
     return Row(
         id=case.id,
@@ -69,7 +69,9 @@ def row_of(
         is_late=step.is_late,
         lacks=missing,
         nobody=nobody,
-        step=step_words(step, words),
+        step=time_to_keep(step.until, now, words)
+        if step.step is Step.WAIT_FOR_KEEPERS and step.until is not None
+        else step_words(step, words),
         needs_desk=step.actor is Actor.DESK or bool(asks),
         asks=asks,
         closed=case.closed,

@@ -28,7 +28,9 @@ STATES: Final[Mapping[CaseState, tuple[str, str]]] = {
     CaseState.EXPIRED: (N_("ended unopened"), ""),
     CaseState.CLOSED: (N_("closed"), ""),
     CaseState.SHREDDED: (N_("destroyed"), ""),
+    CaseState.HOLD_BEGUN: (N_("hold begun"), "wait"),
     CaseState.HELD: (N_("kept, unread"), "info"),
+    CaseState.HOLD_ENDED: (N_("kept no more"), "bad"),
 }
 """The word of each state, and its kind of chip."""
 _STEPS: Final[Mapping[Step, str]] = {
@@ -43,6 +45,9 @@ _STEPS: Final[Mapping[Step, str]] = {
     Step.HAND_OVER: N_("Hand the answer over"),
     Step.WRITE_LETTER: N_("Write the letter"),
     Step.SEND_LETTER: N_("Send the letter"),
+    Step.WAIT_FOR_KEEPERS: N_("None: custodians decide"),
+    Step.NEXT_HOLD: N_("Make the next hold: the order names more"),
+    Step.HOLD_AGAIN: N_("Make another hold, or let the head of the desk close the case"),
     Step.CLOSE: N_("Close the case"),
     Step.NOTHING: N_("None"),
 }
@@ -58,7 +63,9 @@ _HEADINGS: Final[Mapping[CaseState, str]] = {
     CaseState.EXPIRED: N_("Case %(case)s: request %(request)s ended unopened"),
     CaseState.CLOSED: N_("Case %(case)s is closed"),
     CaseState.SHREDDED: N_("This case was destroyed"),
+    CaseState.HOLD_BEGUN: N_("Case %(case)s: a hold is begun, and not in force yet"),
     CaseState.HELD: N_("Case %(case)s: records are kept, and nobody reads them"),
+    CaseState.HOLD_ENDED: N_("Case %(case)s: nothing is kept any more"),
 }
 CLASSES: Final[Mapping[CaseClass, str]] = {
     CaseClass.ORDINARY: N_("Ordinary"),
@@ -132,15 +139,29 @@ def step_words(step: NextStep, words: Wording) -> str:
     return words.gettext(_STEPS[step.step])
 
 
-def lacking(parts: tuple[Part, ...], words: Wording, said_no: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def lacking(step: NextStep, words: Wording, said_no: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Who is missing, a sentence for each part of the rule that is not met.
 
     ``said_no``: custodians that refused; they are waited for no more.
     """
-    return tuple(_lacking(part, words, said_no) for part in parts if not part.is_met)
+    is_hold = step.state is CaseState.HOLD_BEGUN
+    return tuple(
+        _lacking(part, words, said_no | step.refused, is_hold=is_hold) for part in step.lacks if not part.is_met
+    )
 
 
-def _lacking(part: Part, words: Wording, said_no: frozenset[str]) -> str:
+def time_to_keep(until: dt.datetime, now: dt.datetime, words: Wording) -> str:
+    """How long custodians still have before a hold, or what extends it, lapses."""
+    hours = max(0, int((until - now).total_seconds() // 3600))
+    pattern = words.ngettext(
+        "%(num)s hour is left for enough custodians to keep, until %(time)s.",
+        "%(num)s hours are left for enough custodians to keep, until %(time)s.",
+        hours,
+    )
+    return pattern % {"num": words.number(hours), "time": words.time(until)}
+
+
+def _lacking(part: Part, words: Wording, said_no: frozenset[str], *, is_hold: bool) -> str:
     _ = words.gettext
     left = part.needed - len([name for name in part.signed if name not in said_no])
     open_to = [name for name in part.lacks if name not in said_no]
@@ -148,6 +169,8 @@ def _lacking(part: Part, words: Wording, said_no: frozenset[str]) -> str:
     if len(open_to) < left:
         gone = words.names([name for name in part.members if name in said_no])
         return _("Refused by %(names)s: too few are left for the rule.") % {"names": gone}
+    if is_hold:
+        return _("%(num)s more of %(names)s must keep.") % {"num": words.number(left), "names": names}
     if left == len(open_to):
         return words.ngettext("%(names)s must sign.", "%(names)s must sign, all of them.", left) % {"names": names}
     if part.share is Share.SET and left == 1:

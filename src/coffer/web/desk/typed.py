@@ -1,7 +1,7 @@
 """The form of a request: from what a browser sent to a draft, and what an order fills in. Pure."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -55,12 +55,14 @@ class ReadOrder:
     why_not: CofferError | None = field(default=None, repr=False)
 
 
-def fill_from_order(draft: Draft, raw: bytes, *, found_by: Collection[IdentityType]) -> ReadOrder:
-    """The draft with what an order in XML says; a PDF or another file leaves it as it is."""
+def fill_from_order(
+    draft: Draft, raw: bytes, *, found_by: Collection[IdentityType], made: Sequence[str] = ()
+) -> ReadOrder:
+    """The draft with what an order in XML says; a PDF or another file leaves it as it is. ``made``: as in ``propose``."""
     if not looks_like_xml(raw):
         return ReadOrder(draft=draft, is_read=False)
     try:
-        read = propose(raw, draft, "order", found_by=found_by)
+        read = propose(raw, draft, "order", found_by=found_by, made=made)
     except CofferError as error:
         return ReadOrder(draft=draft, is_read=False, why_not=error)
     spans = tuple(_as_days(span, draft.zone) for span in read.draft.spans)
