@@ -39,7 +39,7 @@ class Custodian(Protocol):
 
 @runtime_checkable
 class AtHand(Protocol):
-    """A custodian whose list of authorities lies here, so that an opening may look at it before it logs anything."""
+    """A custodian whose list of authorities lies here: an opening looks at it before it logs."""
 
     @property
     def name(self) -> str:

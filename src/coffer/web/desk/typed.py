@@ -58,7 +58,7 @@ class ReadOrder:
 def fill_from_order(
     draft: Draft, raw: bytes, *, found_by: Collection[IdentityType], made: Sequence[str] = ()
 ) -> ReadOrder:
-    """The draft with what an order in XML says; a PDF or another file leaves it as it is. ``made``: as in ``propose``."""
+    """The draft with what an order in XML says; another file leaves it. ``made``: as in ``propose``."""
     if not looks_like_xml(raw):
         return ReadOrder(draft=draft, is_read=False)
     try:
