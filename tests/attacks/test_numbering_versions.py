@@ -13,7 +13,7 @@ from forging import rows_of
 from coffer.disclosure.answer import answer_files
 from coffer.disclosure.verified import verify_complete, verify_disclosure
 from coffer.errors import NotProven, Refused, Unavailable
-from coffer.identity import numbering
+from coffer.identity import mobile, numbering
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import replay
 from coffer.procedures.opening import run as run_opening
@@ -43,7 +43,9 @@ def two_versions(tmp_path, monkeypatch):
     rows += [[f"33{digit}", "BE" if digit == 6 else "FR", whole[2]] for digit in range(10)]
     with (folder / f"numbering-{NEW}.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
+    shutil.copy(folder / f"mcc-{numbering.VERSION}.csv", folder / f"mcc-{NEW}.csv")
     monkeypatch.setattr(numbering, "_FOLDER", folder)
+    monkeypatch.setattr(mobile, "_FOLDER", folder)
     numbering.plans.cache_clear()
     numbering._table.cache_clear()
     yield folder

@@ -127,8 +127,8 @@ def test_answer_that_hides_that_a_batch_was_superseded_is_a_violation(world, cap
     patch.setattr(answer, "superseded_before", lambda _state, _index: {})
     honest = run.evident_entries
 
-    def without(opening, segments, state):
-        return [index for index in honest(opening, segments, state) if index not in state.withdrawn.values()]
+    def without(opening, segments, state, part):
+        return [index for index in honest(opening, segments, state, part) if index not in state.withdrawn.values()]
 
     patch.setattr(run, "evident_entries", without)
     try:
@@ -281,8 +281,8 @@ def lying(world, monkeypatch, lie):
 
     honest, evident = answer.superseded_before, run.evident_entries
 
-    def with_every_such_entry(opening, segments, state):
-        return sorted({*evident(opening, segments, state), *state.withdrawn.values()})
+    def with_every_such_entry(opening, segments, state, part):
+        return sorted({*evident(opening, segments, state, part), *state.withdrawn.values()})
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "evident_entries", with_every_such_entry)
