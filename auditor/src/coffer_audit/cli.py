@@ -202,11 +202,8 @@ def _audit_answer(options: argparse.Namespace, vault: Path | None) -> Result:
         findings.conditions.append("no segment was left out, which only the log shows (give --vault FOLDER|URL)")
         if given.claims.superseded_batches:
             findings.conditions.append("what superseded a batch has effect in the log, which only the log shows")
-        if given.claims.part:
-            findings.conditions.append(
-                f"it is part {given.claims.part.number} of its order, and no part is between it and the opening that it "
-                "follows, which only the log shows"
-            )
+        if part := given.claims.part:
+            findings.conditions.append(f"it is part {part.number} of its order, which only the log shows")
     totals = summarise_answer(given.claims)
     report = _shared(given.trust, given.checkpoint, findings) | {"steps": findings.steps, "totals": totals}
     return findings, report, format_answer(audited, totals)

@@ -48,7 +48,7 @@ GERMAN: Final = {
     "not_approved": "hatte sie nicht gebilligt",
     "searched": "Von den {total} UTC-Tagen, die die Anordnung berührt, enthalten {count} Datensätze der verlangten Arten und wurden durchsucht. Von den übrigen ist nichts aufbewahrt: ihre Aufbewahrungsfrist ist abgelaufen, oder es wurde nichts erhoben, oder noch nicht: Datensätze können noch verspätet eintreffen.",
     "searched_all": "Jeder UTC-Tag, den die Anordnung berührt, enthält Datensätze der verlangten Arten und wurde durchsucht.",
-    "part": "Dies ist Teil {number} einer Anordnung, die Teil für Teil beantwortet wird. Er enthält, was seit dem vorigen Teil erhoben wurde, den Eintrag {since} des Protokolls angekündigt hat, und betrifft die UTC-Tage {days}. Die anderen Teile stehen in eigenen Antworten.",
+    "part": "Dies ist Teil {number} einer Anordnung, die Teil für Teil beantwortet wird. Er enthält, was seit dem vorigen Teil erhoben wurde, den Eintrag {since} des Protokolls angekündigt hat, sowie was darin unbestätigt blieb, und betrifft die UTC-Tage {days}. Die anderen Teile stehen in eigenen Antworten.",
     "part_first": "Dies ist der erste Teil einer Anordnung, die Teil für Teil beantwortet wird. Er betrifft die UTC-Tage {days}. Spätere Teile stehen in eigenen Antworten.",
     "outside": "Ein Schlüssel öffnet einen ganzen UTC-Tag. Geöffnete Tage: {days}. Datensätze dieser Tage, die außerhalb des Zeitraums ihrer Kennung beginnen: {count}. Sie wurden verworfen, bevor etwas geschrieben wurde, und stehen in keiner Datei.",
     "refused": "hat abgelehnt",
