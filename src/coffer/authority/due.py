@@ -26,6 +26,11 @@ def due_by(ordered: Ordered, ends: dt.datetime) -> dt.datetime:
     return ends if due is None else min(due.astimezone(dt.UTC), ends)
 
 
+def has_deadline(ordered: Ordered) -> bool:
+    """Whether the order has a deadline of its own; else what it asks only ends some day."""
+    return ordered.due is not None or ordered.urgency is Urgency.EMERGENCY
+
+
 def shown_left(due: dt.datetime, now: dt.datetime) -> str:
     """The time left in one unit, such as ``3 h`` or ``9 days``, rounded down; ``late by 2 h`` afterwards."""
     left = due - now

@@ -4,25 +4,32 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from coffer import wire
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import Authorization, Terms
 from coffer.authority.countersign import Footing, footing_of, may_open_at_once, rules_of, signers_of
 from coffer.authority.due import deadline_of
 from coffer.authority.hold import Requested
 from coffer.authority.lacking import Part, Share, parts_for
-from coffer.cli.debts import debt_lines
+from coffer.authority.ordered import Urgency
+from coffer.cli.debts import debt_lines, standing_of
 from coffer.cli.terms import every_member
 from coffer.custody.again import Again, AgainWord
 from coffer.custody.earlier import Use, history_of
 from coffer.custody.questions import Explanation, Question
 from coffer.custody.standing import SaidNo, Standing
+from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.procedures.opening.kept import Kept
 from coffer.visible import counted
 
 
-def course_rows(authorization: Authorization, state: State, now: dt.datetime) -> Iterator[tuple[str, str]]:
-    """What the log shows of a request, and whether it is over: openings, refusals, revocation."""
+def course_rows(
+    authorization: Authorization, state: State, now: dt.datetime, *, limit: int = 0
+) -> Iterator[tuple[str, str]]:
+    """What the log shows of a request, and whether it is over: openings, refusals, revocation.
+
+    ``limit``: how many records it may open by what amends it too, where that is known.
+    """
     history, terms = history_of(authorization, state), authorization.terms
     for index, entry in state.refusals:
         if entry.authorization == authorization.commitment:
@@ -32,7 +39,7 @@ def course_rows(authorization: Authorization, state: State, now: dt.datetime) ->
     for use in history.uses:
         yield "opened", shown_use(use)
     if history.uses:
-        yield "records", f"{history.drawn:,} of at most {terms.max_records:,} opened"
+        yield "records", f"{history.drawn:,} of at most {max(limit, terms.max_records):,} opened"
     for line in debt_lines(authorization.commitment, state, now):
         yield "debt", line
     if now >= terms.expires:
@@ -58,16 +65,28 @@ def refusers_of(authorization: Authorization, reports: Mapping[str, Standing], s
 
 
 def stage_of(
-    authorization: Authorization, reports: Mapping[str, Standing], state: State, now: dt.datetime, *, has_key: bool
+    authorization: Authorization,
+    reports: Mapping[str, Standing],
+    state: State,
+    now: dt.datetime,
+    *,
+    has_key: bool,
+    limit: int,
 ) -> str:
-    """In a few words, what holds a request up, or how it ended. ``has_key``: it can still be opened here."""
+    """In a few words, what holds a request up, or how it ended.
+
+    ``has_key``: it can still be opened here. ``limit``: how many records it may open, by what amends it too.
+    """
     terms, history = authorization.terms, history_of(authorization, state)
     roster = state.rosters[terms.roster]
     refusers = refusers_of(authorization, reports, state)
     signers = [name for name in signers_of(authorization, roster) if name not in refusers]
     parts = parts_for(terms.subjects, roster, signers, is_hub=terms.is_hub)
-    opened = f"opened {counted(len(history.uses), 'time')}, {history.drawn:,} of {terms.max_records:,} records"
+    opened = f"opened {counted(len(history.uses), 'time')}, {history.drawn:,} of {limit:,} records"
     said = [opened] if history.uses else []
+    said += [
+        standing_of(debt, state, now) for debt in state.debts.values() if debt.authorization == authorization.commitment
+    ]
     if history.is_revoked:
         return "; ".join([*said, "revoked"])
     if any(len([name for name in part.members if name not in refusers]) < part.needed for part in parts):
@@ -80,10 +99,24 @@ def stage_of(
         said += [f"refused by {', '.join(sorted(refusers))}"] if refusers else []
         lacks = [lack_of(part, without=refusers) for part in parts if not part.is_met]
         footings = {footing_of(name, roster, signers, terms) for name in rules_of(terms.subjects, roster)}
+        if lacks and history.uses:
+            return "; ".join(
+                said
+            )  # what was opened was signed; what is missing is in a copy that the desk has not seen
         if lacks and Footing.NONE not in footings:
             said.append("signed for an emergency")
         said.append(f"waits for {'; '.join(lacks)}" if lacks else "signed")
     return "; ".join(said)
+
+
+def limit_in_use(commitment: Commitment, kept: Mapping[Commitment, Terms], state: State) -> int:
+    """How many records a request may open: its own limit, or the amended one that its openings needed.
+
+    ``kept``: of every note that the desk keeps, the request and what amends it.
+    """
+    drawn = state.drawn(commitment, up_to=state.size)
+    limits = sorted(terms.max_records for note, terms in kept.items() if commitment in (note, terms.amends))
+    return next((limit for limit in limits if drawn <= limit), drawn)
 
 
 def lack_of(part: Part, *, without: Collection[str] = ()) -> str:
@@ -170,6 +203,8 @@ def course_document(
     reports: Mapping[str, Standing],
     state: State,
     now: dt.datetime,
+    *,
+    limit: int,
 ) -> dict[str, object]:
     """The same for programs."""
     terms, commitment, history = authorization.terms, authorization.commitment, history_of(authorization, state)
@@ -180,7 +215,7 @@ def course_document(
         "received": terms.ordered.received.isoformat(),
         "due": wire.format_time(deadline_of(terms)),
         "expires": wire.format_time(terms.expires),
-        "what_holds_it": stage_of(authorization, reports, state, now, has_key=has_key),
+        "what_holds_it": stage_of(authorization, reports, state, now, has_key=has_key, limit=limit),
         "sent": {name: wire.format_time(time) for name, time in (kept.sent if kept is not None else {}).items()},
         "refused": [
             {"custodian": entry.custodian, "reason": entry.reason, "entry": index}

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
-from coffer.authority.due import deadline_of, shown_left
+from coffer.authority.due import deadline_of, has_deadline, shown_left
 from coffer.cli.console import clock, console, say
 from coffer.cli.course import BINDS_NOBODY, course_rows, question_rows, rule_rows, shown_again
 from coffer.cli.tables import Table
@@ -26,7 +26,9 @@ def show_course(machine: Machine, service: CustodianService, request: Authorizat
     """By when it is due, who must sign, what became of it, what was asked, and earlier requests."""
     roster, keys, now, table = state.rosters[request.terms.roster], service.keys, clock(), Table()
     due = deadline_of(request.terms)
-    table.add_row("due", f"{wire.format_time(due)}, {shown_left(due, now)}")
+    table.add_row(
+        "due" if has_deadline(request.terms.ordered) else "expires", f"{wire.format_time(due)}, {shown_left(due, now)}"
+    )
     refusers = [entry.custodian for _, entry in state.refusals if entry.authorization == request.commitment]
     for key, text in (*rule_rows(request, roster, refusers), *course_rows(request, state, now)):
         table.add_row(key, text)

@@ -14,6 +14,7 @@ from coffer.authority.period import settled
 from coffer.authority.typed import parse_typed, parse_zone
 from coffer.cli.console import read_file
 from coffer.errors import MalformedInput
+from coffer.ledger.holds import MOST_LIFE
 
 _ISSUERS: Final = tuple(issuer.value for issuer in Issuer if issuer is not Issuer.PERSON)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -93,6 +94,19 @@ def typed_end(typed: str, place: str) -> dt.datetime:
         MalformedInput: it is neither.
     """
     return wire.parse_time(f"{_until(typed)}Z" if _DAY.fullmatch(typed) else typed, place)
+
+
+def typed_until(typed: str, now: dt.datetime) -> dt.datetime:
+    """The ``--until`` of a hold, which the log would take.
+
+    Raises:
+        MalformedInput: it is no day or moment, over already, or too far ahead.
+    """
+    until = typed_end(typed, "--until")
+    if not dt.timedelta(0) < until - now <= MOST_LIFE:
+        latest = (now + MOST_LIFE - dt.timedelta(days=1)).date()  # a day is kept to its end
+        raise MalformedInput(f"--until: {until:%Y-%m-%d}, expected a later day than now, and {latest} at the latest")
+    return until
 
 
 def _moment(typed: str | None, zone: dt.tzinfo | None, place: str) -> dt.datetime | None:

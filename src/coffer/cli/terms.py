@@ -7,7 +7,7 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import Authorization, Named
 from coffer.authority.countersign import expected_of, rules_of, signers_of, subject_rule
-from coffer.authority.hold import Hold, Requested
+from coffer.authority.hold import Hold, HoldTerms, Requested
 from coffer.authority.known import is_urgent
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered
 from coffer.cli.console import console, say
@@ -115,7 +115,10 @@ def show_terms(
             table.add_row("  when", show_period(period))
         if not all(period.is_whole_days for period in terms.periods[number - 1]):
             days = show_days(terms.days_of(number))
-            table.add_row("  opens", f"UTC days {days}; records that start outside these times are dropped")
+            table.add_row(
+                "  keeps" if isinstance(terms, HoldTerms) else "  opens",
+                f"UTC days {days}; records that start outside these times are dropped",
+            )
     table.add_row("rules", ", ".join(terms.rules))
     table.add_row("kinds", ", ".join(terms.kinds))
     for key, said in _limit_rows(authorization):

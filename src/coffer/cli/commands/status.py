@@ -1,18 +1,19 @@
 """``coffer status``."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.authority.due import deadline_of, shown_left
+from coffer.authority.authorization import Authorization, Terms, parse_authorization
+from coffer.authority.due import deadline_of, has_deadline, shown_left
 from coffer.cli.console import clock, console, print_json, say, verify_absent
 from coffer.cli.course import (
     BINDS_NOBODY,
     course_document,
     course_rows,
+    limit_in_use,
     question_rows,
     said_no,
     shown_again,
@@ -27,10 +28,11 @@ from coffer.cli.progress import opened_document, owed_of, say_opened
 from coffer.cli.tables import Table
 from coffer.cli.terms import say_signers
 from coffer.cli.vaults import vault_at
+from coffer.custody.earlier import history_of
 from coffer.custody.standing import Held, SaidNo, Signed, Standing
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
-from coffer.ledger.entries import NAME_DIGITS
+from coffer.ledger.entries import NAME_DIGITS, Commitment
 from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import opened_parts
 from coffer.procedures.opening.kept import Kept, is_living, kept_requests, read_kept, take_reports
@@ -91,13 +93,18 @@ def status(
     owed = owed_of(opened.desk, authorization, parts, state)
     kept = read_kept(opened, authorization.commitment, state)
     reports = {name: one for name, one in standings.items() if isinstance(one, Standing)}
+    limit = limit_in_use(
+        authorization.terms.amends or authorization.commitment,
+        {authorization.commitment: authorization.terms, **_terms_of(kept_requests(opened, state)[0])},
+        state,
+    )
     if as_json:
-        course = course_document(merged, kept, reports, state, clock())
+        course = course_document(merged, kept, reports, state, clock(), limit=limit)
         progress = {"opened": opened_document(authorization, parts, owed)}
         print_json(_document(merged, standings, words) | course | progress)
     else:
         _print(standings, words)
-        _print_course(merged, kept, reports, state)
+        _print_course(merged, kept, reports, state, limit=limit)
     for name, one in words.items():
         if one.before is not None:
             say(
@@ -124,10 +131,18 @@ def _list(opened: Vault, *, as_json: bool) -> None:
     state, now = opened.replay(), clock()
     kept, damaged = kept_requests(opened, state)
     rows = sorted(kept, key=lambda one: (not is_living(one, state, now), deadline_of(one.authorization.terms)))
+    terms_kept = _terms_of(kept)
     if as_json:
         listed = [
             {"request": one.authorization.commitment.hex()}
-            | course_document(one.authorization, one, one.reports, state, now)
+            | course_document(
+                one.authorization,
+                one,
+                one.reports,
+                state,
+                now,
+                limit=limit_in_use(one.authorization.terms.amends or one.authorization.commitment, terms_kept, state),
+            )
             for one in rows
         ]
         print_json({"format": "coffer.requests/v1", "requests": listed})
@@ -135,14 +150,16 @@ def _list(opened: Vault, *, as_json: bool) -> None:
         table = Table("request", "class", "due", "what", whole=("request", "class"))
         for one in rows:
             authorization = one.authorization
-            due = deadline_of(authorization.terms)
-            what = stage_of(authorization, one.reports, state, now, has_key=one.has_key)
-            if authorization.terms.amends is not None:
-                what = f"amends {authorization.terms.amends.hex()[:NAME_DIGITS]}; {what}"
+            amends, left = authorization.terms.amends, _left(one, state, now)
+            limit = limit_in_use(amends or authorization.commitment, terms_kept, state)
+            what = stage_of(authorization, one.reports, state, now, has_key=one.has_key, limit=limit)
+            if amends is not None and limit == authorization.limit:
+                what, left = f"amends {amends.hex()[:NAME_DIGITS]}; in use", "answered"
+            elif amends is not None:
+                what = f"amends {amends.hex()[:NAME_DIGITS]}; {what}"
             asked = "".join(f"; {question.custodian} asks" for question in one.open_questions)
-            left = shown_left(due, now) if is_living(one, state, now) else wire.format_time(due)
-            urgency = authorization.terms.ordered.urgency.value
-            table.add_row(authorization.commitment.hex()[:NAME_DIGITS], urgency, left, what + asked)
+            urgency, name = authorization.terms.ordered.urgency.value, authorization.commitment.hex()[:NAME_DIGITS]
+            table.add_row(name, urgency, left, what + asked)
         console().print(table)
     else:
         say("the desk keeps no request")
@@ -150,18 +167,32 @@ def _list(opened: Vault, *, as_json: bool) -> None:
         say(f"{counted(damaged, 'request')} of the desk: a file was changed, and cannot be read")
 
 
+def _terms_of(kept: Sequence[Kept]) -> dict[Commitment, Terms]:
+    return {one.authorization.commitment: one.authorization.terms for one in kept}
+
+
+def _left(one: Kept, state: State, now: dt.datetime) -> str:
+    """The time left to answer; what was opened and closed is answered."""
+    terms = one.authorization.terms
+    if any(use.records is not None for use in history_of(one.authorization, state).uses):
+        return "answered"
+    due = deadline_of(terms)
+    left = shown_left(due, now) if is_living(one, state, now) else wire.format_time(due)
+    return left if has_deadline(terms.ordered) else f"none; expires: {left}"
+
+
 def _print_course(
-    authorization: Authorization, kept: Kept | None, reports: Mapping[str, Standing], state: State
+    authorization: Authorization, kept: Kept | None, reports: Mapping[str, Standing], state: State, *, limit: int
 ) -> None:
     """When the request came, was sent and is due, what became of it, and what was asked."""
     ordered, now, table = authorization.terms.ordered, clock(), Table()
     due = deadline_of(authorization.terms)
     table.add_row("class", ordered.urgency.value)
     table.add_row("received", show_moment(ordered.received))
-    table.add_row("due", f"{wire.format_time(due)}, {shown_left(due, now)}")
+    table.add_row("due" if has_deadline(ordered) else "expires", f"{wire.format_time(due)}, {shown_left(due, now)}")
     for name, time in sorted((kept.sent if kept is not None else {}).items()):
         table.add_row("sent", f"{wire.format_time(time)} to {name}")
-    for key, text in course_rows(authorization, state, now):
+    for key, text in course_rows(authorization, state, now, limit=limit):
         table.add_row(key, text)
     for name, no in said_no(reports).items():
         if no.again is not None:

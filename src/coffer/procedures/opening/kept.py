@@ -86,7 +86,9 @@ def read_kept(vault: Vault, commitment: Commitment, state: State) -> Kept | None
     raw = vault.desk.read_request(commitment)
     if raw is None:
         return None
-    authorization = parse_authorization(raw, "request")
+    opened = vault.desk.read_note(commitment)  # a copy that was opened may have more signatures
+    copies = [parse_authorization(copy, "request").note for copy in (raw, opened) if copy is not None]
+    authorization = parse_authorization(join_notes(copies, "request").raw, "request")
     roster = state.rosters.get(authorization.terms.roster)
     if roster is None or authorization.commitment != commitment:
         raise NotProven("desk: a request kept there is of another vault")

@@ -6,7 +6,7 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
-from coffer.authority.due import deadline_of, shown_left
+from coffer.authority.due import deadline_of, has_deadline, shown_left
 from coffer.authority.ordered import Urgency
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, console, say
@@ -85,7 +85,7 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
         due = deadline_of(terms)
         asked = (
             *([terms.ordered.urgency.value.upper()] if terms.ordered.urgency is not Urgency.ORDINARY else []),
-            f"due {wire.format_time(due)}, {shown_left(due, clock())}",
+            f"{'due' if has_deadline(terms.ordered) else 'expires'} {wire.format_time(due)}, {shown_left(due, clock())}",
             f"UTC days {show_days(terms.all_days)}",
             ", ".join(terms.kinds),
             f"at most {terms.max_records:,}",

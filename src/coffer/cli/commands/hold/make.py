@@ -8,21 +8,26 @@ from typing import Any
 import click
 
 from coffer import wire
+from coffer.authority.hold import Hold
 from coffer.authority.ordered import OrderClass
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_epoc import print_shown
 from coffer.cli.from_etsi import Given, periods_of, verify_given
 from coffer.cli.notes import write_notes
-from coffer.cli.ordering import order_options, typed_end, typed_order
+from coffer.cli.ordering import order_options, typed_order, typed_until
 from coffer.cli.periods import InOrder, time_options, typed_times
 from coffer.cli.preserving import Preservation, read_preservation, verify_within
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_signers
 from coffer.cli.vaults import found_types_in, vault_at
+from coffer.custody.holding import Coverage
+from coffer.ledger.retention import is_segment_past
+from coffer.ledger.state import State
 from coffer.procedures.holding import make_holds
 from coffer.procedures.opening.request import Sought
 from coffer.vault.known import desk_authorities
+from coffer.visible import counted
 
 DEFAULT_LIFE_DAYS = 60
 """What a European Preservation Order asks for."""
@@ -90,7 +95,7 @@ def make(
         if secret_until
         else (now + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date()
     )
-    ends = typed_end(until, "--until") if until else None
+    ends = typed_until(until, now) if until else None
     epoc = None
     if from_order:
         epoc = _of_form(from_order, asked | {"vault": vault}, now, secrecy)
@@ -105,10 +110,21 @@ def make(
         for remark in (*letters_remarks(hold.terms), *marks_of(hold.terms, desk_authorities(opened))):
             say(remark)
         say_signers(opened, hold)
+        _say_days(hold, opened.replay(), now)
     say(f"kept until {wire.format_time(ends)}, if enough custodians keep within 72 hours: coffer countersign, for each")
     if epoc is not None:
         say("the codes of traffic data are not interpreted: what is kept is all of these kinds")
         print_shown(epoc.form)
+
+
+def _say_days(hold: Hold, state: State, now: dt.datetime) -> None:
+    """Say of how many of its days there are records now: what is sealed later must be kept later."""
+    coverage, today = Coverage(hold.terms), now.date()
+    days = {one.line.day for one in state.segments.values() if coverage.lines(one) and not is_segment_past(one, today)}
+    asked = len(hold.terms.all_days)
+    say(
+        f"with records now: {len(days)} of {counted(asked, 'UTC day')}; what is sealed later: coffer hold keep VAULT NOTE"
+    )
 
 
 def _of_options(asked: dict[str, Any], now: dt.datetime, secret_until: dt.date) -> Sought:
