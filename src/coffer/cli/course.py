@@ -9,7 +9,6 @@ from coffer.authority.countersign import Footing, footing_of, may_open_at_once, 
 from coffer.authority.due import deadline_of
 from coffer.authority.hold import Requested
 from coffer.authority.lacking import Part, Share, parts_for
-from coffer.authority.ordered import Urgency
 from coffer.cli.debts import debt_lines, standing_of
 from coffer.cli.terms import every_member
 from coffer.custody.again import Again, AgainWord
