@@ -96,17 +96,15 @@ def typed_end(typed: str, place: str) -> dt.datetime:
     return wire.parse_time(f"{_until(typed)}Z" if _DAY.fullmatch(typed) else typed, place)
 
 
-def typed_until(typed: str, now: dt.datetime) -> dt.datetime:
-    """The ``--until`` of a hold, which the log would take.
+def verify_until(until: dt.datetime, now: dt.datetime) -> None:
+    """Refuse the ``--until`` of a hold that the log would not take.
 
     Raises:
-        MalformedInput: it is no day or moment, over already, or too far ahead.
+        MalformedInput: it is over already, or too far ahead.
     """
-    until = typed_end(typed, "--until")
     if not dt.timedelta(0) < until - now <= MOST_LIFE:
         latest = (now + MOST_LIFE - dt.timedelta(days=1)).date()  # a day is kept to its end
         raise MalformedInput(f"--until: {until:%Y-%m-%d}, expected a later day than now, and {latest} at the latest")
-    return until
 
 
 def _moment(typed: str | None, zone: dt.tzinfo | None, place: str) -> dt.datetime | None:

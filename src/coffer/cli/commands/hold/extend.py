@@ -12,7 +12,7 @@ from coffer.authority.ordered import OrderClass
 from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_epoc import print_shown
 from coffer.cli.notes import read_note
-from coffer.cli.ordering import order_options, typed_order, typed_until
+from coffer.cli.ordering import order_options, typed_end, typed_order, verify_until
 from coffer.cli.preserving import read_following, verify_within
 from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
@@ -55,7 +55,7 @@ def extend(
     the hold ends when it did.
     """
     now, first = clock().replace(microsecond=0), parse_hold(read_note(note), Path(note).name)
-    ends = typed_until(until, now) if until else None
+    ends = typed_end(until, "--until") if until else None
     ordered = typed_order(dict(typed), now, message=from_order, order_class=OrderClass.PRESERVE)
     epoc = read_following(from_order, first, now) if from_order else None
     if epoc is None:
@@ -63,6 +63,8 @@ def extend(
     else:
         ends = verify_within(ends, epoc.until, Path(from_order or "").name)
         ordered = replace(ordered, issuer=first.terms.ordered.issuer, issued_in=first.terms.ordered.issued_in)
+    if until:
+        verify_until(ends, now)
     path, opened = verify_absent(output), vault_at(vault)
     sought = replace(
         sought_of(first),

@@ -15,7 +15,7 @@ from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_epoc import print_shown
 from coffer.cli.from_etsi import Given, periods_of, verify_given
 from coffer.cli.notes import write_notes
-from coffer.cli.ordering import order_options, typed_order, typed_until
+from coffer.cli.ordering import order_options, typed_end, typed_order, verify_until
 from coffer.cli.periods import InOrder, time_options, typed_times
 from coffer.cli.preserving import Preservation, read_preservation, verify_within
 from coffer.cli.subjects import canonical_subjects, home_option
@@ -95,13 +95,15 @@ def make(
         if secret_until
         else (now + dt.timedelta(days=DEFAULT_SECRECY_DAYS)).date()
     )
-    ends = typed_until(until, now) if until else None
+    ends = typed_end(until, "--until") if until else None
     epoc = None
     if from_order:
         epoc = _of_form(from_order, asked | {"vault": vault}, now, secrecy)
         ends, soughts = verify_within(ends, epoc.until, Path(from_order).name), epoc.soughts
     else:
         ends, soughts = ends or now + dt.timedelta(days=DEFAULT_LIFE_DAYS), (_of_options(asked, now, secrecy),)
+    if until:
+        verify_until(ends, now)
     path, opened = verify_absent(output), vault_at(vault)
     made = make_holds(opened, soughts, until=ends)
     for number, (name, hold) in enumerate(zip(write_notes(path, made, "hold"), made, strict=True)):
