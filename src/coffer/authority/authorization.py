@@ -228,6 +228,11 @@ def parse_authorization(raw: bytes, place: str) -> Authorization:
         MalformedInput: a line is not in its form; the message names the line and never a value of a subject or person.
     """
     note = parse_note(raw, place, has_letters=True)
+    if note.text.startswith(b"coffer.hold/"):
+        raise MalformedInput(
+            f"{place}: a hold, expected a request",
+            hint="coffer hold list says how it stands; what it keeps opens with a request: coffer open ... --hold FILE",
+        )
     fields = wire.Fields(wire.parse_lines(note.text, place, has_letters=True), place)
     terms = _parse_terms(fields, place, is_amendment=note.text.startswith(f"{AMENDMENT}\n".encode("ascii")))
     if format_terms(terms) != note.text:

@@ -39,7 +39,7 @@ def read_recipients(given: Sequence[str], package: Path | None) -> "tuple[Recipi
         raise MalformedInput(
             f"--package: {package.name}: expected a name that ends with {enveloped.ENDING} (certificates) "
             f"or {AGE_ENDING} (age), since it is encrypted",
-            hint=f"like {package.name}{enveloped.ENDING}",
+            hint=f"like {package.name}{AGE_ENDING if given[0].startswith('age1') else enveloped.ENDING}",
         )
     if len(recipients) > MAX_RECIPIENTS:
         raise MalformedInput(f"--to: {len(recipients)} recipients, expected at most {MAX_RECIPIENTS}")

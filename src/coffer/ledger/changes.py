@@ -42,7 +42,10 @@ def describe_emergency(roster: Roster) -> list[str]:
         return []
     lines = []
     for name, rule in roster.rules.items():
-        own = roster.emergency_rules[name]
+        own, lock = roster.emergency_rules[name], roster.locks[name]
+        if lock.clauses == rule.clauses:
+            lines.append(f"rule {name}: the emergency rule adds nothing: whoever satisfies it satisfies the rule")
+            continue
         lines.append(
             f"rule {name}: the lock is weaker than the rule: the machines of {own.expression} can open alone, and only "
             f"custodians' own checks and the log hold them to emergencies, which {rule.expression} must ratify within "

@@ -45,7 +45,7 @@ from coffer.visible import counted
     multiple=True,
     required=True,
     metavar="NAME=RULE",
-    help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'.",
+    help="'base=2 of a,b,c', or for a country's numbers 'FR=2 of a,b,c and d'; K of at least 2K - 1, from 2 of 3 on.",
 )
 @click.option(
     "--emergency",
