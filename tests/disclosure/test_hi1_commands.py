@@ -11,7 +11,7 @@ from coffer.authority.authorization import parse_authorization
 from coffer.authority.hold import parse_hold
 from coffer.cli.main import run
 from coffer.disclosure.epoc import hi1
-from epoc_forms import RANGE, evidence, form1
+from epoc_forms import RANGE, evidence, form1, form2
 from hi1_messages import (
     APPROVAL,
     DOCUMENT,
@@ -263,6 +263,15 @@ def test_tasks_that_ask_for_something_else_than_the_signed_form_become_no_reques
     assert "action 2: the form asks for something else than the tasks" in capfd.readouterr().err
     assert run(["reply", "m.xml", "-o", "received"]) == 0
     assert (story.path / "received/document-2.xml").read_bytes() == MORE
+    # An order to keep beside tasks to disclose opens nothing, nor does a form that is not read.
+    assert request(story, order(documents=(document(form2()),)), "s.note") == 4
+    assert request(story, order(documents=(document(b"<!DOCTYPE message>" + SAME),)), "s.note") == 2
+    assert not (story.path / "s.note").exists()
+    assert run(["reply", "m.xml", "-o", "unread"]) == 0
+    assert [path.name for path in (story.path / "unread").iterdir()] == ["response.xml"]
+    assert (
+        "action 2: not compared with the tasks" in texts(story.path / "unread/response.xml", "//h:ErrorDescription")[0]
+    )
     # A task for each range is the same order.
     later = TIMES.replace("2016-08-31T22:00:00Z", "2016-09-10T06:00:00Z").replace(
         "2016-09-02T21:59:59", "2016-09-10T09:00:00"

@@ -21,6 +21,7 @@ from coffer.disclosure.hi1.order import parse_content
 from coffer.disclosure.hi1.response import format_error
 from coffer.errors import MalformedInput
 from coffer.identity.identifier import IdentityType
+from epoc_forms import evidence, form1, form2
 from hi1_messages import (
     APPROVAL,
     CSP,
@@ -37,6 +38,7 @@ from hi1_messages import (
     TRANSACTION,
     authorisation,
     create,
+    document,
     entry,
     flag,
     keep,
@@ -337,6 +339,60 @@ def test_what_is_wrong_has_its_place_and_its_code_in_the_answer(raw, code, messa
     assert (texts["ErrorCode"], texts["TransactionIdentifier"]) == (str(int(code)), TRANSACTION)
     assert message in texts["ErrorDescription"]
     assert "m.xml" not in texts["ErrorDescription"]
+
+
+SIGNED = form1()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"<!DOCTYPE message>" + SIGNED,
+        b"\xef\xbb\xbf \n<!DOCTYPE message>" + SIGNED,
+        ("\ufeff<!DOCTYPE message>" + SIGNED.decode()).encode("utf-16-le"),
+        ('<?xml version="1.0" encoding="IBM037"?><!DOCTYPE message>' + SIGNED.decode()).encode("cp037"),
+        b"The order: " + SIGNED,
+        SIGNED.replace(b"</epoc:DateTimeRange>", b"</epoc:DateTimeRange><epoc:Only>x</epoc:Only>"),
+        SIGNED.replace(b":59+02:00", b":59.9+02:00"),
+        SIGNED + b"<!--" + b"x" * (1 << 20) + b"-->",
+    ],
+    ids=["type", "mark", "UTF-16", "EBCDIC", "text", "element", "fraction", "size"],
+)
+def test_form_that_cannot_be_compared_with_the_tasks_is_refused_with_its_action(raw):
+    with pytest.raises(Fault, match=r"^m\.xml: action 2: not compared with the tasks: ") as caught:
+        parse(order(documents=(document(raw),)))
+    assert caught.value.code is E.INVALID
+    assert b"33612345678" not in caught.value.message.encode()
+
+
+def test_document_is_compared_if_it_is_a_form_and_read_by_people_if_it_is_none():
+    two_bytes = ("\ufeff" + SIGNED.decode()).encode("utf-16-le")
+    for raw in (SIGNED, b"\xef\xbb\xbf" + SIGNED, two_bytes, b"%PDF-1.7 globalCaseId", b"\x89PNG\r\n", b"abc"):
+        content = parse(order(documents=(document(raw),)))
+        assert (content.differing, [one.raw for one in content.documents]) == ((), [raw])
+    said = document(b"\x1f\x8b\x08").replace("text/plain", "application/xml")
+    with pytest.raises(Fault, match="action 2: not compared with the tasks: not well-formed XML"):
+        parse(order(documents=(said,)))
+    assert parse(message(create(said))).order is None, "nothing stands there that it could be compared with"
+
+
+def test_form_to_preserve_beside_tasks_to_disclose_asks_for_something_else():
+    for asked in (evidence(), evidence(value="+33612345679")):
+        assert parse(order(documents=(document(form2(asked)),))).differing == ("2",)
+    assert parse(order(keep(), documents=(document(SIGNED),), legal=PRESERVES)).differing == ("2",)
+    assert parse(order(keep(), documents=(document(form2()),), legal=PRESERVES)).differing == ()
+
+
+def test_contents_that_are_no_base64_are_refused():
+    good = document(SIGNED)
+    for bad in (
+        good.replace("<doc:Contents>", "<doc:Contents>-"),
+        good.replace("<doc:Contents>", "<doc:Contents><doc:x/>"),
+        good.replace("<doc:Contents>", "<task:Contents>-").replace("</doc:Contents>", "</task:Contents>"),
+    ):
+        with pytest.raises(Fault, match="action 2: Contents, expected base64"):
+            parse(order(documents=(bad,)))
+    assert parse(order(documents=(good.replace("<doc:Contents>", "<doc:Contents>\n "),))).differing == ()
 
 
 COUNT = len(list(etree.fromstring(FULL).iter()))

@@ -12,6 +12,17 @@ from coffer.errors import MalformedInput
 
 MAX_BYTES: Final = 1 << 20
 """1 MiB. An order for twenty numbers has about 20 KiB; a longer file is refused unread."""
+_START: Final = 1024
+_EBCDIC: Final = b"\x4c\x6f\xa7\x94"
+"""``<?xm`` in EBCDIC, whose bytes are no ASCII."""
+
+
+def begins_as_xml(raw: bytes) -> bool:
+    """Whether a file begins as XML does, in UTF-8, UTF-16 or another encoding, and after spaces."""
+    start = raw[:_START].replace(b"\0", b"")
+    for mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
+        start = start.lstrip().removeprefix(mark)
+    return start.lstrip().startswith((b"<", _EBCDIC))
 
 
 def parse_xml(raw: bytes, place: str, *, limit: int = MAX_BYTES) -> etree._Element:

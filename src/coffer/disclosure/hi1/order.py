@@ -55,8 +55,8 @@ class Change:
 class Content:
     """A message. ``order``: None where it creates no task. ``unsupported``: what is not done.
 
-    ``documents``: those that it carries. ``differing``: the numbers of those that are the order's form, and ask for
-    something else than its tasks.
+    ``documents``: those that it carries. ``differing``: the numbers of those that are a form, and ask for something
+    else than its tasks.
     """
 
     envelope: Envelope
@@ -89,7 +89,7 @@ def parse_content(envelope: Envelope) -> Content:
     for action in actions:
         if action.item is not None and not (action.verb is Verb.CREATE and action.kind in read):
             shown += shown_below(action.item.element, f"action {action.number}/{action.type_name}")
-    documents = attached(actions)
+    documents = attached(actions, envelope.root.place)
     _verify_once(envelope.root.place, [object_id(action) for action in created])
     return Content(
         envelope=envelope,
@@ -98,7 +98,7 @@ def parse_content(envelope: Envelope) -> Content:
         changes=tuple(_change(action) for action in actions if action.verb is Verb.UPDATE),
         unsupported=tuple(action for action in actions if not _is_supported(action)),
         documents=documents,
-        differing=() if order is None else differing(order.form, documents),
+        differing=() if order is None else differing(order.form, documents, envelope.root.place),
         shown=tuple(shown),
     )
 

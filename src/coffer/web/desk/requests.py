@@ -28,6 +28,7 @@ from coffer.desk.orders import came_of
 from coffer.desk.port import Conflict
 from coffer.desk.review import review_draft
 from coffer.disclosure.not_held import format_not_held
+from coffer.disclosure.strict_xml import begins_as_xml
 from coffer.errors import CofferError, MalformedInput
 from coffer.identity.identifier import parse_subject
 from coffer.identity.not_held import NotHeld
@@ -40,7 +41,7 @@ from coffer.web.desk.proposed import besides_words
 from coffer.web.desk.questions import refused_lines
 from coffer.web.desk.requesting import Preview, differing, draft_of_terms, needed, preview, spans_shown
 from coffer.web.desk.saying import CLASSES, NOT_HELD, PAPER_LANGUAGES
-from coffer.web.desk.typed import ReadOrder, fill_from_order, is_pdf, looks_like_xml, read_draft, subjects_text
+from coffer.web.desk.typed import ReadOrder, fill_from_order, is_pdf, read_draft, subjects_text
 from coffer.web.desk.visit import Visit, mark_of
 
 _LOCAL: Final = "%Y-%m-%dT%H:%M"
@@ -153,7 +154,7 @@ class RequestPages:
         received = self._moment(visit, typed.received, "received", errors) or visit.now
         due = self._moment(visit, typed.due, "due", errors)
         upload = form.file("order")
-        if upload is not None and not (is_pdf(upload.raw) or looks_like_xml(upload.raw)):
+        if upload is not None and not (is_pdf(upload.raw) or begins_as_xml(upload.raw)):
             errors["order"] = _("This is neither a PDF nor XML. Choose the order itself.")
         if typed.order_class not in {one.value for one in CaseClass}:
             errors["class"] = _("Say how urgent it is.")

@@ -9,6 +9,7 @@ from coffer.authority.period import Period, parse_instant, whole_days
 from coffer.authority.typed import parse_zone
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.desk.proposal import Line, propose
+from coffer.disclosure.strict_xml import begins_as_xml
 from coffer.errors import CofferError, MalformedInput
 from coffer.identity.identifier import IdentityType
 from coffer.web.ground.forms import Form
@@ -59,7 +60,7 @@ def fill_from_order(
     draft: Draft, raw: bytes, *, found_by: Collection[IdentityType], made: Sequence[str] = ()
 ) -> ReadOrder:
     """The draft with what an order in XML says; another file leaves it. ``made``: as in ``propose``."""
-    if not looks_like_xml(raw):
+    if not begins_as_xml(raw):
         return ReadOrder(draft=draft, is_read=False)
     try:
         read = propose(raw, draft, "order", found_by=found_by, made=made)
@@ -68,11 +69,6 @@ def fill_from_order(
     spans = tuple(_as_days(span, draft.zone) for span in read.draft.spans)
     filled = replace(read.draft, spans=spans)
     return ReadOrder(draft=filled, is_read=True, is_hold=read.is_hold, besides=read.besides)
-
-
-def looks_like_xml(raw: bytes) -> bool:
-    """Whether a file begins as XML does."""
-    return raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
 
 
 def is_pdf(raw: bytes) -> bool:
