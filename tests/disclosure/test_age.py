@@ -13,6 +13,17 @@ from coffer.disclosure.age import MAX_FILE_BYTES, encrypt, parse_age_recipient, 
 from coffer.errors import MalformedInput
 from coffer_audit.cli import main as audit
 
+LOW = (
+    "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
+    "age1qyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqj7vrya",
+    "age1anlllllllllllllllllllllllllllllllllllllllllllllllals4n2t7m",
+    "age1ahlllllllllllllllllllllllllllllllllllllllllllllllalsn46ayy",
+    "age1amlllllllllllllllllllllllllllllllllllllllllllllllalselrwrv",
+    "age1ur4h5lpmgxu2u9jku0a0r87ydtdqnr0tnsetrlvxvgz3vh6fhqqqzyt4v9",
+    "age1t7wft09r2zxzfvwsk92eeql0tvzyghxytqwgapkcyf8dm5ylz9ts6wm9s8",
+)
+"""The points of order 1, 2, 4 and 8, and two that are written above the field's prime."""
+
 
 @pytest.fixture(scope="module")
 def identities():
@@ -62,6 +73,13 @@ def test_what_is_no_recipient_is_refused_and_a_secret_key_is_not_repeated(identi
         with pytest.raises(MalformedInput, match="a secret key, expected a recipient") as caught:
             parse_age_recipient(text, "r")
         assert secret[20:40].lower() not in (caught.value.message + (caught.value.hint or "")).lower()
+
+
+@pytest.mark.parametrize("text", LOW)
+def test_point_of_low_order_is_no_recipient(text):
+    assert str(x25519.Recipient.from_str(text)) == text, "its checksum is right"
+    with pytest.raises(MalformedInput, match=r"^r: not a recipient of age"):
+        parse_age_recipient(text, "r")
 
 
 @given(raw=st.binary(max_size=200) | st.text(max_size=80).map(lambda text: b"age1" + text.encode("utf-8", "replace")))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
 from coffer.errors import MalformedInput
 from coffer.extras import extra
 
@@ -22,6 +24,10 @@ MAX_FILE_BYTES: Final = 65_536
 _RECIPIENT: Final = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 """Bech32 of an X25519 key, in lower case. GAP: a quantum computer would read what was sent; tolerable because the
 library has no post-quantum recipients that people can hold, and a certificate's RSA is no better."""
+_DIGITS: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+"""The digits of Bech32, 0 to 31."""
+_ANY_KEY: Final = X25519PrivateKey.from_private_bytes(bytes(range(32)))
+"""Any key: what it shares with a point of low order is zero, as for every other key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +52,22 @@ def parse_age_recipient(text: str, place: str) -> AgeRecipient:
         if not _RECIPIENT.fullmatch(text):
             raise ValueError
         x25519.Recipient.from_str(text)
+        _verify_point(text)
     except (ValueError, pyrage.RecipientError):
         raise MalformedInput(
             f"{place}: not a recipient of age, expected age1 and 58 letters and digits",
             hint="for a certificate, let the name of the package end with .p7m",
         ) from None
     return AgeRecipient(text=text)
+
+
+def _verify_point(text: str) -> None:
+    """Raise ``ValueError`` for a point of low order: anyone could open what is encrypted to it."""
+    number = 0
+    for digit in text[4:56]:
+        number = number << 5 | _DIGITS.index(digit)
+    # 52 digits are 260 bits: the key, and four that fill the last digit.
+    _ANY_KEY.exchange(X25519PublicKey.from_public_bytes((number >> 4).to_bytes(32, "big")))
 
 
 def parse_age_recipients(raw: bytes, place: str) -> tuple[AgeRecipient, ...]:
