@@ -16,7 +16,7 @@ from coffer.disclosure.epoc import names
 from coffer.disclosure.epoc.evidence import parse_evidence
 from coffer.disclosure.epoc.form import AskedIdentifier, Endpoint, Form, Issuing, Shown
 from coffer.disclosure.epoc.names import Deadline, FormKind, IssuerType, Recipient
-from coffer.disclosure.epoc.nodes import Node
+from coffer.disclosure.epoc.nodes import FORMS, Node
 from coffer.disclosure.strict_xml import local_name, parse_xml
 from coffer.errors import MalformedInput
 
@@ -27,13 +27,14 @@ _CASE: Final = re.compile(
     r"-[A-Z]{2}-[A-Z]{2}-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{4}-[0-9]{1,9}"
 )
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_SECTION: Final = re.compile(r"Section[A-Z](?:To[A-Z])?")
+_SECTION: Final = re.compile(r"Section(?:[A-Z]|EToF)")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _EXTENDED: Final = re.compile(r"P([1-9][0-9]{0,2})D")
 _NATIONAL_ID: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _LOCATIONS: Final = tuple(
     f"{{http://www.w3.org/2001/XMLSchema-instance}}{name}" for name in ("schemaLocation", "noNamespaceSchemaLocation")
 )
+_ROOT: Final = "message"
 _WRAPPER: Final = ("globalCaseId", "formId", "parentFormId", "form")
 _EVIDENCE: Final = {FormKind.PRODUCTION: "SectionEToF", FormKind.PRESERVATION: "SectionC"}
 _ISSUING: Final = {FormKind.PRODUCTION: "SectionI", FormKind.PRESERVATION: "SectionF"}
@@ -49,6 +50,8 @@ def parse_form(raw: bytes, place: str) -> Form:
     """
     root = parse_xml(raw, place)
     wrapper = Node(root, place, local_name(root))
+    if wrapper.name != _ROOT or etree.QName(root).namespace not in FORMS.namespaces:
+        raise wrapper.unknown(f"{_ROOT}, of {FORMS.name}")
     shown = [
         Shown(path=f"@{etree.QName(name).localname}", text=str(root.get(name)))
         for name in _LOCATIONS
