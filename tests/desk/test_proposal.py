@@ -9,10 +9,11 @@ from coffer.desk.draft import Draft
 from coffer.desk.proposal import Besides, Line, propose
 from coffer.errors import MalformedInput, Refused
 from coffer.web.desk.proposed import besides_words
+from coffer.web.desk.typed import fill_from_order
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import Wording
 from epoc_forms import CONTENT, EMERGENCY, FORM_ID, TRAFFIC, evidence, form1, form2, later_form
-from hi1_messages import DOCUMENT, ORDER, PRESERVES, create, keep, message, order, task, value
+from hi1_messages import DOCUMENT, ORDER, PRESERVES, create, document, keep, message, order, task, value
 
 OTHER = ("2016-09-10T06:00:00+02:00", "2016-09-10T09:00:00+02:00")
 TYPED = Draft(person="A. Example", purpose="p", authority="typed", basis="Art. 60-1", issued_in="home")
@@ -66,6 +67,27 @@ def test_tasks_fill_the_draft_as_a_form_does():
     assert (made.is_hold, [line.says for line in made.besides]) == (False, [Besides.TEN_DAYS])
 
 
+def test_the_form_of_a_message_is_compared_or_nothing_is_proposed():
+    for raw, why in (
+        (form1(), None),
+        (form2(), "the form in it asks for something else than the tasks"),
+        (b"<!DOCTYPE message>" + form1(), "action 2: not compared with the tasks: has a document type"),
+    ):
+        filled = fill_from_order(TYPED, order(documents=(document(raw),)), found_by=frozenset())
+        assert (filled.is_read, filled.why_not is None) == (why is None, why is None)
+        assert why is None or why in filled.why_not.message
+        assert filled.is_read or filled.draft == TYPED
+
+
+def test_a_form_in_another_encoding_is_read_or_said_to_be_none():
+    raw = ("\ufeff" + form1().decode()).encode("utf-16-le")
+    filled = fill_from_order(TYPED, raw, found_by=frozenset())
+    assert (filled.is_read, [one.text for one in filled.draft.subjects]) == (True, ["tel:+33612345678"])
+    for unread in (raw[:-1], ('<?xml version="1.0" encoding="IBM037"?>' + form1().decode()).encode("cp037")):
+        assert "not well-formed XML" in fill_from_order(TYPED, unread, found_by=frozenset()).why_not.message
+    assert fill_from_order(TYPED, b"%PDF-1.7", found_by=frozenset()).why_not is None
+
+
 def test_a_national_order_leaves_what_was_typed():
     approval = "<auth:AuthorisationApprovalDetails/>"
     made = propose(order(legal="", priority="", approval=approval), TYPED, "order")
@@ -89,7 +111,7 @@ def test_orders_to_preserve_propose_a_hold():
             "nothing of it can be asked: identifier 1: DATA",
         ),
         (order(task(more="<task:HandlingProfile/>")), MalformedInput, "HandlingProfile: an element that is not read"),
-        (b"<html/>", MalformedInput, "0 globalCaseId"),
+        (b"<html/>", MalformedInput, "not the root of a form, expected message"),
     ],
 )
 def test_what_proposes_nothing_says_why(raw, error, says):

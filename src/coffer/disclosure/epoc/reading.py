@@ -51,7 +51,7 @@ def parse_form(raw: bytes, place: str) -> Form:
     root = parse_xml(raw, place)
     wrapper = Node(root, place, local_name(root))
     if wrapper.name != _ROOT or etree.QName(root).namespace not in FORMS.namespaces:
-        raise wrapper.unknown(f"{_ROOT}, of {FORMS.name}")
+        raise MalformedInput(f"{wrapper.where}: not the root of a form, expected {_ROOT} of {FORMS.name}, or of none")
     shown = [
         Shown(path=f"@{etree.QName(name).localname}", text=str(root.get(name)))
         for name in _LOCATIONS
