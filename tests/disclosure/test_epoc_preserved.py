@@ -56,6 +56,13 @@ def task_values(path):
     return statuses, tree.xpath("//t:PreservationExpiration/text()", namespaces=NAMES)
 
 
+def reply_to_later(world, output, *notes):
+    """The statuses and ends of the reply to the Form 5 or 6 that was given last."""
+    held = [word for note in notes for word in ("--hold", note)]
+    assert run(["reply", "more.xml", *held, "--vault", "vault", *PROVIDER, "-o", output]) == 0
+    return task_values(world.path / output / "status.xml")
+
+
 def test_each_part_that_needs_one_becomes_a_hold_of_sixty_days_and_the_rest_is_listed(story, capfd):
     order = form2(evidence(data=TRAFFIC + CONTENT), evidence(2, "EMAIL", "a@corp.example"), evidence(3, "USER_ID", "x"))
     assert make(story, order, "holds") == 0
@@ -101,15 +108,78 @@ def test_form_6_extends_by_thirty_days_from_the_old_end_and_its_reply_says_so(st
     assert "the form says 45 days: 30 are the most" in capfd.readouterr().err
     more = read(story, "more.note")
     assert more.terms.until == first.terms.until + dt.timedelta(days=30)
-    reply = ["reply", "more.xml", "--hold", "more.note", "--vault", "vault", *PROVIDER, "-o"]
-    assert run([*reply, "early"]) == 0
+    assert reply_to_later(story, "early", "more.note") == (["AwaitingPreservation"], [])
     assert "too few custodians joined it so far" in capfd.readouterr().err
+    assert not (story.path / "early/form3.xml").exists()
     joined(story, more)
-    assert run([*reply, "late"]) == 0
-    ends = [task_values(story.path / folder / "status.xml") for folder in ("early", "late")]
-    assert [statuses for statuses, _ in ends] == [["Preserved", "Preserved"]] * 2
-    assert [until for _, until in ends] == [[one.terms.until.isoformat()] for one in (first, more)]
+    assert reply_to_later(story, "late", "more.note") == (["Preserved"] * 2, [more.terms.until.isoformat()])
     assert extend(story, form6, "again.note") == 4
+
+
+def test_form_6_that_too_few_approved_in_time_is_not_executed_and_what_was_kept_stays(story):
+    assert make(story, form2(), "hold.note") == 0
+    first = read(story, "hold.note")
+    joined(story, first)
+    form6 = later_form(6, parent=FORM_ID, says="")
+    assert extend(story, form6, "more.note") == 0
+    story.now += dt.timedelta(days=4)
+    assert reply_to_later(story, "lapsed", "more.note") == (["PreservationNotAvailable"], [])
+    form3 = etree.fromstring((story.path / "lapsed/form3.xml").read_bytes())
+    (said,) = form3.xpath("//*[local-name()='ExplanationOrOtherReason']/text()")
+    assert f"it is preserved until {first.terms.until:%Y-%m-%dT%H:%M:%SZ}, as before" in said
+    assert form3.xpath("//*[local-name()='Preserved']/text()") == ["true"]
+    assert extend(story, form6, "again.note") == 0
+    joined(story, read(story, "again.note"))
+    assert reply_to_later(story, "extended", "again.note")[0] == ["Preserved"] * 2
+    assert run(["hold", "release", "vault", "hold.note"]) == 0
+    assert reply_to_later(story, "released", "again.note") == (["Cancelled"], [])
+
+
+def two_notes(world):
+    """One identifier whose times need two holds, which custodians joined."""
+    hours = [f"2016-09-0{day}T{hour:02d}" for day in (1, 2) for hour in range(0, 22, 2)]
+    order = form2(evidence(ranges=tuple((f"{hour}:00:00Z", f"{hour}:10:00Z") for hour in hours)))
+    assert make(world, order, "holds") == 0
+    for number in (1, 2):
+        joined(world, read(world, f"holds/hold-0{number}.note"))
+
+
+def test_of_several_notes_of_an_identifier_the_worst_counts_for_a_later_form_in_any_order(story):
+    two_notes(story)
+    form6 = later_form(6, parent=FORM_ID, says="")
+    for number in (1, 2):
+        assert extend(story, form6, f"more-{number}.note", note=f"holds/hold-0{number}.note") == 0
+    joined(story, read(story, "more-1.note"))
+    for number, notes in enumerate((["more-1.note", "more-2.note"], ["more-2.note", "more-1.note"])):
+        assert reply_to_later(story, f"early-{number}", *notes)[0] == ["AwaitingPreservation"]
+    joined(story, read(story, "more-2.note"))
+    assert reply_to_later(story, "late", *notes)[0] == ["Preserved"] * 2
+
+
+@pytest.mark.parametrize("size", [1, 380, 450])
+def test_hold_of_an_order_with_a_long_file_reference_can_be_extended(story, size):
+    order = form2().replace(b"12 Js 345/16", b"R" * size)
+    if make(story, order, "hold.note") == 2:  # no room in the note itself
+        assert size == 450
+        return
+    joined(story, read(story, "hold.note"))
+    assert extend(story, later_form(6, parent=FORM_ID, says=""), "more.note") == 0
+    basis = read(story, "more.note").terms.basis
+    assert basis.startswith("R" * min(size, 300))
+    assert ("..." in basis) == (size > 300)
+    joined(story, read(story, "more.note"))
+    assert reply_to_later(story, "r", "more.note")[0] == ["Preserved"] * 2
+
+
+def test_attack_typed_basis_that_reads_like_the_reference_of_an_order_extends_nothing(story, capfd):
+    assert make(story, form2(), "hold.note") == 0
+    joined(story, read(story, "hold.note"))
+    form6 = later_form(6, parent=FORM_ID, says="")
+    assert extend(story, form6, "more.note", "--basis", f"EPOC X/{FORM_ID} identifier 77") == 2
+    assert "reads like the reference of another order" in capfd.readouterr().err
+    assert extend(story, form6, "more.note", "--basis", "case 7, extended") == 0
+    assert read(story, "more.note").terms.basis.startswith("case 7, extended; EPOC EPOCPR-")
+    assert reply_to_later(story, "r", "more.note")[0] == ["AwaitingPreservation"]
 
 
 def test_form_6_of_fewer_days_extends_by_fewer(story):

@@ -1,5 +1,6 @@
 """From a message of ETSI TS 103 120 to its answer, by the commands: requests, responses, deliveries."""
 
+import datetime as dt
 import json
 import os
 from pathlib import Path
@@ -249,6 +250,16 @@ def test_tasks_to_preserve_become_a_hold_that_ends_when_they_say(story):
     answer = story.path / "received/response.xml"
     assert texts(answer, "//t:Status/c:Value") == ["AwaitingPreservation", "PreservationNotAvailable"]
     assert run(["hold", "make", "vault", "--from-order", put(story, order(), "o.xml"), *made[5:-1], "other.note"]) == 4
+
+
+def test_task_whose_end_is_over_becomes_no_hold(story, capfd):
+    raw = order(keep(), legal=PRESERVES)
+    made = ["hold", "make", "vault", "--from-order", put(story, raw), *OPTIONS[:2], *OPTIONS[4:], "-o", "hold.note"]
+    story.now = dt.datetime(2016, 10, 5, tzinfo=dt.UTC)
+    assert run(made) == 4
+    assert "m.xml: DesiredPreservationExpiration: over already, since 2016-10-05T00:00:00Z" in capfd.readouterr().err
+    story.now -= dt.timedelta(seconds=1)
+    assert run(made) == 0
 
 
 SAME = form1(evidence(ranges=[("2016-09-01T00:00:00+02:00", "2016-09-02T23:59:59+02:00")]))

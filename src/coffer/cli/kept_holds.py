@@ -14,10 +14,10 @@ from coffer.custody.review import parse_requested
 from coffer.disclosure.epoc.form import Form
 from coffer.disclosure.epoc.replies import Held
 from coffer.errors import NotProven, Refused
-from coffer.ledger.holds import HoldStatus
+from coffer.ledger.holds import HoldStatus, LoggedHold, Term
 from coffer.ledger.state import State
 
-_IDS: Final = re.compile(r"(?:EPOC|HI1) \S+ identifier ([0-9]{1,9}(?:,[0-9]{1,9})*)")
+_IDS: Final = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*")
 
 
 def read_holds(names: Sequence[str], raw: bytes, form: Form, state: State, now: dt.datetime) -> list[tuple[Hold, Held]]:
@@ -37,24 +37,44 @@ def read_holds(names: Sequence[str], raw: bytes, form: Form, state: State, now: 
                 hint="a hold has the SHA-256 of its order: coffer hold make, or extend, --from-order writes it",
             )
         logged = state.hold_of(hold.commitment)
-        if logged is None or not is_of_order(hold, form.parent_reference):
+        term = None if logged is None else logged.term(hold.commitment)
+        if logged is None or term is None or not is_of_order(hold, form.parent_reference):
             raise Refused(f"{place}: not in the log, or of another order", code="scope")
         until = logged.until(state.rosters[logged.entry.roster])
-        status = state.hold_status(logged, now)
         if hold.terms.until > until:
             say(f"{place}: too few custodians joined it so far: it lasts until {until:%Y-%m-%d %H:%M} UTC")
-        holds.append((hold, _held(hold, until, status)))
+        holds.append((hold, _held(hold, logged, term, state, now)))
     return holds
 
 
-def _held(hold: Hold, until: dt.datetime, status: HoldStatus) -> Held:
+def _held(hold: Hold, logged: LoggedHold, term: Term, state: State, now: dt.datetime) -> Held:
     terms = hold.terms
-    subjects = tuple(subject.format() for subject in terms.subjects)
-    return Held(subjects=subjects, periods=terms.periods, kinds=terms.kinds, status=status, until=until)
+    return Held(
+        subjects=tuple(subject.format() for subject in terms.subjects),
+        periods=terms.periods,
+        kinds=terms.kinds,
+        status=_status(logged, term, state, now),
+        until=logged.until(state.rosters[logged.entry.roster]),
+        is_kept=state.hold_status(logged, now) is HoldStatus.IN_FORCE,
+    )
 
 
-def ids_of(hold: Hold) -> tuple[str, ...]:
-    """The identifiers that a hold is about, as its ``basis:`` names them."""
-    match = _IDS.search(hold.terms.basis)
-    assert match is not None, "is_of_order looked at it"
-    return tuple(match[1].split(","))
+def _status(hold: LoggedHold, term: Term, state: State, now: dt.datetime) -> HoldStatus:
+    """How the term of a note stands: an extension that too few joined leaves its hold in force, and is not."""
+    roster = state.rosters[hold.entry.roster]
+    if hold.released is not None or hold.is_satisfied(term, roster):
+        return hold.status(roster, now)
+    return HoldStatus.BEGUN if hold.is_open(roster, now) and term.may_be_joined(now) else HoldStatus.LAPSED
+
+
+def ids_of(hold: Hold, reference: str) -> tuple[str, ...]:
+    """The identifiers that a hold is about, as its ``basis:`` names them after this reference.
+
+    Raises:
+        NotProven: the reference stands there not once, or with something else after it.
+    """
+    start = f"{reference} identifier "
+    told = [text.removeprefix(start) for text in hold.terms.basis.split("; ") if text.startswith(start)]
+    if len(told) != 1 or not _IDS.fullmatch(told[0]):
+        raise NotProven(f"basis: expected {reference} once, and its identifiers")
+    return tuple(told[0].split(","))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from coffer import wire
 from coffer.authority.hold import Hold
 from coffer.authority.ordered import Ordered
-from coffer.cli.console import say
+from coffer.cli.console import clock, say
 from coffer.cli.from_epoc import (
     authority_of,
     kinds_of,
@@ -104,6 +104,12 @@ def read_preservation(
     until = ordered.received.astimezone(dt.UTC) + SIXTY_DAYS
     if order.tasks is not None and order.tasks.expiration is not None:
         until = min(until, order.tasks.expiration.astimezone(dt.UTC))
+        if until <= clock():
+            raise Refused(
+                f"{place}: DesiredPreservationExpiration: over already, since {wire.format_time(until)}",
+                code="time",
+                hint=f"coffer reply {place} with --reason says why it is not kept",
+            )
     return Preservation(form=form, until=until, soughts=tuple(soughts), ids=tuple(note.ids for note in notes))
 
 
@@ -116,14 +122,15 @@ class Following:
     basis: str
 
 
-def read_following(file: str, first: Hold, now: dt.datetime) -> Following:
-    """The form that follows the order behind a hold.
+def read_following(file: str, first: Hold, now: dt.datetime, basis: str | None) -> Following:
+    """The form that follows the order behind a hold. ``basis``: as typed.
 
     Raises:
-        MalformedInput: it is no such form.
+        MalformedInput: it is no such form, or the typed basis reads like the reference of another order.
         Refused: it is another form, or follows another order than that of the hold.
     """
     from coffer.disclosure.epoc.names import TITLES, FormKind  # noqa: PLC0415 - only such a form needs the library of XML
+    from coffer.disclosure.epoc.noted import extended_basis  # noqa: PLC0415 - as above
 
     place = Path(file).name
     verify_not_said(("urgency", "issued_by"))
@@ -147,7 +154,7 @@ def read_following(file: str, first: Hold, now: dt.datetime) -> Following:
         until = first.terms.until + dt.timedelta(days=days)
         if (form.extended_days or 0) > THIRTY_DAYS:
             say(f"the form says {form.extended_days} days: {THIRTY_DAYS} are the most")
-    return Following(form=form, until=until, basis=f"{first.terms.basis}; {form.reference}")
+    return Following(form=form, until=until, basis=extended_basis(form, first.terms.basis, basis))
 
 
 def is_of_order(hold: Hold, reference: str) -> bool:

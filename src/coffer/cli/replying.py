@@ -99,11 +99,12 @@ def received(
     until = {id_: held.until for id_, held in kept.items() if held.status is HoldStatus.IN_FORCE}
     by_id = statuses(about.order, judgement, given) | preservation_statuses(kept)
     authorisation = authorisation_status(by_id)
+    kept_until = {id_: held.until for id_, held in kept.items() if held.is_kept}
     files = {}
     if reply.content is not None:
         files[RESPONSE] = format_response(reply.content, authorisation, by_id, about.now)
         files |= documents_of(reply.content)
-    form3 = _form3(reply, not_executed, until)
+    form3 = _form3(reply, not_executed, kept_until)
     files["status.xml"] = format_status(about, authorisation, by_id, _details(not_executed), form3, until)
     return files | ({} if form3 is None else {"form3.xml": form3})
 

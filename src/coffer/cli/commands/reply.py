@@ -20,9 +20,9 @@ from coffer.cli.replying import RESPONSE, Reply, delivered, documents_of, receiv
 from coffer.cli.vaults import found_types_in, vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.judged import Judgement, Lacking, judge
-from coffer.disclosure.epoc.names import TITLES, DataCategory, FormKind, Reason
+from coffer.disclosure.epoc.names import TITLES, FormKind, Reason
 from coffer.disclosure.epoc.reading import parse_form
-from coffer.disclosure.epoc.replies import LAPSED, Held, preserved
+from coffer.disclosure.epoc.replies import Held, lapsed, preserved, worst_of
 from coffer.disclosure.hi1.message import is_message, parse_envelope
 from coffer.disclosure.hi1.order import parse_content
 from coffer.disclosure.hi1.response import format_error, format_response
@@ -112,9 +112,9 @@ def reply(
                 say("the answers were compared with no log: add --vault")
         else:
             kept = _kept(order, judgement, given, _read_holds(holds, raw, order, vault))
-            lapsed = [_lapsed(id_) for id_, held in kept.items() if held.status is HoldStatus.LAPSED]
+            ended = [lapsed(id_, held) for id_, held in kept.items() if held.status is HoldStatus.LAPSED]
             told = {one.id for one in given}
-            lacking = [one for one in judgement.lacking if one.id not in told] + lapsed + given
+            lacking = [one for one in judgement.lacking if one.id not in told] + ended + given
             files = received(read, judgement, given, lacking, kept)
     Disk().write_folder(path, files)
     say_lacking(lacking)
@@ -193,12 +193,10 @@ def _kept(
 ) -> dict[str, Held]:
     """Of each identifier how its hold stands; nothing where none was named, so that keeping is awaited."""
     if order.issuing is None:
-        return {id_: held for hold, held in holds for id_ in ids_of(hold)}
+        own = [(ids_of(hold, order.parent_reference), held) for hold, held in holds]
+        ids = dict.fromkeys(id_ for about, _ in own for id_ in about)
+        return {id_: worst_of([held for about, held in own if id_ in about]) for id_ in ids}
     return preserved(judgement.asked, [held for _, held in holds], given) if holds else {}
-
-
-def _lapsed(id_: str) -> Lacking:
-    return Lacking(id=id_, what=DataCategory.TRAFFIC, reason=Reason.DE_FACTO_IMPOSSIBILITY, sentence=LAPSED)
 
 
 def _proven(name: str, raw: bytes, vault: Vault | None) -> Disclosure:

@@ -5,14 +5,15 @@ Source: Regulation (EU) 2023/1543, article 10 and annex III; ``docs/formats/epoc
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from coffer import wire
 from coffer.authority.authorization import Terms
 from coffer.authority.period import Period
 from coffer.disclosure.epoc.form import Form
 from coffer.disclosure.epoc.judged import Asked, Judgement, Lacking, merged
-from coffer.disclosure.epoc.names import FormKind, Reason
+from coffer.disclosure.epoc.names import DataCategory, FormKind, Reason
 from coffer.errors import Refused
 from coffer.ledger.holds import HoldStatus
 
@@ -55,9 +56,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Held:
-    """One hold that was made of an order, as far as a reply must know it.
+    """One hold that was made of an order, or a note that extends it, as far as a reply must know it.
 
-    ``until``: when it ends, as it stands.
+    ``status``: of the note's own term. ``until``: when the hold ends, as it stands. ``is_kept``: whether the hold is in
+    force, even if its extension is not.
     """
 
     subjects: tuple[str, ...]
@@ -65,6 +67,7 @@ class Held:
     kinds: tuple[str, ...]
     status: HoldStatus
     until: dt.datetime
+    is_kept: bool
 
 
 def answered(terms: Terms, *, is_kept: bool) -> Answered:
@@ -150,6 +153,21 @@ _LP_STATUS: Final = {
 }
 """Of a task, the worst first: an identifier whose times are cut into several holds has the worst of theirs."""
 LAPSED: Final = "too few custodians kept it in time"
+NOT_EXTENDED: Final = "too few custodians approved in time that it last longer; it is preserved until {}, as before"
+
+
+def worst_of(holds: Sequence[Held]) -> Held:
+    """How an identifier stands for which there are several holds: as the worst of them, until the first ends."""
+    stand = list(_LP_STATUS)
+    worst = min(holds, key=lambda hold: stand.index(hold.status))
+    until, is_kept = min(hold.until for hold in holds), all(hold.is_kept for hold in holds)
+    return replace(worst, until=until, is_kept=is_kept)
+
+
+def lapsed(id_: str, hold: Held) -> Lacking:
+    """Why an identifier is not preserved, or for no longer than before."""
+    sentence = NOT_EXTENDED.format(wire.format_time(hold.until)) if hold.is_kept else LAPSED
+    return Lacking(id=id_, what=DataCategory.TRAFFIC, reason=Reason.DE_FACTO_IMPOSSIBILITY, sentence=sentence)
 
 
 def preserved(asked: Sequence[Asked], holds: Sequence[Held], given: Sequence[Lacking]) -> dict[str, Held]:
@@ -158,7 +176,7 @@ def preserved(asked: Sequence[Asked], holds: Sequence[Held], given: Sequence[Lac
     Raises:
         Refused: the holds are not about all its times and kinds, and no reason is given (code scope).
     """
-    reasons, stand = {one.id for one in given}, list(_LP_STATUS)
+    reasons = {one.id for one in given}
     chosen = {}
     for one in asked:
         about = [hold for hold in holds if any(_overlap(one.periods, own) for own in _own(hold, one))]
@@ -170,7 +188,7 @@ def preserved(asked: Sequence[Asked], holds: Sequence[Held], given: Sequence[Lac
                 code="scope",
                 hint=f"add --hold NOTE for each that was made of the form, or --reason {one.id} CODE TEXT",
             )
-        chosen[one.id] = min(about, key=lambda hold: (stand.index(hold.status), hold.until))
+        chosen[one.id] = worst_of(about)
     return chosen
 
 

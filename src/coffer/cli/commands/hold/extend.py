@@ -57,7 +57,7 @@ def extend(
     now, first = clock().replace(microsecond=0), parse_hold(read_note(note), Path(note).name)
     ends = typed_end(until, "--until") if until else None
     ordered = typed_order(dict(typed), now, message=from_order, order_class=OrderClass.PRESERVE)
-    epoc = read_following(from_order, first, now) if from_order else None
+    epoc = read_following(from_order, first, now, basis) if from_order else None
     if epoc is None:
         ends = ends or first.terms.until + dt.timedelta(days=30)
     else:
@@ -70,7 +70,7 @@ def extend(
         sought_of(first),
         ordered=ordered,
         authority=authority or first.terms.authority,
-        basis=basis or (first.terms.basis if epoc is None else epoc.basis),
+        basis=(basis or first.terms.basis) if epoc is None else epoc.basis,
     )
     made = extend_hold(opened, first, sought, until=ends)
     Disk().write(path, made.note.raw, private=True)
