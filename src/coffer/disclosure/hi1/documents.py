@@ -35,7 +35,11 @@ class Attached:
 
 
 def attached(actions: Sequence[Action], place: str) -> tuple[Attached, ...]:
-    """The documents that are created; raises ``Fault`` for Contents that are no base64, which nobody could read."""
+    """The documents that are created.
+
+    Raises:
+        Fault: Contents that are no base64, which nobody could read.
+    """
     documents = []
     for action in actions:
         if action.verb is not Verb.CREATE or action.kind is not Kind.DOCUMENT or action.item is None:
