@@ -9,13 +9,14 @@ from typing import Final
 from coffer.authority.hold import Hold, parse_hold
 from coffer.cli.console import say
 from coffer.cli.notes import read_note
-from coffer.cli.preserving import is_of_order
+from coffer.cli.preserving import holds_of_order, is_of_order
 from coffer.custody.review import parse_requested
 from coffer.disclosure.epoc.form import Form
 from coffer.disclosure.epoc.replies import Held
 from coffer.errors import NotProven, Refused
 from coffer.ledger.holds import HoldStatus, LoggedHold, Term
 from coffer.ledger.state import State
+from coffer.vault.folder import Vault
 
 _IDS: Final = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*")
 
@@ -45,6 +46,37 @@ def read_holds(names: Sequence[str], raw: bytes, form: Form, state: State, now: 
             say(f"{place}: too few custodians joined it so far: it lasts until {until:%Y-%m-%d %H:%M} UTC")
         holds.append((hold, _held(hold, logged, term, state, now)))
     return holds
+
+
+def unnamed_holds(named: Sequence[Hold], form: Form, vault: Vault, now: dt.datetime) -> list[tuple[Hold, Held]]:
+    """The other holds that this vault's desk made of the order that a form follows, as they stand.
+
+    ``named``: the notes that extend holds by the form. A hold that lapsed and was made again is left out.
+
+    Raises:
+        Refused: one is in force, and no note extends it by the form.
+    """
+    state, extended = vault.replay(), {hold.terms.extends for hold in named}
+    others = []
+    for hold in holds_of_order(vault, form.parent_reference):
+        logged = state.hold_of(hold.commitment)
+        if logged is None or hold.commitment in extended:
+            continue
+        held = _held(hold, logged, logged.terms[0], state, now)
+        if held.status is HoldStatus.IN_FORCE:
+            ids = ",".join(ids_of(hold, form.parent_reference))
+            raise Refused(
+                f"identifier {ids}: a hold of it is in force, and no note that extends it by this form is named",
+                code="scope",
+                hint="coffer hold extend --from-order makes one of each hold of the order: add --hold NOTE for each",
+            )
+        if not any(_is_same(one, hold) for one in named):
+            others.append((hold, held))
+    return others
+
+
+def _is_same(one: Hold, other: Hold) -> bool:
+    return all(getattr(one.terms, name) == getattr(other.terms, name) for name in ("subjects", "periods", "kinds"))
 
 
 def _held(hold: Hold, logged: LoggedHold, term: Term, state: State, now: dt.datetime) -> Held:
