@@ -92,7 +92,7 @@ def _held(hold: Hold, logged: LoggedHold, term: Term, state: State, now: dt.date
 
 
 def _status(hold: LoggedHold, term: Term, state: State, now: dt.datetime) -> HoldStatus:
-    """How the term of a note stands: an extension that too few joined leaves its hold in force, and is not."""
+    """How the term of a note stands: an extension that lapsed leaves its hold in force, and is not."""
     roster = state.rosters[hold.entry.roster]
     if hold.released is not None or hold.is_satisfied(term, roster):
         return hold.status(roster, now)
