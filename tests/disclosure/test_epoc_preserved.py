@@ -156,6 +156,42 @@ def test_of_several_notes_of_an_identifier_the_worst_counts_for_a_later_form_in_
     assert reply_to_later(story, "late", *notes)[0] == ["Preserved"] * 2
 
 
+def test_every_hold_of_the_order_that_is_in_force_is_asked_for_and_one_that_ended_counts(story, capfd):
+    two_notes(story)
+    assert extend(story, later_form(6, parent=FORM_ID, says=""), "more-1.note", note="holds/hold-01.note") == 0
+    joined(story, read(story, "more-1.note"))
+    reply = ["reply", "more.xml", "--hold", "more-1.note", "--vault", "vault", *PROVIDER, "-o", "r"]
+    assert run(reply) == 4
+    assert "identifier 1: a hold of it is in force, and no note that extends it" in capfd.readouterr().err
+    assert run(["hold", "release", "vault", "holds/hold-02.note"]) == 0
+    assert reply_to_later(story, "r", "more-1.note") == (["Cancelled"], [])
+
+
+def test_order_that_is_given_again_gets_a_hold_only_for_what_lapsed_or_has_none(story, capfd):
+    order = form2(evidence(), evidence(2, "EMAIL", "a@corp.example"))
+    assert make(story, order, "holds") == 0
+    joined(story, read(story, "holds/hold-01.note"))
+    assert make(story, order, "again") == 4
+    assert "form.xml: a hold was made of each part of it" in capfd.readouterr().err
+    story.now += dt.timedelta(days=4)
+    assert make(story, order, "again.note") == 0
+    assert "identifier 1: a hold was made of it before: none is made again" in capfd.readouterr().err
+    assert read(story, "again.note").terms.kinds == ("email",)
+    assert len(story.state().holds) == 3
+
+
+def test_desk_forgets_the_note_of_a_hold_that_ended_long_ago(story):
+    assert make(story, form2(), "hold.note") == 0
+    hold = read(story, "hold.note")
+    (path,) = (story.path / "vault/desk").glob("*.hold")
+    assert hold.terms.subjects[0].format().encode() not in path.read_bytes()
+    late = hold.terms.until + dt.timedelta(days=92)
+    story.vault.desk.remove_ended_holds({hold.commitment: late}, late)
+    assert story.vault.desk.kept_holds() == [hold.note.raw]
+    story.vault.desk.remove_ended_holds({}, late)
+    assert story.vault.desk.kept_holds() == []
+
+
 @pytest.mark.parametrize("size", [1, 380, 450])
 def test_hold_of_an_order_with_a_long_file_reference_can_be_extended(story, size):
     order = form2().replace(b"12 Js 345/16", b"R" * size)

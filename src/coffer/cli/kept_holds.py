@@ -9,13 +9,14 @@ from typing import Final
 from coffer.authority.hold import Hold, parse_hold
 from coffer.cli.console import say
 from coffer.cli.notes import read_note
-from coffer.cli.preserving import is_of_order
+from coffer.cli.preserving import holds_of_order, is_of_order
 from coffer.custody.review import parse_requested
 from coffer.disclosure.epoc.form import Form
 from coffer.disclosure.epoc.replies import Held
 from coffer.errors import NotProven, Refused
 from coffer.ledger.holds import HoldStatus, LoggedHold, Term
 from coffer.ledger.state import State
+from coffer.vault.folder import Vault
 
 _IDS: Final = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9})*")
 
@@ -47,6 +48,37 @@ def read_holds(names: Sequence[str], raw: bytes, form: Form, state: State, now: 
     return holds
 
 
+def unnamed_holds(named: Sequence[Hold], form: Form, vault: Vault, now: dt.datetime) -> list[tuple[Hold, Held]]:
+    """The other holds that this vault's desk made of the order that a form follows, as they stand.
+
+    ``named``: the notes that extend holds by the form. A hold that lapsed and was made again is left out.
+
+    Raises:
+        Refused: one is in force, and no note extends it by the form.
+    """
+    state, extended = vault.replay(), {hold.terms.extends for hold in named}
+    others = []
+    for hold in holds_of_order(vault, form.parent_reference):
+        logged = state.hold_of(hold.commitment)
+        if logged is None or hold.commitment in extended:
+            continue
+        held = _held(hold, logged, logged.terms[0], state, now)
+        if held.status is HoldStatus.IN_FORCE:
+            ids = ",".join(ids_of(hold, form.parent_reference))
+            raise Refused(
+                f"identifier {ids}: a hold of it is in force, and no note that extends it by this form is named",
+                code="scope",
+                hint="coffer hold extend --from-order makes one of each hold of the order: add --hold NOTE for each",
+            )
+        if not any(_is_same(one, hold) for one in named):
+            others.append((hold, held))
+    return others
+
+
+def _is_same(one: Hold, other: Hold) -> bool:
+    return all(getattr(one.terms, name) == getattr(other.terms, name) for name in ("subjects", "periods", "kinds"))
+
+
 def _held(hold: Hold, logged: LoggedHold, term: Term, state: State, now: dt.datetime) -> Held:
     terms = hold.terms
     return Held(
@@ -60,7 +92,7 @@ def _held(hold: Hold, logged: LoggedHold, term: Term, state: State, now: dt.date
 
 
 def _status(hold: LoggedHold, term: Term, state: State, now: dt.datetime) -> HoldStatus:
-    """How the term of a note stands: an extension that too few joined leaves its hold in force, and is not."""
+    """How the term of a note stands: an extension that lapsed leaves its hold in force, and is not."""
     roster = state.rosters[hold.entry.roster]
     if hold.released is not None or hold.is_satisfied(term, roster):
         return hold.status(roster, now)

@@ -6,12 +6,12 @@ is kept was produced. A hold never lasts longer than its form says.
 
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from coffer import wire
-from coffer.authority.hold import Hold
+from coffer.authority.hold import Hold, parse_hold
 from coffer.authority.ordered import Ordered
 from coffer.cli.console import clock, say
 from coffer.cli.from_epoc import (
@@ -26,8 +26,9 @@ from coffer.cli.from_etsi import Given
 from coffer.cli.order_files import read_order_file
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import IdentityType
-from coffer.ledger.holds import MOST_LIFE
+from coffer.ledger.holds import MOST_LIFE, HoldStatus
 from coffer.procedures.opening.request import Sought
+from coffer.vault.folder import Vault
 
 if TYPE_CHECKING:
     from coffer.disclosure.epoc.form import Form
@@ -160,6 +161,46 @@ def read_following(file: str, first: Hold, now: dt.datetime, basis: str | None) 
 def is_of_order(hold: Hold, reference: str) -> bool:
     """Whether a hold was made of the order that ``reference`` names."""
     return any(text.startswith(f"{reference} identifier ") for text in hold.terms.basis.split("; "))
+
+
+def holds_of_order(vault: Vault, reference: str) -> list[Hold]:
+    """The first notes that this vault's desk made of the order that ``reference`` names."""
+    holds = [parse_hold(raw, "desk") for raw in vault.desk.kept_holds()]
+    return [hold for hold in holds if is_of_order(hold, reference)]
+
+
+def without_held(preservation: Preservation, vault: Vault, place: str) -> Preservation:
+    """What of an order has no hold yet, but for those that lapsed; says what has one.
+
+    Raises:
+        Refused: each part of it has one.
+    """
+    state, now = vault.replay(), clock()
+    made = [
+        hold
+        for hold in holds_of_order(vault, preservation.form.reference)
+        for logged in [state.hold_of(hold.commitment)]
+        if logged is not None and state.hold_status(logged, now) is not HoldStatus.LAPSED
+    ]
+    left = []
+    for sought, ids in zip(preservation.soughts, preservation.ids, strict=True):
+        if any(_is_about(hold, sought) for hold in made):
+            say(f"identifier {','.join(ids)}: a hold was made of it before: none is made again")
+        else:
+            left.append((sought, ids))
+    if not left:
+        hint = "coffer hold list shows how each stands; a hold that lapsed may be made again"
+        raise Refused(f"{place}: a hold was made of each part of it", code="scope", hint=hint)
+    return replace(preservation, soughts=tuple(one for one, _ in left), ids=tuple(ids for _, ids in left))
+
+
+def _is_about(hold: Hold, sought: Sought) -> bool:
+    terms = hold.terms
+    return (
+        {subject.format() for subject in terms.subjects} == {*sought.subjects}
+        and {*terms.periods} == {tuple(periods) for periods in sought.periods}
+        and {*sought.kinds.split(",")} <= {*terms.kinds}
+    )
 
 
 def verify_within(typed: dt.datetime | None, most: dt.datetime, place: str) -> dt.datetime:

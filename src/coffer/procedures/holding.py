@@ -242,6 +242,9 @@ def log_holds(vault: Vault, holds: Sequence[Hold]) -> None:
                 index = _in_force(hold, state, now).index
                 bodies.append(ExtendEntry(hold=index, note=hold.commitment, until=hold.terms.until))
         _log(vault, bodies, state)
+    for hold in holds:
+        if hold.terms.extends is None:
+            vault.desk.keep_hold(hold.commitment, hold.note.raw, hold.terms.until)
 
 
 def _prepared(terms: HoldTerms) -> PreparedHold:

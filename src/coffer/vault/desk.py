@@ -180,6 +180,46 @@ class Desk:
         names = [path for path in self._disk.children(self._folder) if path.suffix == ".request"]
         return tuple(Commitment(wire.parse_hex(path.stem, path.name, size=32)) for path in sorted(names))
 
+    # The first notes of holds: which parts of an order to preserve have one.
+
+    def keep_hold(self, commitment: Commitment, raw: bytes, until: dt.datetime) -> None:
+        """Keep the first note of a hold, as it was logged."""
+        expiry = wire.format_time(until).encode("ascii")
+        sealed = self._wrapped(raw, wire.tag("desk-hold") + commitment + expiry)
+        self._write(commitment, "hold", expiry + b"\n" + sealed)
+
+    def kept_holds(self) -> list[bytes]:
+        """The first note of every hold that was made here and is not forgotten, in order of commitment.
+
+        Raises ``NotProven`` if a file was changed.
+        """
+        notes = []
+        for path in sorted(path for path in self._disk.children(self._folder) if path.suffix == ".hold"):
+            expiry, _, sealed = self._disk.read(path).partition(b"\n")
+            context = wire.tag("desk-hold") + wire.parse_hex(path.stem, path.name, size=32) + expiry
+            changed = f"desk: {path.name[:16]}...: the hold kept there was changed"
+            notes.append(self._unwrapped(sealed, context, changed))
+        return notes
+
+    def remove_ended_holds(self, ends: Mapping[Commitment, dt.datetime], shown: dt.datetime) -> None:
+        """Remove the notes of holds that evidently ended long ago.
+
+        ``ends``: by first note, the last end that a note of the hold names.
+        """
+        for path in self._disk.children(self._folder):
+            if path.suffix != ".hold":
+                continue
+            try:
+                commitment = Commitment(wire.parse_hex(path.stem, path.name, size=32))
+                expiry = self._disk.read(path).partition(b"\n")[0].decode("ascii", "replace")
+                end = max(
+                    wire.parse_time(expiry, path.name), ends.get(commitment, dt.datetime.min.replace(tzinfo=dt.UTC))
+                )
+            except (MalformedInput, Unavailable):
+                continue  # not ours, damaged, or removed just now by another command
+            if shown - end >= KEPT_AFTER:
+                self._disk.remove(path)
+
     def keep_parts(self, commitment: Commitment, what: str, parts: Sequence[bytes]) -> None:
         """Keep something beside a request that is kept.
 

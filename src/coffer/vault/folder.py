@@ -235,6 +235,8 @@ class Vault:
         shown = self.shown(state)
         count = self.desk.remove_ended_seal_keys(state, shown)
         self.desk.remove_ended_requests(shown)
+        ends = {hold.entry.note: max(term.until for term in hold.terms) for hold in state.holds.values()}
+        self.desk.remove_ended_holds(ends, shown)
         if count:  # only the number of keys: nobody is named
             keys = f"{count} seal key{'s' if count > 1 else ''}"
             self.outside.say(f"{keys} forgotten: replies under authorizations that have ended open no more")

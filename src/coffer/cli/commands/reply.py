@@ -15,7 +15,7 @@ from coffer.cli.console import clock, console, print_json, read_file, say, verif
 from coffer.cli.forms import pins_of
 from coffer.cli.from_epoc import lacking_document, print_texts, say_lacking
 from coffer.cli.from_hi1 import refuse_changes, say_actions
-from coffer.cli.kept_holds import ids_of, read_holds
+from coffer.cli.kept_holds import ids_of, read_holds, unnamed_holds
 from coffer.cli.replying import RESPONSE, Reply, delivered, documents_of, received, reply_to_form, reply_to_message
 from coffer.cli.vaults import found_types_in, vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
@@ -185,7 +185,13 @@ def _verify_fits(order: Form, *, place: str, answers: Sequence[str], holds: Sequ
 
 
 def _read_holds(names: Sequence[str], raw: bytes, order: Form, vault: str | None) -> list[tuple[Hold, Held]]:
-    return [] if vault is None or not names else read_holds(names, raw, order, vault_at(vault).replay(), clock())
+    if vault is None or not names:
+        return []
+    opened, now = vault_at(vault), clock()
+    holds = read_holds(names, raw, order, opened.replay(), now)
+    if order.issuing is None:
+        holds += unnamed_holds([hold for hold, _ in holds], order, opened, now)
+    return holds
 
 
 def _kept(

@@ -157,7 +157,7 @@ NOT_EXTENDED: Final = "too few custodians approved in time that it last longer; 
 
 
 def worst_of(holds: Sequence[Held]) -> Held:
-    """How an identifier stands for which there are several holds: as the worst of them, until the first ends."""
+    """How an identifier with several holds stands: as the worst of them, until the first ends."""
     stand = list(_LP_STATUS)
     worst = min(holds, key=lambda hold: stand.index(hold.status))
     until, is_kept = min(hold.until for hold in holds), all(hold.is_kept for hold in holds)

@@ -17,7 +17,7 @@ from coffer.cli.from_etsi import Given, periods_of, verify_given
 from coffer.cli.notes import write_notes
 from coffer.cli.ordering import order_options, typed_end, typed_order, verify_until
 from coffer.cli.periods import InOrder, time_options, typed_times
-from coffer.cli.preserving import Preservation, read_preservation, verify_within
+from coffer.cli.preserving import Preservation, read_preservation, verify_within, without_held
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_signers
 from coffer.cli.vaults import found_types_in, vault_at
@@ -105,6 +105,9 @@ def make(
     if until:
         verify_until(ends, now)
     path, opened = verify_absent(output), vault_at(vault)
+    if epoc is not None:
+        epoc = without_held(epoc, opened, Path(from_order or "").name)
+        soughts = epoc.soughts
     made = make_holds(opened, soughts, until=ends)
     for number, (name, hold) in enumerate(zip(write_notes(path, made, "hold"), made, strict=True)):
         about = f", identifier {','.join(epoc.ids[number])}" if epoc else ""
