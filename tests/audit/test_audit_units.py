@@ -232,7 +232,7 @@ def test_a_row_sealed_under_cmac_lanes_opens_and_a_forged_partial_does_not():
     assert decrypt_row(row, bytes([y[0] ^ 1]) + y[1:], seg_id) is None
     columns, last = format_row(core, plain[16:], layout=1, day=EPOCH, kind="call", feed="f", home="FR")
     peer = "tel:+447700900123"
-    assert columns == ("call", "in", peer, "1970-01-01T01:01:01Z", "42", "true", "208-01-7-99", "", "")
+    assert columns == ("call", "in", peer, "1970-01-01T01:01:01Z", "42", "true", "208-01-7-99", "", "", "")
     assert last
 
 

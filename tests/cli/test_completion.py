@@ -49,7 +49,7 @@ def test_shell_completes_commands_and_imports_none(shell):
     [
         ("coffer cu", {"custodian"}),
         ("coffer log --", {"--json", "--help"}),
-        ("coffer refuse vault note --as judge --reason ", {"scope", "time", "form", "merit"}),
+        ("coffer refuse vault note --as judge --reason ", {"scope", "time", "form", "merit", "held", "law", "unclear"}),
         ("coffer nothing-of-that-name --", {"--config", "--help", "--version"}),
     ],
 )
