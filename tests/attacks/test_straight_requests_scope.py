@@ -81,6 +81,10 @@ def test_step_08_intent_of_another_authorization_is_refused(desk):
 def test_step_08_intent_with_nicer_codes_than_the_note_has_is_refused(desk, nicer):
     codes = desk.authorization.terms.codes.at("coarse")
     assert desk.decide(desk.labels(desk.intent(codes=replace(codes, **nicer)))) == refusal(8, Code.LOG)
+
+
+def test_twin_step_08_intent_with_the_codes_of_the_note_is_answered(desk):
+    codes = desk.authorization.terms.codes.at("coarse")
     assert isinstance(desk.decide(desk.labels(desk.intent(codes=codes))), Grant)
 
 

@@ -4,7 +4,7 @@ import click
 
 from coffer import wire
 from coffer.authority.authorization import parse_free_text
-from coffer.cli.console import clock, console, print_json, say, verify_absent
+from coffer.cli.console import clock, console, print_json, print_text, say, verify_absent
 from coffer.cli.letterheads import chosen_letterhead, read_letterhead
 from coffer.cli.vaults import vault_at
 from coffer.disclosure.not_held import format_not_held
@@ -68,7 +68,7 @@ def not_held(
     if as_json:
         print_json({"format": "coffer.not-held/v1", "not_held": sorted(asked), "reply": text})
     elif path is None:
-        click.echo(text, nl=False)
+        print_text(text)
     if path is not None:
         Disk().write(path, text.encode("utf-8"), private=True)
         say(f"{path.name}: a draft: read it, complete what stands in brackets, and send it")
