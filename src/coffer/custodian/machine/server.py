@@ -225,25 +225,6 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
         """A sealed query of the desk, framed; the sealed report or the constant refusal, framed."""
         return await bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
 
-    @app.post("/v1/notes", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
-    async def notes(request: Request) -> Response:
-        """An authorization to review, sealed and framed. The answer is always the same."""
-        return await bounded(request, MAX_NOTE_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_note))
-
-    @app.post("/v1/orders", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse)
-    async def orders(request: Request) -> Response:
-        """A file of an order whose authorization is held, sealed and framed. The answer is always the same."""
-        return await bounded(request, MAX_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_order))
-
-    @app.post(
-        "/v1/headers", status_code=202, responses=refusals, openapi_extra=sealed, response_class=PlainTextResponse
-    )
-    async def headers(request: Request) -> Response:
-        """Header files of segments, framed, to give receipts for. The answer is always the same."""
-        return await bounded(
-            request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errand_lane, errands.take_headers)
-        )
-
     @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
     async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
@@ -253,8 +234,7 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
             return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
 
     _add_cosigning(app, custodian.cosign, errand_lane, bounded, octets | refusals)
-    _add_holds(app, errands.take_hold, errand_lane, bounded, refusals, sealed)
-    _add_explanations(app, errands.take_explanation, errand_lane, bounded, refusals, sealed)
+    _add_taking(app, errands, errand_lane, bounded, {"responses": refusals, "openapi_extra": sealed})
     _add_state_paths(app, counts, errands, {503: refusals[503]})
     add_log_paths(app, errands.mirror_file, prefix="/log")
     return app
@@ -318,34 +298,43 @@ def _add_cosigning(
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
 
 
-def _add_explanations(
+def _add_taking(
     app: FastAPI,
-    take: Callable[[bytes], None],
+    errands: Errands,
     errand_lane: Lane,
     bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
-    responses: dict[int | str, dict[str, Any]],
-    sealed: dict[str, Any],
+    described: dict[str, Any],
 ) -> None:
-    @app.post(
-        "/v1/explanations", status_code=202, responses=responses, openapi_extra=sealed, response_class=PlainTextResponse
-    )
-    async def explanations(request: Request) -> Response:
-        """What the desk explains of a request that is held, sealed and framed. The answer is always the same."""
-        return await bounded(request, MAX_EXPLANATION_FRAME_BYTES, partial(_take, request, errand_lane, take))
+    """The paths to which something is handed, framed. Each answers the same, whatever it was."""
+    taking: dict[str, tuple[int, Callable[[bytes], None], str]] = {
+        "notes": (MAX_NOTE_FRAME_BYTES, errands.take_note, "An authorization to review, sealed."),
+        "orders": (MAX_FRAME_BYTES, errands.take_order, "A file of an order whose authorization is held, sealed."),
+        "holds": (MAX_HEADERS_FRAME_BYTES, errands.take_hold, "A hold with header files that it covers, sealed."),
+        "headers": (MAX_HEADERS_FRAME_BYTES, errands.take_headers, "Header files of segments, to give receipts for."),
+        "explanations": (
+            MAX_EXPLANATION_FRAME_BYTES,
+            errands.take_explanation,
+            "What the desk explains of a request that is held, sealed.",
+        ),
+    }
 
+    def add(name: str, most: int, take: Callable[[bytes], None], said: str) -> None:
+        async def post(request: Request) -> Response:
+            return await bounded(request, most, partial(_take, request, errand_lane, take))
 
-def _add_holds(
-    app: FastAPI,
-    take: Callable[[bytes], None],
-    errand_lane: Lane,
-    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
-    responses: dict[int | str, dict[str, Any]],
-    sealed: dict[str, Any],
-) -> None:
-    @app.post("/v1/holds", status_code=202, responses=responses, openapi_extra=sealed, response_class=PlainTextResponse)
-    async def holds(request: Request) -> Response:
-        """A hold with header files that it covers, sealed and framed. The answer is always the same."""
-        return await bounded(request, MAX_HEADERS_FRAME_BYTES, partial(_take, request, errand_lane, take))
+        app.add_api_route(
+            f"/v1/{name}",
+            post,
+            methods=["POST"],
+            status_code=202,
+            name=name,
+            description=f"{said} The answer is always the same.",
+            response_class=PlainTextResponse,
+            **described,
+        )
+
+    for name, how in taking.items():
+        add(name, *how)
 
 
 async def _plain(_request: Request, error: Exception) -> Response:
