@@ -60,20 +60,7 @@ def open_next(
     state = opened.replay()
     due = next_of(opened, authorization, state)
     if due is Nothing.SHORT:
-        needed = opened.desk.read_short(authorization.commitment)
-        if needed > MAX_RECORDS:
-            cap = state.rosters[authorization.terms.roster].cell_cap
-            raise Refused(
-                f"records: the next part has more than {cap} of one subject on one day, or more than {MAX_RECORDS:,} in "
-                "all: no amendment allows that",
-                code="budget",
-                hint="make a new request: with --hub for a number that so many call, else for fewer days",
-            )
-        raise Refused(
-            f"records: the next part needs max-records {needed}, found {authorization.limit}",
-            code="budget",
-            hint=f"coffer amend {vault} {notes[0]} --max-records ...",
-        )
+        raise _short(vault, notes[0], authorization, state, opened.desk.read_short(authorization.commitment))
     if isinstance(due, Due) and _is_delivered(opened, authorization, folder, due):
         due = next_of(opened, authorization, state)
     if isinstance(due, Due):
@@ -121,6 +108,23 @@ def next_of(vault: Vault, authorization: Authorization, state: State) -> Next:
         )
     owed, has_key = vault.desk.read_owed(authorization.commitment), vault.desk.has_seal_key(authorization.commitment)
     return decide_next(authorization, state, clock(), in_progress=part, needed=needed, owed=owed, has_key=has_key)
+
+
+def _short(vault: str, note: str, authorization: Authorization, state: State, needed: int) -> Refused:
+    """Why the next part is over the limit, and what helps. ``needed``: the limit that it asks for."""
+    if needed > MAX_RECORDS:
+        cap = state.rosters[authorization.terms.roster].cell_cap
+        return Refused(
+            f"records: the next part has more than {cap} of one subject on one day, or more than {MAX_RECORDS:,} in "
+            "all: no amendment allows that",
+            code="budget",
+            hint="make a new request: with --hub for a number that so many call, else for fewer days",
+        )
+    return Refused(
+        f"records: the next part needs max-records {needed}, found {authorization.limit}",
+        code="budget",
+        hint=f"coffer amend {vault} {note} --max-records ...",
+    )
 
 
 def _document(authorization: Authorization, parts: Sequence[Opened], due: Next, owed: Debt) -> dict[str, object]:
