@@ -24,10 +24,10 @@ async function search(event) {
   if (!subject) return;
   section.hidden = false;
   audited ??= new Board(section).run((tell) => auditLog(fetchFile, pins, store, tell), () => ({ pins }));
-  const found = await audited;
-  if (!found.isClean) audited = null; // what is not proven is not searched
-  if (!found.isClean) return;
-  const { count, hidden, matches } = findRevealed(found.state, subject);
+  const log = await audited;
+  if (!log.isClean) audited = null; // what is not proven is not searched
+  if (!log.isClean) return;
+  const { count, hidden, matches } = findRevealed(log.state, subject);
   show(place, matches.length ? "some" : "none", { count, hidden, matches: matches.length, subject });
   for (const match of matches) {
     const values = { ...match, periods: match.periods.join(", "), opened: match.openings.length };
