@@ -46,7 +46,7 @@ def both(text):
     except MalformedInput:
         ours = None
     try:
-        first, end = auditor._parse_period(text)
+        first, end = auditor.parse_period(text)
         theirs = (first.timestamp(), end.timestamp())
     except AuditError:
         theirs = None

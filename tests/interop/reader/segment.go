@@ -113,7 +113,10 @@ type Header struct {
 	isPaged      bool
 }
 
-var extraBytes = []struct{ bit, size int }{{1, 8}, {2, 8}, {4, 8}, {8, 16}, {16, 64}}
+// ownBits stand for one field: the number of the row's own party, there if rows are found by IMEI, by IMSI or by both.
+const ownBits = 32 | 64
+
+var extraBytes = []struct{ bit, size int }{{1, 8}, {2, 8}, {4, 8}, {8, 16}, {16, 64}, {ownBits, 8}}
 
 // name reads a name with zeros behind it.
 func name(padded []byte) (string, error) {
@@ -151,7 +154,9 @@ func parseHeader(raw []byte, isStripped bool) (*Header, error) {
 	switch {
 	case rowsOfBatch[string(core[:8])] == 0 || core[21] != 1 || !bytes.Equal(core[22:28], make([]byte, 6)):
 		return nil, malformed{"other fixed bytes"}
-	case h.Kind < 1 || h.Kind > 3 || h.Layout > 31 || h.Custodians < 1 || h.Custodians > 9 || clauses < 1:
+	case h.Layout&32 != 0 && h.Layout&2 == 0 || h.Layout&64 != 0 && h.Layout&4 == 0:
+		return nil, malformed{"rows found by what they do not carry"}
+	case h.Kind < 1 || h.Kind > 3 || h.Layout > 127 || h.Custodians < 1 || h.Custodians > 9 || clauses < 1:
 		return nil, malformed{"kind, layout, custodians or clauses out of range"}
 	case h.Canon == 1 && !bytes.Equal(home, make([]byte, 16)):
 		return nil, malformed{"a home country with canon 1"}
@@ -294,6 +299,7 @@ type Row struct {
 	Cell        uint64 `json:"cell"`
 	IMEI        uint64 `json:"imei"`
 	IMSI        uint64 `json:"imsi"`
+	Own         uint64 `json:"own"`
 	Short       string `json:"short"`
 	Long        string `json:"long"`
 	IsCut       bool   `json:"is_cut"`
@@ -312,6 +318,25 @@ func readString(raw []byte) (text string, isCut bool, err error) {
 	return string(raw[1 : 1+length]), false, nil
 }
 
+// verifyParty refuses a number that has not the form of its type.
+func verifyParty(kind, number int) (err error) {
+	switch kind {
+	case 1:
+		if number < 1 || number >= 1_000_000_000_000_000 {
+			err = errAnotherRow
+		}
+	case 3:
+		_, _, err = unpackShortPeer(number)
+	case 4, 5, 6:
+		_, err = unpackDialled(kind, number)
+	default:
+		if number != 0 {
+			err = errAnotherRow
+		}
+	}
+	return err
+}
+
 func parseRow(core, extra []byte, layout int) (*Row, error) {
 	bits := new(big.Int).SetBytes(core)
 	field := func(low, width uint) int {
@@ -326,21 +351,7 @@ func parseRow(core, extra []byte, layout int) (*Row, error) {
 	if field(0, 32) != 0 || row.Second >= 86_400 || row.PeerType > 6 {
 		return nil, errAnotherRow
 	}
-	var err error
-	switch row.PeerType {
-	case 1:
-		if row.Peer < 1 || row.Peer >= 1_000_000_000_000_000 {
-			err = errAnotherRow
-		}
-	case 3:
-		_, _, err = unpackShortPeer(row.Peer)
-	case 4, 5, 6:
-		_, err = unpackDialled(row.PeerType, row.Peer)
-	default:
-		if row.Peer != 0 {
-			err = errAnotherRow
-		}
-	}
+	err := verifyParty(row.PeerType, row.Peer)
 	if err != nil {
 		return nil, err
 	}
@@ -364,6 +375,13 @@ func parseRow(core, extra []byte, layout int) (*Row, error) {
 			row.Short, _, err = readString(raw)
 		case 16:
 			row.Long, row.IsCut, err = readString(raw)
+		case ownBits:
+			row.Own = binary.BigEndian.Uint64(raw)
+			kind := int(row.Own >> 60)
+			if row.Own&1023 != 0 || kind == 2 || kind > 6 {
+				return nil, errAnotherRow
+			}
+			err = verifyParty(kind, int(row.Own>>10&(1<<50-1)))
 		}
 		if err != nil {
 			return nil, err

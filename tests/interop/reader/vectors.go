@@ -221,7 +221,7 @@ var tests = map[string]func(*vector) error{
 		return firstOf(
 			v.same("peer-type", row.PeerType), v.same("peer", row.Peer), v.same("second", row.Second), v.same("direction", row.Direction),
 			v.same("is-answered", row.IsAnswered), v.same("is-last", row.IsLast), v.same("cell", row.Cell), v.same("imei", row.IMEI),
-			v.same("imsi", row.IMSI), v.same("short", row.Short),
+			v.same("imsi", row.IMSI), v.same("own", row.Own), v.same("short", row.Short),
 		)
 	},
 	"short-peer": func(v *vector) error {

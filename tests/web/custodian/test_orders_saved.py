@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from clerking import Bench
 from coffer.authority.ordered import order_file
 from coffer.signatures.look import look
 from custodian_page import Page
@@ -16,8 +17,15 @@ PAGE = b"<!DOCTYPE html><script>alert(document.cookie)</script>"
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    return Page.make(Elsewhere.make_elsewhere(tmp_path_factory.mktemp("world")).with_records(), people=2, required=1)
+def served(tmp_path_factory):
+    world = Elsewhere.make_elsewhere(tmp_path_factory.mktemp("world")).with_records()
+    return world, Bench.make(world, "judge", people=2, required=1)
+
+
+@pytest.fixture
+def page(served):
+    """The page as started anew: it counts the forms of a minute from none."""
+    return Page.of(*served)
 
 
 def request(page, *files, sent=None):
