@@ -47,6 +47,11 @@ class Demonstration:
                 found.append(int(path.parent.name))
         return found
 
+    def servers(self):
+        """Its children that serve; a command that keeps the vault may run beside them for a moment."""
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in self.children()]
+        return [words for words in commands if b"serve" in words]
+
     def heard(self, pattern, seconds=120):
         """Wait until it said so."""
         until = time.monotonic() + seconds

@@ -50,7 +50,7 @@ def test_migrations_make_the_tables_that_the_store_uses(store):
 
 
 def test_two_processes_that_start_at_once_migrate_once(url):
-    databases = [Database(url) for _ in range(4)]
+    databases = [Database(url) for _ in range(2)]
     failed = []
 
     def migrate(database):

@@ -5,6 +5,7 @@ import gzip
 import os
 import re
 import shutil
+from pathlib import Path
 from contextlib import contextmanager
 
 import pytest
@@ -221,7 +222,7 @@ def test_a_file_that_this_user_may_not_read_is_told_once_and_is_missing_in_the_a
     watch = Watch(world)
     watch.write("a.csv", lines(1))
     watch.write("33612345678.csv", lines(2))
-    monkeypatch.setattr("coffer.procedures.watch.look.os.access", lambda path, _mode: "336" not in str(path))
+    monkeypatch.setattr("coffer.procedures.watch.look.os.access", lambda path, _mode: "336" not in Path(path).name)
     watcher = watch.watcher()
     watcher.run(is_once=True, wait=lambda _s: None)
     assert [message for kind, message in watch.told if kind == "warning"] == [
