@@ -42,6 +42,15 @@ def answer(opened):
 
 
 @pytest.fixture
+def story(world, monkeypatch):
+    """A desk that types commands in the world's folder, by the world's clock."""
+    monkeypatch.chdir(world.path)
+    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
+    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
+    return world
+
+
+@pytest.fixture
 def disclosure(answer) -> Disclosure:
     return verify_disclosure(answer)
 

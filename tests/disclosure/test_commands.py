@@ -23,20 +23,17 @@ LOCAL = FEED.replace('name = "calls"', 'name = "pbx"').replace('["cell"]', "[]\n
 
 
 @pytest.fixture
-def story(world, monkeypatch):
+def story(story):
     """A vault with calls, texts, e-mails and local identities, and the working folder beside it."""
-    monkeypatch.chdir(world.path)
-    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
-    world.ingest("anonymous,+33612345678,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-01 11:00:00,5\n")
-    world.ingest(
+    story.ingest("anonymous,+33612345678,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-01 11:00:00,5\n")
+    story.ingest(
         "BANK,+33612345678,2016-09-01 12:00:00,\n36500,+33612345678,2016-09-02 12:00:00,\n",
         by=feed(name="texts", kind="text"),
         name="t.csv",
     )
-    world.ingest("ext 201,+33612345678,2016-09-03 12:00:00,7\n", by=feed(LOCAL), name="p.csv")
-    world.ingest(EMAILS, by=feed(name="mail", kind="email"), name="e.csv")
-    return world
+    story.ingest("ext 201,+33612345678,2016-09-03 12:00:00,7\n", by=feed(LOCAL), name="p.csv")
+    story.ingest(EMAILS, by=feed(name="mail", kind="email"), name="e.csv")
+    return story
 
 
 def write(world, name, **changes):
@@ -156,6 +153,6 @@ def test_request_that_expired_gives_a_message_that_it_failed(story):
 def test_country_that_nothing_says_is_asked_for_before_anything_is_opened(story, capfd):
     write(story, "r.note", subjects=["mailto:a@corp.example"], kinds="email")
     assert run(["open", "vault", "r.note", *FAILED]) == 2
-    assert "add --etsi-country" in capfd.readouterr().err
+    assert "say the authority's own, like FR: --etsi-country" in capfd.readouterr().err
     assert story.state().openings == {}
     assert run(["open", "vault", "r.note", *FAILED, "--etsi-country", "FR"]) == 0

@@ -8,47 +8,14 @@ import pytest
 from etsi_client import import_rows
 from lxml import etree
 
-from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
 from coffer.disclosure.epoc import hi1
 from coffer.disclosure.epoc.reading import parse_form
 from epoc_forms import CONTENT, EMERGENCY, FORM_ID, ISSUER, SUBSCRIBER, TRAFFIC, evidence, form1, form2, later_form
+from ordering import NAMES, put, request, terms, texts, values
 from world import feed
 
-ORDER = ["--purpose", "test", "--max-records", "100"]
 BOTH = form1(evidence(data=TRAFFIC + CONTENT), evidence(2, "EMAIL", "a@corp.example"), evidence(3, data=SUBSCRIBER))
-NAMES = {"n": hi1.NOTIFICATION, "c": hi1.COMMON, "d": hi1.DELIVERY, "h": hi1.CORE, "t": hi1.TASK, "doc": hi1.DOCUMENT}
-
-
-@pytest.fixture
-def story(world, monkeypatch):
-    monkeypatch.chdir(world.path)
-    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
-    return world
-
-
-def put(world, raw, name="form.xml"):
-    (world.path / name).write_bytes(raw)
-    return name
-
-
-def request(world, raw, output, *options):
-    return run(
-        ["request", "vault", "--from-order", put(world, raw), *ORDER, "--person", "A. Example", *options, "-o", output]
-    )
-
-
-def terms(world, name):
-    return parse_authorization((world.path / name).read_bytes(), "note").terms
-
-
-def texts(path, query):
-    return [element.text for element in etree.fromstring(path.read_bytes()).xpath(query, namespaces=NAMES)]
-
-
-def values(path, dictionary):
-    return texts(path, f"//c:Value[../c:Name='{dictionary}']")
 
 
 def test_an_order_becomes_exactly_its_requests_and_lists_the_rest(story, capfd):
@@ -89,7 +56,7 @@ def test_an_imminent_threat_leaves_eight_hours(story):
         (form1(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-order"),
         (form1(), ["--days", "2016-09-01", "2016-09-03"], 2, "--days: not beside --from-order"),
         (form1(), ["--urgency", "urgent"], 2, "--urgency: not beside --from-order"),
-        (form1(), ["--authority", "Somebody"], 2, "--authority: form.xml names the issuing authority itself"),
+        (form1(), ["--authority", "Somebody"], 2, "--authority: order.xml names the issuing authority itself"),
         (form1(), ["--kinds", "email"], 4, "--kinds: none of call,text, which identifier 1 asks for"),
         (form1(), ["--person", "B. Example"], 2, "--person: 2 persons for 1 identifiers"),
     ],
@@ -191,15 +158,18 @@ def test_answers_are_delivered_with_their_manifest_and_the_tasks_end(story, capf
     open_all(story)
     capfd.readouterr()
     answers = ["--answer", "answer-1", "--answer", "answer-2"]
-    assert run(["reply", "form.xml", *answers, "--vault", "vault", "-o", "delivered", "--json"]) == 0
+    assert run(["reply", "order.xml", *answers, "--vault", "vault", "-o", "delivered", "--json"]) == 0
     files = json.loads(capfd.readouterr().out)["files"]
     assert files == ["delivered/deliver-0001.xml", "delivered/deliver-0002.xml"]
     first, last = (story.path / name for name in files)
-    assert texts(first, "//d:SequenceNumber") + texts(last, "//d:SequenceNumber") == ["1", "2"]
-    assert texts(first, "//d:LastSequence") + texts(last, "//d:LastSequence") == ["false", "true"]
+    assert texts(first, "//h:WorkflowIdentifier") == ["/eevidence/outcome"]
+    # What is handed over for each task is a delivery of its own.
+    assert texts(first, "//d:SequenceNumber") + texts(last, "//d:SequenceNumber") == ["1", "1"]
+    assert texts(first, "//d:LastSequence") + texts(last, "//d:LastSequence") == ["true", "true"]
+    assert texts(first, "//d:DeliveryID") != texts(last, "//d:DeliveryID")
     assert values(first, "ManifestSpecification") == ["TS102657-XML"]
     assert (values(first, "LDTaskStatus"), values(last, "LDTaskStatus")) == ([], ["Disclosed", "Disclosed"])
-    tasks = [hi1.task_id(parse_form(BOTH, "form.xml"), number) for number in "12"]
+    tasks = [hi1.task_id(parse_form(BOTH, "order.xml"), number) for number in "12"]
     assert texts(first, "//h:DELIVER//h:AssociatedObject") == tasks[:1]
     assert texts(last, "//h:UPDATE//h:ObjectIdentifier") == tasks
     message = etree.fromstring(first.read_bytes()).xpath("//d:XMLData/*", namespaces=NAMES)[0]
@@ -209,10 +179,10 @@ def test_answers_are_delivered_with_their_manifest_and_the_tasks_end(story, capf
     assert [one.text for one in message.iter(number)] == ["EPOC-DE-FR-2016-09-05-0001-1"]
     assert uuid.UUID(texts(first, "//h:TransactionIdentifier")[0]).version == 4
     # One answer alone leaves an identifier open, unless people say why.
-    assert run(["reply", "form.xml", *answers[:2], "--vault", "vault", "-o", "half"]) == 4
+    assert run(["reply", "order.xml", *answers[:2], "--vault", "vault", "-o", "half"]) == 4
     assert "identifier 2: not answered for all that was asked" in capfd.readouterr().err
     reason = ["--reason", "2", "DATA_NOT_HELD", "These days are no longer kept."]
-    assert run(["reply", "form.xml", *answers[:2], *reason, "--vault", "vault", "-o", "half"]) == 0
+    assert run(["reply", "order.xml", *answers[:2], *reason, "--vault", "vault", "-o", "half"]) == 0
     assert values(story.path / "half/deliver-0001.xml", "LDTaskStatus") == ["Disclosed", "DisclosureNotAvailable"]
     assert (story.path / "half/form3.xml").exists()
     # The same order in other bytes is not the order that was countersigned.
@@ -224,11 +194,11 @@ def test_nothing_kept_is_delivered_as_such(story):
     assert request(story, form1(), "r.note") == 0
     (story.path / "1.note").write_bytes(story.countersign((story.path / "r.note").read_bytes(), "judge", "dpo"))
     assert run(["open", "vault", "1.note", "-o", "answer"]) == 0
-    assert run(["reply", "form.xml", "--answer", "answer", "-o", "delivered"]) == 0
+    assert run(["reply", "order.xml", "--answer", "answer", "-o", "delivered"]) == 0
     assert values(story.path / "delivered/deliver-0001.xml", "LDTaskStatus") == ["DisclosureNotAvailable"]
 
 
 def test_tasks_are_named_as_the_converter_names_them():
     """Values that another program made of the same form and identifier numbers."""
-    form = parse_form(form1(), "form.xml")
+    form = parse_form(form1(), "order.xml")
     assert hi1.task_id(form, "1") == "318bea7e-c699-4809-a290-740b1b4908a6"

@@ -7,30 +7,21 @@ from lxml import etree
 
 from coffer.authority.hold import parse_hold
 from coffer.cli.main import run
-from coffer.disclosure.epoc import hi1
 from coffer.disclosure.epoc.reading import parse_form
 from coffer.errors import MalformedInput
 from epoc_forms import CONTENT, FORM_ID, TRAFFIC, evidence, form1, form2, later_form
 from holds import RECORDS, kept
+from ordering import put, texts, values
 
-NAMES = {"c": hi1.COMMON, "t": hi1.TASK}
 DAYS_60 = dt.timedelta(days=60)
 PROVIDER = ["--provider", "FR/provider-1"]
 
 
 @pytest.fixture
-def story(world, monkeypatch):
-    monkeypatch.chdir(world.path)
-    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
-    world.epoch("2016-09-01", "2016-09-03")
-    world.ingest(RECORDS)
-    return world
-
-
-def put(world, raw, name="form.xml"):
-    (world.path / name).write_bytes(raw)
-    return name
+def story(story):
+    story.epoch("2016-09-01", "2016-09-03")
+    story.ingest(RECORDS)
+    return story
 
 
 def make(world, raw, output, *options):
@@ -51,9 +42,7 @@ def joined(world, hold):
 
 
 def task_values(path):
-    tree = etree.fromstring(path.read_bytes())
-    statuses = tree.xpath("//c:Value[../c:Name='LPTaskStatus']/text()", namespaces=NAMES)
-    return statuses, tree.xpath("//t:PreservationExpiration/text()", namespaces=NAMES)
+    return values(path, "LPTaskStatus"), texts(path, "//t:PreservationExpiration")
 
 
 def reply_to_later(world, output, *notes):
@@ -84,7 +73,7 @@ def test_each_part_that_needs_one_becomes_a_hold_of_sixty_days_and_the_rest_is_l
         (form1(), [], 4, "Form 1, a European Production Order: no order to preserve"),
         (later_form(6), [], 4, "Form 6, which extends a preservation: no order to preserve"),
         (form2(evidence(kind="IPV_4", value="192.0.2.1")), [], 4, "nothing of it can be asked of this vault"),
-        (form2(), ["--until", "9999-01-01"], 2, "--until: later than form.xml orders, expected at most 20"),
+        (form2(), ["--until", "9999-01-01"], 2, "--until: later than order.xml orders, expected at most 20"),
         (form2(), ["--subject", "tel:+33698765432"], 2, "--subject: not beside --from-order"),
         (form2(), ["--authority", "Somebody"], 2, "names the issuing authority itself"),
         (form2(), ["--kinds", "email"], 4, "--kinds: none of call,text"),
@@ -172,7 +161,7 @@ def test_order_that_is_given_again_gets_a_hold_only_for_what_lapsed_or_has_none(
     assert make(story, order, "holds") == 0
     joined(story, read(story, "holds/hold-01.note"))
     assert make(story, order, "again") == 4
-    assert "form.xml: a hold was made of each part of it" in capfd.readouterr().err
+    assert "order.xml: a hold was made of each part of it" in capfd.readouterr().err
     story.now += dt.timedelta(days=4)
     assert make(story, order, "again.note") == 0
     assert "identifier 1: a hold was made of it before: none is made again" in capfd.readouterr().err
@@ -227,7 +216,7 @@ def test_form_6_of_fewer_days_extends_by_fewer(story):
     assert extend(story, form6, "more.note") == 0
     assert read(story, "more.note").terms.until == first.terms.until + dt.timedelta(days=7)
     with pytest.raises(MalformedInput, match="ExtendedBy: expected a number of days"):
-        parse_form(later_form(6, says="<f:ExtendedBy>P1M</f:ExtendedBy>"), "form.xml")
+        parse_form(later_form(6, says="<f:ExtendedBy>P1M</f:ExtendedBy>"), "order.xml")
 
 
 def test_form_5_keeps_for_as_long_as_a_hold_may_last_and_says_what_to_do(story, capfd):
@@ -252,16 +241,16 @@ def test_reply_says_of_each_identifier_how_its_hold_stands(story, capfd):
     assert make(story, order, "holds") == 0
     joined(story, read(story, "holds/hold-01.note"))
     both = ["--hold", "holds/hold-01.note", "--hold", "holds/hold-02.note", "--vault", "vault"]
-    assert run(["reply", "form.xml", *both[:2], *both[4:], "-o", "r"]) == 4
+    assert run(["reply", "order.xml", *both[:2], *both[4:], "-o", "r"]) == 4
     assert "identifier 2: no hold is about all that was asked" in capfd.readouterr().err
-    assert run(["reply", "form.xml", *both, "-o", "early"]) == 0
+    assert run(["reply", "order.xml", *both, "-o", "early"]) == 0
     statuses, until = task_values(story.path / "early/status.xml")
     assert statuses == ["Preserved", "AwaitingPreservation", "Preserved"]
     assert len(until) == 1
     form3 = etree.fromstring((story.path / "early/form3.xml").read_bytes())
     assert form3.xpath("//*[local-name()='Preserved']/text()") == ["true"]
     story.now += dt.timedelta(days=4)
-    assert run(["reply", "form.xml", *both, "-o", "late"]) == 0
+    assert run(["reply", "order.xml", *both, "-o", "late"]) == 0
     assert task_values(story.path / "late/status.xml")[0][:2] == ["Preserved", "PreservationNotAvailable"]
     form3 = (story.path / "late/form3.xml").read_text()
     assert "Traffic: too few custodians kept it in time" in form3
@@ -279,7 +268,7 @@ def test_reply_that_rests_on_no_hold_of_the_form_is_not_made(story, capfd, optio
     assert make(story, form2(), "hold.note") == 0
     assert make(story, form2(evidence(value="+33698765432")), "other.note") == 0
     put(story, form2())
-    assert run(["reply", "form.xml", *options, "-o", "r"]) == code
+    assert run(["reply", "order.xml", *options, "-o", "r"]) == code
     assert message in capfd.readouterr().err
     assert not (story.path / "r").exists()
 

@@ -120,6 +120,15 @@ def test_requests_that_others_wrote_are_read(shared):
         assert parse(raw).period.format() == "2016-09-01T00:00:00+00:00 2016-09-02T00:00:00+00:00"
 
 
+@pytest.mark.parametrize("text", ["0612345678", "336123456", "+0612345678", "9991234567"])
+def test_number_without_its_country_has_a_hint_that_says_how_to_ask_for_it(text):
+    with pytest.raises(MalformedInput, match="partyNumber") as caught:
+        parse(message(constraint("equals", (f"{PARTY}/partyNumber", text)), FROM, TO))
+    assert text not in caught.value.message
+    assert caught.value.hint.startswith("it begins with no calling code: ask the authority whose number it is")
+    assert "--subject and --home" in caught.value.hint
+
+
 @pytest.mark.parametrize("name", ["startsWith", "endsWith", "notEqualTo", "lessThan", "greaterThan"])
 def test_request_for_many_numbers_at_once_is_refused(name):
     with pytest.raises(Refused, match=f"{name} is not followed"):

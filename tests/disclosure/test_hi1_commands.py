@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from coffer.authority.authorization import parse_authorization
 from coffer.authority.hold import parse_hold
 from coffer.cli.main import run
-from coffer.disclosure.epoc import hi1
 from epoc_forms import RANGE, evidence, form1, form2
 from hi1_messages import (
     APPROVAL,
@@ -34,49 +32,16 @@ from hi1_messages import (
     update,
     value,
 )
+from ordering import TERMS, put, request, terms, texts
 from world import feed
 
-OPTIONS = ["--purpose", "test", "--max-records", "100", "--person", "A. Example"]
 TWO = (task(), task(2, values=value("InternationalizedEmailAddress", "a@corp.example")))
-NAMES = {
-    "n": hi1.NOTIFICATION,
-    "c": hi1.COMMON,
-    "d": hi1.DELIVERY,
-    "h": hi1.CORE,
-    "t": hi1.TASK,
-    "a": hi1.AUTHORISATION,
-}
 SAMPLES = os.environ.get("COFFER_HI1_SAMPLES", "")
 """A folder of other people's messages, where there is one: they are not the project's to keep."""
 CANCELLED = update(
     f'<HI1Object xsi:type="task:LDTaskObject"><ObjectIdentifier>{object_id(1)}</ObjectIdentifier>'
     f"{entry('task:DesiredStatus', 'LDTaskDesiredStatus', 'Cancelled')}</HI1Object>"
 )
-
-
-@pytest.fixture
-def story(world, monkeypatch):
-    monkeypatch.chdir(world.path)
-    monkeypatch.setenv("COFFER_PASSPHRASE", "correct horse")
-    monkeypatch.setattr("coffer.cli.console.system_clock", world.clock)
-    return world
-
-
-def put(world, raw, name="m.xml"):
-    (world.path / name).write_bytes(raw)
-    return name
-
-
-def request(world, raw, output, *options):
-    return run(["request", "vault", "--from-order", put(world, raw), *OPTIONS, *options, "-o", output])
-
-
-def terms(world, name):
-    return parse_authorization((world.path / name).read_bytes(), "note").terms
-
-
-def texts(path, query):
-    return [element.text for element in etree.fromstring(path.read_bytes()).xpath(query, namespaces=NAMES)]
 
 
 def test_a_message_becomes_exactly_its_requests_and_lists_the_rest(story, capfd):
@@ -131,8 +96,8 @@ def test_a_national_order_leaves_open_what_options_say(story):
         (order(), ["--urgency", "urgent"], 2, "--urgency: not beside --from-order"),
         (order(), ["--issued-by", "court"], 2, "--issued-by: not beside --from-order"),
         (order(), ["--due", "2016-09-30T00:00:00Z"], 2, "--due: not beside --from-order"),
-        (order(), ["--authority", "Somebody"], 2, "--authority: m.xml names the issuing authority itself"),
-        (order(approval=""), [], 2, "--authority: m.xml names no issuing authority"),
+        (order(), ["--authority", "Somebody"], 2, "--authority: order.xml names the issuing authority itself"),
+        (order(approval=""), [], 2, "--authority: order.xml names no issuing authority"),
         (order(), ["--kinds", "email"], 4, "--kinds: none of call,text"),
         (order(reference=f"HI1 {ORDER} identifier 9"), [], 2, "basis: reads like the reference of another order"),
     ],
@@ -221,10 +186,12 @@ def test_answers_are_delivered_under_the_tasks_own_references(story):
     assert request(story, order(*TWO, legal="", priority="", reference="W 1"), "notes") == 0
     open_all(story, 1, 2)
     answers = ["--answer", "answer-1", "--answer", "answer-2"]
-    assert run(["reply", "m.xml", *answers, "--vault", "vault", "-o", "delivered"]) == 0
+    assert run(["reply", "order.xml", *answers, "--vault", "vault", "-o", "delivered"]) == 0
     first, last = (story.path / f"delivered/deliver-000{number}.xml" for number in (1, 2))
     assert texts(first, "//d:LDID") + texts(last, "//d:LDID") == ["DE-authority-1-1", "DE-authority-1-2"]
     assert texts(last, "//h:UPDATE//h:ObjectIdentifier") == [object_id(1), object_id(2)]
+    # The workflow is one of the Union's profile, which a national order has not.
+    assert texts(first, "//h:WorkflowIdentifier") == []
     assert texts(last, "//t:Status/c:Value") == ["Disclosed", "Disclosed"]
     # The e-mail's parties stand in the records themselves.
     assert b"b@corp.example" in last.read_bytes()
@@ -232,7 +199,7 @@ def test_answers_are_delivered_under_the_tasks_own_references(story):
     assert [one.text for one in etree.parse(first).iter(number)] == ["W 1"]
     # A national order has no Form 3: reasons stand in the status.
     reason = ["--reason", "2", "DATA_NOT_HELD", "These days are no longer kept."]
-    assert run(["reply", "m.xml", *answers[:2], *reason, "--vault", "vault", "-o", "half"]) == 0
+    assert run(["reply", "order.xml", *answers[:2], *reason, "--vault", "vault", "-o", "half"]) == 0
     half = story.path / "half"
     assert {path.name for path in half.iterdir()} == {"deliver-0001.xml", "status.xml"}
     assert texts(half / "status.xml", "//n:Details") == ["These days are no longer kept."]
@@ -240,13 +207,13 @@ def test_answers_are_delivered_under_the_tasks_own_references(story):
 
 def test_tasks_to_preserve_become_a_hold_that_ends_when_they_say(story):
     raw = order(keep(), keep(2, values=value("IPv4Address", "192.0.2.1")), legal=PRESERVES)
-    made = ["hold", "make", "vault", "--from-order", put(story, raw), *OPTIONS[:2], *OPTIONS[4:], "-o", "hold.note"]
+    made = ["hold", "make", "vault", "--from-order", put(story, raw), *TERMS[:2], *TERMS[4:], "-o", "hold.note"]
     assert run(made) == 0
     hold = parse_hold((story.path / "hold.note").read_bytes(), "hold")
     # The task's own end is earlier than the 60 days that the Regulation gives.
     assert hold.terms.until.isoformat() == "2016-10-05T00:00:00+00:00"
     assert hold.terms.basis.endswith(f"HI1 {ORDER} identifier 1")
-    assert run(["reply", "m.xml", "--hold", "hold.note", "--vault", "vault", "-o", "received"]) == 0
+    assert run(["reply", "order.xml", "--hold", "hold.note", "--vault", "vault", "-o", "received"]) == 0
     answer = story.path / "received/response.xml"
     assert texts(answer, "//t:Status/c:Value") == ["AwaitingPreservation", "PreservationNotAvailable"]
     assert run(["hold", "make", "vault", "--from-order", put(story, order(), "o.xml"), *made[5:-1], "other.note"]) == 4
@@ -254,10 +221,12 @@ def test_tasks_to_preserve_become_a_hold_that_ends_when_they_say(story):
 
 def test_task_whose_end_is_over_becomes_no_hold(story, capfd):
     raw = order(keep(), legal=PRESERVES)
-    made = ["hold", "make", "vault", "--from-order", put(story, raw), *OPTIONS[:2], *OPTIONS[4:], "-o", "hold.note"]
+    made = ["hold", "make", "vault", "--from-order", put(story, raw), *TERMS[:2], *TERMS[4:], "-o", "hold.note"]
     story.now = dt.datetime(2016, 10, 5, tzinfo=dt.UTC)
     assert run(made) == 4
-    assert "m.xml: DesiredPreservationExpiration: over already, since 2016-10-05T00:00:00Z" in capfd.readouterr().err
+    assert (
+        "order.xml: DesiredPreservationExpiration: over already, since 2016-10-05T00:00:00Z" in capfd.readouterr().err
+    )
     story.now -= dt.timedelta(seconds=1)
     assert run(made) == 0
 
@@ -272,13 +241,13 @@ def test_tasks_that_ask_for_something_else_than_the_signed_form_become_no_reques
     lost = order(documents=(document(MORE),))
     assert request(story, lost, "s.note") == 4
     assert "action 2: the form asks for something else than the tasks" in capfd.readouterr().err
-    assert run(["reply", "m.xml", "-o", "received"]) == 0
+    assert run(["reply", "order.xml", "-o", "received"]) == 0
     assert (story.path / "received/document-2.xml").read_bytes() == MORE
     # An order to keep beside tasks to disclose opens nothing, nor does a form that is not read.
     assert request(story, order(documents=(document(form2()),)), "s.note") == 4
     assert request(story, order(documents=(document(b"<!DOCTYPE message>" + SAME),)), "s.note") == 2
     assert not (story.path / "s.note").exists()
-    assert run(["reply", "m.xml", "-o", "unread"]) == 0
+    assert run(["reply", "order.xml", "-o", "unread"]) == 0
     assert [path.name for path in (story.path / "unread").iterdir()] == ["response.xml"]
     assert (
         "action 2: not compared with the tasks" in texts(story.path / "unread/response.xml", "//h:ErrorDescription")[0]

@@ -33,8 +33,10 @@ from hi1_messages import (
     OWNER,
     PRESERVES,
     REFERENCE,
+    START,
     SUBTYPE,
     TIMES,
+    TO_ISSUER,
     TRANSACTION,
     authorisation,
     create,
@@ -49,6 +51,7 @@ from hi1_messages import (
     update,
     value,
 )
+from hi1_schema import verify
 
 DAY = dt.datetime(2016, 9, 5, tzinfo=dt.UTC)
 ADDITIONAL = (
@@ -116,10 +119,51 @@ def test_an_order_is_read():
 
 
 def test_a_phone_number_has_its_plus_and_the_last_moment_is_asked_for():
-    for text in ("33612345678", "+33612345678"):
-        (one,) = judged(task(values=value(text=text))).asked
+    for name, text in (
+        ("InternationalE164", "33612345678"),
+        ("InternationalE164", "+33612345678"),
+        ("GPSIMSISDN", "33612345678"),
+    ):
+        (one,) = judged(task(values=value(name, text))).asked
         assert (one.subject, one.kinds) == ("tel:+33612345678", ("call", "text"))
         assert [period.format() for period in one.periods] == ["2016-08-31T22:00:00+00:00 2016-09-02T22:00:00+00:00"]
+
+
+def test_what_is_read_here_is_as_the_schema_has_it():
+    deadline = f"<task:LDDeadline><task:DateTime>{START}</task:DateTime></task:LDDeadline>"
+    for raw in (
+        order(documents=(DOCUMENT,), flags=flag("IsConsensual")),
+        order(keep(), legal=PRESERVES),
+        order(task(more=f"<task:Deadlines>{deadline}</task:Deadlines>"), legal="", priority=""),
+    ):
+        assert parse(raw).order is not None
+        verify(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        (order(task().replace("task:Reference>", "task:Referenz>")), "HI1Object"),
+        (order(task(more=TO_ISSUER)), "HI1Object"),
+        (order(task(times=TIMES + START.join(("<task:StartTime>", "</task:StartTime>")))), "RequestDetails"),
+        (order(task().replace("DE-authority-1-1", "1")), "Reference: 1"),
+        (order().replace(ORDER.encode(), ORDER.upper().encode()), "ObjectIdentifier"),
+        (order(task(times=TIMES.replace("22:00:00Z", "22:00:00"))), "StartTime"),
+        (order().replace(b"00.000000Z", b"00Z"), "Timestamp"),
+        (order(status=entry("auth:AuthorisationStatus", "AuthorisationStatus", "Open")), "AuthorisationStatus: AuthorisationStatus Open"),
+        (order(task(subtype=SUBTYPE.replace(">CallDetails</c:Value>", ' xsi:nil="true"/>'))), "Value"),
+        (order(task().replace('xsi:type="task:', 'xsi:type="auth:')), "HI1Object"),
+        (order().replace(b"auth:AuthorisationFlags>", b"task:AuthorisationFlags>"), "AuthorisationFlags"),
+    ],
+)  # fmt: skip
+def test_a_message_of_another_schema_is_told(raw, place):
+    with pytest.raises(AssertionError, match=re.escape(place)):
+        verify(raw)
+
+
+def test_a_long_path_leaves_an_answer_that_is_of_the_schema():
+    path = "/".join(letter * 30_000 for letter in "xyz")
+    verify(format_error(parse_envelope(order(), "m.xml"), MalformedInput(f"m.xml: {path}"), DAY))
 
 
 def test_each_task_keeps_its_own_times():
@@ -302,12 +346,16 @@ TO_VALIDATOR = DELIVERY.format(entry("task:LDDeliveryProfile", "EPOCDeliveryProf
         (order(task(kind="Everything")), E.IMPROPER_VALUE, "RequestDetails/Type: an unknown value, expected SubscriberData"),
         (order(OF_ANOTHER), E.IMPROPER_VALUE, "Type: of another dictionary, expected ETSI's RequestType"),
         (order(task().replace("AwaitingDisclosure", "AwaitingApproval")), E.IMPROPER_VALUE, "DesiredStatus: an unknown value"),
-        (order(task(of=object_id(9))), E.NOT_FOUND, "action 1: of no Authorisation of this message"),
+        (order(task(of=object_id(9))), E.LINK_MISSING, "action 1: of no Authorisation of this message"),
         (order(task(), task()), E.EXISTS, "an ObjectIdentifier stands there twice"),
         (order(task(), keep(2)), E.IMPROPER_VALUE, "tasks of the wrong kind"),
         (order(keep()), E.IMPROPER_VALUE, "tasks of the wrong kind"),
         (order(legal=PRESERVES), E.IMPROPER_VALUE, "tasks of the wrong kind"),
-        (message(create(task())), E.NOT_FOUND, "tasks with 0 Authorisations"),
+        (message(create(task())), E.LINK_MISSING, "tasks with 0 Authorisations"),
+        (message(create(authorisation()), create(authorisation()), create(task())), E.NOT_SUPPORTED, "tasks with 2 Authorisations"),
+        (order(task().replace("DE-authority-1-1", "1")), E.IMPROPER_VALUE, "Reference: expected an LDID, like DE-authority-1"),
+        (message(create(DOCUMENT), version="one"), E.VERSION, "Header/Version/ETSIVersion: expected V1"),
+        (order().replace(b"v1.3.1", b"v" * 256), E.INVALID, "NationalProfileVersion: expected at most 255 characters"),
         (message(create(authorisation())), E.REQUIRED_MISSING, "an Authorisation without a task"),
         (order(task().replace(OWNER, OWNER.replace("DE", "FR"))), E.IMPROPER_VALUE, "action 1: of another owner"),
         (order(task(more=CSP.replace("CSPID", "task:CSPID").replace("provider-1", "other"))), E.IMPROPER_VALUE, "action 1: for another provider"),
@@ -326,7 +374,7 @@ TO_VALIDATOR = DELIVERY.format(entry("task:LDDeliveryProfile", "EPOCDeliveryProf
         (order(task().replace("task:LDTaskObject", "auth:LDTaskObject")), E.INVALID, "@type: of another namespace"),
         (order(task().replace(' xsi:type="task:LDTaskObject"', "")), E.INVALID, "no xsi:type"),
         (message(create(DOCUMENT) * 2), E.INVALID, "2 things to do, expected one"),
-        (message(*[create(DOCUMENT)] * 2).replace(b"<ActionIdentifier>1", b"<ActionIdentifier>0"), E.IMPROPER_VALUE, "an ActionIdentifier stands there twice"),
+        (message(*[create(DOCUMENT)] * 2).replace(b"Identifier>1", b"Identifier>0"), E.DUPLICATE_ACTION, "an ActionIdentifier stands there twice"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_has_its_place_and_its_code_in_the_answer(raw, code, message):
@@ -334,7 +382,9 @@ def test_what_is_wrong_has_its_place_and_its_code_in_the_answer(raw, code, messa
         parse(raw)
     assert "33612345678" not in caught.value.message
     assert (caught.value.code if isinstance(caught.value, Fault) else E.INVALID) is code
-    answer = etree.fromstring(format_error(parse_envelope(raw, "m.xml"), caught.value, DAY))
+    written = format_error(parse_envelope(raw, "m.xml"), caught.value, DAY)
+    verify(written)
+    answer = etree.fromstring(written)
     texts = {etree.QName(one).localname: one.text for one in answer.iter()}
     assert (texts["ErrorCode"], texts["TransactionIdentifier"]) == (str(int(code)), TRANSACTION)
     assert message in texts["ErrorDescription"]

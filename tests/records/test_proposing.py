@@ -64,6 +64,67 @@ def test_the_talk_is_taken_before_a_duration_that_counts_the_ringing():
     assert any("column duration may count the ringing" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("name", ["talk_seconds", "Talk time (s)", "bill seconds", "talk_secs"])
+def test_talk_by_any_name_is_taken_before_a_duration(name):
+    text = rows(f"calldate,src,dst,duration,{name}", *(f"2026-03-02 10:00:0{n},{PAIR},4{n},1{n}" for n in range(3)))
+    assert columns(text)["duration_s"] == name
+
+
+IMEI, WITHOUT_CHECK, IMSI = "490154203237518", "49015420323751", "208011234567890"
+
+
+@pytest.mark.parametrize(
+    ("head", "party", "proposed"),
+    [
+        ("time,caller,callee,caller_imei,caller_imsi", PAIR, {"a_imei": "caller_imei", "a_imsi": "caller_imsi"}),
+        ("time,A-Number,B-Number,IMEI B,IMSI A", PAIR, {"b_imei": "IMEI B", "a_imsi": "IMSI A"}),
+        ("time,msisdn,other,imei,served imsi", PAIR, {"a_imei": "imei", "a_imsi": "served imsi"}),
+        ("time,direction,number,other,imei,imsi", f"in,{PAIR}", {"a_imei": "imei", "a_imsi": "imsi"}),
+    ],
+)
+def test_handsets_and_sims_are_proposed_where_their_party_is_plain(tmp_path, head, party, proposed):
+    line = f"2026-03-02 10:00:00,{party},{IMEI},{IMSI}"
+    text = rows(head, line, line, line.replace(",in,", ",out,"))
+    found = propose(text)
+    assert {name: column for name, column in columns(text).items() if name[1:] in {"_imei", "_imsi"}} == proposed
+    feed = parse_feed(found.text, "proposed feed")
+    assert (feed.keep, feed.imei_without_check) == ({"imei", "imsi"}, False)
+    assert any(note.startswith("keep: each record carries imei and imsi") for note in found.notes)
+    shown = {guess.field: guess.samples for guess in found.guesses}
+    assert {shown[field] for field in proposed} == {("9" * 15,)}
+    (tmp_path / "t.csv").write_text(text)
+    (report,) = check_files([str(tmp_path / "t.csv")], feed, NOW)
+    assert (report.kept, report.emptied) == (3, {})
+
+
+def test_a_handset_whose_party_nobody_says_is_not_read_and_a_hint_says_what_to_write():
+    found = propose(rows("time,imsi,imei,caller,callee", *[f"2026-03-02 10:00:00,{IMSI},{IMEI},{PAIR}"] * 3))
+    table = tomllib.loads(found.text)
+    assert table["feed"]["keep"] == []
+    assert table["columns"] == {"a": "caller", "b": "callee", "start": "time"}
+    (note,) = [note for note in found.notes if note.startswith("imei: ")]
+    assert "under [columns] name it a_imei if it is the caller's, b_imei if it is the called one's" in note
+    assert 'keep = ["imei"]' in note
+
+
+def test_an_imsi_is_no_number_of_a_party():
+    """Fifteen digits look like a number: without its name it would be somebody else's."""
+    with pytest.raises(MalformedInput, match="no column for b found"):
+        propose(rows("time,imsi,subscriber", *[f"2026-03-02 10:00:00,{IMSI},+4930123456"] * 3))
+
+
+@pytest.mark.parametrize("written", ["490154203237517", "4.90154E+14", "1", "00000000000000"])
+def test_a_column_called_imei_without_imeis_is_not_taken_for_one(written):
+    found = propose(rows("time,caller,callee,caller_imei", *[f"2026-03-02 10:00:00,{PAIR},{written}"] * 3))
+    assert "a_imei" not in found.text
+    assert tomllib.loads(found.text)["feed"]["keep"] == []
+
+
+def test_handsets_without_check_digit_are_said_to_have_none():
+    found = propose(rows("time,caller,callee,caller_imei", *[f"2026-03-02 10:00:00,{PAIR},{WITHOUT_CHECK}"] * 3))
+    assert parse_feed(found.text, "proposed feed").imei_without_check
+
+
 def test_each_guess_says_what_it_rests_on_and_shows_masked_values_durations_too():
     found = propose(
         rows("time,caller,callee,duration", f"2026-03-02 10:00:00,{PAIR},125", f"2026-03-02 10:00:00,{PAIR},00:02:05")

@@ -109,6 +109,30 @@ def needs_every_signature(terms: Terms, known: Authorities | None) -> bool:
     return is_urgent(terms) and standing_of(terms.authority, known) is not Standing.VERIFIED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Said:
+    """What a list says of the authority of a request.
+
+    ``authority``: None where it is not on the list. ``other``: its kind, where the request says another.
+    ``needs_everybody``: as ``needs_every_signature``; an order to keep never does.
+    """
+
+    standing: Standing
+    authority: Authority | None
+    other: Issuer | None
+    needs_everybody: bool
+
+
+def said_of(terms: Terms | HoldTerms, known: Authorities | None) -> Said:
+    """All that whoever reads a request is told about its authority."""
+    return Said(
+        standing=standing_of(terms.authority, known),
+        authority=None if known is None else known.named(terms.authority),
+        other=other_kind(terms, known),
+        needs_everybody=isinstance(terms, Terms) and needs_every_signature(terms, known),
+    )
+
+
 def latest_verified(known: Authorities) -> dt.date | None:
     """The newest day on which one was verified; a list that is taken has none after today."""
     return max((authority.verified_on for authority in known if authority.verified_on), default=None)

@@ -13,10 +13,8 @@ from coffer.authority.known import (
     Authorities,
     Standing,
     latest_verified,
-    needs_every_signature,
-    other_kind,
     parse_authorities,
-    standing_of,
+    said_of,
 )
 from coffer.cli.console import clock, console, print_json, read_file, say
 from coffer.cli.passphrases import Passphrases, passphrase_option
@@ -109,19 +107,19 @@ def _document(known: Authorities, name: str) -> dict[str, str | None]:
 
 def marks_of(terms: Terms | HoldTerms, known: Authorities | None, custodian: str = "") -> Iterator[str]:
     """What to say of the authority of a request by a list. ``custodian``: whose list it is, if one's."""
-    standing, authority = standing_of(terms.authority, known), known.named(terms.authority) if known else None
-    if authority is not None and standing is Standing.VERIFIED:
+    said = said_of(terms, known)
+    authority = said.authority
+    if authority is not None and said.standing is Standing.VERIFIED:
         yield f"on the list here: called back by {authority.verified_by} on {authority.verified_on}"
     elif authority is not None:
         yield f"on the list here, but nobody has called it back: {authority.call_back.format()}"
-    elif standing is Standing.UNKNOWN:
+    elif said.standing is Standing.UNKNOWN:
         yield "not on the list here: call the authority back, by a number that is not from the order"
     else:
         yield "no list of authorities here: call the authority back, by a number that is not from the order"
-    other = other_kind(terms, known)
-    if other is not None:
-        yield f"the list has it as {other}, the request as {terms.ordered.issuer}"
-    if isinstance(terms, Terms) and needs_every_signature(terms, known):
+    if said.other is not None:
+        yield f"the list has it as {said.other}, the request as {terms.ordered.issuer}"
+    if said.needs_everybody:
         yield (
             f"an emergency: {custodian or 'a custodian that has not called it back'} answers only if every custodian of "
             "the rule has signed"

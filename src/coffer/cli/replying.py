@@ -2,17 +2,17 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from coffer.disclosure.epoc.deliveries import format_deliveries
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.form3 import format_form3
-from coffer.disclosure.epoc.hi1 import Correspondence, Part, form_task, format_delivery, format_status
+from coffer.disclosure.epoc.hi1 import OUTCOME, Correspondence, form_task, format_status
 from coffer.disclosure.epoc.judged import Judgement, Lacking
 from coffer.disclosure.epoc.replies import (
-    Answered,
     Held,
     NonExecution,
     answered,
@@ -24,16 +24,14 @@ from coffer.disclosure.epoc.replies import (
     statuses,
     tasks_of,
 )
-from coffer.disclosure.etsi import MAX_FIELD, EtsiHeader, format_etsi
+from coffer.disclosure.etsi import MAX_FIELD, EtsiHeader
 from coffer.disclosure.hi1.order import Content, TaskOrder
 from coffer.disclosure.hi1.response import format_response
 from coffer.disclosure.verified import Disclosure
-from coffer.errors import MalformedInput, Refused
+from coffer.errors import MalformedInput
 from coffer.ledger.holds import HoldStatus
 
 RESPONSE: Final = "response.xml"
-MAX_MESSAGE: Final = 25_000_000
-"""Bytes of a message that a system takes: 25 MB by the profile of the Union. Beyond, only a URL would go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +76,7 @@ def reply_to_message(content: Content, order: TaskOrder, provider: Endpoint, now
         receiver=envelope.sender,
         task=order.tasks.__getitem__,
         version=envelope.version,
+        workflow=OUTCOME if order.is_european else None,
         now=now,
         new_id=_new_id,
     )
@@ -142,18 +141,9 @@ def delivered(
         if not tasks_of(one, judgement.asked):
             raise MalformedInput(f"--answer {number}: about no identifier of the order")
     ends = outcomes(judgement.asked, told, given)
-    parts = [*_parts(about, judgement, disclosures, told)]
-    files = {}
-    for number, (ids, xml) in enumerate(parts, 1):
-        part = Part(ids=ids, number=number, is_last=number == len(parts), xml=xml)
-        message = format_delivery(about, part, ends if part.is_last else {})
-        if len(message) > MAX_MESSAGE:
-            raise Refused(
-                f"message {number}: {len(message):,} bytes, expected at most {MAX_MESSAGE:,}",
-                code="scope",
-                hint="hand the package over in another way: coffer disclose",
-            )
-        files[f"deliver-{number:04d}.xml"] = message
+    answers = [(tasks_of(one, judgement.asked), shown) for one, shown in zip(told, disclosures, strict=True)]
+    messages = format_deliveries(about, _header(about), answers, ends)
+    files = {f"deliver-{number:04d}.xml": message for number, message in enumerate(messages, 1)}
     reasons = non_executions(given)
     form3 = _form3(reply, reasons, {})
     if form3 is not None:
@@ -164,19 +154,14 @@ def delivered(
     return files
 
 
-def _parts(
-    about: Correspondence, judgement: Judgement, disclosures: Sequence[Disclosure], told: Sequence[Answered]
-) -> Iterator[tuple[tuple[str, ...], bytes]]:
+def _header(about: Correspondence) -> EtsiHeader:
     order = about.order
-    header = EtsiHeader(
+    return EtsiHeader(
         country=order.issuing_country,
         organisation=order.authority.national_id[:MAX_FIELD].strip(" "),
         request_number=_request_number(order),
         csp=about.provider.national_id[:MAX_FIELD].strip(" "),
     )
-    for disclosure, one in zip(disclosures, told, strict=True):
-        ids = tasks_of(one, judgement.asked)
-        yield from ((ids, xml) for xml in format_etsi(disclosure, header, now=about.now).values())
 
 
 def _request_number(order: Form) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from coffer.authority.countersign import subject_rule, verify_requested
+from coffer.authority.countersign import verify_requested
 from coffer.authority.hold import Hold, HoldTerms
 from coffer.authority.period import Period, is_within
+from coffer.authority.reach import Reach
 from coffer.custody.exchange import Cell
 from coffer.errors import CofferError, NotProven, Refused, Unavailable
-from coffer.identity.identifier import Identifier, IdentityType
 from coffer.ledger.entries import Commitment
 from coffer.ledger.facts import Segment
 from coffer.ledger.holds import HoldStatus, LoggedHold, Term
@@ -30,24 +30,15 @@ _SIZES: Final = {prf.LABEL_LANE: 8, prf.DATA_LANE: 16}
 
 
 class Coverage:
-    """Which segments a hold covers, and for which of its subjects; each rule is looked up once a roster."""
+    """Which segments a hold covers, and for which of its subjects."""
 
     def __init__(self, terms: HoldTerms) -> None:
         self._terms = terms
-        self._rules: dict[tuple[int, bytes], str] = {}
+        self._reach = Reach(terms.subjects, terms.kinds, terms.touches)
 
     def lines(self, segment: Segment) -> tuple[int, ...]:
         """The subject lines, from 1, whose records may lie in a segment."""
-        terms, line = self._terms, segment.line
-        if line.kind not in terms.kinds:
-            return ()
-        return tuple(
-            number
-            for number, subject in enumerate(terms.subjects, 1)
-            if terms.touches(number, line.day)
-            and (subject.type is not IdentityType.OPAQUE or subject.scope == segment.feed)
-            and self._rule(number, subject, segment) == line.rule
-        )
+        return self._reach.lines(segment)
 
     def covers(self, segment: Segment, sid: bytes, periods: Sequence[Period]) -> bool:
         """Whether it names a subject in a segment, and these periods of it."""
@@ -56,12 +47,6 @@ class Coverage:
             subjects[number - 1].sid == sid and is_within(periods, own[number - 1], day)
             for number in self.lines(segment)
         )
-
-    def _rule(self, number: int, subject: Identifier, segment: Segment) -> str:
-        key = number, segment.roster.hash
-        if key not in self._rules:
-            self._rules[key] = subject_rule(subject, segment.roster).name
-        return self._rules[key]
 
 
 def ranks_of(hold: Hold, state: State) -> int:

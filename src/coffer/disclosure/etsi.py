@@ -116,7 +116,8 @@ def default_header(terms: Terms, given: Mapping[str, str] | None = None) -> Etsi
     fields |= {"csp": terms.origin} | dict(given or {})
     if "country" not in fields:
         raise MalformedInput(
-            "ETSI header: country: no subject has one, and no ETSI request said it", hint="add --etsi-country, like FR"
+            "ETSI header: country: no subject has one, and no ETSI request said it",
+            hint="say the authority's own, like FR: --etsi-country on the command line, or in its field on the page",
         )
     return EtsiHeader(**fields)
 

@@ -32,6 +32,10 @@ _TIME: Final = re.compile(r"([0-9]{14})(Z|[+-][0-9]{4})")
 _NUMBER: Final = re.compile(r"\+?([1-9][0-9]{0,14})")
 _DEVICE: Final = re.compile(r"[0-9]{15}")
 _SECOND: Final = dt.timedelta(seconds=1)
+_NO_COUNTRY: Final = (
+    "it begins with no calling code: ask the authority whose number it is. Then leave out --from-order, and type the "
+    "request with --subject and --home, with the message as its --order"
+)
 _BULK: Final = "one person's records are opened, or a few that are named; nothing is searched"
 
 
@@ -245,10 +249,7 @@ def _leaf(element: etree._Element, place: str) -> tuple[str, str]:
 
 def _subject(path: str, text: str, place: str) -> str:
     if path == names.NUMBER_PATH:
-        match = _NUMBER.fullmatch(text)
-        if match is None:
-            raise MalformedInput(f"{place}: partyNumber: expected an international number of up to 15 digits")
-        return parse_subject(f"tel:+{match[1]}", f"{place}: partyNumber").format()
+        return _number(text, f"{place}: partyNumber")
     if path == names.ADDRESS_PATH:
         return parse_subject(f"mailto:{text}", f"{place}: emailAddress").format()
     if path in (names.IMSI_PATH, names.IMEI_PATH):
@@ -262,6 +263,17 @@ def _subject(path: str, text: str, place: str) -> str:
         code="scope",
         hint="places and roles cannot be asked for",
     )
+
+
+def _number(text: str, place: str) -> str:
+    match = _NUMBER.fullmatch(text)
+    try:
+        if match is None:
+            raise MalformedInput(f"{place}: expected an international number of up to 15 digits")
+        return parse_subject(f"tel:+{match[1]}", place).format()
+    except MalformedInput as error:
+        # The requestID's country is the authority's: the number may be of another.
+        raise MalformedInput(error.message, hint=_NO_COUNTRY) from None
 
 
 def _parse_time(text: str, place: str) -> dt.datetime:

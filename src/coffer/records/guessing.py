@@ -32,6 +32,19 @@ _STAMPS: Final = (
     "%Y%m%d%H%M%S",
     "%d-%m-%YT%H:%M:%S",
 )
+_TALK: Final = (
+    "billsec",
+    "billseconds",
+    "billableseconds",
+    "talkseconds",
+    "talksecs",
+    "talktime",
+    "talktimes",
+    "talktimeseconds",
+    "talkduration",
+    "conversationtime",
+)
+"""Names of durations that count from the answer on; others may count the ringing."""
 _NAMES: Final = {
     "a": ("a", "anumber", "caller", "callingnumber", "callingparty", "callingpartynumber", "from", "src", "source", "sender", "originating", "msisdn",
           "callerid", "fromnumber", "originator", "extfrom", "callingno",
@@ -41,7 +54,7 @@ _NAMES: Final = {
           "llamado", "destino", "dialledno", "dialedno", "dialednumber", "diallednumber", "calledno"),
     "start": ("start", "starttime", "begin", "datetime", "timestamp", "time", "calldate", "date", "startdate", "starttimestamp", "seizuretime",
               "eventtime", "sentat", "createdat", "received", "heure", "zeit", "beginn", "hora", "fecha"),
-    "duration_s": ("billsec", "billableseconds", "talktime", "talkduration", "conversationtime", "duration", "durations", "seconds", "secs",
+    "duration_s": (*_TALK, "duration", "durations", "seconds", "secs",
                    "durationseconds", "callduration", "length", "dur", "duree", "dauer", "gesprachsdauer", "duracion"),
     "answered": ("answered", "disposition", "status", "result", "outcome", "etat", "ergebnis", "estado"),
     "forwarded": ("forwarded", "forwardedto", "redirectedto", "redirectingnumber", "cnumber"),
@@ -65,14 +78,14 @@ _STATIONS: Final = (  # of the telephones of one site
     "interno",
     "anexo",
 )
-_TALK: Final = ("billsec", "billableseconds", "talktime", "talkduration", "conversationtime")
-"""Names of durations that count from the answer on; others may count the ringing."""
 _DIRECTIONS: Final = {
     "i": "in", "mtc": "in", "o": "out", "moc": "out",
     "in": "in", "incoming": "in", "inbound": "in", "a_in": "in", "mt": "in", "received": "in", "entrant": "in",
     "out": "out", "outgoing": "out", "outbound": "out", "a_out": "out", "mo": "out", "dialed": "out", "dialled": "out", "sortant": "out",
 }  # fmt: skip
-_ORIENTED: Final = frozenset(_NAMES["a"]) - {"a", "anumber", "msisdn", "anum"}
+CALLER_NAMES: Final = frozenset(_NAMES["a"])
+CALLED_NAMES: Final = frozenset(_NAMES["b"])
+_ORIENTED: Final = CALLER_NAMES - {"a", "anumber", "msisdn", "anum"}
 """Names that say who calls, whatever a column of directions says."""
 
 ADDRESS: Final = re.compile(r"(?:^|<)(?!sips?:)[^@<>]*[A-Za-z][^@<>]*@")
@@ -106,7 +119,7 @@ class Taken:
         fitting = [name for name in self.left if shares[name] >= ENOUGH]
         # A column with the field's name may hold more odd values, like short codes and names of senders.
         candidates = [name for name in self.left if isinstance(name, str) and shares[name] >= _ENOUGH_IF_NAMED]
-        named = [name for wanted in _NAMES[field] for name in candidates if _plain(name) == wanted]
+        named = [name for wanted in _NAMES[field] for name in candidates if plain(name) == wanted]
         found = next(iter(named), None if only_named or not fitting else fitting[0])
         if found is not None:
             others = "" if len(fitting) < 2 or named else f", the first of {len(fitting)} such columns"
@@ -153,7 +166,7 @@ def utc_of(start: Column | list[Column], taken: Taken) -> bool:
     """
     titles = " ".join(map(str, start if isinstance(start, list) else [start]))
     for name, values in list(taken.left.items()):
-        if _plain(name) in _ZONES and share_of(values, is_zone) == 1.0:
+        if plain(name) in _ZONES and share_of(values, is_zone) == 1.0:
             if {value.strip() for value in values} <= {"UTC", "GMT", "Z", "+00:00", ""}:
                 taken.give("time_zone", name, "by its values: each says UTC")
                 return True
@@ -185,7 +198,7 @@ def take_station(taken: Taken) -> Column | None:
     """
     for name, values in taken.left.items():
         share = share_of(values, lambda value: re.fullmatch("[0-9]{2,5}", value) is not None)
-        if _plain(name) in _STATIONS and share >= ENOUGH:
+        if plain(name) in _STATIONS and share >= ENOUGH:
             taken.guesses = [replace(one, field="b") if one.field == "a" else one for one in taken.guesses]
             taken.give("a", name, f"by its name: {share:.0%} are stations of the site")
             return name
@@ -198,7 +211,7 @@ def take_duration(taken: Taken) -> Column | None:
     A name that counts from the answer on comes before one that may count the ringing.
     """
     found = taken.take("duration_s", is_duration, only_named=True)
-    if isinstance(found, str) and _plain(found) not in _TALK:
+    if isinstance(found, str) and plain(found) not in _TALK:
         taken.notes.append(
             f"duration_s: column {found} may count the ringing; if another counts the talk alone, name that"
         )
@@ -207,7 +220,7 @@ def take_duration(taken: Taken) -> Column | None:
 
 def unclear_duration(taken: Taken) -> Column | None:
     """A column that is called a duration and holds values of two parts, which nobody else can tell apart."""
-    called = (name for name in taken.left if isinstance(name, str) and _plain(name) in _NAMES["duration_s"])
+    called = (name for name in taken.left if isinstance(name, str) and plain(name) in _NAMES["duration_s"])
     return next((name for name in called if share_of(taken.left[name], _has_two_parts) >= ENOUGH), None)
 
 
@@ -215,7 +228,8 @@ def _has_two_parts(text: str) -> bool:
     return re.fullmatch(r"[0-9]{1,3}:[0-5][0-9]", text) is not None
 
 
-def _plain(name: Column) -> str:
+def plain(name: Column) -> str:
+    """A name without case, accents, digits and marks."""
     bare = unicodedata.normalize("NFKD", str(name)).encode("ascii", "ignore").decode("ascii")
     return re.sub("[^a-z]", "", bare.lower())
 
@@ -228,7 +242,7 @@ def take_start(taken: Taken) -> tuple[Column | list[Column] | None, str]:
     best: tuple[float, int, Column, str] | None = None
     fitting: set[Column] = set()
     for name, values in taken.left.items():
-        rank = _NAMES["start"].index(_plain(name)) if _plain(name) in _NAMES["start"] else len(_NAMES["start"])
+        rank = _NAMES["start"].index(plain(name)) if plain(name) in _NAMES["start"] else len(_NAMES["start"])
         for form in (*_STAMPS, "epoch", "epoch-ms"):
             share = _share_of_times(values, form)
             if share >= ENOUGH:
@@ -255,7 +269,7 @@ def _take_date_and_clock(taken: Taken) -> tuple[Column | list[Column] | None, st
         shares = [
             (share_of(values, lambda value, f=form: _is_time(value, f)), name, form)  # type: ignore[misc]
             for name, values in taken.left.items()
-            if _plain(name) not in _NAMES["duration_s"]
+            if plain(name) not in _NAMES["duration_s"]
             for form in forms
         ]
         good = [one for one in shares if one[0] >= ENOUGH]
@@ -279,7 +293,7 @@ def _take_date_and_clock(taken: Taken) -> tuple[Column | list[Column] | None, st
 
 
 def _is_another_time(name: Column) -> bool:
-    return re.search("end|fin|stop|talk|dur|ring|answer|hang|wait|conn|ende|dauer", _plain(name)) is not None
+    return re.search("end|fin|stop|talk|dur|ring|answer|hang|wait|conn|ende|dauer", plain(name)) is not None
 
 
 def _note_order(values: Sequence[str], form: str, notes: list[str]) -> None:
@@ -373,7 +387,7 @@ def direction_of(a: Column, columns: dict[Column, list[str]]) -> Direction | Non
 
     None if a column's name says that it holds the callers.
     """
-    if isinstance(a, str) and _plain(a) in _ORIENTED:
+    if isinstance(a, str) and plain(a) in _ORIENTED:
         return None
     for name, values in columns.items():
         words = {value.strip() for value in values} - {""}

@@ -15,6 +15,7 @@ from typing import Final
 
 from coffer.errors import MalformedInput
 from coffer.identity.numbering import home_plan
+from coffer.records.device_guess import device_lines, set_devices_aside
 from coffer.records.fixed_guess import guess_fixed
 from coffer.records.guessing import (
     ADDRESS,
@@ -231,6 +232,7 @@ def _compose(
     """Assign columns, first by name, then by shape, and write the feed file."""
     taken = Taken(columns)
     start, date_format = take_start(taken)
+    devices = set_devices_aside(taken)
     a = taken.take("a", is_party)
     b = taken.take("b", is_party)
     station = take_station(taken) if a is not None and b is None else None
@@ -260,6 +262,9 @@ def _compose(
         taken.notes.append(f"a, b: columns {a} and {b} are told by their values: is {a} who called?")
     kind = kind or _kind([*columns[a], *columns[b]], duration, unclear, taken)
     style = guess_style([*columns[a], *columns[b]], home_plan(country, "home_country")) if kind != "email" else None
+    mobile = device_lines(
+        devices if kind != "email" else (), taken, a=a, b=b, has_own=direction is not None and station is None
+    )
     lines = [
         "[feed]",
         f'name = "{kind}s"',
@@ -271,11 +276,11 @@ def _compose(
         lines.append(f'number_style = "{style.style}"')
         taken.notes.append(f"number_style: {style.style} is a guess: {style.reason}")
     lines += [] if station is None else ["local_identities = true"]
-    lines += ["keep = []", f'kind = "{kind}"', f"[{form}]"]
+    lines += [f"keep = {mobile.keep}", *mobile.feed, f'kind = "{kind}"', f"[{form}]"]
     lines += [f"date_format = {json.dumps(date_format)}" if line == "date_format" else line for line in own]
     split = _split_of(columns[b]) if kind == "email" else None
     party = json.dumps(b) if split is None else f"{{ column = {json.dumps(b)}, split = {json.dumps(split)} }}"
-    lines += ["[columns]", f"a = {json.dumps(a)}", f"b = {party}", f"start = {json.dumps(start)}"]
+    lines += ["[columns]", f"a = {json.dumps(a)}", f"b = {party}", f"start = {json.dumps(start)}", *mobile.columns]
     if direction is not None:
         lines.append(f"direction = {{ column = {json.dumps(direction.column)}, values = {_inline(direction.words)} }}")
         taken.notes.append(f"direction: by column {direction.column}; is column {a} the own number of each row?")

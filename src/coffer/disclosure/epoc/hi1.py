@@ -40,7 +40,8 @@ VERSION: Final = (
     ("NationalProfileOwner", "EU"),
     ("NationalProfileVersion", "v1.3.1"),
 )
-_OUTCOME: Final = "/eevidence/outcome"
+OUTCOME: Final = "/eevidence/outcome"
+"""The workflow of the profile of the Union in which data are handed over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +57,8 @@ class Correspondence:
     """What every message about an order needs.
 
     ``provider``: whose objects are made. ``sender``, ``receiver``: the systems. ``task``: the name of an identifier's
-    task. ``version``: of the standard and of its national profile, as elements and texts. ``new_id``: a UUID each time
-    that it is called.
+    task. ``version``: of the standard and of its national profile, as elements and texts. ``workflow``: of its deliveries;
+    None where the order is not of the Union. ``new_id``: a UUID each time that it is called.
     """
 
     order: Form
@@ -66,18 +67,21 @@ class Correspondence:
     receiver: Endpoint
     task: Callable[[str], TaskName]
     version: Sequence[tuple[str, str]] = VERSION
+    workflow: str | None = OUTCOME
     now: dt.datetime
     new_id: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Part:
-    """One file of an answer.
+    """One message of a delivery.
 
-    ``ids``: the identifiers that it is about. ``number``: from 1, over the whole reply.
+    ``ids``: the identifiers that it is about. ``delivery``: a UUID that all messages of the delivery have. ``number``:
+    from 1, within it.
     """
 
     ids: tuple[str, ...]
+    delivery: str
     number: int
     is_last: bool
     xml: bytes
@@ -119,6 +123,8 @@ def format_status(
     add(item, NOTIFICATION, "NotificationDetails", f"Status of {order.case_id}")
     if form3 is not None:
         entry(item, NOTIFICATION, "NotificationType", "EPOCNotificationType", "DeFactoImpossibility")
+    else:
+        entry(item, NOTIFICATION, "NotificationType", "NotificationType", "General")
     add(item, NOTIFICATION, "NewNotification", "true")
     add(item, NOTIFICATION, "NotificationTimestamp", about.now.isoformat(timespec="seconds"))
     listed = add(item, NOTIFICATION, "StatusOfAssociatedObjects")
@@ -147,18 +153,18 @@ def format_status(
 
 
 def format_delivery(about: Correspondence, part: Part, ended: Mapping[str, str]) -> bytes:
-    """One file of an answer, with its manifest.
+    """One message of a delivery, with its manifest.
 
     ``ended``: statuses of tasks that end with this message, by identifier. An ETSI TS 102 657
     message stands in it as it is, so the receiver's own client reads it on.
     """
     order = about.order
-    root, actions = _message(about, workflow=_OUTCOME)
+    root, actions = _message(about, workflow=about.workflow)
     tasks = [about.task(id_) for id_ in part.ids]
     item = _object(about, actions, "DELIVER", "delivery:DeliveryObject", [task.object_id for task in tasks])
     if len(tasks) == 1 and tasks[0].reference:
         add(add(item, DELIVERY, "Reference"), DELIVERY, "LDID", tasks[0].reference)
-    add(item, DELIVERY, "DeliveryID", about.new_id())
+    add(item, DELIVERY, "DeliveryID", part.delivery)
     add(item, DELIVERY, "SequenceNumber", str(part.number))
     add(item, DELIVERY, "LastSequence", "true" if part.is_last else "false")
     entry(add(item, DELIVERY, "Manifest"), DELIVERY, "Specification", "ManifestSpecification", "TS102657-XML")

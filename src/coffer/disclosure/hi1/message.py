@@ -9,7 +9,7 @@ from lxml import etree
 
 from coffer.authority.ordered import MAX_FILE_BYTES
 from coffer.disclosure.epoc.form import Endpoint, Shown
-from coffer.disclosure.epoc.hi1 import CORE
+from coffer.disclosure.epoc.hi1 import CORE, VERSION
 from coffer.disclosure.epoc.nodes import Node
 from coffer.disclosure.hi1.names import MESSAGE, READ, WORDS, XSI, ErrorCode, Fault, Kind, Verb
 from coffer.disclosure.strict_xml import local_name, parse_xml, root_name
@@ -22,6 +22,9 @@ _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _IDENTIFIER: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _VERSION: Final = re.compile(r"V1\.[0-9]{1,3}\.[0-9]{1,3}")
+_ANY_VERSION: Final = re.compile(r"V[0-9]+\.[0-9]+\.[0-9]+")
+_SHORT: Final = 255
+"""Characters of a ShortString of ETSI TS 103 280."""
 _HEADER: Final = (
     "SenderIdentifier",
     "ReceiverIdentifier",
@@ -40,7 +43,7 @@ class Envelope:
     """A request whose sender can be answered; nothing else of it was looked at.
 
     ``transaction``: its UUID, which the answer repeats. ``version``: of the standard and of its national profile, as
-    elements and texts.
+    elements and texts that an answer may have: the message's, or ours where no answer may repeat them.
     """
 
     root: Node
@@ -90,8 +93,13 @@ def parse_envelope(raw: bytes, place: str) -> Envelope:
         sender=parse_endpoint(header.the("SenderIdentifier")),
         receiver=parse_endpoint(header.the("ReceiverIdentifier")),
         transaction=parse_uuid(header.the("TransactionIdentifier")),
-        version=tuple((name, version.the(name).text()) for name in _VERSIONS),
+        version=_repeated(tuple((name, version.the(name).text()) for name in _VERSIONS)),
     )
+
+
+def _repeated(version: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    is_valid = _ANY_VERSION.fullmatch(version[0][1]) and all(len(text) <= _SHORT for _, text in version)
+    return version if is_valid else VERSION
 
 
 def parse_header(envelope: Envelope) -> Iterator[Shown]:
@@ -110,6 +118,9 @@ def parse_header(envelope: Envelope) -> Iterator[Shown]:
     texts = version.strict_children(_VERSIONS)
     if not _VERSION.fullmatch(texts.one("ETSIVersion").text()):
         raise Fault(ErrorCode.VERSION, f"{version.where}/ETSIVersion: expected V1 and two numbers")
+    for name in _VERSIONS[1:]:
+        if len(texts.one(name).text()) > _SHORT:
+            raise Fault(ErrorCode.INVALID, f"{version.where}/{name}: expected at most {_SHORT} characters")
     shown = [fields.one("Timestamp"), *(texts.one(name) for name in _VERSIONS)]
     shown += [node for node in [fields.optional("WorkflowIdentifier")] if node is not None]
     for node in shown:
@@ -136,7 +147,7 @@ def parse_actions(envelope: Envelope) -> tuple[Action, ...]:
         raise Fault(ErrorCode.INVALID, f"{requests.where}: {len(nodes)} ActionRequest, expected 1 to {MAX_ACTIONS}")
     actions = tuple(_action(node) for node in nodes)
     if len({action.number for action in actions}) != len(actions):
-        raise Fault(ErrorCode.IMPROPER_VALUE, f"{requests.where}: an ActionIdentifier stands there twice")
+        raise Fault(ErrorCode.DUPLICATE_ACTION, f"{requests.where}: an ActionIdentifier stands there twice")
     return actions
 
 

@@ -22,10 +22,11 @@ class ErrorCode(IntEnum):
     """Why an action or a message is not carried out: codes of TS 103 120, annex D."""
 
     NOT_SUPPORTED = 3001
+    DUPLICATE_ACTION = 3002
     REQUIRED_MISSING = 3005
     IMPROPER_VALUE = 3007
     EXISTS = 3010
-    NOT_FOUND = 3011
+    LINK_MISSING = 3016
     INVALID = 3020
     VERSION = 3021
 
@@ -115,6 +116,7 @@ CATEGORIES: Final = {
 """The values of RequestType."""
 FORMATS: Final = {
     "InternationalE164": IdentifierType.PHONE_NUMBER,
+    "GPSIMSISDN": IdentifierType.PHONE_NUMBER,
     "EmailAddress": IdentifierType.EMAIL,
     "InternationalizedEmailAddress": IdentifierType.EMAIL,
     "IPv4Address": IdentifierType.IPV_4,

@@ -130,10 +130,14 @@ def _verify_once(place: str, ids: Sequence[str]) -> None:
 def _order(envelope: Envelope, authorisations: Sequence[Authorisation], tasks: Sequence[Task]) -> TaskOrder:
     place = envelope.root.place
     if len(authorisations) != 1:
-        raise Fault(ErrorCode.NOT_FOUND, f"{place}: tasks with {len(authorisations)} Authorisations, expected one")
+        code = ErrorCode.NOT_SUPPORTED if authorisations else ErrorCode.LINK_MISSING
+        raise Fault(code, f"{place}: tasks with {len(authorisations)} Authorisations, expected one")
     (authorisation,) = authorisations
     if not tasks:
-        raise Fault(ErrorCode.REQUIRED_MISSING, f"{place}: an Authorisation without a task, expected one or more")
+        raise Fault(
+            ErrorCode.REQUIRED_MISSING,
+            f"{place}: an Authorisation without a task to disclose or preserve, expected one",
+        )
     kinds = {task.kind for task in tasks}
     if len(kinds) != 1 or authorisation.tasks not in {None, *kinds}:
         expected = "LDTask alone or LPTask alone, as the Authorisation's legal type says"
@@ -182,7 +186,7 @@ def _order(envelope: Envelope, authorisations: Sequence[Authorisation], tasks: S
 def _verify_task(place: str, task: Task, authorisation: Authorisation, owner: Endpoint, provider: Endpoint) -> None:
     about = f"{place}: action {task.asked.id}"
     if authorisation.object_id not in task.authorisations:
-        raise Fault(ErrorCode.NOT_FOUND, f"{about}: of no Authorisation of this message, expected it")
+        raise Fault(ErrorCode.LINK_MISSING, f"{about}: of no Authorisation of this message, expected it")
     if task.owner not in {None, owner}:
         raise Fault(ErrorCode.IMPROPER_VALUE, f"{about}: of another owner than the Authorisation, expected the same")
     if task.provider not in {None, provider}:

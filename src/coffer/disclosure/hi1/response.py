@@ -26,6 +26,8 @@ from coffer.disclosure.hi1.names import ErrorCode, Fault, Kind
 from coffer.disclosure.hi1.order import FORM_KINDS, Content, TaskOrder, object_id
 from coffer.errors import MalformedInput
 
+_MAX_DESCRIPTION: Final = 65_535
+"""Characters of a LongString of ETSI TS 103 280: a path may have longer names."""
 _PREFIXES: Final = {Kind.AUTHORISATION: "auth", Kind.DISCLOSURE: "task", Kind.PRESERVATION: "task"}
 
 
@@ -68,7 +70,7 @@ def _started(envelope: Envelope, now: dt.datetime) -> tuple[etree._Element, etre
 def _add_error(parent: etree._Element, code: ErrorCode, description: str) -> None:
     error = add(parent, CORE, "ErrorInformation")
     add(error, CORE, "ErrorCode", str(int(code)))
-    add(error, CORE, "ErrorDescription", description)
+    add(error, CORE, "ErrorDescription", description[:_MAX_DESCRIPTION])
 
 
 def _add_status(parent: etree._Element, action: Action, order: TaskOrder, status: str) -> None:

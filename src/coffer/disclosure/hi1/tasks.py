@@ -30,7 +30,8 @@ _SHOWN: Final = {
 }
 _WORDS: Final = ("ManualInformation",)
 _DETAILS: Final = ("Type", "StartTime", "EndTime", "ObservedTime", "ObservedTimes", "RequestValues", "Subtype")
-_REFERENCE: Final = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
+_REFERENCE: Final = re.compile(r"(?=.{1,255}\Z)[A-Z]{2}-[ -~]+-[ -~]*[!-~]")
+"""An LDID of ETSI TS 103 280: a delivery with any other would not be of its schema."""
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _Unanswerable = tuple[Reason, str]
 
@@ -79,7 +80,7 @@ def parse_task(action: Action) -> Task:
         owner=parse_owner(parts.optional("CountryCode"), parts.optional("OwnerIdentifier")),
         authorisations=_associated(parts.optional("AssociatedObjects")),
         provider=None if csp is None else parse_endpoint(csp),
-        reference="" if reference is None else matching(reference, _REFERENCE, "1 to 255 printable ASCII characters"),
+        reference="" if reference is None else matching(reference, _REFERENCE, "an LDID, like DE-authority-1"),
         flags=_flags(parts.optional("Flags")),
         deadlines=_deadlines(parts.optional("Deadlines")),
         recipients=_recipients(parts.optional("DeliveryDetails")),

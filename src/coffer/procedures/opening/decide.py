@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffer.authority.authorization import MAX_RECORDS, Authorization, Terms
-from coffer.authority.countersign import Countersigned, subject_rule
+from coffer.authority.countersign import Countersigned
 from coffer.authority.hold import Hold
+from coffer.authority.reach import Reach
 from coffer.custody.ballot import Ballot, Choice
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
 from coffer.custody.holding import Coverage
 from coffer.errors import NotProven, Refused
-from coffer.identity.identifier import Identifier, IdentityType
+from coffer.identity.identifier import Identifier
 from coffer.ledger.facts import Segment
 from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Roster
@@ -149,27 +150,19 @@ def segments_for(
     since: int = 0,
 ) -> list[tuple[Segment, int]]:
     """The same for a request that is not written yet. ``days``: the UTC days of each subject."""
-    reached = []
+    reached: list[tuple[Segment, int]] = []
     asked = [frozenset(own) for own in days]
+    reach = Reach(subjects, kinds, lambda number, day: day in asked[number - 1])
     wanted = frozenset[dt.date]().union(*asked)  # looked at first: a desk asks this of every case for each page
-    rules: dict[tuple[int, bytes], str] = {}
     later = {segment.line.seg_id for segment in state.completed_from(before)}
     for segment in state.completed_from(since) if since else state.segments.values():
         line = segment.line
-        if line.day not in wanted or line.seg_id in later or line.kind not in kinds:
+        if line.day not in wanted or line.seg_id in later:
             continue
         is_gone = state.is_dead(segment) or is_segment_past(segment, now.date())
-        for number, subject in enumerate(subjects, 1):
-            is_elsewhere = subject.type is IdentityType.OPAQUE and subject.scope != segment.feed
-            if is_gone and not is_held(segment, number):
-                continue
-            if is_elsewhere or line.day not in asked[number - 1]:
-                continue
-            key = number, segment.roster.hash
-            if key not in rules:  # once a roster, not once a segment
-                rules[key] = subject_rule(subject, segment.roster).name
-            if rules[key] == line.rule:
-                reached.append((segment, number))
+        numbers = [number for number in range(1, len(subjects) + 1) if not is_gone or is_held(segment, number)]
+        if numbers:
+            reached += [(segment, number) for number in reach.lines(segment) if number in numbers]
     return sorted(reached, key=lambda item: (item[0].line.seg_id, item[1]))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from coffer.authority.authorization import Terms
 from coffer.authority.hold import HoldTerms
-from coffer.authority.known import Authorities, Standing, needs_every_signature, other_kind, standing_of
+from coffer.authority.known import Authorities, Standing, said_of
 from coffer.web.ground.wording import Wording
 
 
@@ -24,9 +24,9 @@ def mark_authority(
     ``known``: None without a list. ``custodian``: whose list it is, if it is a custodian's.
     """
     _ = words.gettext
-    standing, authority = standing_of(terms.authority, known), known and known.named(terms.authority)
-    sentences = []
-    match standing:
+    about = said_of(terms, known)
+    authority, sentences = about.authority, []
+    match about.standing:
         case Standing.VERIFIED if authority and authority.verified_on:
             said = {"who": authority.verified_by, "day": words.day(authority.verified_on)}
             sentences.append(_("On the list here: called back by %(who)s on %(day)s.") % said)
@@ -38,9 +38,9 @@ def mark_authority(
             sentences.append(
                 _("There is no list of authorities here. Call it back, by a number that is not from the order.")
             )
-    if other_kind(terms, known) is not None:
+    if about.other is not None:
         sentences.append(_("The list has it as another kind of authority than the request."))
-    if isinstance(terms, Terms) and needs_every_signature(terms, known):
+    if about.needs_everybody:
         sentences.append(
             _("An emergency: %(custodian)s answers only if every custodian of the rule signs.")
             % {"custodian": custodian}
@@ -49,4 +49,4 @@ def mark_authority(
                 "An emergency: a custodian that has not called it back answers only if every custodian of the rule signs."
             )
         )
-    return Marked(sentences=tuple(sentences), is_doubtful=standing is not Standing.VERIFIED)
+    return Marked(sentences=tuple(sentences), is_doubtful=about.standing is not Standing.VERIFIED)
