@@ -48,6 +48,7 @@ class Automaton:
         self.start, self.end = self._state(), self._state()
         last = self._sequence(parser.parse(pattern), self.start)
         self.empty[last].append(self.end)
+        self.step = cache(self._step)  # few sets of states are reached, by millions of prefixes
 
     def _state(self) -> int:
         self.edges.append([])
@@ -101,7 +102,7 @@ class Automaton:
                     waiting.append(target)
         return frozenset(reached)
 
-    def step(self, states: frozenset[int], digit: int) -> frozenset[int]:
+    def _step(self, states: frozenset[int], digit: int) -> frozenset[int]:
         """The states after one more digit."""
         return self.closure(frozenset(t for s in states for digits, t in self.edges[s] if digit in digits))
 

@@ -2,11 +2,13 @@
 
 import datetime as dt
 import json
+import os
 import shutil
 
 import pytest
 
 from coffer.cli.main import run
+from coffer.objects.address import StoreAddress
 from coffer.procedures.supersede import supersede
 from coffer.vault.stored import tally_keys
 from storing import Bucket
@@ -21,13 +23,19 @@ def folder(tmp_path):
     return with_batches(World.make(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def server():
+    with Bucket.serve() as bucket, bucket.one_client():
+        yield bucket
+
+
 @pytest.fixture(params=["folder", "s3"])
 def world(request, tmp_path):
     if request.param == "folder":
-        yield with_batches(World.make(tmp_path))
-    else:
-        with Bucket.serve() as bucket:
-            yield with_batches(World.make(tmp_path, objects=bucket.address))
+        return with_batches(World.make(tmp_path))
+    server = request.getfixturevalue("server")
+    place = StoreAddress(scheme="s3", root=f"{server.name}/{os.urandom(4).hex()}/vault")
+    return with_batches(World.make(tmp_path, objects=place))
 
 
 def with_batches(world):

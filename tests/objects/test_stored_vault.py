@@ -25,7 +25,7 @@ MORE = "+33612345679,+33698765432,2016-09-02 11:00:00,5\n"
 
 @pytest.fixture(scope="module")
 def server():
-    with Bucket.serve() as bucket:
+    with Bucket.serve() as bucket, bucket.one_client():
         yield bucket
 
 

@@ -5,8 +5,8 @@ import gzip
 import os
 import re
 import shutil
-from pathlib import Path
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
