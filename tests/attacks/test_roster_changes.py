@@ -8,7 +8,7 @@ from forging import OTHER, RECORDS, ROWS, rows_of
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.note import parse_note
-from coffer.procedures.opening import run as run_opening
+from coffer.procedures.opening import beginning
 from coffer.procedures.receipts.run import run_receipts
 from coffer.procedures.roster.change import losing_segments
 from coffer_audit.vault.audit import audit_vault
@@ -56,7 +56,7 @@ def test_custodian_whose_place_in_the_roster_changes_answers_for_old_and_new(sea
 
 def custodians_decide(monkeypatch):
     """A desk that does not look first: what it would be told by the custodians themselves."""
-    monkeypatch.setattr(run_opening, "verify_signed_for_segments", lambda countersigned, _: countersigned)
+    monkeypatch.setattr(beginning, "verify_signed_for_segments", lambda countersigned, _: countersigned)
 
 
 def test_segments_of_custodians_that_left_open_under_their_own_roster(sealed, monkeypatch):
