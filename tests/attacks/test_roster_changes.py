@@ -1,10 +1,13 @@
 """Custodians join, leave and are replaced, and rules change, from a day on: what is sealed keeps its roster, nothing is re-encrypted."""
 
 import datetime as dt
+import time
+from dataclasses import dataclass, field
 
 import pytest
 from forging import OTHER, RECORDS, ROWS, rows_of
 
+from coffer.custodian.service import CustodianService
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.note import parse_note
@@ -41,6 +44,36 @@ def test_replaced_custodian_old_and_new_days_open_with_one_authorization(sealed)
     answer = sealed.open(note)
     assert rows_of(answer) == [*ROWS, LATER_ROW]
     assert losing_segments(sealed.state().roster, sealed.state()) == 0
+
+
+@dataclass
+class Slow:
+    """A custodian that still follows the log when the others have cosigned it."""
+
+    service: CustodianService
+    said: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name):
+        return getattr(self.service, name)
+
+    def cosign(self, checkpoint):
+        time.sleep(0.2)
+        line = self.service.cosign(checkpoint)
+        self.said.append("cosigned")
+        return line
+
+    def answer(self, sealed):
+        self.said.append("answered")
+        return self.service.answer(sealed)
+
+
+def test_custodian_that_follows_slowly_is_asked_once_it_knows_the_new_roster(sealed):
+    sealed.publish(sealed.propose(replaced={"regulator": sealed.joins("cnctr")}), "judge", "dpo", "cnctr")
+    note = sealed.authorize(by=("judge", "dpo"))
+    judge, *others = sealed.custodians("judge", "dpo", "cnctr")
+    slow = Slow(judge)
+    assert rows_of(sealed.open(note, [slow, *others])) == ROWS
+    assert slow.said[:2] == ["cosigned", "answered"]
 
 
 def test_custodian_whose_place_in_the_roster_changes_answers_for_old_and_new(sealed):
