@@ -36,9 +36,10 @@ from coffer.ledger.entries import (
 from coffer.ledger.grammar import format_entry
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
-from coffer.procedures.roster.found import found_vault
+from coffer.procedures.roster.found import RosterTerms, found_vault
 from coffer.vault.outside import Alone
-from coffer.vault.folder import DESK, INGESTER, Vault, open_vault
+from coffer.vault.folder import Vault, open_vault
+from coffer.vault.operator import DESK, INGESTER
 
 START = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)
 NAMES = ("judge", "dpo", "regulator")
@@ -112,8 +113,8 @@ def main() -> None:
     now = START
     outside = Alone(clock=lambda: now, entropy=os.urandom)
     vault = found_vault(
-        options.work, Disk(), origin="bench.example/long", custodians=NAMES, rules=[("base", "2 of judge,dpo,regulator")], retention_days=36500,
-        late_days=36500, tally="exact", passphrase=lambda _: PASSPHRASE, outside=outside,
+        options.work, Disk(), origin="bench.example/long", custodians=NAMES, passphrase=lambda _: PASSPHRASE, outside=outside,
+        terms=RosterTerms(rules=[("base", "2 of judge,dpo,regulator")], retention_days=36500, late_days=36500, tally="exact"),
     )  # fmt: skip
     timed(results, "fill_s", lambda: fill(vault, options.entries))
     whole = timed(results, "replay_from_the_beginning_s", vault.replay)

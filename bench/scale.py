@@ -30,7 +30,7 @@ from coffer.ledger.state import State
 from coffer.notes.keys import Secret
 from coffer.procedures.opening.decide import segments_for
 from coffer.procedures.receipts.decide import missing_receipts
-from coffer.procedures.roster.found import found_vault
+from coffer.procedures.roster.found import RosterTerms, found_vault
 from coffer.vault.outside import Alone
 from measuring import ENVIRONMENT, PAGE, RESULTS, keep
 from rich.console import Console
@@ -48,8 +48,8 @@ def made(count: int, folder: Path) -> State:
     outside = Alone(clock=lambda: dt.datetime(2016, 1, 1, tzinfo=dt.UTC), entropy=os.urandom)
     secret = Secret(b"bench", "passphrase")
     vault = found_vault(
-        folder, Disk(), origin="bench.example/scale", custodians=NAMES, rules=[("base", "2 of judge,dpo,regulator")],
-        retention_days=36500, late_days=36500, tally="exact", passphrase=lambda _: secret, outside=outside,
+        folder, Disk(), origin="bench.example/scale", custodians=NAMES, passphrase=lambda _: secret, outside=outside,
+        terms=RosterTerms(rules=[("base", "2 of judge,dpo,regulator")], retention_days=36500, late_days=36500, tally="exact"),
     )  # fmt: skip
     state = vault.replay()
     days = [START + dt.timedelta(days=number) for number in range(DAYS)]

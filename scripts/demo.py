@@ -5,6 +5,7 @@ makes a report and asks for one French number, first without and then with enoug
 audits, and shows that the audit catches a tampered copy. The vault stays for you to try.
 """
 
+import argparse
 import json
 import os
 import shlex
@@ -48,10 +49,16 @@ def pins_of(path: Path) -> str:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="made anew: what is there now is removed")
+    folder = parser.parse_args().folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    story = Story(folder)
+    play(Story(folder), folder)
+
+
+def play(story: Story, folder: Path) -> None:
+    """The story, command by command."""
     story.tell("1. A vault with four custodians. French numbers can be opened only if the French custodian agrees too.")
     story.run(
         "coffer init vault --origin demo.example/vault --custodian judge --custodian dpo --custodian regulator --custodian cnctr "

@@ -8,6 +8,7 @@ It may raise only MalformedInput, and may neither lose a source record nor leak 
 The seeds are the invented files of the tests. Atheris writes a failure as crash-... into the current folder.
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -47,14 +48,16 @@ def fuzz(name: str, seconds: int) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) != 3 or sys.argv[1] not in (*ALL_CASES, "all"):
-        sys.exit(__doc__)
-    if sys.argv[1] != "all":
-        fuzz(sys.argv[1], int(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("reader", choices=(*sorted(ALL_CASES), "all"), metavar="READER", help="a case's name, or all")
+    parser.add_argument("seconds", type=int, help="for each")
+    options = parser.parse_args()
+    if options.reader != "all":
+        fuzz(options.reader, options.seconds)
         return
     for name in sorted(ALL_CASES):
         print(f"== {name}", flush=True)
-        subprocess.run([sys.executable, __file__, name, sys.argv[2]], check=True)
+        subprocess.run([sys.executable, __file__, name, str(options.seconds)], check=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Make the manual pages of every command from its own help: ``make man``, into ``build/man/man1``.
+"""Make the manual pages of every command from its own help: ``make man``.
 
 Read one with ``man -l build/man/man1/coffer-request.1``, or install the folder:
 ``cp -r build/man/man1 /usr/local/share/man/``.
 """
 
+import argparse
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from coffer.cli.groups import LazyGroup, Listed
 from coffer.cli.main import coffer
 
 SECTION = 1
+FOLDER = Path("build/man")
 EXAMPLE = re.compile(r"(?:Examples?(?:, [^:\n]*)?|Example): *")
 
 
@@ -92,9 +93,13 @@ def pages(words: list[str], command: click.Command, parent: click.Context | None
             yield from pages([*words, name], inner, context)
 
 
-def main(folder: Path) -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Write all pages."""
-    target = folder / f"man{SECTION}"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=FOLDER, help=f"where man{SECTION}/ is made; {FOLDER} if not given"
+    )
+    target = parser.parse_args(words).folder / f"man{SECTION}"
     target.mkdir(parents=True, exist_ok=True)
     made = dict(pages(["coffer"], coffer))
     for name, text in made.items():
@@ -103,4 +108,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "build/man"))
+    main()

@@ -3,6 +3,7 @@
 ``make_release_vault.py 0.2.0`` writes tests/vaults/0.2.0.zip.
 """
 
+import argparse
 import sys
 import tempfile
 import zipfile
@@ -40,4 +41,6 @@ def main(release: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("release", help="such as 0.2.0")
+    main(parser.parse_args().release)

@@ -32,7 +32,7 @@ from coffer.custody.client import HttpCustodian
 from coffer.custody.public import PublicKeys
 from coffer.disk import Disk
 from coffer.ledger.roster import Emergency
-from coffer.procedures.roster.found import complete_vault, found_vault
+from coffer.procedures.roster.found import RosterTerms, complete_vault, found_vault
 from world import PASSPHRASE, Someone, World, cheap_passphrases
 
 DEADLINE_S = 20.0
@@ -99,13 +99,9 @@ class Elsewhere(World):
             origin="test.example/vault",
             custodians=[],
             elsewhere=[PublicKeys.parse((path / f"{name}.pub").read_bytes(), "pub") for name, path in machines.items()],
-            rules=rules,
-            retention_days=365,
-            late_days=30,
-            tally="exact",
+            terms=RosterTerms(rules=rules, retention_days=365, late_days=30, tally="exact", emergency=emergency),
             passphrase=lambda _name: PASSPHRASE,
             outside=outside,
-            emergency=emergency,
         )
         roster = vault.path / "roster.note"
         for path in machines.values():

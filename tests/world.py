@@ -37,7 +37,7 @@ from coffer.procedures.ingest.run import IngestSummary, run_ingest
 from coffer.procedures.opening.request import Order, make_request
 from coffer.procedures.opening.run import run_opening
 from coffer.procedures.roster.change import Change, propose, verify_signed
-from coffer.procedures.roster.found import found_vault
+from coffer.procedures.roster.found import RosterTerms, found_vault
 from coffer.records.feed import Feed, parse_feed
 from coffer.sequencer.address import CheckpointAddress
 from coffer.translog.witness import Gather, Gathered
@@ -164,18 +164,20 @@ class World:
             disk,
             origin="test.example/vault",
             custodians=custodians,
-            rules=rules,
-            retention_days=retention_days,
-            late_days=late_days,
-            tally=tally,
-            witnesses=witnesses,
-            quorum=quorum,
+            terms=RosterTerms(
+                rules=rules,
+                retention_days=retention_days,
+                late_days=late_days,
+                tally=tally,
+                witnesses=witnesses,
+                quorum=quorum,
+                emergency=emergency,
+                statistics=statistics,
+            ),
             passphrase=lambda _name: PASSPHRASE,
             outside=outside,
             objects=objects,
             checkpoints=checkpoints,
-            emergency=emergency,
-            statistics=statistics,
         )
         return cls(path=folder, vault=vault, outside=outside, disk=disk)
 

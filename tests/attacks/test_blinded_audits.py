@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-import coffer.procedures.opening.run
+import coffer.procedures.opening.beginning
 from coffer.authority.authorization import parse_authorization
 from coffer.disclosure.answer import Answer, Evidence, answer_files, result_commitment
 from coffer.disclosure.verified import verify_complete, verify_disclosure
@@ -242,12 +242,12 @@ def domestic(tmp_path):
 
 def opened_without(world, monkeypatch, is_left_out):
     """What a desk opens that asks for less than the note reaches."""
-    whole = coffer.procedures.opening.run.segments_due
+    whole = coffer.procedures.opening.beginning.segments_due
 
     def fewer(*given, **named):
         return [(segment, line) for segment, line in whole(*given, **named) if not is_left_out(segment, line)]
 
-    monkeypatch.setattr(coffer.procedures.opening.run, "segments_due", fewer)
+    monkeypatch.setattr(coffer.procedures.opening.beginning, "segments_due", fewer)
     note = world.authorize(by=FR, subjects=THREE, days=[("2016-09-01", "2016-09-02")])
     return world.write_answer(world.open(note))
 

@@ -20,7 +20,7 @@ from coffer.ledger.debts import MOST_A_DAY, MOST_UNPAID, DebtStatus
 from coffer.ledger.entries import IntentEntry, RatifyEntry, RefuseEntry
 from coffer.ledger.facts import Invalid
 from coffer.ledger.roster import Emergency
-from coffer.procedures.opening import run
+from coffer.procedures.opening import beginning, run
 from coffer.procedures.opening.amend import amend_request
 from coffer_audit.answer.audit import audit_answer
 from public_codes import COARSE
@@ -356,7 +356,7 @@ def test_answer_of_an_emergency_that_all_custodians_help_to_hide_is_shown(world,
     def hide(countersigned, *_):
         return replace(countersigned, is_emergency=False)
 
-    monkeypatch.setattr(run, "verify_signed_for_segments", hide)
+    monkeypatch.setattr(beginning, "verify_signed_for_segments", hide)
     monkeypatch.setattr(decide, "verify_countersigned", lambda *given: hide(verify_countersigned(*given)))
     answer = world.write_answer(world.open(ask(world, *AT_NIGHT)))
     violations = audit_answer(answer, None, None, world.vault.path).findings.violations

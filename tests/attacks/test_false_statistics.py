@@ -8,12 +8,12 @@ import pytest
 from forging import log_entries
 
 import coffer.procedures.opening.answer as putting
-import coffer.procedures.opening.run as running
 from coffer.authority.authorization import Named, Terms, parse_authorization
 from coffer.authority.ordered import IssuedIn, Urgency
 from coffer.errors import Refused
 from coffer.ledger.codes import OrderCodes
 from coffer.ledger.entries import IntentEntry, RefuseEntry
+from coffer.procedures.opening import closing
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.procedures.reports.tables import make_table
 from coffer.procedures.reports.transparency import read_entries
@@ -115,7 +115,7 @@ def test_twin_intent_with_the_codes_of_the_note_stays_clean(full, capsys):
 
 def test_close_that_was_quicker_than_the_clock_is_found_once_the_order_is_revealed(full, capsys, monkeypatch):
     note, honest = emergency(full), putting.with_codes
-    monkeypatch.setattr(running, "with_codes", lambda body, **how: replace(honest(body, **how), took="h8"))
+    monkeypatch.setattr(closing, "with_codes", lambda body, **how: replace(honest(body, **how), took="h8"))
     full.open(note)
     assert audited(capsys, "vault", full.vault.path, "--quick") == (0, [])
     reveal(full, note)
@@ -125,7 +125,7 @@ def test_close_that_was_quicker_than_the_clock_is_found_once_the_order_is_reveal
 
 def test_answer_of_a_quicker_close_than_the_clocks_is_refused(full, capsys, monkeypatch):
     honest = putting.with_codes
-    monkeypatch.setattr(running, "with_codes", lambda body, **how: replace(honest(body, **how), took="h8"))
+    monkeypatch.setattr(closing, "with_codes", lambda body, **how: replace(honest(body, **how), took="h8"))
     folder = full.write_answer(full.open(emergency(full)))
     said = "STEP4 close took: found another time than its own since the order came"
     assert audited(capsys, "answer", folder) == (3, [said])

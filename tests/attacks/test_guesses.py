@@ -72,7 +72,7 @@ def test_guess_at_a_whole_file_costs_a_slow_hash_and_says_little(world):
     world.ingest(RECORD, name="a.csv")
     world.ingest("+33612345678,+33611111111,2016-09-01 10:00:00,1\n", name="b.csv")
     key = MemoryKey(Secret(stolen_key(world), "file"), world.vault.pins.origin)
-    lines = key.unseal(world.vault.ingested.read_bytes(), "ingested")
+    lines = key.unseal(world.vault.ingested.path.read_bytes(), "ingested")
     assert [line.memory_kib for line in lines] == [65_536] * 2
     assert {line.print < 2**PRINT_BITS for line in lines} == {True}
     assert len({line.salt for line in lines}) == 2
@@ -85,7 +85,7 @@ def test_guess_at_a_whole_file_costs_a_slow_hash_and_says_little(world):
 
 def test_wrong_guesses_fit_too(world):
     """With 8 bits of the 20 looked at, as many of 4,000 wrong guesses fit as chance gives: none stands out."""
-    key, salt = world.vault.memory_key(), bytes(16)
+    key, salt = world.vault.ingested.key(), bytes(16)
     right = key.print(hashlib.sha256(RECORD.encode()).digest(), salt, LEAST_KIB)
     guesses = (RECORD.replace("431", str(n)) for n in range(1000, 3000))
     fits = sum(key.print(hashlib.sha256(g.encode()).digest(), salt, LEAST_KIB) >> 12 == right >> 12 for g in guesses)
@@ -93,24 +93,23 @@ def test_wrong_guesses_fit_too(world):
 
 
 def test_memory_of_an_operator_with_a_passphrase_is_of_no_use_without_it(tmp_path):
-    from coffer.procedures.roster.found import found_vault
+    from coffer.procedures.roster.found import RosterTerms, found_vault
 
     vault = found_vault(
         tmp_path / "vault",
         Disk(),
         origin="test.example/vault",
         custodians=("judge", "dpo", "regulator"),
-        rules=(("base", "2 of judge,dpo,regulator"),),
-        retention_days=365,
-        late_days=30,
-        tally="exact",
+        terms=RosterTerms(
+            rules=(("base", "2 of judge,dpo,regulator"),), retention_days=365, late_days=30, tally="exact"
+        ),
         passphrase=lambda _name: Secret(b"x", "passphrase"),
         operator_passphrase=Secret(b"operator", "passphrase"),
         outside=Someone(),
     )
-    assert vault.memory_key()
+    assert vault.ingested.key()
     with pytest.raises(Refused, match="operator's keys: sealed"):
-        open_vault(vault.path, Disk(), Someone()).memory_key()
+        open_vault(vault.path, Disk(), Someone()).ingested.key()
 
 
 def test_noise_released_twice_for_the_same_records_is_not_kept_to_be_averaged(world):
@@ -152,7 +151,7 @@ def test_noise_that_was_put_aside_is_removed_with_its_batch(world, is_superseded
 def test_memory_that_a_thief_of_the_key_wrote_is_refused_in_words(world, change):
     """Whoever has the operator's key can seal a memory. The twin changes nothing."""
     world.ingest(RECORD)
-    key, place = world.vault.memory_key(), world.vault.ingested
+    key, place = world.vault.ingested.key(), world.vault.ingested.path
     lines = [replace(line, **change) for line in key.unseal(place.read_bytes(), "ingested")]
     place.write_bytes(key.seal(lines, bytes))
     if not change:

@@ -140,7 +140,7 @@ def test_two_outcomes_of_the_same_segments_leave_nothing_behind(one):
 def test_a_writer_that_lost_its_turn_removes_what_it_put(one, monkeypatch):
     monkeypatch.setattr("coffer.sequencer.sequencer.Pace", lambda: Pace(lease_s=0.1, look_s=0.005))
     two = joined(one, "two")
-    look = one.vault.look_outside
+    look = one.vault.writer.look_outside
 
     def stopped(state):
         look(state)
@@ -148,7 +148,7 @@ def test_a_writer_that_lost_its_turn_removes_what_it_put(one, monkeypatch):
             one.vault.machines.sequencer._turn.beat = lambda: None  # as its thread that beats would be
             ingest(two, SECOND, "b.csv")
 
-    monkeypatch.setattr(one.vault, "look_outside", stopped)
+    monkeypatch.setattr(one.vault.writer, "look_outside", stopped)
     with pytest.raises(Lost, match="another machine took the turn"):
         ingest(one, FIRST, "a.csv")
     known = {seg_id.hex() for seg_id in two.state().segments}

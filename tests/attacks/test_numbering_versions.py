@@ -16,7 +16,7 @@ from coffer.errors import NotProven, Refused, Unavailable
 from coffer.identity import mobile, numbering
 from coffer.identity.identifier import parse_subject
 from coffer.ledger.state import replay
-from coffer.procedures.opening import run as run_opening
+from coffer.procedures.opening import beginning
 from coffer_audit.cli import main as coffer_audit
 from world import World
 
@@ -137,9 +137,9 @@ def audited(world, answer, capsys):
 
 def hide(monkeypatch, is_hidden):
     """A desk that leaves segments out: it finds none of them, before the intent and after."""
-    honest = run_opening.segments_due
+    honest = beginning.segments_due
     monkeypatch.setattr(
-        run_opening, "segments_due", lambda *a, **k: [item for item in honest(*a, **k) if not is_hidden(item[0].line)]
+        beginning, "segments_due", lambda *a, **k: [item for item in honest(*a, **k) if not is_hidden(item[0].line)]
     )
 
 

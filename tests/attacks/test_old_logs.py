@@ -11,7 +11,7 @@ import pytest
 from coffer.cli.main import run
 from coffer.errors import CofferError, Unavailable
 from coffer.procedures.retire import run_retirement
-from coffer.vault.folder import Vault
+from coffer.vault.writer import LogWriter
 from coffer_audit.cli import main as audit
 from crash.faulty_disk import FaultyDisk, Killed, Mode
 from world import PASSPHRASE, World
@@ -101,7 +101,7 @@ def test_ingest_that_fails_under_an_old_log_removes_only_what_is_its_own(world, 
     def knows_more(*_):
         raise Unavailable("log: custodian judge holds a longer one than this vault has")
 
-    old.vault.is_confirmed_outside = knows_more
+    old.vault.writer.is_confirmed_outside = knows_more
     with pytest.raises(Unavailable, match="holds a longer one"):
         old.ingest(RECORD.format(3), name="third.csv")
     write(old)
@@ -126,7 +126,7 @@ def test_retirement_asks_others_before_it_destroys_or_removes_anything(world):
         )
 
     world = world.reopen()
-    world.vault.is_confirmed_outside = knows_more
+    world.vault.writer.is_confirmed_outside = knows_more
     with pytest.raises(Unavailable, match="holds a longer one"):
         retire()
     assert (asked, files(world, "segments", "custodians")) == ([True], before)
@@ -195,7 +195,7 @@ def test_tidy_removes_nothing_before_somebody_else_confirms_the_log(old, outside
         return outside
 
     with monkeypatch.context() as patched:
-        patched.setattr(Vault, "is_confirmed_outside", asked)
+        patched.setattr(LogWriter, "is_confirmed_outside", asked)
         code, _ = tidy(old, "--older-than", "0", capsys=capsys)
     assert (code, len(aside(old))) == (5, 5)
     assert tidy(old, "--older-than", "0", capsys=capsys)[0] == 0

@@ -1,14 +1,17 @@
 """Custodians join, leave and are replaced, and rules change, from a day on: what is sealed keeps its roster, nothing is re-encrypted."""
 
 import datetime as dt
+import time
+from dataclasses import dataclass, field
 
 import pytest
 from forging import OTHER, RECORDS, ROWS, rows_of
 
+from coffer.custodian.service import CustodianService
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
 from coffer.notes.note import parse_note
-from coffer.procedures.opening import run as run_opening
+from coffer.procedures.opening import beginning
 from coffer.procedures.receipts.run import run_receipts
 from coffer.procedures.roster.change import losing_segments
 from coffer_audit.vault.audit import audit_vault
@@ -43,6 +46,36 @@ def test_replaced_custodian_old_and_new_days_open_with_one_authorization(sealed)
     assert losing_segments(sealed.state().roster, sealed.state()) == 0
 
 
+@dataclass
+class Slow:
+    """A custodian that still follows the log when the others have cosigned it."""
+
+    service: CustodianService
+    said: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name):
+        return getattr(self.service, name)
+
+    def cosign(self, checkpoint):
+        time.sleep(0.2)
+        line = self.service.cosign(checkpoint)
+        self.said.append("cosigned")
+        return line
+
+    def answer(self, sealed):
+        self.said.append("answered")
+        return self.service.answer(sealed)
+
+
+def test_custodian_that_follows_slowly_is_asked_once_it_knows_the_new_roster(sealed):
+    sealed.publish(sealed.propose(replaced={"regulator": sealed.joins("cnctr")}), "judge", "dpo", "cnctr")
+    note = sealed.authorize(by=("judge", "dpo"))
+    judge, *others = sealed.custodians("judge", "dpo", "cnctr")
+    slow = Slow(judge)
+    assert rows_of(sealed.open(note, [slow, *others])) == ROWS
+    assert slow.said[:2] == ["cosigned", "answered"]
+
+
 def test_custodian_whose_place_in_the_roster_changes_answers_for_old_and_new(sealed):
     """Masks are of the segment's roster, the number on the wire is of the note's: judge leaves, so all others move up."""
     new = sealed.joins("cnctr")
@@ -56,7 +89,7 @@ def test_custodian_whose_place_in_the_roster_changes_answers_for_old_and_new(sea
 
 def custodians_decide(monkeypatch):
     """A desk that does not look first: what it would be told by the custodians themselves."""
-    monkeypatch.setattr(run_opening, "verify_signed_for_segments", lambda countersigned, _: countersigned)
+    monkeypatch.setattr(beginning, "verify_signed_for_segments", lambda countersigned, _: countersigned)
 
 
 def test_segments_of_custodians_that_left_open_under_their_own_roster(sealed, monkeypatch):

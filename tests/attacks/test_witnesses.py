@@ -270,7 +270,7 @@ def test_http_witness_and_client_over_a_socket(witnessed, tmp_path):
     addresses = {"w.example/a": f"http://127.0.0.1:{port}", "w.example/b": "http://127.0.0.1:1"}
     (world.vault.path / POLICY).write_bytes(Policy(witnesses=addresses).format())
     world.outside.gather = gather
-    world.vault.gather_cosignatures(world.state())
+    world.vault.writer.gather_cosignatures(world.state())
     server.should_exit = True
     thread.join(10)
     assert [line.split(" did not cosign")[0] for line in sorted(world.outside.told)] == [
@@ -405,7 +405,7 @@ def looked(witnessed, *, failed=None, cosigned=3, now=None, elsewhere=None):
         Address(name=name, url="https://127.0.0.1:1", fingerprint=bytes(32), authorities=None)
         for name in world.outside.elsewhere
     ]
-    replace(world.vault._others(), addresses=here).verify_newest(world.state())
+    replace(world.vault.writer.others(), addresses=here).verify_newest(world.state())
 
 
 def test_old_copy_of_a_vault_logs_nothing_that_would_make_a_second_history(witnessed):
@@ -463,7 +463,7 @@ def test_witness_of_the_roster_before_tells_no_time(witnessed, name, minutes):
     asked = []
     world.outside.gather = lambda _note, _size, _proof, keys, _addresses: asked.append(keys) or answer
     world.now += dt.timedelta(minutes=minutes)
-    assert world.vault.is_confirmed_outside(world.state())
+    assert world.vault.writer.is_confirmed_outside(world.state())
     assert new in asked[0]
     assert {"w.example/a", "w.example/b", "w.example/c"} <= {key.name for key in asked[0] if key != new}
     world.ingest(RECORDS.replace("10:00", "09:00"), name="later.csv")

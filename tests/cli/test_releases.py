@@ -128,7 +128,7 @@ def test_a_custodians_key_file_of_a_newer_release_is_refused_by_name(tmp_path):
 
 def test_memory_and_journal_of_a_newer_release_are_refused_by_number(tmp_path, monkeypatch):
     world = World.make(tmp_path)
-    for module, key in (("memory", world.vault.memory_key()), ("watched", world.vault.watched.key)):
+    for module, key in (("memory", world.vault.ingested.key()), ("watched", world.vault.watched.key)):
         monkeypatch.setattr(f"coffer.vault.{module}.AESGCM", opening(msgspec.msgpack.encode({"version": 9, "new": []})))
         with pytest.raises(MalformedInput, match=r"version 9, expected [12]$") as caught:
             key.unseal(b"x" * 40, "ingested") if module == "memory" else key.unseal(b"x" * 40)

@@ -22,7 +22,7 @@ from coffer.disclosure.verified import verify_disclosure
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.notes.keys import Secret, SigningKey
 from coffer.notes.note import sign_note
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 from coffer_audit.answer.package import PackageFiles
 from coffer_audit.answer.package import parse_zip as parse_zip_views
 from coffer_audit.cli import main as audit

@@ -1,4 +1,4 @@
-"""What the code promises its readers: first lines that fit, and variables that say what was found."""
+"""What the code promises its readers: sizes, first lines that fit, and variables that say what was found."""
 
 import ast
 from pathlib import Path
@@ -8,6 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for name in ("src", "auditor/src", "scripts", "bench") for path in (ROOT / name).rglob("*.py"))
 MOST = 99
+FILE_LINES, FUNCTION_LINES = 400, 60
+SHORT_ROOMS = [ROOT / "scripts", *(ROOT / "src" / "coffer" / name for name in ("vault", "procedures", "cli"))]
+"""Where every file and function is short."""
 NAMED_LATER = ROOT / "src" / "coffer" / "records"
 """Here ``found`` still stands in some fifty places."""
 
@@ -29,6 +32,24 @@ def named_found(tree):
     ]
 
 
+def long_functions(tree):
+    """The names of functions that are too long. Of a command only its body counts, after the docstring."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node.name for node in functions if node.end_lineno - _first_counted(node) >= FUNCTION_LINES]
+
+
+def _first_counted(node):
+    is_command = any("command" in ast.unparse(decorator) for decorator in node.decorator_list)
+    return node.body[bool(ast.get_docstring(node))].lineno if is_command else node.lineno
+
+
+def test_files_and_functions_stay_short():
+    looked = [path for path in FILES if any(room in path.parents for room in SHORT_ROOMS)]
+    assert len(looked) > 250
+    assert [path.name for path in looked if len(path.read_text("utf-8").splitlines()) > FILE_LINES] == []
+    assert {path.name: names for path in looked if (names := long_functions(ast.parse(path.read_text("utf-8"))))} == {}
+
+
 def test_first_lines_of_docstrings_stay_under_100_characters():
     assert len(FILES) > 500
     assert {path.name: lines for path in FILES if (lines := long_first_lines(ast.parse(path.read_text("utf-8"))))} == {}
@@ -45,6 +66,8 @@ def test_no_variable_is_called_found():
     [
         (long_first_lines, f'"""{"a" * 100}"""'),
         (long_first_lines, f'def f():\n    """{"a" * 100}\n\n    more\n    """'),
+        (long_functions, "def f():\n" + "    pass\n" * 60),
+        (long_functions, "@click.command()\ndef f(a):\n    'Words.'\n" + "    pass\n" * 61),
         (named_found, "found = 1"),
         (named_found, "def f(found): pass"),
         (named_found, "for found in []: pass"),

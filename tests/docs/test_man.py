@@ -17,7 +17,7 @@ from coffer.cli.main import coffer
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("man")
-    make_man.main(folder)
+    make_man.main([str(folder)])
     return folder / "man1"
 
 

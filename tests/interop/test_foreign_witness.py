@@ -84,7 +84,7 @@ def test_their_witness_counts_in_our_quorum_and_refuses_a_second_history(tmp_pat
         (world.vault.path / "policy.toml").write_text(policy)
         for number in range(3):  # it asks for a proof of consistency each time
             log_entries(world, RevokeEntry(authorization=bytes([number]) * 32), key=key)
-            world.vault.gather_cosignatures(world.state())
+            world.vault.writer.gather_cosignatures(world.state())
             world.custodian("judge").sync()
         assert world.outside.told == []
         (tmp_path / "policy").write_bytes(format_tlog_policy(world.state().roster, world.vault.pins.log_key))
@@ -94,7 +94,7 @@ def test_their_witness_counts_in_our_quorum_and_refuses_a_second_history(tmp_pat
         second.show()
         for number in range(3):
             log_entries(world, RevokeEntry(authorization=bytes([9 - number]) * 32), key=key)
-        world.vault.gather_cosignatures(world.state())
+        world.vault.writer.gather_cosignatures(world.state())
     assert world.outside.told == ["witness w.foreign/one did not cosign: status 422"]
 
 

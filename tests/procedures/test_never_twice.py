@@ -334,9 +334,9 @@ def test_a_bye_alone_after_the_place_is_merged_and_gives_no_second_call(world):
 
 def forge(world, **changes):
     """What a thief of the operator's keys may write: the newest line of the memory with other places."""
-    *others, last = world.vault.remembered(world.state())
-    key = world.vault.memory_key()
-    world.vault.ingested.write_bytes(key.seal([*others, last, replace(last, **changes)], os.urandom))
+    *others, last = world.vault.ingested.lines(world.state())
+    key = world.vault.ingested.key()
+    world.vault.ingested.path.write_bytes(key.seal([*others, last, replace(last, **changes)], os.urandom))
 
 
 @pytest.mark.parametrize("places", [{"start": 30}, {"start": len(line(1))}, {"start": 30, "is_torn": True}])
@@ -346,8 +346,8 @@ def test_a_forged_place_in_the_memory_makes_no_ingest_read_half_a_line_or_one_tw
     world.ingest(text, name="a.csv")
     forge(world, **places)
     assert counted(world.ingest(text + lines(4), name="a.csv")) == [(4, 1, 3)]
-    key, (first, *rest) = world.vault.memory_key(), world.vault.remembered(world.state())
-    world.vault.ingested.write_bytes(key.seal([replace(one, **places) for one in (first, *rest)], os.urandom))
+    key, (first, *rest) = world.vault.ingested.key(), world.vault.ingested.lines(world.state())
+    world.vault.ingested.path.write_bytes(key.seal([replace(one, **places) for one in (first, *rest)], os.urandom))
     (file,) = world.ingest(text + lines(4), name="a.csv").files
     assert (file.read, file.rejected.total()) == (4, 0)
     assert file.kept == 4
@@ -358,8 +358,8 @@ def test_the_honest_places_of_a_hole_that_was_withdrawn_count(world):
     world.ingest(lines(1), name="a.csv")
     middle = world.ingest(lines(1, 2), name="a.csv")
     world.ingest(lines(1, 2, 3), name="a.csv")
-    kept = [one for one in world.vault.remembered(world.state()) if one.batch != middle.batch]
-    world.vault.ingested.write_bytes(world.vault.memory_key().seal(kept, os.urandom))
+    kept = [one for one in world.vault.ingested.lines(world.state()) if one.batch != middle.batch]
+    world.vault.ingested.path.write_bytes(world.vault.ingested.key().seal(kept, os.urandom))
     assert counted(world.ingest(lines(1, 2, 3), name="a.csv")) == [(3, 1, 2)]
 
 
@@ -377,7 +377,7 @@ def test_the_memory_does_not_tell_how_long_a_file_read_as_a_whole_is(world):
     for uuid in ("a1", "b22", "c333"):
         world.ingest(record % uuid, name=f"{uuid}.json", by=FREESWITCH)
         assert world.ingest(record % uuid, name="copy.json", by=FREESWITCH).entries == ()
-    remembered = world.vault.remembered(world.state())
+    remembered = world.vault.ingested.lines(world.state())
     assert [(one.start, one.end, one.is_whole) for one in remembered] == [(0, 256, True)] * 3
 
 
@@ -389,17 +389,17 @@ def test_a_memory_ahead_of_the_log_is_ignored(world):
     log = world.path / "log-before"
     shutil.copytree(world.vault.path / "log", log)
     world.ingest(lines(1, 2), name="a.csv")
-    ahead = world.vault.ingested.read_bytes()
+    ahead = world.vault.ingested.path.read_bytes()
     shutil.rmtree(world.vault.path / "log")
     log.rename(world.vault.path / "log")
     again = world.reopen()
-    assert again.vault.ingested.read_bytes() == ahead
+    assert again.vault.ingested.path.read_bytes() == ahead
     assert counted(again.ingest(lines(1, 2), name="a.csv")) == [(2, 2, 0)]
 
 
 def test_a_memory_that_is_gone_or_changed_never_hides_a_record(world):
     world.ingest(lines(1), name="a.csv")
-    path = world.vault.ingested
+    path = world.vault.ingested.path
     raw = path.read_bytes()
     path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     with pytest.raises(NotProven, match="ingested: was changed, or is another vault's"):
@@ -412,15 +412,15 @@ def test_lines_are_forgotten_when_their_days_are_too_late_to_be_ingested_again(w
     import datetime as dt
 
     world.ingest(lines(1), name="a.csv")
-    assert len(world.vault.remembered(world.state())) == 1
+    assert len(world.vault.ingested.lines(world.state())) == 1
     world.now += dt.timedelta(days=31)
     world.epoch("2016-10-01", "2016-10-06")
     world.ingest(lines(1).replace("2016-09-01", "2016-10-05"), name="b.csv")
-    assert [line.last_day for line in world.vault.remembered(world.state())] == [dt.date(2016, 10, 5)]
+    assert [line.last_day for line in world.vault.ingested.lines(world.state())] == [dt.date(2016, 10, 5)]
 
 
 def test_size_of_the_memory_tells_no_number_of_files_and_no_name_is_in_it(world):
-    key = world.vault.memory_key()
+    key = world.vault.ingested.key()
     one = Remembered(
         batch=bytes(16),
         feed="calls",
@@ -447,7 +447,7 @@ def test_size_of_the_memory_tells_no_number_of_files_and_no_name_is_in_it(world)
 
 def test_fingerprints_end_with_the_ingest_that_wanted_them(world):
     """Ctrl-C while thousands of them are made: nobody waits for the others."""
-    printer = Printer(world.vault.memory_key(), Cost(memory_kib=1_024))
+    printer = Printer(world.vault.ingested.key(), Cost(memory_kib=1_024))
     content = Content(hash=bytes(32), size=9, lines=1, is_torn=False, marks={})
     parts = [(content, Run(start=0, end=9, first_line=1, is_known=False))] * 3
     with printer.stopping():

@@ -26,7 +26,7 @@ from coffer.procedures.opening.kept import (
 from coffer.procedures.opening.send import send_request
 from coffer.procedures.opening.standings import ask_standings
 from coffer.vault.desk import KEPT_AFTER
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 from elsewhere import Elsewhere, served_here
 
 TEXT = "Why three weeks, and not one?"

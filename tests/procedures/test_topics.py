@@ -43,7 +43,7 @@ from coffer.procedures.watch.topics.holding import Holding
 from coffer.procedures.watch.topics.settings import parse_properties, parse_topic
 from coffer.serving.figures import format_figures
 from coffer.toml import Table
-from coffer.vault.folder import INGESTER
+from coffer.vault.operator import INGESTER
 from coffer_audit.cli import main as audit
 from world import NOW
 

@@ -89,7 +89,7 @@ def test_others_are_asked_before_each_act_and_not_once_a_process(tmp_path):
         def gather(self, _state):
             return {}
 
-    warm._others = Others
+    warm.writer.others = Others
     for _ in range(2):
         note = world.authorize()
         run_opening(warm, note, world.custodians(), deliver=lambda _: None)

@@ -20,7 +20,7 @@ from coffer.notes.note import sign_note
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.reports.transparency import transparency
 from coffer.procedures.supersede import content_of, find_batch, supersede
-from coffer.vault.folder import INGESTER
+from coffer.vault.operator import INGESTER
 from coffer.vault.stored import tally_keys
 from coffer_audit.cli import main as audit
 

@@ -55,14 +55,14 @@ def test_memories_that_are_copied_over_each_other_have_no_file_sealed_twice(one)
 
 def test_memory_of_a_batch_opens_for_no_other_batch_and_not_as_the_file(one):  # noqa: F811 - a fixture
     batch = ingest(one, FIRST, "first.csv").batch
-    key, (raw,) = one.vault.memory_key(), memories(one).values()
+    key, (raw,) = one.vault.ingested.key(), memories(one).values()
     (line,) = key.unseal_batch(raw, batch, "memory")
     assert line.batch == batch
     for wrong in (lambda: key.unseal_batch(raw, type(batch)(bytes(16)), "memory"), lambda: key.unseal(raw, "ingested")):
         with pytest.raises(NotProven, match="was changed, or is another vault's"):
             wrong()
     with pytest.raises(NotProven, match="was changed"):
-        key.unseal_batch(one.vault.ingested.read_bytes(), batch, "memory")
+        key.unseal_batch(one.vault.ingested.path.read_bytes(), batch, "memory")
 
 
 @pytest.mark.parametrize("junk", [b"junk", b"", None])

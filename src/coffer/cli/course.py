@@ -71,10 +71,12 @@ def stage_of(
     *,
     has_key: bool,
     limit: int,
+    untold: Collection[str] = (),
 ) -> str:
     """In a few words, what holds a request up, or how it ended.
 
     ``has_key``: it can still be opened here. ``limit``: how many records it may open, by what amends it too.
+    ``untold``: custodians that decided, and the desk was not told how.
     """
     terms, history = authorization.terms, history_of(authorization, state)
     roster = state.rosters[terms.roster]
@@ -104,7 +106,9 @@ def stage_of(
             )  # what was opened was signed; what is missing is in a copy that the desk has not seen
         if lacks and Footing.NONE not in footings:
             said.append("signed for an emergency")
-        said.append(f"waits for {'; '.join(lacks)}" if lacks else "signed")
+        said += [f"signed by {', '.join(signers)}"] if signers else []
+        said += [f"decided by {', '.join(untold)}, and the desk was not told how"] if untold and lacks else []
+        said += [f"waits for {'; '.join(lacks)}"] if lacks else []
     return "; ".join(said)
 
 
@@ -204,6 +208,7 @@ def course_document(
     now: dt.datetime,
     *,
     limit: int,
+    untold: Collection[str] = (),
 ) -> dict[str, object]:
     """The same for programs."""
     terms, commitment, history = authorization.terms, authorization.commitment, history_of(authorization, state)
@@ -214,7 +219,9 @@ def course_document(
         "received": terms.ordered.received.isoformat(),
         "due": wire.format_time(deadline_of(terms)),
         "expires": wire.format_time(terms.expires),
-        "what_holds_it": stage_of(authorization, reports, state, now, has_key=has_key, limit=limit),
+        "what_holds_it": stage_of(authorization, reports, state, now, has_key=has_key, limit=limit, untold=untold),
+        "signed": signers_of(authorization, state.rosters[terms.roster]),
+        "untold": list(untold),
         "sent": {name: wire.format_time(time) for name, time in (kept.sent if kept is not None else {}).items()},
         "refused": [
             {"custodian": entry.custodian, "reason": entry.reason, "entry": index}

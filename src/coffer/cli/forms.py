@@ -16,7 +16,8 @@ from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.typesetting import require_typesetter
 from coffer.disclosure.verified import Disclosure, PinnedLog
 from coffer.procedures.notices import openings_for
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 
 if TYPE_CHECKING:
     from coffer.disclosure.age import AgeRecipient

@@ -23,7 +23,7 @@ from coffer.cli.from_epoc import (
     verify_not_said,
 )
 from coffer.cli.from_etsi import Given
-from coffer.cli.order_files import read_order_file
+from coffer.cli.order_files import OrderFile, read_order_file
 from coffer.errors import MalformedInput, Refused
 from coffer.identity.identifier import IdentityType
 from coffer.ledger.holds import MOST_LIFE, HoldStatus
@@ -102,16 +102,22 @@ def read_preservation(
         )
         for note in notes
     ]
-    until = ordered.received.astimezone(dt.UTC) + SIXTY_DAYS
+    until = _last_moment(order, ordered.received)
+    return Preservation(form=form, until=until, soughts=tuple(soughts), ids=tuple(note.ids for note in notes))
+
+
+def _last_moment(order: OrderFile, received: dt.datetime) -> dt.datetime:
+    """Until when it orders to keep: sixty days from its receipt, or less if it says so itself."""
+    until = received.astimezone(dt.UTC) + SIXTY_DAYS
     if order.tasks is not None and order.tasks.expiration is not None:
         until = min(until, order.tasks.expiration.astimezone(dt.UTC))
         if until <= clock():
             raise Refused(
-                f"{place}: DesiredPreservationExpiration: over already, since {wire.format_time(until)}",
+                f"{order.place}: DesiredPreservationExpiration: over already, since {wire.format_time(until)}",
                 code="time",
-                hint=f"coffer reply {place} with --reason says why it is not kept",
+                hint=f"coffer reply {order.place} with --reason says why it is not kept",
             )
-    return Preservation(form=form, until=until, soughts=tuple(soughts), ids=tuple(note.ids for note in notes))
+    return until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -97,6 +97,10 @@ class Requests:
         """Whether the note waits here, or was decided here."""
         return self._is_file(INBOX, commitment) or self._is_file(DECIDED, commitment)
 
+    def is_decided(self, commitment: Commitment) -> bool:
+        """Whether the note was decided here; which way, only the custodian's keys tell."""
+        return self._is_file(DECIDED, commitment)
+
     def notes(self, keys: CustodianKeys) -> list[Authorization]:
         """The notes that wait and can be read, those that are due first at the head."""
         return list(self.inbox(keys).notes)

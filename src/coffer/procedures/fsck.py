@@ -290,13 +290,13 @@ def expected_of(vault: Vault) -> Expected:
         key=vault.pins.log_key,
         under_way=noted,
         held=held,
-        needed=frozenset(vault.needed(state)),
+        needed=frozenset(vault.held.needed(state, vault.shown(state))),
     )
     if vault.machines is None:
         return expected
     expected = replace(expected, memories=tuple(state.batches.keys() - state.withdrawn.keys()))
     with suppress(Refused, Unavailable):  # without the operator's keys only what is missing is named
-        return replace(expected, is_remembered=partial(vault.machines.is_remembered, vault.memory_key()))
+        return replace(expected, is_remembered=partial(vault.machines.is_remembered, vault.ingested.key()))
     return expected
 
 

@@ -26,8 +26,9 @@ from coffer.notes.keys import Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.opening.found_by import verify_found
 from coffer.procedures.opening.request import Sought, asked_of
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
 from coffer.vault.held import Covered, covered_as
+from coffer.vault.operator import DESK
 
 _PLACE = "hold"
 

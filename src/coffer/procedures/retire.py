@@ -44,7 +44,7 @@ def run_retirement(
         Unavailable: the disk fails, or another command is writing.
     """
     with vault.writing() as state:
-        vault.look_outside(state)  # if others know a longer log, nothing is destroyed or removed
+        vault.writer.look_outside(state)  # if others know a longer log, nothing is destroyed or removed
         before = _dead(state)
         destroyed: dict[str, tuple[dt.date, ...]] = {}
         indexes: list[int] = []

@@ -14,7 +14,8 @@ from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.entries import BatchId, CoarseCounts, WithdrawEntry
 from coffer.ledger.facts import Batch
 from coffer.ledger.state import State
-from coffer.vault.folder import INGESTER, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import INGESTER
 
 _NAME: Final = re.compile(r"[0-9a-f]{8,32}")
 """A batch's name or its beginning.
@@ -93,5 +94,5 @@ def supersede(vault: Vault, batch: BatchId) -> int:
         # ingest forgets its files.
         vault.leftovers.remove_superseded(state)
         with suppress(NotProven, MalformedInput):  # the next ingest reports a memory that cannot be read
-            vault.forget(state)
+            vault.ingested.forget(state)
     return index

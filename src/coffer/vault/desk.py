@@ -69,6 +69,18 @@ class Desk:
         """Whether something may still be opened under an authorization that was requested here."""
         return self._disk.is_file(self._path(commitment, "seal"))
 
+    def forget_ended(self, state: State, shown: dt.datetime) -> int:
+        """Remove what is kept for what has ended; returns how many seal keys were removed.
+
+        These are authorizations, requests and holds.
+        ``shown``: the time that has evidently come (``Vault.shown``).
+        """
+        count = self.remove_ended_seal_keys(state, shown)
+        self.remove_ended_requests(shown)
+        ends = {hold.entry.note: max(term.until for term in hold.terms) for hold in state.holds.values()}
+        self.remove_ended_holds(ends, shown)
+        return count
+
     def remove_ended_seal_keys(self, state: State, shown: dt.datetime) -> int:
         """Remove the seal keys of authorizations that expired or were revoked; returns how many.
 

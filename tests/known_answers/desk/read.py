@@ -2,7 +2,7 @@ from coffer import wire
 from coffer.desk.case import CaseId, event_hash
 from coffer.desk.sealing import AesGcm, Cell, DeskKeys, Sealer
 from coffer.notes.keys import Secret
-from coffer.vault.folder import database_key
+from coffer.vault.operator import database_key
 from known_answers.vector import runner
 
 

@@ -10,7 +10,7 @@ from coffer.authority.authorization import parse_authorization
 from coffer.authority.ordered import Urgency
 from coffer.custody.again import Again, AgainWord
 from coffer.custody.questions import explain
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 from custodian_page import Page
 from elsewhere import Elsewhere
 from world import ordered

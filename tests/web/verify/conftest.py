@@ -17,7 +17,7 @@ from coffer.procedures.ingest import sealer
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
 from coffer.procedures.supersede import supersede
 from coffer.segments.header import SegmentCore
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 from world import FEED, World, feed
 
 KEEPING = FEED.replace('["cell"]', '["cell", "imei", "imsi"]') + "a_cell = 4\na_imei = 5\na_imsi = 6\nforwarded = 7\n"

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-import coffer.procedures.opening.run
+import coffer.procedures.opening.beginning
 from coffer.disclosure.answer import answer_files
 from coffer.notes.note import sign_note
 from coffer_audit.answer.package import parse_zip
@@ -107,12 +107,12 @@ def test_package_that_leaves_a_segment_out_is_red_in_both(tmp_path, monkeypatch,
     world = World.make(tmp_path / "world")
     world.epoch("2016-09-01", "2016-09-02")
     world.ingest("+33612345678,+33698765432,2016-09-01 10:00:00,60\n+33612345678,+33698765432,2016-09-02 10:00:00,5\n")
-    honest = coffer.procedures.opening.run.segments_due
+    honest = coffer.procedures.opening.beginning.segments_due
 
     def fewer(*given, **named):
         return [one for one in honest(*given, **named) if is_whole or one[0].line.day.day != 2]
 
-    monkeypatch.setattr(coffer.procedures.opening.run, "segments_due", fewer)
+    monkeypatch.setattr(coffer.procedures.opening.beginning, "segments_due", fewer)
     (tmp_path / "case.zip").write_bytes(packed(world, answer_files(world.open(world.authorize()))))
     log = world.vault.path / "log"
     cases = [{"kind": "answer", "path": str(tmp_path / "case.zip"), "pins": pins_of(world), "vault": str(log)}]

@@ -1,6 +1,7 @@
 """``coffer init``."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -19,10 +20,16 @@ from coffer.ledger.roster import DEFAULT_RATIFY_HOURS, MAX_RATIFY_HOURS, Emergen
 from coffer.notes.keyfile import verify_passphrase
 from coffer.notes.note import parse_note
 from coffer.objects.address import parse_address
-from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, found_vault
+from coffer.procedures.roster.found import DEFAULT_WAITING_DAYS, ROSTER, RosterTerms, found_vault
 from coffer.sequencer.address import parse_checkpoint_address
+from coffer.vault.folder import Vault
 from coffer.vault.policy import MAX_HOURS
 from coffer.visible import counted
+
+_SEVERAL = (
+    "each further machine is given copies of vault.toml, objects.toml, checkpoints.toml, policy.toml, custodians.toml, "
+    "no-index.txt and operator/keys, and of nothing else"
+)
 
 
 @click.command(
@@ -124,14 +131,7 @@ def init(
     passphrase_file: str | None,
 ) -> None:
     """Make a vault with its custodians' keys and the first entry of its log."""
-    pairs = []
-    for rule in rules:
-        name, equals, expression = rule.partition("=")
-        if not equals:
-            raise MalformedInput(
-                f"--rule {rule}: expected NAME=RULE", hint="for example: --rule 'base=2 of judge,dpo,regulator'"
-            )
-        pairs.append((name, expression))
+    pairs = _pairs(rules)
     if quorum > len(witnesses):
         raise MalformedInput(
             f"--quorum {quorum}: {counted(len(witnesses), 'witness')} named",
@@ -150,22 +150,47 @@ def init(
         origin=origin,
         custodians=custodians,
         elsewhere=[PublicKeys.parse(read_file(name), Path(name).name) for name in key_files],
-        rules=pairs,
-        retention_days=retention_days,
-        late_days=late_days,
-        waiting_days=waiting_days,
-        tally=tally.replace("epsilon=", "epsilon ", 1),
-        statistics=statistics,
-        witnesses=witnesses,
-        quorum=quorum,
+        terms=RosterTerms(
+            rules=pairs,
+            retention_days=retention_days,
+            late_days=late_days,
+            waiting_days=waiting_days,
+            tally=tally.replace("epsilon=", "epsilon ", 1),
+            statistics=statistics,
+            witnesses=witnesses,
+            quorum=quorum,
+            emergency=Emergency(expression=emergency, ratify_hours=ratify_hours) if emergency else None,
+        ),
         receipts_within=None if receipts_within is None else dt.timedelta(hours=receipts_within),
         passphrase=lambda name: passphrases.get(name, is_new=True),
         operator_passphrase=of_operator,
         outside=Network(),
         objects=None if objects is None else parse_address(objects, "--objects"),
         checkpoints=None if checkpoints is None else parse_checkpoint_address(checkpoints, "--checkpoints"),
-        emergency=Emergency(expression=emergency, ratify_hours=ratify_hours) if emergency else None,
     )
+    _print_pins(made, vault, key_files)
+    if checkpoints is not None:
+        say(_SEVERAL)
+    for number, witness in enumerate(witnesses, 1):
+        say(f"words of the key of witness {number}, which its operator should hear from you: {words_of_key(witness)}")
+    _say_next(made, vault, is_complete=not key_files, has_witnesses=quorum > 0)
+
+
+def _pairs(rules: Sequence[str]) -> list[tuple[str, str]]:
+    """Name and expression of each rule, as typed."""
+    pairs = []
+    for rule in rules:
+        name, equals, expression = rule.partition("=")
+        if not equals:
+            raise MalformedInput(
+                f"--rule {rule}: expected NAME=RULE", hint="for example: --rule 'base=2 of judge,dpo,regulator'"
+            )
+        pairs.append((name, expression))
+    return pairs
+
+
+def _print_pins(made: Vault, vault: str, key_files: Sequence[str]) -> None:
+    """What everybody pins, and the words to read to those who do."""
     out = console()
     out.print(f"vault    {vault}")
     out.print(f"origin   {made.pins.origin}")
@@ -174,26 +199,23 @@ def init(
     out.print(f"words    {words_of(made.pins.format())}", soft_wrap=True)
     for name in key_files:
         out.print(f"words of {Path(name).name}: {words_of(read_file(name))}", soft_wrap=True)
-    if checkpoints is not None:
-        say(
-            "each further machine is given copies of vault.toml, objects.toml, checkpoints.toml, policy.toml, "
-            "custodians.toml, no-index.txt and operator/keys, and of nothing else"
-        )
-    for number, witness in enumerate(witnesses, 1):
-        say(f"words of the key of witness {number}, which its operator should hear from you: {words_of_key(witness)}")
-    if key_files:
-        roster = parse_note(made.disk.read(made.path / ROSTER), ROSTER)
-        founded = parse_roster(roster.text, ROSTER)
-        for line in (*describe_majorities(founded), *describe_emergency(founded)):
-            say(line)
+
+
+def _say_next(made: Vault, vault: str, *, is_complete: bool, has_witnesses: bool) -> None:
+    """What the roster means, and what to do now. ``is_complete``: the log has begun."""
+    founded = (
+        made.replay().roster
+        if is_complete
+        else parse_roster(parse_note(made.disk.read(made.path / ROSTER), ROSTER).text, ROSTER)
+    )
+    for line in (*describe_majorities(founded), *describe_emergency(founded)):
+        say(line)
+    if not is_complete:
         say(f"the custodians elsewhere sign {vault}/roster.note: coffer custodian sign-roster DIR roster.note")
         say(f"next: coffer complete {vault} roster.note")
         return
-    founded = made.replay().roster
-    for line in (*describe_majorities(founded), *describe_emergency(founded)):
-        say(line)
     say(f"give {vault}/vault.toml to every custodian and auditor: they pin it, and hear the words from you")
-    if quorum:
+    if has_witnesses:
         say(
             f"give the log key to the witnesses, put their addresses into {vault}/policy.toml, then: coffer witness gather {vault}"
         )

@@ -14,7 +14,7 @@ from coffer.custodian.machine.folder import CONFIG
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.translog.store.witness import is_witness
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 
 
 @click.command(
@@ -57,7 +57,7 @@ def passwd(folder: str, name: str | None, new_file: str | None, passphrase_file:
     vault.operator_key(DESK)  # a wrong one is said before the new one is asked for
     new = new_passphrase("the operator", new_file)
     with vault.alone():
-        vault.change_passphrase(new)
+        vault.operator.change_passphrase(new)
     say("the operator's keys have the new passphrase: set COFFER_PASSPHRASE_OPERATOR where commands and services run")
 
 

@@ -10,7 +10,7 @@ from coffer.cli.console import clock, say
 from coffer.cli.notes import read_note
 from coffer.cli.vaults import vault_at
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, parse_hidden, reveal_entry, verify_may_reveal
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 from coffer.visible import counted
 
 

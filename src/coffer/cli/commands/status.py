@@ -1,12 +1,12 @@
 """``coffer status``."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import click
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, Terms, parse_authorization
+from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.due import deadline_of, has_deadline, shown_left
 from coffer.cli.console import clock, console, print_json, say, verify_absent
 from coffer.cli.course import (
@@ -17,10 +17,10 @@ from coffer.cli.course import (
     question_rows,
     said_no,
     shown_again,
-    stage_of,
 )
 from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.kept import kept_or_read
+from coffer.cli.kept_list import list_requests, terms_of
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.patience import deadline_option
 from coffer.cli.periods import show_moment
@@ -28,17 +28,14 @@ from coffer.cli.progress import opened_document, owed_of, say_opened
 from coffer.cli.tables import Table
 from coffer.cli.terms import say_signers
 from coffer.cli.vaults import vault_at
-from coffer.custody.earlier import history_of
 from coffer.custody.standing import Held, SaidNo, Signed, Standing
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput, Unavailable
-from coffer.ledger.entries import NAME_DIGITS, Commitment
+from coffer.ledger.entries import NAME_DIGITS
 from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import opened_parts
-from coffer.procedures.opening.kept import Kept, is_living, kept_requests, read_kept, take_reports
+from coffer.procedures.opening.kept import Kept, kept_requests, read_kept, take_reports
 from coffer.procedures.opening.standings import Words, ask_standings, roster_of, shown_words
-from coffer.vault.folder import Vault
-from coffer.visible import counted
 
 UNKNOWN = "no answer"
 NOT_HELD = "not held"
@@ -68,16 +65,17 @@ def status(
 ) -> None:
     """Ask every custodian how a request stands, and fetch what they signed.
 
-    NOTE is a file, or the first digits of a request that the desk keeps; without any, the requests that it keeps are listed as they were heard of last.
-    The check words are computed from NOTE, as it lies here. Read them to the custodian's people on the phone: they see the same four only if their
-    machine holds this very text.
+    NOTE is a file, or the first digits of a request that the desk keeps. Without any nobody is asked: the requests that
+    it keeps are listed by what is known here.
+    The check words are computed from NOTE, as it lies here. Read them to the custodian's people on the phone: they see
+    the same four only if their machine holds this very text.
     """
     path = None if output is None else verify_absent(output)
     opened = vault_at(vault)
     if not notes:
         if path is not None:
             raise MalformedInput("-o: no request is named", hint="name one of the list")
-        _list(opened, as_json=as_json)
+        list_requests(opened, vault, as_json=as_json)
         return
     authorization, place = kept_or_read(opened, notes)
     roster = roster_of(opened, authorization)
@@ -95,7 +93,7 @@ def status(
     reports = {name: one for name, one in standings.items() if isinstance(one, Standing)}
     limit = limit_in_use(
         authorization.terms.amends or authorization.commitment,
-        {authorization.commitment: authorization.terms, **_terms_of(kept_requests(opened, state)[0])},
+        {authorization.commitment: authorization.terms, **terms_of(kept_requests(opened, state)[0])},
         state,
     )
     if as_json:
@@ -105,14 +103,7 @@ def status(
     else:
         _print(standings, words)
         _print_course(merged, kept, reports, state, limit=limit)
-    for name, one in words.items():
-        if one.before is not None:
-            say(
-                f"custodian {name}: its check words were {' '.join(one.before)} before: its machine lost the request or holds another one; call its people"
-            )
-    for standing in standings.values():
-        if isinstance(standing, CofferError):
-            say(standing.message)
+    _say_heard(standings, words)
     say_signers(opened, merged)
     say_opened(authorization, parts, owed)
     if kept is not None and kept.open_questions:
@@ -126,59 +117,16 @@ def status(
         raise proven_false[0]
 
 
-def _list(opened: Vault, *, as_json: bool) -> None:
-    """Every request that the desk keeps, a line each, by time left. Nobody is asked."""
-    state, now = opened.replay(), clock()
-    kept, damaged = kept_requests(opened, state)
-    rows = sorted(kept, key=lambda one: (not is_living(one, state, now), deadline_of(one.authorization.terms)))
-    terms_kept = _terms_of(kept)
-    if as_json:
-        listed = [
-            {"request": one.authorization.commitment.hex()}
-            | course_document(
-                one.authorization,
-                one,
-                one.reports,
-                state,
-                now,
-                limit=limit_in_use(one.authorization.terms.amends or one.authorization.commitment, terms_kept, state),
+def _say_heard(standings: Mapping[str, Standing | CofferError], words: Mapping[str, Words]) -> None:
+    """What should make people look: other check words than before, and who could not be heard."""
+    for name, one in words.items():
+        if one.before is not None:
+            say(
+                f"custodian {name}: its check words were {' '.join(one.before)} before: its machine lost the request or holds another one; call its people"
             )
-            for one in rows
-        ]
-        print_json({"format": "coffer.requests/v1", "requests": listed})
-    elif rows:
-        table = Table("request", "class", "due", "what", whole=("request", "class"))
-        for one in rows:
-            authorization = one.authorization
-            amends, left = authorization.terms.amends, _left(one, state, now)
-            limit = limit_in_use(amends or authorization.commitment, terms_kept, state)
-            what = stage_of(authorization, one.reports, state, now, has_key=one.has_key, limit=limit)
-            if amends is not None and limit == authorization.limit:
-                what, left = f"amends {amends.hex()[:NAME_DIGITS]}; in use", "answered"
-            elif amends is not None:
-                what = f"amends {amends.hex()[:NAME_DIGITS]}; {what}"
-            asked = "".join(f"; {question.custodian} asks" for question in one.open_questions)
-            urgency, name = authorization.terms.ordered.urgency.value, authorization.commitment.hex()[:NAME_DIGITS]
-            table.add_row(name, urgency, left, what + asked)
-        console().print(table)
-    else:
-        say("the desk keeps no request")
-    if damaged:
-        say(f"{counted(damaged, 'request')} of the desk: a file was changed, and cannot be read")
-
-
-def _terms_of(kept: Sequence[Kept]) -> dict[Commitment, Terms]:
-    return {one.authorization.commitment: one.authorization.terms for one in kept}
-
-
-def _left(one: Kept, state: State, now: dt.datetime) -> str:
-    """The time left to answer; what was opened and closed is answered."""
-    terms = one.authorization.terms
-    if any(use.records is not None for use in history_of(one.authorization, state).uses):
-        return "answered"
-    due = deadline_of(terms)
-    left = shown_left(due, now) if is_living(one, state, now) else wire.format_time(due)
-    return left if has_deadline(terms.ordered) else f"none; expires: {left}"
+    for standing in standings.values():
+        if isinstance(standing, CofferError):
+            say(standing.message)
 
 
 def _print_course(

@@ -50,7 +50,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
     with opened.writing() as state:
         there = opened.aside.folders()
         unwanted = [folder for folder in there if folder.path in {one.path for one in old}]
-        if unwanted and not opened.is_confirmed_outside(state):
+        if unwanted and not opened.writer.is_confirmed_outside(state):
             raise Unavailable(
                 "tidy: no witness and no custodian elsewhere says that this log is the newest: nothing was removed",
                 hint="run it again when they answer: what lies aside may be newer than this log",
@@ -60,7 +60,7 @@ def tidy(vault: str, days: int, *, yes: bool, as_json: bool) -> None:
         if opened.stored is not None:
             opened.stored.mend_log(opened.log)
         with suppress(Refused):  # without the passphrase of the operator's keys nothing can be sealed
-            opened.put_back_memories(opened.remembered(state))
+            opened.ingested.put_back(opened.ingested.lines(state))
     left = [folder for folder in there if folder not in unwanted]
     if as_json:
         print_json(

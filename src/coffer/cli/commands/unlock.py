@@ -19,7 +19,8 @@ from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.notes.keyfile import StretchedKey, stretch, verify_stretchable
 from coffer.notes.keys import Secret
-from coffer.vault.folder import DESK, open_vault
+from coffer.vault.folder import open_vault
+from coffer.vault.operator import DESK
 from coffer.visible import counted
 
 DEFAULT_IDLE_MINUTES = 15

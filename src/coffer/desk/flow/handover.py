@@ -29,7 +29,7 @@ from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
 from coffer.procedures.letterhead import letterhead_of
 from coffer.procedures.notices import notices_of, openings_for, proof_of
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 
 
 class Handover(Entry):

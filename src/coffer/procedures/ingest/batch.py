@@ -33,8 +33,9 @@ from coffer.records.no_index import NoIndex
 from coffer.sequencer.turns import Lost
 from coffer.tally.exact import ExactCounts
 from coffer.tally.release import format_table, release, require_noise, tally_hash
-from coffer.vault.folder import INGESTER, Vault
+from coffer.vault.folder import Vault
 from coffer.vault.memory import Cost, Remembered
+from coffer.vault.operator import INGESTER
 from coffer.vault.stored import memory_key, tally_keys
 
 PUT_BACK: Final = 16
@@ -124,7 +125,7 @@ class Batch:
         Raises:
             Unavailable: another machine may have sealed one of these files meanwhile. Nothing is logged.
         """
-        others = self.vault.remembered_elsewhere(self.state, lines, self.first_day, may_lack=self.memory.ignored)
+        others = self.vault.ingested.elsewhere(self.state, lines, self.first_day, may_lack=self.memory.ignored)
         since = [line for line in others if line.batch not in self.begun.batches]
         what = "sealed a file of the same name or length" if self.memory.may_be_of(since) else ""
         if self.state.withdrawn.keys() != self.begun.withdrawn.keys():
@@ -134,8 +135,7 @@ class Batch:
                 f"ingest: another machine {what} meanwhile; nothing was logged",
                 hint="run the command again: it will know what is sealed",
             )
-        sealed = self.memory.printer.key.seal([*others, *lines], self.memory.entropy)
-        self.vault.disk.write(self.vault.ingested, sealed, private=True)
+        self.vault.ingested.write([*others, *lines])
 
     def log(self, files: Sequence[FileCount], tally: bytes | None) -> list[int]:
         """Step 8: log the entries, which makes the batch exist; returns their indexes.
@@ -159,7 +159,7 @@ class Batch:
             batch=self.id, feed=self.feed.name, counts=counts, segments=self.lines, tally=tally, offsets=self.offsets
         )
         entries = [self.vault.entry(body, key, self.state) for body in bodies]
-        self.vault.look_outside(self.state)
+        self.vault.writer.look_outside(self.state)
         self.is_logging = True
         try:
             indexes = self.vault.append(entries, self.state)
@@ -219,12 +219,12 @@ def begin_batch(vault: Vault, feed: Feed, count: int, *, as_new: bool) -> Batch:
     no_index = vault.no_index()
     late = tuple(verify_receipted(state, now, vault.policy()))
     require_noise(state.roster.epsilon)
-    first_day, own = accepted_window(state, now).earliest.date(), vault.remembered(state)
-    vault.put_back_memories(own, PUT_BACK)
+    first_day, own = accepted_window(state, now).earliest.date(), vault.ingested.lines(state)
+    vault.ingested.put_back(own, PUT_BACK)
     memory = Memory(
-        printer=Printer(vault.memory_key(), Cost.of(count, vault.outside.costs.prints)),
+        printer=Printer(vault.ingested.key(), Cost.of(count, vault.outside.costs.prints)),
         feed=feed.name,
-        lines=[*vault.remembered_elsewhere(state, own, first_day, may_lack=as_new), *own],
+        lines=[*vault.ingested.elsewhere(state, own, first_day, may_lack=as_new), *own],
         entropy=entropy,
         ignored=as_new,
     )

@@ -12,6 +12,18 @@ from typing import Final
 
 from coffer.ledger.entries import BatchId
 from coffer.procedures.ingest.prints import Printer, Prints, hash_before
+from coffer.procedures.ingest.ranges import (
+    File,
+    clipped,
+    ends_of,
+    first_line,
+    is_at_lines,
+    is_possible,
+    places_of,
+    remembered_ends,
+    run_between,
+    with_torn,
+)
 from coffer.procedures.ingest.sources import Content, Run
 from coffer.vault.memory import Remembered, rounded
 
@@ -48,22 +60,6 @@ class Known:
     def is_whole(self) -> bool:
         """Whether the whole file is known."""
         return all(run.is_known for run in self.runs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """A file as it was scanned.
-
-    ``can_go_on``: it is text, so that reading may begin at one of its lines. ``keeps_torn``: a last line without a line
-    end is read.
-    """
-
-    name: str
-    inode: tuple[int, int]
-    content: Content
-    can_go_on: bool
-    keeps_torn: bool
-    skip_lines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +107,7 @@ class Memory:
             self._by_inode[line.inode].append(line)
             self._by_end[line.end].append(line)
             if not line.is_whole:
-                self._places |= _places_of(line.end, is_torn=line.is_torn) | {line.start} - {0}
+                self._places |= places_of(line.end, is_torn=line.is_torn) | {line.start} - {0}
 
     def marks(self) -> list[int]:
         """The places of a text that a scan should describe."""
@@ -128,7 +124,7 @@ class Memory:
         self._here.append((file, known))
         content = file.content
         if content.size:
-            self._places |= _places_of(content.size, is_torn=content.is_torn)
+            self._places |= places_of(content.size, is_torn=content.is_torn)
             self._by_size[content.size].append(
                 _Candidate(known.chain, content.size, content.is_torn, None, content.hash)
             )
@@ -188,8 +184,8 @@ class Memory:
 
     def _earlier(self, file: File) -> _Candidate | None:
         """The longest earlier file of this ingest with which this file begins."""
-        here = (one for end in _ends(file) for one in self._by_size.get(end, ()))
-        possible = (one for one in here if _is_possible(one.end, file, is_torn=one.is_torn))
+        here = (one for end in ends_of(file) for one in self._by_size.get(end, ()))
+        possible = (one for one in here if is_possible(one.end, file, is_torn=one.is_torn))
         return next((one for one in possible if self._fits(one, file.content)), None)
 
     def _candidates(self, file: File, name: bytes, least: int) -> Iterator[_Candidate]:
@@ -199,7 +195,7 @@ class Memory:
         chain come first: a copy of a log holds all that was sealed of it, so that one comparison tells it apart from
         another whose lines end at the same places.
         """
-        ends = [end for end in _remembered_ends(file) if end > least]
+        ends = [end for end in remembered_ends(file) if end > least]
         own = [*self._by_name.get(name, ()), *(self._by_inode.get(file.inode, ()) if file.inode != NO_INODE else ())]
         own = sorted({id(line): line for line in own if line.end > least}.values(), key=lambda line: -line.end)
         others = [line for end in ends for line in self._by_end.get(end, ()) if line.name != name]
@@ -229,7 +225,7 @@ class Memory:
         end, remark, is_warned = candidate.end, "", False
         if candidate.line is not None and file.can_go_on:
             read = self._by_end_of(candidate)
-            mine = [line for line in read if _is_at_lines(line, file)]
+            mine = [line for line in read if is_at_lines(line, file)]
             sealed += self._proven(mine, candidate.end, file.content)
             if len(mine) < len(read):
                 remark = (
@@ -246,9 +242,9 @@ class Memory:
             if not is_ended and file.keeps_torn and not mark.is_quoted:  # what ended within quotes was rejected
                 remark = "the last line was not whole when the file was read before: it is sealed again, whole"
                 is_warned = True
-        ranges = _clipped(sealed, candidate.end, end)
+        ranges = clipped(sealed, candidate.end, end)
         known = self._described(file, ranges, candidate.chain, remark, is_warned=is_warned)
-        return replace(known, runs=tuple(_with_torn(run, end, candidate.end) for run in known.runs))
+        return replace(known, runs=tuple(with_torn(run, end, candidate.end) for run in known.runs))
 
     def _by_end_of(self, candidate: _Candidate) -> list[Remembered]:
         """The memory's lines of the candidate's file, up to the place to which its content is proven."""
@@ -281,7 +277,7 @@ class Memory:
             return fitting[key]
 
         while True:
-            ranges = _clipped(((line.start, line.end) for line in mine), proven_end, proven_end)
+            ranges = clipped(((line.start, line.end) for line in mine), proven_end, proven_end)
             starts, ends = {low for low, _ in ranges}, {high for _, high in ranges}
             kept = [
                 line
@@ -299,15 +295,15 @@ class Memory:
         content, runs, at, lines = file.content, list[Run](), 0, 0
         for start, end in sealed:
             if start > at:
-                runs.append(_run(content, at, start, is_known=False))
-            runs.append(_run(content, start, end, is_known=True))
+                runs.append(run_between(content, at, start, is_known=False))
+            runs.append(run_between(content, start, end, is_known=True))
             at = end
         if at < content.size:
-            runs.append(_run(content, at, content.size, is_known=False))
+            runs.append(run_between(content, at, content.size, is_known=False))
         for run in runs:
             if run.is_known:
                 lines += (
-                    content.lines + 1 if run.end == content.size else _first_line(content, run.end)
+                    content.lines + 1 if run.end == content.size else first_line(content, run.end)
                 ) - run.first_line
                 lines -= file.skip_lines if run.start == 0 else 0
         if not remark and sealed and not all(run.is_known for run in runs):
@@ -331,24 +327,6 @@ class Memory:
         return Known(runs=(whole,), lines=0, chain=self.entropy(_CHAIN_BYTES), remark=remark, is_warned=is_warned)
 
 
-def _ends(file: File) -> list[int]:
-    """The places up to which the file may be known, the last first."""
-    return sorted({file.content.size, *(file.content.marks if file.can_go_on else ())}, reverse=True)
-
-
-def _remembered_ends(file: File) -> list[int]:
-    """The places of ``_ends`` as the memory holds them: the length of a whole file is rounded."""
-    return _ends(file) if file.can_go_on else [rounded(file.content.size)]
-
-
-def _places_of(end: int, *, is_torn: bool) -> set[int]:
-    """The places to describe for a file that ended at ``end``.
-
-    If its last line was torn, the places after a line end of one or two bytes belong to them.
-    """
-    return {end, end + 1, end + 2} if is_torn else {end}
-
-
 def _chain_by_chain(lines: Sequence[Remembered]) -> list[Remembered]:
     """Lines in the order of their place in their chain, each chain's first before any chain's second."""
     seen: Counter[bytes] = Counter()
@@ -366,53 +344,4 @@ def _is_comparable(line: Remembered, file: File) -> bool:
     """
     if line.is_whole or not file.can_go_on:
         return line.is_whole and not file.can_go_on and line.end == rounded(file.content.size)
-    return _is_possible(line.end, file, is_torn=line.is_torn)
-
-
-def _is_at_lines(line: Remembered, file: File) -> bool:
-    """Whether a remembered range begins and ends where rows of the file do."""
-    start = file.content.marks.get(line.start)
-    begins = line.start == 0 or (start is not None and start.row_start == line.start)
-    return begins and _is_possible(line.end, file, is_torn=line.is_torn)
-
-
-def _is_possible(end: int, file: File, *, is_torn: bool) -> bool:
-    """Whether a place is in the file, and at a row's end unless the remembered row was torn."""
-    if end == file.content.size:
-        return True
-    mark = file.content.marks.get(end)
-    return file.can_go_on and mark is not None and (is_torn or mark.row_start == end)
-
-
-def _clipped(sealed: Iterable[tuple[int, int]], proven_end: int, end: int) -> list[tuple[int, int]]:
-    """The ranges, joined and in order. If the last reaches ``proven_end``, it ends at ``end`` instead."""
-    joined: list[tuple[int, int]] = []
-    for start, stop in sorted(sealed):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
-        else:
-            joined.append((start, stop))
-    if joined and joined[-1][1] == proven_end:
-        joined[-1] = (joined[-1][0], end)
-    return [one for one in joined if one[0] < one[1]]
-
-
-def _run(content: Content, start: int, end: int, *, is_known: bool) -> Run:
-    return Run(start=start, end=end, first_line=_first_line(content, start), is_known=is_known)
-
-
-def _with_torn(run: Run, row_start: int, torn_end: int) -> Run:
-    """The run that begins with a row which ended at ``torn_end`` when it was read before."""
-    is_it = not run.is_known and run.start == row_start < torn_end
-    return replace(run, torn_bytes=torn_end - row_start) if is_it else run
-
-
-def _first_line(content: Content, at: int) -> int:
-    """The number of the line that begins at a place."""
-    if at == 0:
-        return 1
-    if at in content.marks:
-        return content.marks[at].lines + 1
-    # The place is a torn row's beginning or follows its end. The mark in or before the row gives its number.
-    near = next(mark for mark in content.marks.items() if mark[1].row_start == at or 0 < at - mark[0] <= 2)
-    return near[1].row_line if near[1].row_start == at else near[1].lines + 2
+    return is_possible(line.end, file, is_torn=line.is_torn)

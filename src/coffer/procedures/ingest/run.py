@@ -6,7 +6,7 @@ The steps are numbered in ``docs/procedures/ingest.md``.
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -25,9 +25,10 @@ from coffer.procedures.ingest.fused import is_fused
 from coffer.procedures.ingest.holders import living_epoch_keys
 from coffer.procedures.ingest.messages import Messages, count_messages, open_messages
 from coffer.procedures.ingest.noting import Noting
+from coffer.procedures.ingest.ranges import File
 from coffer.procedures.ingest.read import OpenFile, Ordered, in_reading_order, open_file
-from coffer.procedures.ingest.remember import File, Known
-from coffer.procedures.ingest.sealer import HELD_ROWS, SealerConfig
+from coffer.procedures.ingest.remember import Known
+from coffer.procedures.ingest.sealer import HELD_ROWS, SealedShare, SealerConfig
 from coffer.procedures.ingest.sealers import MakeSealers, OneSealer, Sealers, many_sealers
 from coffer.procedures.ingest.sources import STDIN, Source
 from coffer.procedures.ingest.threads import sealer_threads
@@ -101,9 +102,7 @@ def run_ingest(
             offsets of the messages.
     """
     each = (
-        [open_messages(messages, feed)]
-        if messages is not None
-        else [_open(name, feed, until.get(name)) for name in names]
+        [_open(name, feed, until.get(name)) for name in names] if messages is None else [open_messages(messages, feed)]
     )
     opened = in_reading_order(each, feed, vault.outside.clock() + FUTURE)
     with vault.writing():
@@ -111,44 +110,116 @@ def run_ingest(
     with vault.sealing():
         batch = begin_batch(vault, feed, len(opened), as_new=as_new)
         batch.offsets = None if messages is None else messages.offsets
-        files: list[FileCount] = []
-        size_bytes = sum(one.source.size_bytes() for one in opened)
-        told_bytes = 0 if any(map(_is_packed, names)) else size_bytes
-        noting = Noting(vault.runs, vault.outside.clock, feed=feed.name, files=len(opened), size_bytes=told_bytes)
+        work = _Work(batch, opened, messages, _noting(batch, opened, names))
         try:
-            on_count = Counting(files, on_progress, on_rejects, noting)
-            now = vault.outside.clock()
-            config = _config(batch, now, held_rows)
-            count = workers if size_bytes >= PARALLEL_BYTES else 1
-            with (
-                _sealers(vault, config, opened, count, on_count, engine) as sealers,
-                batch.memory.printer.stopping(),
-            ):
-                _read(opened, files, batch, sealers, messages)
-                if all(file.is_known for file in files):
-                    noting.tell(KNOWN, files)
-                    return _summary(batch, files)
-                shares = sealers.finish(batch.beside_sealing)
-                batch.overtaken = sealers.overtaken
-            _verify(opened, files, feed, is_plausible=messages is not None and not messages.is_first)
-            batch.collect(shares)
-            tally = batch.stage_tally()
-            memory_lines = batch.memorize(now)
-            is_whole = messages is None and any(not file.known for file in files)
-            may_overlap = overlaps(batch.lines, feed.name, batch.state) if is_whole else ()
-            noting.tell(LOGGING, files, batch=batch.id)
-            on_logging(batch.id, files)
-            with vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
-                vault.objects.publish(batch.staged)
-                batch.remember(memory_lines)
-                entries = batch.log(files, tally)
+            with work.sealers(workers, held_rows, engine, on_progress, on_rejects) as sealers:
+                is_new = work.seal(sealers)
+            if not is_new:
+                return work.summary
+            work.log(on_logging)
         except BaseException:  # also Ctrl-C: staged files must not stay (after a kill the next command removes them)
-            batch.discard()
-            noting.tell(FAILED, files, batch=batch.id)  # of a batch that was being logged, the log knows better
+            work.fail()
             raise
         batch.sweep_tasks()
-    noting.tell(LOGGED, files, batch=batch.id)
-    return replace(_summary(batch, files), batch=batch.id, entries=tuple(entries), overlaps=may_overlap)
+    return work.end()
+
+
+class _Work:
+    """One ingest under way: its files, their counts, and what became of them."""
+
+    def __init__(self, batch: Batch, opened: Sequence[OpenFile], messages: Messages | None, noting: Noting) -> None:
+        self._batch = batch
+        self._opened = opened
+        self._messages = messages
+        self._noting = noting
+        self._now = batch.vault.outside.clock()
+        self._files: list[FileCount] = []
+        self._shares: Sequence[SealedShare] = ()
+        self._entries: Sequence[int] = ()
+        self._overlaps: tuple[Overlap, ...] = ()
+
+    @contextmanager
+    def sealers(
+        self,
+        workers: int,
+        held_rows: int,
+        engine: MakeSealers | None,
+        on_progress: Progress,
+        on_rejects: Callable[[str, Rejects], None],
+    ) -> Iterator[Sealers]:
+        """Who seals. Nobody goes on when the block ends."""
+        batch, on_count = self._batch, Counting(self._files, on_progress, on_rejects, self._noting)
+        config, count = _config(batch, self._now, held_rows), workers if _size(self._opened) >= PARALLEL_BYTES else 1
+        with (
+            _sealers(batch.vault, config, self._opened, count, on_count, engine) as sealers,
+            batch.memory.printer.stopping(),
+        ):
+            yield sealers
+
+    def seal(self, sealers: Sealers) -> bool:
+        """Steps 1 to 5: have what is new in the files sealed; returns whether anything is."""
+        _read(self._opened, self._files, self._batch, sealers, self._messages)
+        if all(file.is_known for file in self._files):
+            self._noting.tell(KNOWN, self._files)
+            return False
+        self._shares = sealers.finish(self._batch.beside_sealing)
+        self._batch.overtaken = sealers.overtaken
+        return True
+
+    def log(self, on_logging: Callable[[BatchId, Sequence[FileCount]], None]) -> None:
+        """Steps 6 to 8: prove that the files are what they were, stage the rest, and log the batch."""
+        batch, files, messages = self._batch, self._files, self._messages
+        _verify(self._opened, files, batch.feed, is_plausible=messages is not None and not messages.is_first)
+        batch.collect(self._shares)
+        tally = batch.stage_tally()
+        memory_lines = batch.memorize(self._now)
+        if messages is None and any(not file.known for file in files):
+            self._overlaps = overlaps(batch.lines, batch.feed.name, batch.state)
+        self._noting.tell(LOGGING, files, batch=batch.id)
+        on_logging(batch.id, files)
+        with batch.vault.writing(COMMIT_WAIT_S) as batch.state:  # others may have logged something meanwhile
+            batch.vault.objects.publish(batch.staged)
+            batch.remember(memory_lines)
+            self._entries = batch.log(files, tally)
+
+    def fail(self) -> None:
+        """Remove what was staged, and say that it failed.
+
+        Of a batch that was being logged, the log knows better.
+        """
+        self._batch.discard()
+        self._noting.tell(FAILED, self._files, batch=self._batch.id)
+
+    def end(self) -> IngestSummary:
+        """Say that the batch is logged; returns what was done."""
+        self._noting.tell(LOGGED, self._files, batch=self._batch.id)
+        return self.summary
+
+    @property
+    def summary(self) -> IngestSummary:
+        """What was done so far."""
+        batch = self._batch
+        return IngestSummary(
+            batch=batch.id if self._entries else None,
+            files=tuple(self._files),
+            segments=len(batch.lines),
+            rows=batch.rows,
+            entries=tuple(self._entries),
+            no_index=batch.no_index,
+            late=batch.late,
+            overtaken=batch.overtaken,
+            overlaps=self._overlaps,
+        )
+
+
+def _noting(batch: Batch, opened: Sequence[OpenFile], names: Sequence[str]) -> Noting:
+    size_bytes = 0 if any(map(_is_packed, names)) else _size(opened)
+    vault = batch.vault
+    return Noting(vault.runs, vault.outside.clock, feed=batch.feed.name, files=len(opened), size_bytes=size_bytes)
+
+
+def _size(opened: Sequence[OpenFile]) -> int:
+    return sum(one.source.size_bytes() for one in opened)
 
 
 def _verify(opened: Sequence[OpenFile], files: Sequence[FileCount], feed: Feed, *, is_plausible: bool) -> None:
@@ -161,19 +232,6 @@ def _verify(opened: Sequence[OpenFile], files: Sequence[FileCount], feed: Feed, 
         if not is_plausible:
             file.verify_plausible()
         file.verify_bounded(feed.max_rejects_percent)
-
-
-def _summary(batch: Batch, files: Sequence[FileCount]) -> IngestSummary:
-    """What an ingest did, as far as nothing of it is logged."""
-    return IngestSummary(
-        files=tuple(files),
-        segments=len(batch.lines),
-        rows=batch.rows,
-        entries=(),
-        no_index=batch.no_index,
-        late=batch.late,
-        overtaken=batch.overtaken,
-    )
 
 
 def _open(name: str, feed: Feed, until: int | None) -> OpenFile:

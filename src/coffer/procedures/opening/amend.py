@@ -21,7 +21,8 @@ from coffer.errors import MalformedInput, Refused, Unavailable
 from coffer.ledger.state import verify_clock
 from coffer.notes.keys import Secret
 from coffer.notes.note import sign_note
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 
 
 def amend_request(

@@ -74,6 +74,8 @@ class Asking:
     _outcomes: dict[str, list[str]] = field(default_factory=dict)
     _hashes: list[bytes] = field(default_factory=list)
     _cosigned: tuple[Note, dt.datetime] | None = None
+    _following: dict[str, Future[bytes]] = field(default_factory=dict)
+    """Those that still follow the log up to the checkpoint, when enough others have cosigned it."""
 
     def cosigned(self, checkpoint: bytes, rules: Sequence[str], clock: Callable[[], dt.datetime]) -> bytes:
         """The checkpoint with enough custodians' cosignatures for each of these rules.
@@ -109,6 +111,7 @@ class Asking:
                 failed |= dict.fromkeys(pending.values(), NO_ANSWER)
                 break
         pool.shutdown(wait=False)
+        self._following = {name: future for future, name in pending.items()}
         if self.patience_s is not None:
             self.patience_s = max(0.0, self.patience_s - (self.timer() - started))
         names = cosigners_of(note, self.roster, clock())
@@ -165,6 +168,28 @@ class Asking:
         Raises:
             Refused: the cells are more than one request can carry.
         """
+        request = self._signed(lane, cells, intent=intent, draw=draw, salt=salt, checkpoint=checkpoint)
+        number = len(self.requests)
+        self.requests.append(request.digest_form)
+        self._hashes.append(request.hash)
+        pool = ThreadPoolExecutor(max_workers=MAX_CUSTODIANS)
+        asked = {c.name: pool.submit(self._ask_one, c, request, cells) for c in self._with_part(cells)}
+        started = self.timer()
+        wait(asked.values(), timeout=None if self.patience_s is None else self.patience_s * _SHARE)
+        if self.patience_s is not None:
+            self.patience_s = max(0.0, self.patience_s - (self.timer() - started))
+        replies: dict[str, Reply] = {}
+        for name, future in asked.items():
+            outcome = future.result() if future.done() else _Outcome(NO_ANSWER)
+            self._note(name, outcome, number)
+            if outcome.reply is not None:
+                replies[name] = outcome.reply
+        pool.shutdown(wait=False)  # nobody waits for a late custodian, and its reply is ignored
+        return {name: replies[name] for name in self.roster.names if name in replies}
+
+    def _signed(
+        self, lane: int, cells: Mapping[Cell, Target], *, intent: int, draw: int, salt: bytes, checkpoint: bytes
+    ) -> Request:
         headers = {target.header.core.seg_id: target.header for target in cells.values()}
         unsigned = Request(
             note=self.note,
@@ -181,38 +206,29 @@ class Asking:
         request = sign_request(unsigned, self.key)
         if len(request.raw) > MAX_REQUEST_BYTES:
             raise Refused("request: too many segments at once", code="budget", hint="ask for fewer days")
-        number = len(self.requests)
-        self.requests.append(request.digest_form)
-        self._hashes.append(request.hash)
+        return request
+
+    def _with_part(self, cells: Mapping[Cell, Target]) -> list[Custodian]:
+        """The custodians to ask for these cells: they hold a part of one, and answered in time so far."""
         rules = {(target.rule.name, target.roster.hash): target for target in cells.values()}.values()
         with_part = {
             c.name for c in self.custodians if any(t.roster.clauses_held(c.name, t.segment.lock) for t in rules)
         }
         self._without_part |= {c.name for c in self.custodians} - with_part
-        known = [
+        return [
             c
             for c in self.custodians
             if self.roster.custodian(c.name) and c.name in with_part and c.name not in self._late
         ]
-        pool = ThreadPoolExecutor(max_workers=MAX_CUSTODIANS)
-        asked = {c.name: pool.submit(self._ask_one, c, request, cells) for c in known}
-        started = self.timer()
-        wait(asked.values(), timeout=None if self.patience_s is None else self.patience_s * _SHARE)
-        if self.patience_s is not None:
-            self.patience_s = max(0.0, self.patience_s - (self.timer() - started))
-        replies: dict[str, Reply] = {}
-        for name, future in asked.items():
-            outcome = future.result() if future.done() else _Outcome(NO_ANSWER)
-            if outcome.said == NO_ANSWER:
-                self._late.add(name)
-            self._outcomes.setdefault(name, []).append(outcome.said)
-            member = self.roster.custodian(name)
-            if outcome.raw is not None and member is not None:
-                self.replies[number, member.index] = outcome.raw
-            if outcome.reply is not None:
-                replies[name] = outcome.reply
-        pool.shutdown(wait=False)  # nobody waits for a late custodian, and its reply is ignored
-        return {name: replies[name] for name in self.roster.names if name in replies}
+
+    def _note(self, name: str, outcome: _Outcome, number: int) -> None:
+        """Keep what a custodian said to a request, and its reply as evidence."""
+        if outcome.said == NO_ANSWER:
+            self._late.add(name)
+        self._outcomes.setdefault(name, []).append(outcome.said)
+        member = self.roster.custodian(name)
+        if outcome.raw is not None and member is not None:
+            self.replies[number, member.index] = outcome.raw
 
     def statuses(self, faulty: frozenset[str] = frozenset()) -> dict[str, str]:
         """The status of each custodian: the worst of its outcomes.
@@ -244,6 +260,8 @@ class Asking:
         member = self.roster.custodian(custodian.name)
         assert member is not None, "only custodians of the roster are asked"
         sealed = seal(request.raw, member.req, info=request_info(self.roster.hash, member.index))
+        if (following := self._following.get(custodian.name)) is not None:
+            wait([following])  # it may not know the roster yet under which the request is sealed, and would refuse
         try:
             answer = custodian.answer(sealed)
             if answer == CONSTANT_REFUSAL:

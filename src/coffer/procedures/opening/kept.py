@@ -25,7 +25,8 @@ from coffer.notes.keys import seal
 from coffer.notes.note import Note, join_notes
 from coffer.procedures.opening.early import is_spent
 from coffer.procedures.opening.standings import Reporter, ask_standings, with_countersignatures
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 
 _SENT, _REPORTS, _EXPLAINED = "sent", "reports", "explained"
 
@@ -150,17 +151,30 @@ def take_reports(
     """
     commitment = authorization.commitment
     note = with_countersignatures(authorization, roster, standings)
-    raw = vault.desk.read_request(commitment)
-    if raw is None:
+    merged = keep_signatures(vault, authorization, note, roster)
+    if merged is None:
         return note
-    own = parse_authorization(raw, "request").note
-    merged = join_notes([own, note], "request")
-    if merged != own:
-        merged.verify_lines_of([member.auth for member in roster.custodians])
-        vault.desk.keep_request(commitment, merged.raw, authorization.terms.expires)
     before = {parse_standing(part, _REPORTS).custodian: part for part in vault.desk.read_parts(commitment, _REPORTS)}
     new = {name: one.format() for name, one in standings.items() if isinstance(one, Standing) and one.held is not None}
     vault.desk.keep_parts(commitment, _REPORTS, [part for _, part in sorted((before | new).items())])
+    return merged
+
+
+def keep_signatures(vault: Vault, authorization: Authorization, copy: Note, roster: Roster) -> Note | None:
+    """Add the signatures of a copy to the desk's own; returns what it keeps, or None if it keeps no copy.
+
+    Raises:
+        NotProven: a signature is not that custodian's over this text, or the desk's file was changed.
+        Refused, Unavailable: the operator's keys, under which the desk keeps it, are sealed or not here.
+    """
+    raw = vault.desk.read_request(authorization.commitment)
+    if raw is None:
+        return None
+    own = parse_authorization(raw, "request").note
+    merged = join_notes([own, copy], "request")
+    if merged != own:
+        merged.verify_lines_of([member.auth for member in roster.custodians])
+        vault.desk.keep_request(authorization.commitment, merged.raw, authorization.terms.expires)
     return merged
 
 

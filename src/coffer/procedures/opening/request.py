@@ -27,7 +27,8 @@ from coffer.ledger.state import State, verify_clock
 from coffer.notes.keys import SealKey, Secret, VerifyKey
 from coffer.notes.note import sign_note
 from coffer.procedures.opening.found_by import verify_found
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 
 ROSTER_DIGITS: Final = 16
 """Digits of a roster's hash that name an older roster.

@@ -1,7 +1,8 @@
 """Opening, the shell: logs, asks the custodians, reads segments, delivers.
 
-The steps are numbered in ``docs/procedures/opening.md``. ``early`` refuses before anything is logged, ``decide`` finds
-and opens rows, ``answer`` puts the result together.
+The steps are numbered in ``docs/procedures/opening.md``. ``beginning`` logs the intent or takes up what waits, after
+``early`` has refused what custodians would; ``decide`` finds and opens rows, ``answer`` puts the result together, and
+``closing`` logs the close.
 """
 
 import datetime as dt
@@ -11,29 +12,26 @@ from enum import StrEnum
 from functools import partial
 
 from coffer.authority.amended import parse_amended
-from coffer.authority.authorization import Authorization
-from coffer.authority.countersign import Countersigned
 from coffer.authority.hold import Hold
 from coffer.authority.known import is_urgent
 from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
 from coffer.custody.logged import verify_logged
-from coffer.custody.port import AtHand, Custodian
+from coffer.custody.port import Custodian
 from coffer.disclosure.answer import Answer, Evidence, SegmentEvidence
-from coffer.disclosure.part import Part
 from coffer.errors import NotProven, Refused, Unavailable
-from coffer.ledger.entries import CloseEntry, DrawEntry, FaultEntry, IntentEntry, SegmentId
+from coffer.ledger.entries import DrawEntry, FaultEntry, SegmentId
 from coffer.ledger.facts import Opening, Segment
 from coffer.ledger.state import State
 from coffer.notes.cosign import verify_quorum
 from coffer.notes.note import parse_note
-from coffer.procedures.opening.answer import Result, evident_entries, is_same_result, nothing_opened, with_codes
+from coffer.procedures.opening.answer import Result, evident_entries, is_same_result
 from coffer.procedures.opening.ask import CONSTANT, Asking
-from coffer.procedures.opening.continuing import Due, segments_due, verify_due
+from coffer.procedures.opening.beginning import Begun, begin_opening
+from coffer.procedures.opening.closing import give_up, log_close
 from coffer.procedures.opening.decide import (
     Matches,
     Target,
-    cells_at_most,
     find_rows,
     needs_another_window,
     open_target,
@@ -41,21 +39,13 @@ from coffer.procedures.opening.decide import (
     request_groups,
     verify_budget,
 )
-from coffer.procedures.opening.early import (
-    UNKNOWN_AUTHORITY,
-    verify_answerable,
-    verify_authority,
-    verify_emergency,
-    verify_may_ask,
-    verify_signed_for_segments,
-    verify_unspent,
-)
-from coffer.procedures.opening.journal import Journal
+from coffer.procedures.opening.early import UNKNOWN_AUTHORITY
 from coffer.procedures.opening.kept import forget_spent_key
 from coffer.procedures.opening.owed import Owed
 from coffer.segments.locate import Finder
 from coffer.segments.prf import DATA_LANE, LABEL_LANE
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 
 Key = tuple[bytes, int]
 """A target: segment and subject line."""
@@ -107,126 +97,23 @@ def run_opening(
     """
     authorization = parse_amended(raw_note, "request")
     with vault.writing() as state:
-        now = vault.outside.clock()
-        vault.desk.remove_ended_seal_keys(state, vault.shown(state))
-        countersigned = verify_may_ask(authorization, state, now)
-        names = [custodian.name for custodian in custodians]
-        verify_answerable(countersigned, names)
-        journal = _taken_up(vault, state, authorization)
-        if journal is None:
-            verify_unspent(authorization, state)
-        part, owed = (None, ()) if journal is None else (journal.part, journal.owed)
-        if journal is None and is_continuing:
-            due = verify_due(authorization, state, now, owed=vault.desk.read_owed(authorization.commitment))
-            part, owed, journal = due.part, due.owed, _adopted(vault, authorization, due)
-        before = state.size if journal is None else journal.intent  # a resumed opening reaches the same segments
-        reach = partial(segments_due, authorization, state, part, owed, now=now, holds=holds)
-        reached = reach(before=before)
-        countersigned = verify_signed_for_segments(countersigned, reached)
-        if journal is not None and _is_overtaken(journal, countersigned, state):
-            _give_up(vault, state, authorization, journal)
-            journal, reached = None, reach(before=state.size)
-            countersigned = verify_signed_for_segments(countersigned, reached)
-        if journal is None:
-            lists = [custodian for custodian in custodians if isinstance(custodian, AtHand)]
-            verify_authority(countersigned, names, [one.name for one in lists if one.is_doubtful(authorization)])
-            verify_emergency(countersigned, DESK, state, now)
-        seal_key = vault.desk.read_seal_key(authorization.commitment)
-        vault.desk.keep_note(authorization.commitment, authorization.note.raw)
-        if journal is None:
-            journal = _begin(vault, state, countersigned, len(reached), part, owed)
-        else:
-            vault.gather_cosignatures(state)  # those of the log's last entry may be missing, or too old by now
+        begun = begin_opening(vault, state, authorization, custodians, holds=holds, is_continuing=is_continuing)
         asking = Asking(
-            roster=countersigned.roster,
+            roster=begun.countersigned.roster,
             custodians=custodians,
             note=authorization.raw,
-            seal_key=seal_key,
+            seal_key=begun.seal_key,
             key=vault.operator_key(DESK),
             patience_s=patience_s,
         )
-        on_progress(Stage.INTENT, journal.intent)
-        answer = _UnderWay(vault, state, countersigned, journal, asking, on_progress).answer(reached)
+        on_progress(Stage.INTENT, begun.journal.intent)
+        answer = _UnderWay(vault, state, begun, asking, on_progress).answer(begun.reached)
         left = Owed.of(answer.intent, answer.cells, answer.custodians)
         vault.desk.write_owed(authorization.commitment, left.format())
         deliver(answer)
         vault.desk.remove_opening(authorization.commitment)
         forget_spent_key(vault, authorization, state)
         return answer
-
-
-def _taken_up(vault: Vault, state: State, authorization: Authorization) -> Journal | None:
-    """The opening whose answer was not delivered, if there is one of this authorization in this log."""
-    raw = vault.desk.read_opening(authorization.commitment)
-    journal = None if raw is None else Journal.parse(raw)
-    opening = None if journal is None else state.openings.get(journal.intent)
-    is_its = opening is not None and opening.intent.authorization == authorization.commitment
-    return journal if is_its else None
-
-
-def _adopted(vault: Vault, authorization: Authorization, due: Due) -> Journal | None:
-    """The journal of a part whose intent was logged before a crash that kept it from being written."""
-    if due.adopted is None:
-        return None
-    journal = Journal(intent=due.adopted, result_salt=vault.outside.entropy(32), part=due.part, owed=due.owed)
-    vault.desk.write_opening(authorization.commitment, journal.format())
-    return journal
-
-
-def _is_overtaken(journal: Journal, countersigned: Countersigned, state: State) -> bool:
-    """Whether an emergency opening waits that the ordinary rule allows by now, and nothing was drawn.
-
-    Once it is overdue to be ratified, custodians no longer answer to it; to an opening under the rule they do. It owes
-    its ratification all the same. What was drawn is resumed, or the budget would pay twice.
-    """
-    opening = state.openings[journal.intent]
-    is_answered = opening.close is not None and opening.close.answers > 0
-    is_emergency = bool(opening.intent.rules)
-    return is_emergency and not countersigned.is_emergency and opening.draw is None and not is_answered
-
-
-def _give_up(vault: Vault, state: State, authorization: Authorization, journal: Journal) -> None:
-    """Close an opening with nothing opened, unless that was logged before a crash."""
-    if state.openings[journal.intent].close is None:
-        _log_close(vault, state, authorization, nothing_opened(journal))
-    vault.desk.remove_opening(authorization.commitment)
-
-
-def _log_close(vault: Vault, state: State, authorization: Authorization, body: CloseEntry) -> None:
-    time = vault.entry_time(state)
-    took = time - authorization.terms.ordered.received
-    body = with_codes(body, took=took, level=state.roster.statistics)
-    vault.append([vault.entry(body, vault.operator_key(DESK), state, time=time)], state)
-
-
-def _begin(
-    vault: Vault,
-    state: State,
-    countersigned: Countersigned,
-    cells: int,
-    part: Part | None,
-    owed: tuple[Cell, ...],
-) -> Journal:
-    """R1: log the intent, before anyone is asked; returns the journal of the new opening."""
-    authorization = countersigned.authorization
-    body = IntentEntry(
-        authorization=authorization.commitment,
-        requester=DESK,
-        nonce=vault.outside.entropy(16),
-        cells_at_most=cells_at_most(cells),
-        codes=authorization.terms.codes.at(state.roster.statistics),
-        rules=authorization.terms.rules if countersigned.is_emergency else (),
-    )
-    intent = _log(vault, state, body)
-    if intent not in state.openings:
-        raise AssertionError("our own intent does not count in State")
-    journal = Journal(intent=intent, result_salt=vault.outside.entropy(32), part=part, owed=owed)
-    vault.desk.write_opening(authorization.commitment, journal.format())
-    return journal
-
-
-def _log(vault: Vault, state: State, body: IntentEntry | DrawEntry | FaultEntry) -> int:
-    return vault.append([vault.entry(body, vault.operator_key(DESK), state)], state)[0]
 
 
 class _UnderWay:
@@ -236,15 +123,14 @@ class _UnderWay:
         self,
         vault: Vault,
         state: State,
-        countersigned: Countersigned,
-        journal: Journal,
+        begun: Begun,
         asking: Asking,
         on_progress: OnProgress,
     ) -> None:
         self._vault = vault
         self._state = state
-        self._countersigned = countersigned
-        self._journal = journal
+        self._countersigned = begun.countersigned
+        self._journal = begun.journal
         self._asking = asking
         self._on_progress = on_progress
         self._finders: dict[SegmentId, Finder] = {}
@@ -380,7 +266,7 @@ class _UnderWay:
         """R5: log faults and result, unless they were logged before a crash."""
         if self._opening.close is None:
             self._log_faults(result.faulty)
-            _log_close(self._vault, self._state, self._countersigned.authorization, result.body)
+            log_close(self._vault, self._state, self._countersigned.authorization, result.body)
         elif not is_same_result(self._opening.close, result.body):
             raise Unavailable(
                 "opening: it was closed, and its answer comes out differently now",
@@ -400,10 +286,11 @@ class _UnderWay:
                 self._log(FaultEntry(accuser=DESK, accused=name, object=intent, evidence=evidence))
 
     def _abandon(self) -> None:
-        _give_up(self._vault, self._state, self._countersigned.authorization, self._journal)
+        give_up(self._vault, self._state, self._countersigned.authorization, self._journal)
 
     def _log(self, body: DrawEntry | FaultEntry) -> int:
-        return _log(self._vault, self._state, body)
+        vault, state = self._vault, self._state
+        return vault.append([vault.entry(body, vault.operator_key(DESK), state)], state)[0]
 
     def _verify_enough(self, targets: Sequence[Target], replies: Mapping[str, Reply]) -> None:
         """Refuse to close while too few custodians answered in the data lane. The opening can be resumed."""

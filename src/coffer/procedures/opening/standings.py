@@ -29,7 +29,8 @@ from coffer.errors import CofferError, NotProven, Unavailable
 from coffer.ledger.roster import MAX_CUSTODIANS, Custodian, Roster
 from coffer.notes.keys import SealKey, seal
 from coffer.notes.note import Note, SignatureLine, join_notes
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 
 DEADLINE_S: Final = 10.0
 _GRACE_S: Final = 0.5

@@ -17,7 +17,8 @@ from coffer.ledger.facts import Segment
 from coffer.ledger.roster import MAX_CUSTODIANS
 from coffer.ledger.state import State
 from coffer.procedures.receipts.decide import Missing, missing_receipts, owed_by
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 
 SEGMENTS_A_ROUND: Final = 1_000
 """For each custodian: some 6 MB of headers, and no more receipts than it hands out at once."""

@@ -3,6 +3,7 @@
 import datetime as dt
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from coffer.custodian.keys import CustodianKeys
@@ -19,7 +20,8 @@ from coffer.notes.note import parse_note, sign_note
 from coffer.objects.address import OBJECTS, StoreAddress
 from coffer.objects.port import Objects
 from coffer.sequencer.address import CHECKPOINTS, CheckpointAddress
-from coffer.vault.folder import CONFIG, DESK, FOUNDING, INGESTER, Vault
+from coffer.vault.folder import CONFIG, FOUNDING, Vault
+from coffer.vault.operator import DESK, INGESTER
 from coffer.vault.outside import Outside
 from coffer.vault.pins import Pins, parse_pins
 from coffer.vault.policy import POLICY, Policy
@@ -28,10 +30,28 @@ from coffer.vault.stored import LOG
 ROSTER = "roster.note"
 DEFAULT_CELL_CAP = 200
 """Records of one subject in one segment that are opened without ``hub: yes`` (``docs/formats/people.md``)."""
-
-
 DEFAULT_WAITING_DAYS = 90
 """A quarter of a year, so that a court or a ministry that is merely slow learns in time that it is said to be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterTerms:
+    """What the first roster says besides its keys (``docs/formats/people.md``).
+
+    ``rules``: name and expression of each. ``witnesses``: their keys as text, and ``quorum``: how many of them must
+    cosign. ``emergency``: who may open in an emergency at once; None for nobody.
+    """
+
+    rules: Sequence[tuple[str, str]]
+    retention_days: int
+    late_days: int
+    waiting_days: int = DEFAULT_WAITING_DAYS
+    tally: str
+    numbering: str = VERSION
+    statistics: str = DEFAULT_LEVEL
+    witnesses: Sequence[str] = ()
+    quorum: int = 0
+    emergency: Emergency | None = None
 
 
 def found_vault(
@@ -41,22 +61,13 @@ def found_vault(
     origin: str,
     custodians: Sequence[str],
     elsewhere: Sequence[PublicKeys] = (),
-    rules: Sequence[tuple[str, str]],
-    retention_days: int,
-    late_days: int,
-    waiting_days: int = DEFAULT_WAITING_DAYS,
-    tally: str,
-    numbering: str = VERSION,
-    statistics: str = DEFAULT_LEVEL,
+    terms: RosterTerms,
     receipts_within: dt.timedelta | None = None,
-    witnesses: Sequence[str] = (),
-    quorum: int = 0,
     passphrase: Callable[[str], Secret],
     operator_passphrase: Secret | None = None,
     outside: Outside,
     objects: StoreAddress | None = None,
     checkpoints: CheckpointAddress | None = None,
-    emergency: Emergency | None = None,
 ) -> Vault:
     """A new vault, in a folder that does not exist yet.
 
@@ -71,63 +82,91 @@ def found_vault(
     if path.exists():
         raise MalformedInput(f"{path.name}: exists already", hint="choose a new folder: a vault is never overwritten")
     parse_key_name(origin, "origin")
-    entropy = outside.entropy
     names = [parse_custodian_name(name, "custodian") for name in custodians]
-    keys = {name: CustodianKeys.generate(name, entropy) for name in names}
+    keys = {name: CustodianKeys.generate(name, outside.entropy) for name in names}
     operator = {name: SigningKey.generate(name) for name in (origin, INGESTER, DESK)}
-    ordered = sorted(rules, key=lambda rule: (rule[0] != "base", rule[0]))
-    text = format_roster(
-        origin=origin,
-        time=outside.clock().replace(microsecond=0),
-        custodians=[
-            *((name, k.auth.verify_key, k.resp.verify_key, k.req.public) for name, k in keys.items()),
-            *((public.name, public.auth, public.resp, public.req) for public in elsewhere),
-        ],
-        rules=ordered,
-        ingesters=[operator[INGESTER].verify_key],
-        requesters=[operator[DESK].verify_key],
-        retention_days=retention_days,
-        late_days=late_days,
-        waiting_days=waiting_days,
-        cell_cap=DEFAULT_CELL_CAP,
-        tally=tally,
-        numbering=numbering,
-        statistics=statistics,
-        witnesses=witnesses,
-        quorum=quorum,
-        emergency=emergency,
-    )
-    roster = parse_roster(text, "roster")
+    publics = [*(own.public(name) for name, own in keys.items()), *elsewhere]
+    text = _roster_text(terms, origin, operator, publics, outside.clock().replace(microsecond=0))
+    genesis = parse_roster(text, "roster").hash
     passphrases = {name: passphrase(name) for name in names}
-    pins = Pins(origin=origin, log_key=operator[origin].verify_key, genesis=roster.hash)
-    building = path.with_name(f".{path.name}.{entropy(4).hex()}")
+    pins = Pins(origin=origin, log_key=operator[origin].verify_key, genesis=genesis)
+    building = path.with_name(f".{path.name}.{outside.entropy(4).hex()}")
     try:
-        if objects is not None:
-            disk.write(building / OBJECTS, objects.format())
-        if checkpoints is not None:
-            disk.write(building / CHECKPOINTS, checkpoints.format())
-        vault = Vault(building, disk, pins, outside, operator_passphrase=operator_passphrase)
-        if objects is not None and vault.objects.is_there(f"{LOG}checkpoint"):
-            raise MalformedInput(f"{objects}: holds another vault", hint="choose a new prefix: none is overwritten")
-        if objects is not None:
-            _prove_writable(vault.objects, entropy)
-        if vault.machines is not None and not vault.machines.sequencer.begin():
-            raise MalformedInput(f"{CHECKPOINTS}: have a log of this origin", hint="an origin is one log's for good")
+        vault = _stored_at(building, disk, pins, outside, operator_passphrase, objects=objects, checkpoints=checkpoints)
         _write_keys(vault, keys, passphrases, operator)
         if receipts_within is not None:
             disk.write(building / POLICY, Policy(receipts_within=receipts_within).format())
-        own = [keys[name].auth for name in names]
-        if elsewhere:
-            # The desk signs too: a note needs a signature, and the custodians see that the founder means this text.
-            disk.write(building / ROSTER, sign_note(text, operator[DESK], *own).raw)
-            disk.write(building / FOUNDING, pins.format())
-        else:
-            _begin(vault, sign_note(text, *own).raw)
+        _write_roster(vault, text, operator[DESK], [keys[name].auth for name in names], is_complete=not elsewhere)
         disk.publish([(building, path)])
     except BaseException:  # also Ctrl-C at a prompt: half a vault is of no use
         shutil.rmtree(building, ignore_errors=True)
         raise
     return Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
+
+
+def _roster_text(
+    terms: RosterTerms,
+    origin: str,
+    operator: Mapping[str, SigningKey],
+    custodians: Sequence[PublicKeys],
+    time: dt.datetime,
+) -> bytes:
+    return format_roster(
+        origin=origin,
+        time=time,
+        custodians=[(public.name, public.auth, public.resp, public.req) for public in custodians],
+        rules=sorted(terms.rules, key=lambda rule: (rule[0] != "base", rule[0])),
+        ingesters=[operator[INGESTER].verify_key],
+        requesters=[operator[DESK].verify_key],
+        retention_days=terms.retention_days,
+        late_days=terms.late_days,
+        waiting_days=terms.waiting_days,
+        cell_cap=DEFAULT_CELL_CAP,
+        tally=terms.tally,
+        numbering=terms.numbering,
+        statistics=terms.statistics,
+        witnesses=terms.witnesses,
+        quorum=terms.quorum,
+        emergency=terms.emergency,
+    )
+
+
+def _stored_at(
+    path: Path,
+    disk: Disk,
+    pins: Pins,
+    outside: Outside,
+    operator_passphrase: Secret | None,
+    *,
+    objects: StoreAddress | None,
+    checkpoints: CheckpointAddress | None,
+) -> Vault:
+    """The vault that is being made, with its stores proven to be empty and writable."""
+    if objects is not None:
+        disk.write(path / OBJECTS, objects.format())
+    if checkpoints is not None:
+        disk.write(path / CHECKPOINTS, checkpoints.format())
+    vault = Vault(path, disk, pins, outside, operator_passphrase=operator_passphrase)
+    if objects is not None and vault.objects.is_there(f"{LOG}checkpoint"):
+        raise MalformedInput(f"{objects}: holds another vault", hint="choose a new prefix: none is overwritten")
+    if objects is not None:
+        _prove_writable(vault.objects, outside.entropy)
+    if vault.machines is not None and not vault.machines.sequencer.begin():
+        raise MalformedInput(f"{CHECKPOINTS}: have a log of this origin", hint="an origin is one log's for good")
+    return vault
+
+
+def _write_roster(vault: Vault, text: bytes, desk: SigningKey, own: Sequence[SigningKey], *, is_complete: bool) -> None:
+    """Begin the log with the roster if every custodian is here; else leave it for the others to sign."""
+    if is_complete:
+        vault.begin_log(sign_note(text, *own).raw)
+        vault.disk.write(vault.path / CONFIG, vault.pins.format())
+        vault.replay()
+        vault.copy_log()
+    else:
+        # The desk signs too: a note needs a signature, and the custodians see that the founder means this text.
+        vault.disk.write(vault.path / ROSTER, sign_note(text, desk, *own).raw)
+        vault.disk.write(vault.path / FOUNDING, vault.pins.format())
 
 
 def _prove_writable(objects: Objects, entropy: Entropy) -> None:
@@ -172,13 +211,6 @@ def complete_vault(
     return vault
 
 
-def _begin(vault: Vault, genesis: bytes) -> None:
-    vault.begin_log(genesis)
-    vault.disk.write(vault.path / CONFIG, vault.pins.format())
-    vault.replay()
-    vault.copy_log()
-
-
 def _write_keys(
     vault: Vault,
     keys: Mapping[str, CustodianKeys],
@@ -194,4 +226,4 @@ def _write_keys(
         vault.custodian_folder(name).create(own, passphrases[name], entropy)
     secrets = {"log" if name == vault.pins.origin else name: key.seed for name, key in operator.items()}
     secrets |= {"file": Secret(entropy(32), "file key"), "wrapping": Secret(entropy(32), "wrapping key")}
-    vault.write_operator_keys(secrets)
+    vault.operator.write(secrets)

@@ -50,8 +50,9 @@ from coffer.procedures.opening.request import Prepared, prepare_request, sign_re
 from coffer.procedures.opening.run import Stage
 from coffer.procedures.opening.send import Recipient
 from coffer.procedures.opening.standings import ask_standings, roster_of, shown_words
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
 from coffer.vault.known import desk_authorities
+from coffer.vault.operator import DESK
 from coffer.web.desk.door import Act, Proven
 from coffer.web.desk.holding import HoldDesk
 from coffer.web.desk.steps_shown import Progress

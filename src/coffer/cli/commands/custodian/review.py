@@ -1,11 +1,13 @@
 """``coffer custodian review``."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 
 import click
 
 from coffer import wire
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import Authorization, Terms
 from coffer.authority.due import deadline_of, has_deadline, shown_left
 from coffer.authority.ordered import Urgency
 from coffer.cli.authorities import marks_of
@@ -20,11 +22,14 @@ from coffer.cli.presence import say_news
 from coffer.cli.protected import say_protected
 from coffer.cli.tables import Table
 from coffer.cli.terms import show_terms, status_of
+from coffer.custodian.approvals import Approvals
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import CustodianService
 from coffer.custody.check_words import check_words
+from coffer.custody.protected import ProtectedList
 from coffer.errors import Unavailable
 from coffer.ledger.entries import NAME_DIGITS
+from coffer.ledger.state import State
 
 AT_THE_TERMINAL = 1
 """The number of whoever reads requests by this command: the custodian's first person."""
@@ -43,18 +48,23 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     with suppress(Unavailable):  # what was followed last must do
         service.sync()
     say_news(service.news(), machine.config.name, f"coffer custodian acknowledge {folder}")
-    if note is not None:
-        request, state = verified_note(machine, service, note)
-        if isinstance(request, Authorization):
-            _note_reading(machine, service, request)
-        known = machine.folder.authorities(service.keys)
-        said = tuple(marks_of(request.terms, known, machine.config.name))
-        show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()), said)
-        say_protected(machine.folder, service.keys, request)
-        if isinstance(request, Authorization):
-            show_course(machine, service, request, state)
-            say_order(machine, service, request, folder)
+    if note is None:
+        _list(machine, service, folder)
         return
+    request, state = verified_note(machine, service, note)
+    if isinstance(request, Authorization):
+        _note_reading(machine, service, request)
+    known = machine.folder.authorities(service.keys)
+    said = tuple(marks_of(request.terms, known, machine.config.name))
+    show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()), said)
+    say_protected(machine.folder, service.keys, request)
+    if isinstance(request, Authorization):
+        show_course(machine, service, request, state)
+        say_order(machine, service, request, folder)
+
+
+def _list(machine: Machine, service: CustodianService, folder: str) -> None:
+    """The requests that wait, a row each; whatever else waits is said."""
     notes = machine.notes(service.keys)
     for name in machine.unreadable_notes(service.keys):
         say(f"inbox/{name}: no note to this custodian, or changed: remove the file; the desk can send a request again")
@@ -68,35 +78,48 @@ def review(folder: str, note: str | None, passphrase_file: str | None) -> None:
     if not notes:
         say("no request waits")
         return
-    state = service.sync()
-    decided, protected = machine.folder.decided(service.keys), machine.folder.protected(service.keys)
-    required = machine.folder.people(service.keys).now.required
+    marks_on = partial(
+        _marks,
+        state=service.sync(),
+        decided=machine.folder.decided(service.keys),
+        protected=machine.folder.protected(service.keys),
+        required=machine.folder.people(service.keys).now.required,
+    )
     table = Table("request", "what it asks", whole=("request",))
     for request in notes:
         machine.requests.mark_seen(request.commitment, clock(), service.keys)
         terms = request.terms
-        agreed = len(decided.agreed_by(request.commitment))
-        marks = (
-            ("approved by you", request.commitment in decided.in_force),
-            (f"{agreed} of {required} agreed", bool(agreed) and request.commitment not in decided.approved),
-            ("revoked", request.commitment in state.revoked),
-            ("protected", any(protected.has(subject.sid) for subject in terms.subjects)),
-        )
-        due = deadline_of(terms)
-        asked = (
-            *([terms.ordered.urgency.value.upper()] if terms.ordered.urgency is not Urgency.ORDINARY else []),
-            f"{'due' if has_deadline(terms.ordered) else 'expires'} {wire.format_time(due)}, {shown_left(due, clock())}",
-            f"UTC days {show_days(terms.all_days)}",
-            ", ".join(terms.kinds),
-            f"at most {terms.max_records:,}",
-            f"{'rule' if len(terms.rules) == 1 else 'rules'} {', '.join(terms.rules)}",
-            f"expires {wire.format_time(terms.expires)}",
-            *(name for name, is_so in marks if is_so),
-        )
         table.add_row(request.commitment.hex()[:NAME_DIGITS], f"{terms.authority}: {terms.basis}")
-        table.add_row("", "; ".join(asked))
+        table.add_row("", "; ".join((*_asked(terms), *marks_on(request))))
     console().print(table)
     say(f"next: coffer custodian review {folder} REQUEST, to read one whole; then approve or refuse it")
+
+
+def _asked(terms: Terms) -> Iterator[str]:
+    """What a request asks, in parts of a line."""
+    if terms.ordered.urgency is not Urgency.ORDINARY:
+        yield terms.ordered.urgency.value.upper()
+    due = deadline_of(terms)
+    yield f"{'due' if has_deadline(terms.ordered) else 'expires'} {wire.format_time(due)}, {shown_left(due, clock())}"
+    yield f"UTC days {show_days(terms.all_days)}"
+    yield ", ".join(terms.kinds)
+    yield f"at most {terms.max_records:,}"
+    yield f"{'rule' if len(terms.rules) == 1 else 'rules'} {', '.join(terms.rules)}"
+    yield f"expires {wire.format_time(terms.expires)}"
+
+
+def _marks(
+    request: Authorization, *, state: State, decided: Approvals, protected: ProtectedList, required: int
+) -> list[str]:
+    """What this custodian did with a request, and what should make its people look twice."""
+    agreed = len(decided.agreed_by(request.commitment))
+    marks = (
+        ("approved by you", request.commitment in decided.in_force),
+        (f"{agreed} of {required} agreed", bool(agreed) and request.commitment not in decided.approved),
+        ("revoked", request.commitment in state.revoked),
+        ("protected", any(protected.has(subject.sid) for subject in request.terms.subjects)),
+    )
+    return [name for name, is_so in marks if is_so]
 
 
 def _note_reading(machine: Machine, service: CustodianService, request: Authorization) -> None:

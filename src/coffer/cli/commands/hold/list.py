@@ -43,6 +43,9 @@ def list_holds(vault: str, *, as_json: bool) -> None:
     if as_json:
         print_json(holds)
         return
+    if not holds:
+        say("the log has no hold")
+        return
     table = Table("entry", "note", "status", "until", "kept by")
     for hold in holds:
         for line in (hold, *hold["extended"]):
@@ -51,9 +54,8 @@ def list_holds(vault: str, *, as_json: bool) -> None:
     console().print(table)
     for hold in holds:
         if hold["sealed_since"]:
-            say(
-                f"entry {hold['entry']}: {counted(hold['sealed_since'], 'segment')} sealed since: coffer hold keep VAULT NOTE"
-            )
+            segments = counted(hold["sealed_since"], "segment")
+            say(f"entry {hold['entry']}: {segments} sealed since: coffer hold keep {vault} NOTE")
 
 
 def _extensions(hold: LoggedHold, roster: Roster, now: dt.datetime) -> list[dict[str, Any]]:

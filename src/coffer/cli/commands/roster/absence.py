@@ -9,7 +9,7 @@ from coffer.disk import Disk
 from coffer.ledger.state import verify_clock
 from coffer.notes.note import sign_note
 from coffer.procedures.roster.change import propose_absence
-from coffer.vault.folder import DESK
+from coffer.vault.operator import DESK
 
 
 @click.command(epilog="Example: coffer roster absence vault fr -o absence.note")

@@ -29,7 +29,8 @@ from coffer.procedures.roster.change import (
     needed_signers,
     propose,
 )
-from coffer.vault.folder import DESK, Vault
+from coffer.vault.folder import Vault
+from coffer.vault.operator import DESK
 from coffer.visible import counted
 
 
@@ -174,6 +175,14 @@ def propose_roster(
         opened.disk.write(path, note.raw)
     for line in describe(state.roster, new):
         console().print(line)
+    _say_meaning(state, new)
+    for name in joining.made:
+        say(f"the keys of {name} were made in this vault's folder")
+    _say_signing(opened, vault, path.name, state, new)
+
+
+def _say_meaning(state: State, new: Roster) -> None:
+    """What the change costs, and who must agree to it in any case."""
     if (lost := losing_segments(new, state)) > 0:
         say(
             f"{counted(lost, 'segment')} of custodians that leave: open what is in them with coffer request --roster {state.roster.hash.hex()[:16]}"
@@ -184,20 +193,22 @@ def propose_roster(
         say(f"must sign in any case: {who}")
     for line in (*describe_majorities(new), *describe_emergency(new)):
         say(line)
-    for name in joining.made:
-        say(f"the keys of {name} were made in this vault's folder")
+
+
+def _say_signing(opened: Vault, vault: str, written: str, state: State, new: Roster) -> None:
+    """Who signs the roster now, and by which command."""
     local = set(opened.custodian_names())
     say(
-        f"written to {path.name}; next, by custodians that together satisfy {state.roster.rules[BASE].expression}, and every newcomer:"
+        f"written to {written}; next, by custodians that together satisfy {state.roster.rules[BASE].expression}, and every newcomer:"
     )
     for name in dict.fromkeys((*state.roster.names, *new.names)):
         how = (
-            f"coffer roster sign {vault} {path.name} --as {name}"
+            f"coffer roster sign {vault} {written} --as {name}"
             if name in local
-            else f"on its machine: coffer custodian sign-roster DIR {path.name}"
+            else f"on its machine: coffer custodian sign-roster DIR {written}"
         )
         say(f"  {name}: {how}")
-    say(f"then: coffer roster publish {vault} {path.name}   (or all the copies that were signed apart)")
+    say(f"then: coffer roster publish {vault} {written}   (or all the copies that were signed apart)")
 
 
 class _Joining:

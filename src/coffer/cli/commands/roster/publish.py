@@ -64,7 +64,7 @@ def publish(
     joining.ask(parse_roster(parse_note(raw, place).text, place))  # before the vault is held: people take their time
     with opened.writing() as state:
         if parse_roster(parse_note(raw, place).text, place).hash == state.roster.hash:
-            opened.gather_cosignatures(state)
+            opened.writer.gather_cosignatures(state)
             say(f"in force already, logged as entry {state.roster_indexes[state.roster.hash]}")
             return
         old, new = state.roster, verify_signed(parse_note(raw, place), state, place)

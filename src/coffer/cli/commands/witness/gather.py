@@ -20,8 +20,10 @@ def gather(vault: str) -> None:
     """
     opened = vault_at(vault)
     with opened.writing() as state:
-        opened.gather_cosignatures(state)
-        opened.is_confirmed_outside(state)  # cosignatures of before may still satisfy the quorum, on an old copy too
+        opened.writer.gather_cosignatures(state)
+        opened.writer.is_confirmed_outside(
+            state
+        )  # cosignatures of before may still satisfy the quorum, on an old copy too
         note = verify_checkpoint(opened.log.checkpoint(), opened.pins.log_key, "checkpoint").note
         roster = state.roster
         cosigned = {key.name for key in roster.witnesses if key.time_of(note) is not None}
