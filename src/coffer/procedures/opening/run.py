@@ -15,7 +15,7 @@ from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import Countersigned
 from coffer.authority.hold import Hold
 from coffer.authority.known import is_urgent
-from coffer.custody.decide import WINDOW
+from coffer.custody.asked import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
 from coffer.custody.logged import verify_logged
 from coffer.custody.port import AtHand, Custodian
