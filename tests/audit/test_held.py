@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from types import SimpleNamespace
 
 import pytest
 from forging import log_entries
@@ -12,7 +13,7 @@ from coffer.custodian.holding import Holding
 from coffer.ledger.entries import DestroyEntry, HeldEntry, RefuseEntry, RevokeEntry
 from coffer.procedures.holding import release_hold
 from coffer_audit.cli import main as audit
-from coffer_audit.validity.holds import Hold
+from coffer_audit.validity.holds import Hold, Term
 from holds import NONE, begun, died, founded, held, opened
 from public_codes import REFUSED
 
@@ -170,3 +171,55 @@ def test_twin_refusal_of_another_custodian_leaves_the_answer_of_the_others_clean
     answer = world.write_answer(opened(world, hold))
     code, report = said(capsys, "answer", answer, "--vault", world.vault.path)
     assert (code, report["violations"]) == (0, [])
+
+
+NOW = dt.datetime(2016, 9, 5, tzinfo=dt.UTC)
+SECOND, DAY = dt.timedelta(seconds=1), dt.timedelta(days=1)
+
+
+def term(note, until, **joined):
+    """A term that custodians joined in these entries, each with as many cells."""
+    return Term(time=NOW - 4 * DAY, note=note, until=until, held=joined, joined=joined)
+
+
+def hold_of(*terms, released=0):
+    """A hold in force until tomorrow, of the custodians a and b, who both must keep; ``terms``: that extend it."""
+    both = SimpleNamespace(is_satisfied=lambda mask: mask == 3)
+    roster = SimpleNamespace(custodians=[SimpleNamespace(name=name) for name in "ab"], rules={"base": both})
+    first = term("first", NOW + DAY, a=5, b=6)
+    return Hold(requester="desk", roster=roster, rules=("base",), terms=(first, *terms), released=released)
+
+
+def may(hold, name="a", *, now=NOW, destroyed=None, withdrawn=()):
+    return hold.may_answer(name, now, destroyed, lambda note, who: (note, who) in withdrawn)
+
+
+def test_custodian_answers_from_a_hold_that_it_joined_before_it_destroyed_its_key_and_not_after():
+    assert may(hold_of())
+    assert [may(hold_of(), destroyed=index) for index in (4, 5, 6)] == [False, False, True]
+    assert not may(hold_of(), "c")
+    assert not may(hold_of(released=9))
+
+
+def test_custodian_answers_from_a_hold_until_the_end_of_the_terms_that_it_joined():
+    alone = term("more", NOW + 9 * DAY, b=7)
+    longer = term("more", NOW + 9 * DAY, a=7, b=8)
+    last, end = NOW + DAY - SECOND, NOW + DAY
+    assert [may(hold_of(), now=now) for now in (last, end)] == [True, False]
+    assert [may(hold_of(alone), "b", now=now) for now in (last, end)] == [True, False]  # a did not join that term
+    assert [may(hold_of(longer), "a", now=now) for now in (last, end, end + 8 * DAY)] == [True, True, False]
+    assert may(hold_of(longer), now=end, destroyed=6)  # what was kept for the first term lasts on
+
+
+def test_custodian_answers_under_no_note_that_was_withdrawn():
+    longer, end = term("more", NOW + 9 * DAY, a=7, b=8), NOW + DAY
+    assert not may(hold_of(), withdrawn={("first", "a")})
+    assert may(hold_of(), withdrawn={("first", "b"), ("more", "a")})
+    assert may(hold_of(longer), withdrawn={("more", "a")})
+    assert not may(hold_of(longer), now=end, withdrawn={("more", "a")})
+    assert not may(hold_of(longer), now=end, withdrawn={("first", "a")})
+
+
+def test_most_cells_of_a_hold_are_those_of_the_term_with_most():
+    hold = hold_of(term("more", NOW + 9 * DAY, a=64))
+    assert [hold.count_cells(name) for name in "abc"] == [64, 6, 0]
