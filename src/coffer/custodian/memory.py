@@ -1,4 +1,4 @@
-"""What a custodian remembers of the log on its own disk: the newest checkpoint, its replay, the time, a fork.
+"""What a custodian remembers of the log: the newest checkpoint, its replay, the time, a fork.
 
 See ``docs/formats/vault.md``.
 """
@@ -19,7 +19,7 @@ _MAC_LINE_BYTES: Final = len("mac: ") + 64 + 1
 
 
 class Memory:
-    """A custodian's files about the log. What is read back is proven, by the log or by a MAC of the custodian's."""
+    """A custodian's files about the log. What is read back is proven by the log, or by a MAC."""
 
     def __init__(self, path: Path, disk: Disk) -> None:
         self._path = path

@@ -57,7 +57,7 @@ class Asked:
 def verify_segments(
     request: Request, authorization: Authorization, state: State, decider: Decider, opening: Opening
 ) -> dict[bytes, Asked]:
-    """Step 9, of the segments: each is the log's, of a kind that is authorised, and may still be answered here."""
+    """Step 9, of the segments: each is the log's, of an authorised kind, and may still be answered."""
     asked = {
         header.core.seg_id: _verify_segment(header, authorization, state, decider, opening)
         for header in request.headers
@@ -115,7 +115,7 @@ def verify_subjects(
     asked: dict[bytes, Asked],
     decider: Decider,
 ) -> None:
-    """Step 10: every line is looked up on the protected list and every cell is judged, whatever the outcome.
+    """Step 10: every line is looked up on the protected list, and every cell judged, come what may.
 
     So a refusal for a protected subject takes as long as any other refusal, and says as little. An emergency of an
     authority that this custodian has not verified asks for the same signatures as a protected subject.

@@ -26,7 +26,7 @@ def parse_cells(
     superseded: Mapping[SegmentId, Superseded],
     subjects: int,
 ) -> tuple[AnsweredCell, ...]:
-    """The cells of ``answer.json``, each proven to be of a segment of the log; of ``subjects`` subject lines."""
+    """The cells of ``answer.json``, each of a segment of the log and one of ``subjects`` subject lines."""
     listed = answer["cells"]
     assert isinstance(listed, list), "the types were checked"
     cells = []
@@ -74,7 +74,7 @@ def verify_superseded(
 def verify_outcome(
     answer: Mapping[str, object], cells: tuple[AnsweredCell, ...], close: CloseEntry, roster: Roster, drawn: int
 ) -> dict[str, str]:
-    """How each custodian answered, by name; the cells are proven to add up to the close entry and the draw."""
+    """How each custodian answered, by name; the cells add up to the close entry and the draw."""
     named = answer["custodians"]
     assert isinstance(named, dict), "the types were checked"
     custodians = {str(name): str(status) for name, status in named.items()}

@@ -121,7 +121,10 @@ def span_code(span: dt.timedelta) -> str:
 
 
 def span_bounds_s(code: str) -> tuple[int, int | None]:
-    """The least and the most seconds that a span of this code has; None for no bound. What is negative counts as 0."""
+    """The least and the most seconds that a span of this code has; None for no bound.
+
+    What is negative counts as 0.
+    """
     least, most = _BOUNDS[code]
     return least * 3600, None if most is None else most * 3600
 

@@ -113,7 +113,7 @@ def _verify_not_ended(whole: State, order: Order, digests: Sequence[Digest], rep
 
 
 def _verify_cells(claims: Claims, state: State, before: State) -> None:
-    """Every cell is of a segment of the full log before the intent, superseded there or not as the answer says."""
+    """Every cell is of a segment of the full log before the intent, and superseded there if it says so."""
     replaced = before.ingests.superseded_before(claims.intent)
     for cell in claims.cells:
         verify_that(

@@ -55,7 +55,7 @@ class Remaining:
 
 
 def derive_remaining(state: State, destroyed: int, now: datetime) -> tuple[Remaining, ...]:
-    """Give the holds that have not ended by `now`, and were logged before the day's last key was destroyed.
+    """Give the holds that have not ended by `now`, of those before the day's last key was destroyed.
 
     `destroyed`: the index of that entry. Its time decides nothing: it may be dated back, and a hold ahead.
     """

@@ -91,7 +91,10 @@ def span_of(span: timedelta) -> str:
 
 
 def seconds_of(span: str) -> tuple[int, int | None]:
-    """Give the least and the most seconds of a span's code; None for no bound. What is negative counts as 0."""
+    """Give the least and the most seconds of a span's code; None for no bound.
+
+    What is negative counts as 0.
+    """
     least, most = BOUNDS[span]
     return least * 3600, None if most is None else most * 3600
 

@@ -1,4 +1,4 @@
-"""Batches of segments, and which ingests and withdrawals count (docs/formats/entries.md, I1, I3 to I5, W1). Pure."""
+"""Batches, and which ingests and withdrawals count (docs/formats/entries.md, I1, I3 to I5, W1). Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class Ingests:
         self.offsets: dict[tuple[str, int], str] = {}
 
     def take(self, index: int, body: Ingest, signers: Signers, rosters: Sequence[Roster]) -> None:
-        """Take an entry of a batch; the last one makes its segments exist (I4). `rosters`: the last is in force."""
+        """Take an entry of a batch; the last one makes its segments exist (I4).
+
+        `rosters`: the last is in force.
+        """
         batch = self._verify_part(body, signers, rosters)
         named = tuple(Segment(line=line, feed=body.feed, entry=index, roster=rosters[-1]) for line in body.segments)
         batch = replace(batch, next_part=body.part + 1, segments=batch.segments + named)

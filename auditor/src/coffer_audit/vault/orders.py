@@ -44,7 +44,7 @@ def revealed_lines(state: State) -> dict[str, dict[int, str]]:
 
 
 def amended_limits(lines: Mapping[str, Mapping[int, str]]) -> dict[str, int]:
-    """Give by commitment the highest limit of an amendment among notes of which these lines were revealed.
+    """Give by commitment the highest limit of its amendments, of notes of which lines were revealed.
 
     Whoever reveals may have made up a note: that custodians signed it is shown by an answer alone.
     """
@@ -131,6 +131,6 @@ def _find_decisive(ended: list[Opening]) -> Opening:
 
 
 def _find_exact(ended: list[Opening], received: datetime | None) -> int | None:
-    """Give the seconds from receipt to answer, if the receipt was revealed; an answer before it took none."""
+    """Give the seconds from receipt to answer, if the receipt was revealed; 0 for an answer before it."""
     closed = _find_decisive(ended).closed
     return None if received is None or closed is None else max(0, int((closed - received).total_seconds()))

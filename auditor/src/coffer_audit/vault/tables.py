@@ -125,7 +125,7 @@ def _cells(columns: Sequence[str], orders: list[Order]) -> list[int | str | None
 
 
 def _average_times(columns: Sequence[str], orders: list[Order]) -> list[tuple[str, list[int | str | None]]]:
-    """Give the bounds, in hours, of the average time from receipt to answer, of orders that handed over records."""
+    """Give the bounds of the average hours from receipt to answer, of orders that handed over records."""
     answered = [order for order in orders if order.records]
     told = [order for order in answered if order.seconds]
     least, most = list[int | str | None](), list[int | str | None]()

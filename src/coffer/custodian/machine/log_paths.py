@@ -1,4 +1,4 @@
-"""The paths of a served log, as C2SP tlog-tiles lays it out: of a custodian's mirror, and of the public window."""
+"""The paths of a served log (C2SP tlog-tiles), of a custodian's mirror and of the public window."""
 
 from collections.abc import Callable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""A custodian's service over HTTP. Only ``machine`` knows an HTTP server, and only this file starts one.
+"""A custodian's service over HTTP. Only ``machine`` knows an HTTP server.
 
 Implements ``docs/formats/custodian.md``, "HTTP".
 

@@ -163,7 +163,7 @@ class _Counter:
         return TableRow(group=group, name=name, cells=tuple(self._cell(column, orders) for column in self._columns))
 
     def averages(self, orders: Sequence[ToldOrder]) -> list[TableRow]:
-        """The bounds, in hours, of the average time from receipt to answer, of orders that handed over records."""
+        """The bounds of the average hours from receipt to answer, of orders that handed over records."""
         answered = [order for order in orders if order.records]
         told = [order for order in answered if order.took_s is not None]
         spans = [
