@@ -657,6 +657,10 @@ def make_holds(out):
     for name, rules, verdict in (("without-a-clause", "base", "H2"), ("by-a-sovereign-member", "FR", "ok")):
         entries = roster_note(sovereign, *CALM), hold(rules=rules, roster=sovereign), held("cnctr", index=2)
         add(f"held-{name}", f"ok ok {verdict}", *entries)
+    whole = [hold(rules="FR", roster=sovereign), *(held(name, index=2) for name in ("judge", "dpo", "cnctr"))]
+    for name, verdict, some in (("with", "ok", whole), ("without", "H3", whole[:3])):
+        entries = roster_note(sovereign, *CALM), *some, extend(index=2)
+        add(f"extended-{name}-its-sovereign-member", f"{'ok ' * (len(some) + 1)}{verdict}", *entries)
     add("held-signed-by-auth", "ok H2", hold(), held(signer="judge/auth"))
     add("held-for-nothing", "H2", held())
     add("held-for-another-note", "ok H2", hold(), held(note="h2"))
@@ -748,6 +752,7 @@ def make_emergencies(out):
 
     add("ratified", "ok ok ok", urgent(), ratify(), ratify("dpo"))
     add("of-a-rule-that-is-not-there", "N1", urgent(rules="DE"))
+    add("of-every-rule", "ok", urgent(rules="FR,base"))
     far = urgent(time=days_later(700))  # it must shut out nobody: the browser judges this too
     add_state(out, "emergency-without-an-emergency-rule", "ok N1 ok", far, intent("n2"))
     add("ratified-by-a-stranger", "ok E1", urgent(), ratify(signer="desk"))
