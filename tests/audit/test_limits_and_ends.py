@@ -134,11 +134,16 @@ def test_draw_above_the_limit_of_the_revealed_amendment_is_found(world):
 @pytest.mark.parametrize(("limit", "said"), [(3, ["draws: found 4 in all, expected at most max-records"]), (4, [])])
 def test_draws_of_all_openings_together_above_the_limit_are_found(world, monkeypatch, limit, said):
     world.ingest(RECORDS)
+    world.open(world.authorize(by=ALL))  # another order, whose draw does not count
     note = world.authorize(by=ALL, max_records=2)
     desk = Desk(world, note)
+    desk.intent()
     desk.log(DrawEntry(intent=desk.intent(), table=bytes(32), records=1))
     monkeypatch.setattr(State, "drawn", lambda *_, **__: 0)  # desk and custodians do not look at other openings
-    assert violations(world, note + amendment_of(world, note, limit)) == said
+    answer = world.write_answer(world.open(note + amendment_of(world, note, limit)))
+    desk.log(DrawEntry(intent=desk.intent(), table=bytes(32), records=9))  # nor does a later one
+    findings = audit_answer(answer, None, None, world.vault.path).findings
+    assert [one.message for one in findings.violations] == said
 
 
 def opening(index, *, authorization="a", answers=2, close=True):
