@@ -13,8 +13,10 @@ from coffer.ledger.entries import DrawEntry, RefuseEntry, RevokeEntry
 from coffer.ledger.state import State
 from coffer.procedures.opening.amend import amend_request
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
+from coffer_audit.answer import against_log
 from coffer_audit.answer.audit import audit_answer
 from coffer_audit.answer.evidence import find_parts_before
+from coffer_audit.errors import NotProven
 from coffer_audit.vault.audit import audit_vault
 from public_codes import REFUSED
 
@@ -83,6 +85,38 @@ def test_twin_what_ends_after_the_answer_or_is_about_another_order_is_not_found(
     log_entries(world, RevokeEntry(authorization=commitment_of(note)), key=judge)
     log_entries(world, refusal, key=dpo)
     assert audit_answer(answer, None, None, world.vault.path).findings.violations == []
+
+
+@pytest.fixture
+def ended(monkeypatch):
+    """Judges an answer of a and b to two requests, whose checkpoints show so many entries; what its log ends with."""
+    monkeypatch.setattr(against_log, "parse_checkpoint", lambda size, _place: SimpleNamespace(size=size))
+
+    def judge(*sizes, revoked=None, refused=None, by="a", note="order"):
+        said = SimpleNamespace(text={"custodian": by, "authorization": note})
+        whole = SimpleNamespace(
+            marks={"revoke": [(revoked, note)] if revoked else []}, refusals=[(refused, said)] * bool(refused)
+        )
+        order = SimpleNamespace(paper=SimpleNamespace(commitment="order", amendment=None))
+        digests = [SimpleNamespace(checkpoint=size) for size in sizes]
+        replies = SimpleNamespace(values=dict.fromkeys([(0, "a"), (1, "a"), (0, "b")]))
+        try:
+            against_log._verify_not_ended(whole, order, digests, replies)
+        except NotProven as error:
+            return str(error)
+        return ""
+
+    return judge
+
+
+def test_end_counts_from_the_entry_on_that_a_request_shows(ended):
+    assert ended(9, 10, revoked=10) == ""
+    assert ended(9, 11, revoked=10).startswith("request 01: found it after entry 10")
+    assert ended(9, 10, refused=10) == ""
+    assert ended(9, 11, refused=10).startswith("reply of a: found one to a request after entry 10")
+    assert ended(9, 11, refused=10, by="b") == "", "b replied to the first request alone"
+    assert ended(11, 11, refused=10, by="b") != ""
+    assert ended(11, 11, revoked=10, note="another") == ended(11, 11, refused=10, note="another") == ""
 
 
 def test_requester_that_did_not_sign_the_amendment_is_found(amended):
