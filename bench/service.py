@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent / part) for part in ("tests", "
 
 from forging import Desk
 
-from coffer.custody.decide import WINDOW
+from coffer.custody.asked import WINDOW
 from coffer.custody.exchange import CONSTANT_REFUSAL, Cell
 from elsewhere import Elsewhere
 

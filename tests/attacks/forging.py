@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from coffer.authority.authorization import Terms, format_terms, parse_authorization
 from coffer.custodian.service import CustodianService
-from coffer.custody.decide import WINDOW, Decider, Decision, decide
+from coffer.custody.asked import WINDOW
+from coffer.custody.decide import Decision, decide
+from coffer.custody.decider import Decider
 from coffer.custody.exchange import (
     CONSTANT_REFUSAL,
     NO_DRAW,

@@ -216,7 +216,12 @@ def test_commands_amend_countersign_and_open(world, tmp_path, monkeypatch, capfd
         assert run(["countersign", vault, "a.note", "--as", name, "--yes"]) == 0
     assert run(opening) == 0
     assert run(["disclose", "answer", "--vault", vault, "--format", "json,csv", "-o", "forms"]) == 0
+    world.now += dt.timedelta(days=4_000)  # secrecy is over
     capfd.readouterr()
+    assert run(["reveal", vault, "r.note"]) == 0
+    assert "reveal the amendment too" in capfd.readouterr().err
+    assert run(["reveal", vault, "a.note"]) == 0
+    assert "reveal the amendment too" not in capfd.readouterr().err
 
 
 def test_people_of_a_custodian_agree_to_an_amendment_by_passkey_on_their_page(tmp_path):

@@ -288,4 +288,4 @@ def test_checkpoint_that_could_not_be_remembered_is_not_acted_on(world):
     disk.fails = False
     assert isinstance(desk.decide(request), Grant)
     assert desk.ask(request, service=service).startswith(b"COFRSP01")
-    assert service._folder.remembered() == world.vault.log.checkpoint()
+    assert service._folder.memory.remembered() == world.vault.log.checkpoint()

@@ -208,9 +208,9 @@ def test_custodian_cosigns_nothing_but_what_it_follows(granted):
     assert service.cosign(old.replace(b"test.example", b"test.example2")) == b""
     world.epoch("2016-09-04", "2016-09-04")
     assert service.cosign(world.vault.log.checkpoint())
-    assert service._folder.remembered() == world.vault.log.checkpoint()
+    assert service._folder.memory.remembered() == world.vault.log.checkpoint()
     assert service.cosign(old) == b""  # stale
-    assert not service._folder.is_frozen()
+    assert not service._folder.memory.is_frozen()
 
 
 def test_note_of_two_rules_without_a_common_member_needs_both_to_vouch_for_one_history(tmp_path):

@@ -16,7 +16,7 @@ from forging import Desk, log_entries, rows_of
 from coffer import replica, wire
 from coffer.cli.main import run
 from coffer.custodian.approvals import Withdrawn
-from coffer.custodian.machine import server
+from coffer.custodian.machine import bodies
 from coffer.custodian.machine.errands import MAX_LOOKS
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.machine.tls import fingerprint_of
@@ -96,7 +96,7 @@ def test_hidden_log_keeps_no_key_alive(world, how):
     if how == "gone":
         (world.vault.path / "log").rename(world.vault.path / "hidden")
     elif how == "frozen":
-        world.machine("judge").folder.freeze(b"one", b"other")
+        world.machine("judge").folder.memory.freeze(b"one", b"other")
     world.now += dt.timedelta(days=366)
     if how.startswith("dated"):
         later, now = world.now + dt.timedelta(days=40), world.now
@@ -263,7 +263,7 @@ def test_silent_connections_that_announce_much_take_nothing_from_others(world):
 
 
 def test_bodies_that_arrive_in_full_are_bounded_together(world, monkeypatch):
-    monkeypatch.setattr(server, "MAX_BYTES_IN_FLIGHT", 3_000_000)
+    monkeypatch.setattr(bodies, "MAX_BYTES_IN_FLIGHT", 3_000_000)
     with served_here(world.app("judge")) as url:
         port, held = int(url.rpartition(":")[2]), []
         for _ in range(3):  # all but the last byte
@@ -342,7 +342,7 @@ def test_frozen_custodian_signs_no_roster(world):
     judge = world.custodian("judge")
     note = world.propose(retention_days=400)
     assert judge.sign_roster(note, "roster").raw != note
-    world.machine("judge").folder.freeze(b"one", b"other")
+    world.machine("judge").folder.memory.freeze(b"one", b"other")
     with pytest.raises(NotProven, match="frozen"):
         judge.sign_roster(note, "roster")
 
@@ -448,7 +448,7 @@ def test_vault_restored_from_an_old_copy_logs_nothing_and_freezes_nobody(world, 
         assert "custodian judge holds a longer one" in said
         assert "restored from a backup" in said
         assert (vault / "log" / "checkpoint").read_bytes() == before
-        assert not world.machine("judge").folder.is_frozen()
+        assert not world.machine("judge").folder.memory.is_frozen()
         # What docs/operating.md says to do: the log as a custodian has it.
         fetched = tmp_path / "fetched"
         pinned = ["--log-key", world.vault.pins.log_key.format(), "--fingerprint", fingerprint(world, "judge")]

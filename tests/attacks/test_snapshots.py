@@ -133,7 +133,7 @@ def test_step_02_fork_before_the_snapshot_freezes_the_custodian(desk, longer):
         key = world.custodian("dpo").keys.auth
         log_entries(world, RevokeEntry(authorization=bytes([number]) * 32), key=key)
     assert not is_answered(desk, desk.labels(intent))
-    assert world.custodian("judge")._folder.is_frozen()
+    assert world.custodian("judge")._folder.memory.is_frozen()
 
 
 def test_no_changed_or_missing_byte_of_a_snapshot_is_believed(desk):

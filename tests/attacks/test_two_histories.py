@@ -67,7 +67,7 @@ def test_step_02_twin_longer_history_that_extends_is_accepted(desk):
     assert desk.ask(desk.labels(intent), service=service).startswith(b"COFRSP01")
     junk_entry(world, 1)
     assert desk.ask(desk.labels(intent), service=service).startswith(b"COFRSP01")
-    assert service._folder.remembered() == world.vault.log.checkpoint()
+    assert service._folder.memory.remembered() == world.vault.log.checkpoint()
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
@@ -82,7 +82,7 @@ def test_step_02_stale_checkpoint_is_refused_and_does_not_freeze(desk, is_restar
     seen = world.custodian("judge") if is_restarted else service
     assert desk.ask(stale, service=seen) == CONSTANT_REFUSAL
     assert outcome(world).endswith("Stale")
-    assert not seen._folder.is_frozen()
+    assert not seen._folder.memory.is_frozen()
     old.show()
     assert desk.ask(desk.labels(intent), service=seen).startswith(b"COFRSP01")
 
@@ -148,7 +148,7 @@ def test_entry_removed_or_reordered_with_the_logs_key_freezes_the_custodians(des
     while world.state().size < len(entries) + 2:
         world.vault.log.append([entries[-1]], world.vault.operator_key(world.vault.pins.origin))
     assert desk.ask(desk.labels(intent), service=service) == CONSTANT_REFUSAL
-    assert service._folder.is_frozen()
+    assert service._folder.memory.is_frozen()
 
 
 def test_twin_the_same_entries_logged_afresh_are_the_same_history(desk):
@@ -171,7 +171,7 @@ def test_damaged_tile_at_a_start_is_no_fork_and_freezes_nobody_for_ever(desk):
     sealed, service, good = desk.sealed(request), world.custodian("judge"), path.read_bytes()
     path.write_bytes(good[:300] + bytes([good[300] ^ 1]) + good[301:])
     assert service.answer(sealed) == CONSTANT_REFUSAL
-    assert not service._folder.is_frozen()
+    assert not service._folder.memory.is_frozen()
     path.write_bytes(good)
     assert desk.ask(request, service=world.custodian("judge")).startswith(b"COFRSP01")
 

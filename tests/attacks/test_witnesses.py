@@ -99,7 +99,7 @@ def test_custodian_answers_nothing_while_one_witness_of_two_is_missing(witnessed
     request = desk.labels(intent)
     service = witnessed.world.custodian("judge")
     assert desk.ask(request, service=service) == CONSTANT_REFUSAL
-    assert not service._folder.is_frozen()
+    assert not service._folder.memory.is_frozen()
     with pytest.raises(NotProven, match="1 witness of the roster cosigned, expected 2"):
         service.sync()
     witnessed.asked.append("w.example/b")  # the twin

@@ -1,18 +1,23 @@
 """What the auditor says of holds: in an answer that rests on one, and in the certificate of a day that one may name."""
 
+import datetime as dt
 import json
+from types import SimpleNamespace
 
 import pytest
 from forging import log_entries
 
-import coffer.custody.decide
+import coffer.custody.asked
 import coffer.procedures.opening.decide
 from coffer.custodian.holding import Holding
-from coffer.ledger.entries import HeldEntry
+from coffer.ledger.entries import DestroyEntry, HeldEntry, RefuseEntry, RevokeEntry
 from coffer.procedures.holding import release_hold
 from coffer_audit.cli import main as audit
-from coffer_audit.validity.holds import Hold
-from holds import begun, died, founded, held, opened
+from coffer_audit.validity.holds import Hold, Term
+from holds import NONE, begun, died, founded, held, opened
+from public_codes import REFUSED
+
+PRESERVED = REFUSED | {"order_class": "preserve"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def test_an_answer_from_a_hold_is_clean_if_the_hold_names_its_subjects(world, ca
     code, report = said(capsys, "answer", world.path / "answer", "--vault", world.vault.path)
     assert (code, report["violations"]) == (0, [])
     assert [clause for clause in report["conditions"] if "a hold in force" in clause] == [
-        "a hold in force (entry 11) names the subjects of 2 cells whose keys were destroyed before, which only its note shows"
+        "a hold in force (entry 11) names the subjects of 2 cells of days that were over before, which only its note shows"
     ]
 
 
@@ -49,11 +54,11 @@ def all_held(_segment, _number):
     return True
 
 
-def judged(world, capsys, monkeypatch, *holds):
+def judged(world, capsys, monkeypatch, *holds, **changes):
     """The violations of an answer about dead days, where custodians answer from what no hold in force let them keep."""
-    monkeypatch.setattr(coffer.custody.decide, "is_answerable", lambda *_: True)
+    monkeypatch.setattr(coffer.custody.asked, "is_answerable", lambda *_: True)
     monkeypatch.setattr(coffer.procedures.opening.decide, "_held_by", lambda *_: all_held)
-    answer = world.write_answer(opened(world, *holds))
+    answer = world.write_answer(opened(world, *holds, **changes))
     code, report = said(capsys, "answer", answer, "--vault", world.vault.path)
     return code, [one["message"] for one in report["violations"]]
 
@@ -98,6 +103,19 @@ def test_certificate_of_a_day_names_the_holds_that_remain(world, capsys, tmp_pat
     assert "a hold remains: entry 11" in capsys.readouterr().out
 
 
+def test_certificate_names_a_hold_by_its_place_in_the_log_and_not_by_its_time(tmp_path, capsys):
+    world, day = founded(tmp_path), tmp_path / "day.zip"
+    begun(world)
+    for name in ("judge", "dpo", "regulator"):  # dated back before the hold
+        body = DestroyEntry(custodian=name, day=dt.date(2016, 9, 1))
+        log_entries(world, body, key=world.keys(name).resp, time=world.now - dt.timedelta(minutes=10))
+    begun(world, subjects=[NONE])  # the twin: custodians have nothing left to keep of the day
+    first, last = world.state().holds
+    assert audit(["day", "2016-09-01", str(world.vault.path), "-o", str(day)]) == 0
+    capsys.readouterr()
+    assert [hold["entry"] for hold in said(capsys, "certificate", day)[1]["holds"]] == [first] != [last]
+
+
 def test_a_hold_that_was_released_does_not_remain(tmp_path, capsys):
     world = founded(tmp_path)
     hold = held(world)
@@ -106,3 +124,102 @@ def test_a_hold_that_was_released_does_not_remain(tmp_path, capsys):
     assert audit(["day", "2016-09-01", str(world.vault.path), "-o", str(tmp_path / "day.zip")]) == 0
     capsys.readouterr()
     assert said(capsys, "certificate", tmp_path / "day.zip")[1]["holds"] == []
+
+
+def test_answer_from_a_hold_of_days_past_their_retention_is_clean_though_nobody_destroyed_a_key(tmp_path, capsys):
+    world = founded(tmp_path)
+    hold = held(world, "judge", "dpo")
+    world.now += dt.timedelta(days=30)
+    answer = world.write_answer(opened(world, hold))
+    code, report = said(capsys, "answer", answer, "--vault", world.vault.path)
+    assert (code, report["violations"]) == (0, [])
+    assert any("names the subjects of 2 cells" in clause for clause in report["conditions"])
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_answer_of_days_past_their_retention_without_a_hold_is_refused(tmp_path, capsys, monkeypatch, is_begun):
+    world = founded(tmp_path)
+    if is_begun:  # another hold is in force, that the custodians that answer did not join
+        held(world, "judge", "regulator", subjects=[NONE])
+    world.now += dt.timedelta(days=30)
+    for module in (coffer.custody.asked, coffer.procedures.opening.decide):
+        monkeypatch.setattr(module, "is_segment_past", lambda *_: False)
+    code, messages = judged(world, capsys, monkeypatch, custodians=world.custodians("judge", "dpo"))
+    assert code == 3
+    assert ("dpo, which has a day past its retention" if is_begun else "no hold in force then") in messages[0]
+
+
+@pytest.mark.parametrize("how", ["revoked", "refused"])
+def test_answer_from_a_hold_whose_note_was_withdrawn_in_the_log_is_refused(tmp_path, capsys, monkeypatch, how):
+    world = founded(tmp_path)
+    hold = held(world)
+    died(world)
+    refusal = RefuseEntry(authorization=hold.commitment, custodian="judge", reason="merit", **PRESERVED)
+    body = RevokeEntry(authorization=hold.commitment) if how == "revoked" else refusal
+    log_entries(world, body, key=world.keys("judge").auth)
+    code, messages = judged(world, capsys, monkeypatch, hold)
+    assert code == 3
+    assert "judge, which destroyed its key of the day" in messages[0]
+
+
+def test_twin_refusal_of_another_custodian_leaves_the_answer_of_the_others_clean(tmp_path, capsys):
+    world = founded(tmp_path)
+    hold = held(world)
+    died(world)
+    refusal = RefuseEntry(authorization=hold.commitment, custodian="regulator", reason="merit", **PRESERVED)
+    log_entries(world, refusal, key=world.keys("regulator").auth)
+    answer = world.write_answer(opened(world, hold))
+    code, report = said(capsys, "answer", answer, "--vault", world.vault.path)
+    assert (code, report["violations"]) == (0, [])
+
+
+NOW = dt.datetime(2016, 9, 5, tzinfo=dt.UTC)
+SECOND, DAY = dt.timedelta(seconds=1), dt.timedelta(days=1)
+
+
+def term(note, until, **joined):
+    """A term that custodians joined in these entries, each with as many cells."""
+    return Term(time=NOW - 4 * DAY, note=note, until=until, held=joined, joined=joined)
+
+
+def hold_of(*terms, released=0):
+    """A hold in force until tomorrow, of the custodians a and b, who both must keep; ``terms``: that extend it."""
+    both = SimpleNamespace(is_satisfied=lambda mask: mask == 3)
+    roster = SimpleNamespace(custodians=[SimpleNamespace(name=name) for name in "ab"], rules={"base": both})
+    first = term("first", NOW + DAY, a=5, b=6)
+    return Hold(requester="desk", roster=roster, rules=("base",), terms=(first, *terms), released=released)
+
+
+def may(hold, name="a", *, now=NOW, destroyed=None, withdrawn=()):
+    return hold.may_answer(name, now, destroyed, lambda note, who: (note, who) in withdrawn)
+
+
+def test_custodian_answers_from_a_hold_that_it_joined_before_it_destroyed_its_key_and_not_after():
+    assert may(hold_of())
+    assert [may(hold_of(), destroyed=index) for index in (4, 5, 6)] == [False, False, True]
+    assert not may(hold_of(), "c")
+    assert not may(hold_of(released=9))
+
+
+def test_custodian_answers_from_a_hold_until_the_end_of_the_terms_that_it_joined():
+    alone = term("more", NOW + 9 * DAY, b=7)
+    longer = term("more", NOW + 9 * DAY, a=7, b=8)
+    last, end = NOW + DAY - SECOND, NOW + DAY
+    assert [may(hold_of(), now=now) for now in (last, end)] == [True, False]
+    assert [may(hold_of(alone), "b", now=now) for now in (last, end)] == [True, False]  # a did not join that term
+    assert [may(hold_of(longer), "a", now=now) for now in (last, end, end + 8 * DAY)] == [True, True, False]
+    assert may(hold_of(longer), now=end, destroyed=6)  # what was kept for the first term lasts on
+
+
+def test_custodian_answers_under_no_note_that_was_withdrawn():
+    longer, end = term("more", NOW + 9 * DAY, a=7, b=8), NOW + DAY
+    assert not may(hold_of(), withdrawn={("first", "a")})
+    assert may(hold_of(), withdrawn={("first", "b"), ("more", "a")})
+    assert may(hold_of(longer), withdrawn={("more", "a")})
+    assert not may(hold_of(longer), now=end, withdrawn={("more", "a")})
+    assert not may(hold_of(longer), now=end, withdrawn={("first", "a")})
+
+
+def test_most_cells_of_a_hold_are_those_of_the_term_with_most():
+    hold = hold_of(term("more", NOW + 9 * DAY, a=64))
+    assert [hold.count_cells(name) for name in "abc"] == [64, 6, 0]

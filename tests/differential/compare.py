@@ -244,10 +244,10 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
                 {s.line.seg_id for s in b.segments},
                 [(*key, len(list(some))) for key, some in groupby(b.segments, key=lambda s: (s.entry, s.roster.hash))],
             )
-            for name, b in state.pending.items()
+            for name, b in state.ingests.pending.items()
         },
         "withdrawn": dict(state.withdrawn),
-        "superseded": state.superseded(),
+        "superseded": state.ingests.superseded(),
         "segments": {
             name: (
                 s.line.header_hash,
@@ -265,7 +265,7 @@ def auditors_view(state: coffer_audit.validity.state.State) -> dict[str, object]
             for name, s in state.segments.items()
         },
         "openings": {i: _opening(o) for i, o in state.openings.items()},
-        "offsets": dict(state.offsets),
+        "offsets": dict(state.ingests.offsets),
         "nonces": set(state.nonces),
         "revoked": {c for _, c in state.marks["revoke"]},
         "refused": list(state.marks["refuse"]),

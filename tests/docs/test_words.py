@@ -13,7 +13,7 @@ import coffer_audit.entries.codes
 import coffer_audit.entries.parse
 import coffer_audit.wire
 from coffer.custody.exchange import Code
-from coffer.disclosure.verified import STATUSES
+from coffer.disclosure.cells import STATUSES
 from coffer.identity.identifier import parse_subject
 from coffer.kinds import KINDS
 from coffer.ledger import codes, entries

@@ -22,7 +22,7 @@ COUNTS = {
     "rules": 28,
     "segments": 170,
     "standing": 73,
-    "state": 235,
+    "state": 242,
     "wire": 48,
 }
 ATTRIBUTES = ".gitattributes"

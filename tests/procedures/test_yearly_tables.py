@@ -9,16 +9,18 @@ import pytest
 from pypdf import PdfReader
 
 from coffer.authority.authorization import parse_authorization
+from coffer.authority.ordered import IssuedIn
 from coffer.disclosure.tables_pdf import format_tables_pdf
-from coffer.ledger.codes import CODES, OrderCodes
-from coffer.ledger.entries import CloseEntry, Commitment, IntentEntry, RefuseEntry
+from coffer.ledger.codes import CODES, OrderCodes, span_bounds_s, span_code
+from coffer.ledger.entries import CloseEntry, Commitment, DrawEntry, IntentEntry, RefuseEntry
 from coffer.pictures.table_words import TABLE_WORDS
 from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
 from coffer.procedures.opening.reveal import HIDDEN_BY_DEFAULT, reveal_entry
-from coffer.procedures.reports.tables import TABLES, make_table, printable
+from coffer.procedures.reports.tables import TABLES, average_h, make_table, printable
 from coffer.procedures.reports.transparency import read_entries
 from coffer_audit.cli import main as audit
+from coffer_audit.entries.codes import seconds_of, span_of
 from world import World, ordered
 
 RECORDS = "+33612345678,+33698765432,2016-09-01 10:00:00,60\n"
@@ -37,14 +39,23 @@ def logged(world, *bodies):
     return indexes
 
 
-def opened(world, number, codes, *, outcome="none", took="d3", answers=2):
-    name = Commitment(bytes([number]) * 32)
+def opened(world, number, codes, *, took="d3", answers=2, records=0, name=None):
+    name = name or Commitment(bytes([number]) * 32)
     intent = IntentEntry(authorization=name, requester="desk", nonce=name[:16], cells_at_most=1, codes=codes)
     (index,) = logged(world, intent)
+    if records:
+        logged(world, DrawEntry(intent=index, table=bytes(32), records=records))
+    outcome = "full" if records else "none"
     logged(
         world,
         CloseEntry(
-            intent=index, result=bytes(32), records=0, answers=answers, unconfirmed_cells=0, outcome=outcome, took=took
+            intent=index,
+            result=bytes(32),
+            records=records,
+            answers=answers,
+            unconfirmed_cells=0,
+            outcome=outcome,
+            took=took,
         ),
     )
 
@@ -141,6 +152,58 @@ def test_coarse_roster_tells_the_rest_when_the_order_is_revealed(world, capsys):
     assert told["due.d10"] == told["took.d3"] == told["urgency.ordinary"] == ["1 to 4"]
     for name in TABLES:
         assert audited(world, name, capsys) == table(world, name)
+
+
+AVERAGE = ("orders", "missing", "least-hours", "most-hours")
+
+
+def averages(world):
+    rows = cells(table(world, "eu28"))
+    return [rows[f"average.{name}"] for name in AVERAGE]
+
+
+def test_average_lies_between_the_bounds_of_the_classes_by_hand(full, capsys):
+    few = "of 1 to 4"
+    assert averages(full) == [[0] * 4, [0] * 4, [None] * 4, [None] * 4]  # none of the seven handed over a record
+    for number in range(10, 16):
+        opened(full, number, OrderCodes(**WHOLE, **EMERGENCY), took="h8" if number < 15 else "d10", records=1)
+    # five of at most 8 hours, one of 4 to 11 days: 96 / 6 = 16, and (5 * 8 + 264) / 6 = 50.7
+    assert averages(full) == [[6, 0, 6, 0], [0] * 4, [16, None, 16, None], [51, None, 51, None]]
+    opened(full, 16, OrderCodes(**WHOLE, **(EMERGENCY | {"urgency": "urgent"})), took="later", records=1)
+    # one more without an upper bound: (96 + 264) / 7 = 51.4
+    assert averages(full) == [[7, "1 to 4", 6, 0], [0] * 4, [51, few, 16, None], [None, None, 51, None]]
+    assert audited(full, "eu28", capsys) == table(full, "eu28")
+
+
+def test_average_of_revealed_orders_is_that_of_their_times(tmp_path, capsys):
+    world, notes = World.make(tmp_path), []
+    for number in range(5):  # closed 2 minutes after each intent, which comes 1 minute after the one before
+        received = world.now - dt.timedelta(hours=20 + number)
+        order = ordered(received, issued_in=IssuedIn.UNION)
+        notes.append(parse_authorization(world.request(ordered=order), "note"))
+        opened(world, 0, notes[-1].terms.codes.at("coarse"), took="-", records=1, name=notes[-1].commitment)
+    assert cells(table(world, "eu28"))["received.doubtful"] == [5, 0, 0, 5]
+    for note in notes:
+        logged(world, reveal_entry(note, HIDDEN_BY_DEFAULT))
+    # 20 to 24 hours and 3 minutes each: 22.05 on average
+    assert averages(world) == [[5, 5, 0, 0], [0] * 4, [22, 22, None, None], [23, 23, None, None]]
+    assert audited(world, "eu28", capsys) == table(world, "eu28")
+
+
+@pytest.mark.parametrize("hours", [0, 8, 8.001, 47.999, 48, 95.999, 96, 263.999, 264, 10_000])
+def test_span_is_within_the_bounds_of_its_code_in_both_programs(hours):
+    span = dt.timedelta(hours=hours)
+    least, most = span_bounds_s(span_code(span))
+    assert least <= span.total_seconds()
+    assert most is None or span.total_seconds() <= most
+    assert seconds_of(span_of(span)) == (least, most)
+
+
+def test_average_is_rounded_away_from_the_other_bound():
+    spans = [3_600 * 2, 3_600 * 2, 3_600 * 2, 3_600 * 2, 3_601]  # 1.8 hours
+    assert (average_h(spans), average_h(spans, is_most=True)) == (1, 2)
+    assert average_h([3_600] * 5) == average_h([3_600] * 5, is_most=True) == 1
+    assert [average_h(some) for some in ([], [None] * 5, [1] * 4)] == [None, None, "of 1 to 4"]
 
 
 def test_small_numbers_are_not_printed():

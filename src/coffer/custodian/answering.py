@@ -20,7 +20,8 @@ from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.follow import Follower
 from coffer.custodian.holding import Holding
 from coffer.custodian.keyring import KeyRing
-from coffer.custody.decide import Decider, Decision, Decline, Grant, Reject, decide
+from coffer.custody.decide import Decision, Decline, Grant, Reject, decide
+from coffer.custody.decider import Decider
 from coffer.custody.exchange import (
     CONSTANT_REFUSAL,
     MAX_REQUEST_BYTES,
@@ -217,10 +218,10 @@ class Answering:
         return seal(payload + signature, request.seal_public, info=reply_info(request.hash, index))
 
     def _turn_away(self, step: int) -> None:
-        self._folder.count_outcome(f"rejected step {step}", self._clock())
+        self._folder.outcomes.count(f"rejected step {step}", self._clock())
 
     def _refuse_constantly(self, step: int, error: CofferError) -> bytes:
-        self._folder.count_outcome(f"step {step} {type(error).__name__}", self._clock())
+        self._folder.outcomes.count(f"step {step} {type(error).__name__}", self._clock())
         return CONSTANT_REFUSAL
 
     def _note(self, decision: Decision, request: Request) -> None:
@@ -231,4 +232,4 @@ class Answering:
                 outcome = f"declined step {decision.step} {decision.code.name.lower()} intent {request.intent}"
             case Reject():
                 outcome = f"rejected step {decision.step}"
-        self._folder.note_outcome(f"{wire.format_time(self._clock())} {outcome}")
+        self._folder.outcomes.note(f"{wire.format_time(self._clock())} {outcome}")

@@ -51,14 +51,14 @@ class Cosigning:
             return b""
         text, line, at = self._last
         is_recent = text == offered.note.text and abs(self._clock() - at) < HANDED_OUT_FOR
-        return line if is_recent and not self._folder.is_frozen() else None
+        return line if is_recent and not self._folder.memory.is_frozen() else None
 
     def follow_and_cosign(self, checkpoint: bytes) -> bytes:
         """The line of a checkpoint, which is followed and remembered first; nothing if that fails."""
         try:
             self._following.accept(checkpoint)
         except (MalformedInput, NotProven) as error:
-            self._folder.count_outcome(f"step 2 {type(error).__name__}", self._clock())
+            self._folder.outcomes.count(f"step 2 {type(error).__name__}", self._clock())
             return b""
         note, resp = parse_note(checkpoint, "checkpoint", may_be_cosigned=True), self._ring.keys.resp
         line = f"{Cosigner(resp.verify_key.name, resp.seed).cosign(note.text, self._clock()).format()}\n".encode()

@@ -1,4 +1,4 @@
-"""What a custodian keeps on its own disk: keys, epoch keys, approvals, its memory of the log.
+"""What a custodian keeps on its own disk: keys, epoch keys, approvals, lists, and what it remembers.
 
 See ``docs/formats/vault.md``.
 """
@@ -6,8 +6,6 @@ See ``docs/formats/vault.md``.
 import datetime as dt
 import hmac
 import json
-import threading
-from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,10 +15,11 @@ from typing import Final
 from coffer import wire
 from coffer.authority.known import Authorities
 from coffer.custodian.approvals import Approvals, Decision, format_decision, parse_approvals
-from coffer.custodian.evident import Evident
 from coffer.custodian.hold_files import HoldFiles
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.known import format_known, parse_known
+from coffer.custodian.memory import Memory
+from coffer.custodian.outcomes import Outcomes
 from coffer.custodian.people import Event
 from coffer.custodian.people_file import History, format_event, parse_people
 from coffer.custodian.requests import Requests
@@ -40,15 +39,10 @@ from coffer.notes.keyfile import (
     format_wrapped_keys,
     parse_keys,
 )
-from coffer.notes.keys import SealKey, Secret, SigningKey
+from coffer.notes.keys import SealKey, Secret
 
 _LOCK_WAIT_S: Final = 20.0
 """Another process of the same custodian may hold the folder for so long, while it reads a long log for the first time."""
-MAX_COSIGNED_BYTES: Final = 8 * 2**20
-"""Some 10,000 checkpoints with their cosignatures. As many older ones are kept beside them."""
-_MAC_LINE_BYTES: Final = len("mac: ") + 64 + 1
-SUMMED_OVER: Final = dt.timedelta(minutes=1)
-"""Strangers cause at most one line of the record in this time: some 150 bytes, 220 KB a day."""
 
 
 class CustodianFolder:
@@ -67,9 +61,8 @@ class CustodianFolder:
         self._proven_assertions: set[bytes] = set()
         self.requests = Requests(path, disk, self.name)
         self.holds = HoldFiles(path, disk, self.name, self._context())
-        self._counting = threading.Lock()
-        self._counted: Counter[str] = Counter()
-        self._summed_up: dt.datetime | None = None
+        self.memory = Memory(path, disk)
+        self.outcomes = Outcomes(path / "audit.log", disk)
 
     @property
     def key_file(self) -> Path:
@@ -87,19 +80,10 @@ class CustodianFolder:
         self.write_protected(ProtectedList(key=keys.protected))
 
     def _format(self, keys: CustodianKeys, passphrase: Secret, token: Token | None, entropy: Entropy) -> bytes:
-        secrets = {
-            "auth": keys.auth.seed,
-            "resp": keys.resp.seed,
-            "req": keys.req.secret,
-            "approvals": keys.approvals,
-            "wrapping": keys.wrapping,
-        }
-        if keys.retiring is not None:
-            secrets["retiring"] = keys.retiring
         if token is None:
-            return format_keys(secrets, passphrase, context=self._context(), entropy=entropy, cost=self._cost)
+            return format_keys(keys.secrets, passphrase, context=self._context(), entropy=entropy, cost=self._cost)
         return format_wrapped_keys(
-            secrets,
+            keys.secrets,
             lambda plain, nonce, aad: token.wrap(plain, passphrase, nonce=nonce, aad=aad),
             where=token.fields,
             context=self._context(),
@@ -127,7 +111,7 @@ class CustodianFolder:
             Unavailable: it is not there.
         """
         place, raw = f"custodian {self.name}", self._disk.read(self.path / "keys")
-        parts = parse_keys(
+        secrets = parse_keys(
             raw,
             lambda: opener,
             names=("auth", "resp", "req", "approvals", "wrapping"),
@@ -139,15 +123,7 @@ class CustodianFolder:
             ),
             hint=f"it is read from --passphrase-file, else from COFFER_PASSPHRASE_{variable_name(self.name)} or COFFER_PASSPHRASE, else typed",
         )
-        return CustodianKeys(
-            auth=SigningKey(f"{self.name}/auth", parts["auth"]),
-            resp=SigningKey(f"{self.name}/resp", parts["resp"]),
-            req=SealKey(parts["req"]),
-            approvals=parts["approvals"],
-            wrapping=parts["wrapping"],
-            retiring=parts.get("retiring"),
-            version=wire.digest(raw),
-        )
+        return CustodianKeys.of(self.name, secrets, version=wire.digest(raw))
 
     def change_passphrase(self, old: Opener, new: Secret, entropy: Entropy) -> None:
         """Seal the key file under another passphrase; the old file is overwritten.
@@ -400,88 +376,6 @@ class CustodianFolder:
         mac = hmac.digest(keys.acknowledging.unsafe_bytes(), text, "sha256").hex().encode("ascii")
         self._disk.write(self.path / "acknowledged", text + b" " + mac + b"\n", private=True)
 
-    def remembered(self) -> bytes | None:
-        """The newest checkpoint this custodian accepted, raw."""
-        path = self.path / "remembered"
-        return self._disk.read(path) if self._disk.is_file(path) else None
-
-    def remember(self, checkpoint: bytes) -> None:
-        """Keep a checkpoint, durably, before acting on it."""
-        self._disk.write(self.path / "remembered", checkpoint, private=True)
-
-    def snapshot(self) -> bytes | None:
-        """This custodian's replay of the log as it was some time ago, raw; ``Replica.restore`` proves it."""
-        path = self.path / "snapshot"
-        return self._disk.read(path) if self._disk.is_file(path) else None
-
-    def keep_snapshot(self, raw: bytes) -> None:
-        """Keep a newer one."""
-        self._disk.write(self.path / "snapshot", raw, private=True)
-
-    def evident(self, keys: CustodianKeys) -> Evident | None:
-        """What it knew of the time at its last look; None if that is missing or not its own.
-
-        Then less is known, and less is destroyed.
-        """
-        path = self.path / "evident"
-        raw = self._disk.read(path) if self._disk.is_file(path) else b""
-        text, mac = raw[:-_MAC_LINE_BYTES], raw[-_MAC_LINE_BYTES:]
-        if not hmac.compare_digest(mac, _mac_line(keys.evident, text)):
-            return None
-        return Evident.parse(text, "evident")
-
-    def keep_evident(self, evident: Evident, keys: CustodianKeys) -> None:
-        """Keep it, durably."""
-        text = evident.format()
-        self._disk.write(self.path / "evident", text + _mac_line(keys.evident, text), private=True)
-
-    def is_frozen(self) -> bool:
-        """Whether a fork was seen."""
-        return self._disk.is_file(self.path / "frozen")
-
-    def freeze(self, remembered: bytes, offered: bytes) -> None:
-        """Answer nothing from now on, and keep both checkpoints."""
-        self._disk.write(self.path / "frozen", wire.lp(remembered) + wire.lp(offered), private=True)
-
-    def keep_cosigned(self, checkpoint: bytes) -> None:
-        """Add a checkpoint to those that were answered under, durably.
-
-        The oldest go once there are very many.
-        """
-        path = self.path / "cosigned"
-        if self._disk.is_file(path) and self._disk.size(path) > MAX_COSIGNED_BYTES:
-            self._disk.publish([(path, path.with_name("cosigned.old"))])
-        self._disk.append(path, wire.lp(checkpoint))
-
-    def note_outcome(self, line: str) -> None:
-        """Add a line to its own record of requests. It never holds an identifier."""
-        self._disk.append(self.path / "audit.log", line.encode("ascii") + b"\n")
-
-    def count_outcome(self, kind: str, now: dt.datetime) -> None:
-        """Count an outcome that anybody can cause.
-
-        The first is noted at once. Those of the minute after it are summed up in one line.
-
-        So a stranger can neither fill the disk nor slow it down. ``kind``: one of a few words of our own.
-        """
-        with self._counting:
-            self._counted[kind] += 1
-            if self._summed_up is None or not dt.timedelta(0) <= now - self._summed_up < SUMMED_OVER:
-                self._sum_up(now)
-
-    def sum_up_outcomes(self, now: dt.datetime) -> None:
-        """Note what was counted and not noted yet."""
-        with self._counting:
-            self._sum_up(now)
-
-    def _sum_up(self, now: dt.datetime) -> None:
-        counted, self._counted = self._counted, Counter()
-        if not counted:
-            return
-        self._summed_up = now
-        said = ", ".join(kind if count == 1 else f"{kind} {count} times" for kind, count in sorted(counted.items()))
-        self.note_outcome(f"{wire.format_time(now)} {said}")
-
     def _wrap(self, day: dt.date, key: SealKey, keys: CustodianKeys, entropy: Entropy) -> bytes:
         return wrap(key.secret, keys, self._epoch_aad(day), entropy)
 
@@ -500,7 +394,3 @@ def _pin(opener: Opener, place: str) -> Secret:
     if not isinstance(opener, Secret):
         raise Refused(f"{place}: key file is wrapped by a token now", code="form", hint="run the command again")
     return opener
-
-
-def _mac_line(key: Secret, text: bytes) -> bytes:
-    return b"mac: " + hmac.digest(key.unsafe_bytes(), text, "sha256").hex().encode("ascii") + b"\n"

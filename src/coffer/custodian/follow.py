@@ -53,7 +53,7 @@ class Follower:
         self._mirror = mirror
         self._after = after
         self._replica = self._restored(genesis)
-        self._remembered = folder.remembered()
+        self._remembered = folder.memory.remembered()
         self._has_remembered = False
         self._kept = b""
 
@@ -80,7 +80,7 @@ class Follower:
 
     def newest_time(self) -> dt.datetime:
         """The newest time that the log, or a witness of its roster, showed in what was accepted."""
-        newest, roster, remembered = self.state.newest, self.state.in_force, self._folder.remembered()
+        newest, roster, remembered = self.state.newest, self.state.in_force, self._folder.memory.remembered()
         if roster is None or remembered is None or not roster.witnesses:
             return newest
         note = parse_note(remembered, "remembered", may_be_cosigned=True)
@@ -97,7 +97,7 @@ class Follower:
         head is also proven against what is remembered. The snapshot may be older than that memory, and then the head is stale.
         """
         self._verify_not_frozen()
-        if self._is_known(checkpoint) and self._has_remembered and self._folder.remembered() == self._remembered:
+        if self._is_known(checkpoint) and self._has_remembered and self._folder.memory.remembered() == self._remembered:
             return
         with self._folder.exclusively():
             self._take_up()
@@ -123,7 +123,7 @@ class Follower:
         known = {(key.name, key.key_id) for key in keys.values() if verified_time(key, note) is not None}
         known.add((self._log_key.name, self._log_key.key_id))
         lines = tuple(line for line in note.signatures if (line.name, line.key_id) in known)
-        self._folder.keep_cosigned(Note(text=note.text, signatures=lines).raw)
+        self._folder.memory.keep_cosigned(Note(text=note.text, signatures=lines).raw)
         self._kept = checkpoint
 
     def recall(self) -> None:
@@ -147,7 +147,7 @@ class Follower:
             return replica.state
 
     def _verify_not_frozen(self) -> None:
-        if self._folder.is_frozen():
+        if self._folder.memory.is_frozen():
             raise NotProven("custodian: frozen since it saw two histories of the log")
 
     def _is_known(self, checkpoint: bytes) -> bool:
@@ -156,7 +156,7 @@ class Follower:
 
     def _take_up(self) -> None:
         """Take up what this custodian accepted in an earlier run, or in another process of its own."""
-        remembered = self._folder.remembered()
+        remembered = self._folder.memory.remembered()
         if remembered is not None and remembered != self._remembered:
             self._remembered, self._has_remembered = remembered, False
         newest, mirror = self._replica.mirror.newest, self._mirror
@@ -175,7 +175,7 @@ class Follower:
             if self._remembered is not None and not (replica is self._replica and self._has_remembered):
                 self._verify_remembered(self._remembered, replica, advance)
         except Forked as fork:
-            self._folder.freeze(fork.remembered, fork.offered)
+            self._folder.memory.freeze(fork.remembered, fork.offered)
             raise
         return advance
 
@@ -194,7 +194,7 @@ class Follower:
             kept = self._without_strangers(advance.checkpoint.note, before)
             if self._mirror is not None and log is not self._mirror:
                 self._keep_entries(self._mirror, start, advance, kept)
-            self._folder.remember(kept)
+            self._folder.memory.remember(kept)
         except BaseException:
             # The step was not remembered, so it must leave no trace: return to an older memory, and prove again from there.
             self._replica, self._has_remembered = Replica.empty(log_key=self._log_key, genesis=self._genesis), False
@@ -204,7 +204,7 @@ class Follower:
                     self._recover()
             raise
         self._remembered, self._has_remembered = kept, True
-        self._replica.keep(self._snapshot_key, self._folder.keep_snapshot)
+        self._replica.keep(self._snapshot_key, self._folder.memory.keep_snapshot)
         self._after(self._replica.state)
 
     def _recover(self) -> None:
@@ -272,12 +272,12 @@ class Follower:
 
     def _restored(self, genesis: bytes) -> Replica:
         """The replica of the last snapshot; an empty one if there is no snapshot of its own."""
-        raw = self._folder.snapshot()
+        raw = self._folder.memory.snapshot()
         if raw is not None:
             try:
                 return Replica.restore(raw, self._snapshot_key, log_key=self._log_key, genesis=genesis)
             except (MalformedInput, NotProven):
-                self._folder.note_outcome(
+                self._folder.outcomes.note(
                     f"{wire.format_time(self._clock())} snapshot is not its own: the log is replayed"
                 )
         return Replica.empty(log_key=self._log_key, genesis=genesis)

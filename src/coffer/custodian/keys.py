@@ -4,6 +4,7 @@ Everything that must outlive a retirement derives from ``approvals``, which neve
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -70,6 +71,31 @@ class CustodianKeys:
         """What seals this custodian's marks and the notes it decided: 64 bytes, for AES-256-SIV."""
         key = hmac.digest(self.approvals.unsafe_bytes(), wire.tag("requests-key"), "sha512")
         return Secret(key, "requests key")
+
+    @property
+    def secrets(self) -> dict[str, Secret]:
+        """The secrets that a key file holds, by the names of ``of``."""
+        kept = {
+            "auth": self.auth.seed,
+            "resp": self.resp.seed,
+            "req": self.req.secret,
+            "approvals": self.approvals,
+            "wrapping": self.wrapping,
+        }
+        return kept if self.retiring is None else kept | {"retiring": self.retiring}
+
+    @classmethod
+    def of(cls, name: str, secrets: Mapping[str, Secret], *, version: bytes) -> Self:
+        """The keys of a custodian, as a key file of that version holds them."""
+        return cls(
+            auth=SigningKey(f"{name}/auth", secrets["auth"]),
+            resp=SigningKey(f"{name}/resp", secrets["resp"]),
+            req=SealKey(secrets["req"]),
+            approvals=secrets["approvals"],
+            wrapping=secrets["wrapping"],
+            retiring=secrets.get("retiring"),
+            version=version,
+        )
 
     def public(self, name: str) -> PublicKeys:
         """The public halves, which a roster holds under its name."""

@@ -75,7 +75,7 @@ class KeyLifetime:
         for day in due:
             self._ring.destroy_epoch_key(day)
         for day in strays:
-            self._folder.note_outcome(f"{wire.format_time(now)} destroyed a stray key of {day}")
+            self._folder.outcomes.note(f"{wire.format_time(now)} destroyed a stray key of {day}")
 
     def destroy_holds(
         self, state: State, now: dt.datetime, passphrase: Callable[[], Secret], entropy: Entropy, *, is_current: bool
@@ -91,7 +91,7 @@ class KeyLifetime:
             self._ring.rotate(passphrase(), entropy, holds_without=ended)
         for commitment in ended:
             self._holding.destroy(commitment)
-            self._folder.note_outcome(f"{wire.format_time(now)} destroyed a hold {commitment.hex()[:16]}")
+            self._folder.outcomes.note(f"{wire.format_time(now)} destroyed a hold {commitment.hex()[:16]}")
 
     def look_at_time(self, now: dt.datetime, *, is_confirmed: bool = False) -> dt.datetime:
         """The latest instant that has evidently come; what is known of it is kept.
@@ -99,12 +99,12 @@ class KeyLifetime:
         ``is_confirmed``: a person says that the clock is right.
         """
         keys = self._ring.keys
-        before = self._folder.evident(keys)
+        before = self._folder.memory.evident(keys)
         after = advance(before, now=now, uptime=self._uptime(), outside=self._following.newest_time())
         if is_confirmed:
             after = confirmed(after, now)
         if is_worth_keeping(before, after):
-            self._folder.keep_evident(after, keys)
+            self._folder.memory.keep_evident(after, keys)
         return after.reached
 
     def _due(self, state: State, today: dt.date) -> tuple[list[dt.date], list[dt.date]]:

@@ -166,5 +166,5 @@ class Reporting:
         return Signed(time=marks.signed, signature=lines[0].signature) if lines else None
 
     def _refuse(self, kind: str) -> bytes:
-        self._folder.count_outcome(kind, self._clock())
+        self._folder.outcomes.count(kind, self._clock())
         return CONSTANT_REFUSAL

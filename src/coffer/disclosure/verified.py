@@ -6,7 +6,6 @@ Source: ``docs/formats/answer.md``.
 import datetime as dt
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,29 +13,27 @@ from typing import Final
 from coffer import wire
 from coffer.authority.amended import parse_amended
 from coffer.authority.authorization import Authorization
-from coffer.authority.countersign import subject_rule, verify_countersigned
+from coffer.authority.countersign import Countersigned, subject_rule, verify_countersigned
 from coffer.disclosure.answer import (
     AnsweredCell,
     SupersededBatch,
-    batch_document,
     count_superseded,
-    days_opened,
     result_commitment,
 )
-from coffer.disclosure.claims import ANSWER_KEYS, CELL_KEYS, index_of, typed
+from coffer.disclosure.cells import parse_cells, verify_outcome, verify_superseded
+from coffer.disclosure.claims import ANSWER_KEYS, index_of, typed
 from coffer.disclosure.joined import split_parts, verify_keys
 from coffer.disclosure.part import Part, parse_part, part_before, settled
 from coffer.disclosure.records_csv import parse_records
 from coffer.errors import MalformedInput, NotProven
 from coffer.identity.identifier import IdentityType
-from coffer.kinds import KINDS
 from coffer.ledger.entries import CloseEntry, Commitment, IngestEntry, SegmentId, SegmentLine
 from coffer.ledger.facts import Opening
 from coffer.ledger.grammar import parse_entry
 from coffer.ledger.retention import is_segment_past
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
-from coffer.ledger.superseded import Superseded, superseded_before
+from coffer.ledger.superseded import superseded_before
 from coffer.notes.keys import VerifyKey, parse_key_name, parse_vkey
 from coffer.segments.opened import OpenedRow
 from coffer.translog.checkpoint import Checkpoint, verify_checkpoint
@@ -48,7 +45,6 @@ ANSWER_PATH: Final = re.compile(
     r"|entries|segments|requests/[0-9]{2,9}\.digest|replies/[0-9]{2,9}-[1-9]\.reply)"
 )
 """Every path that an answer may hold. Other files in its folder are no part of the answer."""
-STATUSES: Final = ("complete", "no records", "unconfirmed")
 _ENTRIES: Final = "evidence/entries"
 _SEGMENTS: Final = "evidence/segments"
 _INDEX_BYTES: Final = 8
@@ -131,22 +127,15 @@ def verify_disclosure(files: Mapping[str, bytes], pins: PinnedLog | None = None)
     answer, part = _parse_answer(contents, own)
     _verify_part(part, answer, state)
     opening, close = _verify_opening(answer, state)
-    authorization = parse_amended(contents["evidence/authorization.note"], "evidence/authorization.note")
-    roster = state.rosters.get(authorization.terms.roster)
-    if roster is None or authorization.terms.origin != own.log_key.name:
-        raise NotProven("answer: D3: the authorization is for another vault or roster than the log's")
-    if not authorization.commitment == opening.intent.authorization == bytes.fromhex(str(answer["authorization"])):
-        raise NotProven("answer: D3: the authorization is not the one of the intent")
-    if opening.intent.requester != authorization.terms.requester.name:
-        raise NotProven("answer: D3: the intent is another requester's")
-    countersigned = verify_countersigned(authorization, roster)
+    countersigned = _verify_order(contents, answer, state, opening)
+    authorization, roster = countersigned.authorization, countersigned.roster
     rows, superseded, devices = _verify_records(contents, authorization, close, answer)
     before = superseded_before(state, opening.index)
-    cells = _parse_cells(answer, segments, before, len(authorization.terms.subjects))
+    cells = parse_cells(answer, segments, before, len(authorization.terms.subjects))
     verify_keys(contents[_SEGMENTS], [bytes.fromhex(cell.segment) for cell in cells], _SEGMENTS)
-    batches = _verify_superseded(answer, cells, before, superseded)
+    batches = verify_superseded(answer, cells, before, superseded)
     drawn = opening.draw.records if opening.draw is not None else 0
-    custodians = _verify_outcome(answer, cells, close, roster, drawn)
+    custodians = verify_outcome(answer, cells, close, roster, drawn)
     return Disclosure(
         pins=own,
         authorization=authorization,
@@ -316,6 +305,20 @@ def _verify_opening(answer: Mapping[str, object], state: State) -> tuple[Opening
     return opening, opening.close
 
 
+def _verify_order(contents: _Files, answer: Mapping[str, object], state: State, opening: Opening) -> Countersigned:
+    """The authorization of the intent, with the custodians that signed it."""
+    path = "evidence/authorization.note"
+    authorization = parse_amended(contents[path], path)
+    roster = state.rosters.get(authorization.terms.roster)
+    if roster is None or authorization.terms.origin != state.origin:
+        raise NotProven("answer: D3: the authorization is for another vault or roster than the log's")
+    if not authorization.commitment == opening.intent.authorization == bytes.fromhex(str(answer["authorization"])):
+        raise NotProven("answer: D3: the authorization is not the one of the intent")
+    if opening.intent.requester != authorization.terms.requester.name:
+        raise NotProven("answer: D3: the intent is another requester's")
+    return verify_countersigned(authorization, roster)
+
+
 def _verify_records(
     contents: _Files, authorization: Authorization, close: CloseEntry, answer: Mapping[str, object]
 ) -> tuple[tuple[OpenedRow, ...], tuple[OpenedRow, ...], tuple[str, ...]]:
@@ -341,78 +344,3 @@ def _verify_records(
     if close.records != len(rows) + len(superseded):
         raise NotProven("answer: D5: the close entry has another total than the files have rows")
     return rows, superseded, devices
-
-
-def _parse_cells(
-    answer: Mapping[str, object],
-    segments: Mapping[SegmentId, tuple[str, SegmentLine]],
-    superseded: Mapping[SegmentId, Superseded],
-    subjects: int,
-) -> tuple[AnsweredCell, ...]:
-    listed = answer["cells"]
-    assert isinstance(listed, list), "the types were checked"
-    cells = []
-    for n, item in enumerate(listed, 1):
-        place = f"answer.json: cell {n}"
-        fields = typed(item, CELL_KEYS, place)
-        cell = AnsweredCell(**(fields | {"by": tuple(fields["by"])}))  # type: ignore[arg-type]
-        known = cell.status in STATUSES and cell.kind in KINDS and all(isinstance(name, str) for name in cell.by)
-        if not (known and 1 <= cell.subject <= subjects and cell.records >= 0 and cell.outside_period >= 0):
-            raise MalformedInput(f"{place}: expected a status, kind and subject line that coffer open writes")
-        raw = wire.parse_hex(cell.segment, f"{place}: segment", size=32)
-        feed, line = segments.get(SegmentId(raw), ("", None))
-        said = (cell.day, cell.kind, cell.feed, cell.rule, cell.part)
-        if line is None or said != (str(line.day), line.kind, feed, line.rule, line.part):
-            raise NotProven(f"answer: D5: {place}: not a segment of the log")
-        if cell.superseded != (line.seg_id in superseded):
-            raise NotProven(f"answer: D5: {place}: superseded otherwise than the log has it before the intent")
-        cells.append(cell)
-    return tuple(cells)
-
-
-def _verify_superseded(
-    answer: Mapping[str, object],
-    cells: tuple[AnsweredCell, ...],
-    superseded: Mapping[SegmentId, Superseded],
-    rows: tuple[OpenedRow, ...],
-) -> tuple[SupersededBatch, ...]:
-    """The superseded batches that were asked, proven to be the only source of ``superseded.csv``.
-
-    The log had superseded each before the intent, and each has as many rows as its cells have records.
-    """
-    batches = count_superseded(cells, superseded, rows)
-    listed = [item | {"entries": list(batch.entries)} for batch in batches for item in [batch_document(batch)]]
-    if answer["superseded_batches"] != listed or sum(batch.records for batch in batches) != len(rows):
-        raise NotProven("answer: D5: answer.json or superseded.csv: other superseded batches than the log has")
-    counts = Counter[str]()
-    for cell in cells:
-        if cell.superseded:
-            counts[superseded[SegmentId(bytes.fromhex(cell.segment))].batch.hex()] += cell.records
-    if any(counts[batch.batch] != batch.records for batch in batches):
-        raise NotProven("answer: D5: superseded.csv: other records of a batch than its cells have")
-    return batches
-
-
-def _verify_outcome(
-    answer: Mapping[str, object], cells: tuple[AnsweredCell, ...], close: CloseEntry, roster: Roster, drawn: int
-) -> dict[str, str]:
-    named = answer["custodians"]
-    assert isinstance(named, dict), "the types were checked"
-    custodians = {str(name): str(status) for name, status in named.items()}
-    if any(len(set(cell.by)) < len(cell.by) or not custodians.keys() >= set(cell.by) for cell in cells):
-        raise NotProven("answer: D5: answer.json: by of a cell names somebody twice, or nobody of the custodians")
-    totals = tuple(sum(cell.records for cell in cells if cell.superseded == apart) for apart in (False, True))
-    unconfirmed = sum(cell.status == "unconfirmed" for cell in cells)
-    outside = sum(cell.outside_period for cell in cells)
-    if (outside, days_opened(cells)) != (answer["outside_period"], answer["days_opened"]):
-        raise NotProven("answer: D5: answer.json: its cells do not add up to what it says was outside, or to its days")
-    if totals != (answer["records"], answer["superseded_records"]) or unconfirmed != close.unconfirmed_cells:
-        raise NotProven("answer: D5: answer.json: its cells do not add up to the totals")
-    if close.records + outside > drawn or (not unconfirmed and close.records + outside < drawn):
-        raise NotProven("answer: D5: the draw entry has another total than what is within and outside the periods")
-    answered = sum(status == "answered" for status in custodians.values())
-    if set(custodians) != set(roster.names) or not answered == answer["answers"] == close.answers:
-        raise NotProven(
-            "answer: D5: answer.json: other custodians than the roster's, or other answers than were logged"
-        )
-    return custodians

@@ -44,6 +44,8 @@ REFUSED_CLASSES: Final = (*CODES["class"], "preserve")
 """The classes of a note that can be refused: a hold's is ``preserve``."""
 _HOURS: Final = dt.timedelta(hours=8)
 _DAYS: Final = (("d1", 1), ("d3", 3), ("d10", 10))
+_BOUNDS: Final = {"h8": (0, 8), "d1": (8, 48), "d3": (48, 96), "d10": (96, 264), "later": (264, None)}
+"""The hours of each span: at least, and at most."""
 _AGES: Final = (("w4", 28), ("w10", 70), ("w26", 182), ("w52", 366))
 _DAY: Final = dt.timedelta(days=1)
 
@@ -116,6 +118,15 @@ def span_code(span: dt.timedelta) -> str:
     if span <= _HOURS:
         return "h8"
     return next((code for code, days in _DAYS if span // _DAY <= days), "later")
+
+
+def span_bounds_s(code: str) -> tuple[int, int | None]:
+    """The least and the most seconds that a span of this code has; None for no bound.
+
+    What is negative counts as 0.
+    """
+    least, most = _BOUNDS[code]
+    return least * 3600, None if most is None else most * 3600
 
 
 def due_code(received: dt.datetime, due: dt.datetime | None) -> str:

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from coffer.pictures.sections import Section, digits
 from coffer.pictures.table_words import TABLE_WORDS
-from coffer.pictures.transparency_words import WORDS
+from coffer.pictures.transparency_words import NBSP, WORDS
 
 _CANNOT: Final = "cannot"
+_HOURS: Final = ("average.least-hours", "average.most-hours")
+"""The rows of which the numbers are hours."""
 
 
 def table_sections(table: Mapping[str, Any], language: str) -> list[Section]:
@@ -21,7 +23,13 @@ def table_sections(table: Mapping[str, Any], language: str) -> list[Section]:
             told = tuple((words[f"{group}.{name}"], words["not_told"]) for _, name, _ in rows)
             shown.append(Section(caption=words[group], heads=("", words["log"]), rows=told, note=words["cannot_note"]))
             continue
-        lines = [(_label(group, name, language), *(_cell(one, language) for one in cells)) for _, name, cells in rows]
+        lines = [
+            (
+                _label(group, name, language),
+                *(_cell(one, language, is_hours=f"{group}.{name}" in _HOURS) for one in cells),
+            )
+            for _, name, cells in rows
+        ]
         heads = ("", *(words[column] for column in table["columns"]))
         shown.append(Section(caption=words[group], heads=heads, rows=tuple(lines), note=_note(group, lines, language)))
     return shown
@@ -35,12 +43,12 @@ def _label(group: str, name: str, language: str) -> str:
     return words["untold"] if name == "untold" else words[f"{group}.{name}"]
 
 
-def _cell(value: int | str | None, language: str) -> str:
+def _cell(value: int | str | None, language: str, *, is_hours: bool) -> str:
     words = TABLE_WORDS[language]
     if value is None:
         return words["not_told"]
     if isinstance(value, int):
-        return digits(value, language)
+        return f"{digits(value, language)}{NBSP}h" if is_hours else digits(value, language)
     return words["of_few" if value.startswith("of ") else "few"]
 
 

@@ -653,12 +653,28 @@ def make_holds(out):
     add("33-in-a-day-and-a-second", "ok " * 33, *many[:32], hold("last", time=days_later(1)))
     add("33-in-24-hours-less-a-second", f"{'ok ' * 32}H1", *many[:32], hold("last", time=days_later(1, -1)))
     add("held-by-a-stranger", "ok H2", hold(), held("cnctr"))
+    sovereign = roster_text(names=CALM, rules=SOVEREIGN)
+    for name, rules, verdict in (("without-a-clause", "base", "H2"), ("by-a-sovereign-member", "FR", "ok")):
+        entries = roster_note(sovereign, *CALM), hold(rules=rules, roster=sovereign), held("cnctr", index=2)
+        add(f"held-{name}", f"ok ok {verdict}", *entries)
+    whole = [hold(rules="FR", roster=sovereign), *(held(name, index=2) for name in ("judge", "dpo", "cnctr"))]
+    for name, verdict, some in (("with", "ok", whole), ("without", "H3", whole[:3])):
+        entries = roster_note(sovereign, *CALM), *some, extend(index=2)
+        add(f"extended-{name}-its-sovereign-member", f"{'ok ' * (len(some) + 1)}{verdict}", *entries)
     add("held-signed-by-auth", "ok H2", hold(), held(signer="judge/auth"))
     add("held-for-nothing", "H2", held())
     add("held-for-another-note", "ok H2", hold(), held(note="h2"))
     add("held-again-with-more-cells", "ok ok ok H2", hold(), held(), held(cells=128), held(cells=128))
     add("held-after-72-hours", "ok H2", hold(), held(time=days_later(3)))
     add("held-within-72-hours", "ok ok", hold(), held(time=days_later(3, -1)))
+    soon = days_later(1)
+    add(
+        "held-at-an-end-within-72-hours",
+        "ok H2 ok",
+        hold(until=soon),
+        held(time=soon),
+        held(time=days_later(1, -1)),
+    )
     add(
         "topped-up-after-72-hours",
         "ok ok ok H2",
@@ -736,6 +752,7 @@ def make_emergencies(out):
 
     add("ratified", "ok ok ok", urgent(), ratify(), ratify("dpo"))
     add("of-a-rule-that-is-not-there", "N1", urgent(rules="DE"))
+    add("of-every-rule", "ok", urgent(rules="FR,base"))
     far = urgent(time=days_later(700))  # it must shut out nobody: the browser judges this too
     add_state(out, "emergency-without-an-emergency-rule", "ok N1 ok", far, intent("n2"))
     add("ratified-by-a-stranger", "ok E1", urgent(), ratify(signer="desk"))
@@ -789,6 +806,7 @@ def make_emergencies(out):
     add("ratified-by-one-that-left", "ok ok ok ok N1", urgent(), left, *gone, urgent("n2", time=late))
     new = (ratify("judge", time=late), ratify("cnctr", time=late))
     add("ratified-under-the-newer-roster", "ok ok ok ok", urgent(), left, *new)
+    add("ratified-under-a-newer-roster-without-its-country", "ok ok ok ok", urgent(rules="FR"), left, *new)
 
 
 def make(out):

@@ -31,7 +31,7 @@ def run_state(vector, _):
     audited = coffer_audit.validity.state.replay(vector.word("origin"), genesis.hex(), enumerate(entries))
     invalid = {index: code for index, code, _ in audited.invalid}
     assert [invalid.get(index, "ok") for index in range(len(entries))] == verdicts, "coffer_audit"
-    assert audited.superseded() == {seg_id.hex() for seg_id in state.superseded}
+    assert audited.ingests.superseded() == {seg_id.hex() for seg_id in state.superseded}
     assert audited.withdrawn == {batch.hex(): at for batch, at in state.withdrawn.items()}
     rosters = {seg_id.hex(): segment.roster.hash.hex() for seg_id, segment in state.segments.items()}
     assert rosters == {seg_id: segment.roster.hash for seg_id, segment in audited.segments.items()}

@@ -213,7 +213,7 @@ def test_home_says_which_keys_die_and_how_the_machine_is(world):
     assert "in step" in said
     assert "1 owed" in said
     frozen = page.bench.machine.folder
-    frozen.freeze(b"one", b"another")
+    frozen.memory.freeze(b"one", b"another")
     assert "Your machine saw two histories of the log and answers nothing" in text_of(page.signed_in(1).get("/"))
 
 

@@ -116,7 +116,7 @@ def _state(vector):
     verdicts = [
         f"{invalid[i]} {'true' if i in state.accidents else 'false'}" if i in invalid else "ok" for i in range(len(raw))
     ]
-    superseded = [list(item) for item in sorted(state.superseded_before(len(raw)).items())]
+    superseded = [list(item) for item in sorted(state.ingests.superseded_before(len(raw)).items())]
     withdrawn = [list(item) for item in sorted(state.withdrawn.items())]
     return [verdicts, withdrawn, superseded, sorted(state.segments), int(state.newest.timestamp())]
 

@@ -110,7 +110,14 @@ def _run_steps(given: Given, vault: Path | None, findings: Findings) -> None:
     if vault:
         with _step(12, "complete against the vault's log", findings):
             verify_against_log(
-                vault, given, state=state, opening=opening, order=order, digests=digests, findings=findings
+                vault,
+                given,
+                state=state,
+                opening=opening,
+                order=order,
+                digests=digests,
+                replies=replies,
+                findings=findings,
             )
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from coffer_audit.entries.codes import parse_period
-from coffer_audit.entries.parse import SALT_LINE
+from coffer_audit.entries.parse import AMENDMENT, SALT_LINE
 from coffer_audit.errors import MalformedInput
 from coffer_audit.notes import Note, VerifyKey, parse_note, parse_vkey
 from coffer_audit.wire import (
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from datetime import date
 
 LABEL = r"(?!(?!xn).{2}--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-AMENDMENT = "coffer.amend/v1"
 # A local part is plain, or in quotes if it needs them because of (),:;<>[ ] or an escaped quote or backslash.
 PLAIN_LOCAL = r"[!#-'*+./0-9=?^-~-]+"
 NEEDS_QUOTES = r"(?:[(),:;<>\[\]]|\\[\"\\])"

@@ -217,7 +217,7 @@ def _tell_what_it_rests_on(
 
 def _is_gone(segment: Segment, after: State, closed: date) -> bool:
     """Whether a segment could no longer be asked at the close."""
-    return after.is_dead(segment) or (closed - segment.line.day).days >= segment.roster.retention_days
+    return after.is_dead(segment) or segment.is_past(closed)
 
 
 def has_a_line_each(rules: list[str], fitting: dict[int, dict[str, Missing]]) -> bool:

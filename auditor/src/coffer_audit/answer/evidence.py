@@ -140,7 +140,7 @@ def verify_entries(given: Given, findings: Findings) -> State:
         findings.violate(code, message, entry=index)
     verify_that(state.rosters, "entries: found no valid genesis at entry 0")
     verify_quorum(given.checkpoint, state)
-    verify_that(not state.pending, "entries: found an ingest batch that is not whole")
+    verify_that(not state.ingests.pending, "entries: found an ingest batch that is not whole")
     return state
 
 
@@ -273,7 +273,7 @@ def _verify_cells(claims: Claims, state: State, paper: Authorization, headers: M
 
     The cells must be in order.
     """
-    superseded = state.superseded_before(claims.intent)
+    superseded = state.ingests.superseded_before(claims.intent)
     for cell in claims.cells:
         segment = segment_of(state, cell.segment)
         line = segment.line

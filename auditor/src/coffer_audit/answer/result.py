@@ -50,7 +50,7 @@ def _tell(
     claims: Claims, proven: Proven, opened: Mapping[tuple[str, int], Opened], *, superseded: bool
 ) -> list[tuple[str, Told]]:
     """Give every row with the name of its batch, either of superseded cells or of the others."""
-    batches = proven.state.batches_of()
+    batches = proven.state.ingests.batches_of()
     return [
         (name, Told(batch=first, feed=cell.feed, subject=cell.subject, row=row, is_device=is_device))
         for cell in claims.cells
@@ -86,7 +86,7 @@ def _verify_batches(claims: Claims, state: State, told: Sequence[tuple[str, Told
 
     Each must have the entries that superseded it before the intent, and the number of its records.
     """
-    batches, superseded = state.batches_of(), state.superseded_before(claims.intent)
+    batches, superseded = state.ingests.batches_of(), state.ingests.superseded_before(claims.intent)
     entries: dict[str, set[int]] = {}
     for seg_id in {cell.segment for cell in claims.cells} & superseded.keys():
         entries.setdefault(batches[seg_id][0], set()).add(superseded[seg_id])

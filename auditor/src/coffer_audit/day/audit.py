@@ -82,7 +82,7 @@ def audit_certificate(path: Path, log_key: str | None, genesis: str | None) -> C
     rules = derive_dead(state, day)
     findings.steps.append("keys: too few of them are left to open any of these segments")
     destructions, cosigned = tuple(_destructions(entries, day)), _cosigned(checkpoint, state)
-    last = max((item.time for item in destructions), default=state.newest)
+    last = max((item.entry for item in destructions), default=checkpoint.size)
     return Certificate(
         day=day,
         trust=trust,

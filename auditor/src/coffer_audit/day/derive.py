@@ -54,15 +54,15 @@ class Remaining:
     until: datetime
 
 
-def derive_remaining(state: State, destroyed: datetime, now: datetime) -> tuple[Remaining, ...]:
-    """Give the holds that have not ended by `now`.
+def derive_remaining(state: State, destroyed: int, now: datetime) -> tuple[Remaining, ...]:
+    """Give the holds that have not ended by `now`, of those before the day's last key was destroyed.
 
-    Those that were logged after the day's last key was destroyed are left out.
+    `destroyed`: the index of that entry. Its time decides nothing: it may be dated back, and a hold ahead.
     """
     return tuple(
         Remaining(entry=index, until=hold.until)
         for index, hold in state.holds.all.items()
-        if hold.terms[0].time <= destroyed and hold.status(now) in ("begun", "in force")
+        if index < destroyed and hold.status(now) in ("begun", "in force")
     )
 
 

@@ -17,6 +17,8 @@ LEVELS = ("none", "coarse", "full")
 """Of a roster's `statistics:`; each shows at least what the one before shows."""
 COARSE = ("class", "kinds", "outcome")
 SPANS = ("h8", "d1", "d3", "d10", "later")
+BOUNDS = {"h8": (0, 8), "d1": (8, 48), "d3": (48, 96), "d10": (96, 264), "later": (264, None)}
+"""The hours of each span, at least and at most."""
 AGES = {"w4": 28, "w10": 70, "w26": 182, "w52": 366}
 WORDS = {
     "class": ("produce", "extend", "access"),
@@ -86,6 +88,15 @@ def span_of(span: timedelta) -> str:
     if span <= timedelta(hours=8):
         return "h8"
     return next((f"d{most}" for most in (1, 3, 10) if span.days <= most), "later")
+
+
+def seconds_of(span: str) -> tuple[int, int | None]:
+    """Give the least and the most seconds of a span's code; None for no bound.
+
+    What is negative counts as 0.
+    """
+    least, most = BOUNDS[span]
+    return least * 3600, None if most is None else most * 3600
 
 
 def due_of(received: datetime, due: datetime | None) -> str:

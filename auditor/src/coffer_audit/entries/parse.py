@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 COUNTS = ("files", "read", "kept", "rejected", "duplicate")
 COARSE = 1_024
 SALT_LINE = 4  # the salt is always the fifth line of an authorization
+AMENDMENT = "coffer.amend/v1"
 MAX_ROWS = 1 << 28  # rows of a segment or of a draw
 MAX_PARTS = 99_999  # entries of one ingest
 MAX_COUNT = 1 << 62

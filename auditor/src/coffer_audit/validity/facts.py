@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from coffer_audit.entries.parse import Act, Ingest, SegmentLine
 from coffer_audit.entries.roster import Roster
@@ -33,6 +33,10 @@ class Segment:
     feed: str
     entry: int
     roster: Roster
+
+    def is_past(self, today: date) -> bool:
+        """Whether its retention is over on a UTC day."""
+        return (today - self.line.day).days >= self.roster.retention_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

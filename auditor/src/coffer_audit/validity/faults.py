@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from coffer_audit.notes import verify_signers
 from coffer_audit.validity.facts import RuleBroken, demand
@@ -10,15 +10,34 @@ from coffer_audit.wire import hash_of, u32
 
 if TYPE_CHECKING:
     from coffer_audit.entries.parse import Act
-    from coffer_audit.notes import Note
-    from coffer_audit.validity.state import State
+    from coffer_audit.entries.roster import Roster
+    from coffer_audit.notes import Note, VerifyKey
+    from coffer_audit.validity.facts import Opening, Segment
+
+
+class Known(Protocol):
+    """What an accusation is judged by: of `State`, what the names say."""
+
+    rosters: list[Roster]
+    openings: dict[int, Opening]
+    receipts: dict[tuple[str, str], str]
+    accused: dict[str, list[tuple[str, str]]]
+
+    @property
+    def segments(self) -> dict[str, Segment]:
+        """By seg_id."""
+        ...
+
+    def key_of(self, name: str, role: str, code: str) -> VerifyKey:
+        """Give a custodian's key; raises RuleBroken with this code if there is none."""
+        ...
 
 
 def _prefixed(name: str) -> bytes:
     return u32(len(name)) + name.encode()
 
 
-def verify_fault(state: State, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
+def verify_fault(state: Known, body: Act, signers: frozenset[tuple[str, bytes]], note: Note) -> None:
     """Rule F2: an accusation is about something in the log, by a party that can have seen it, and new."""
     accuser, accused, about = body.text["accuser"], body.text["accused"], body.text["object"]
     said = state.accused.get(about, [])

@@ -11,6 +11,8 @@ from coffer_audit.validity.facts import RuleBroken, demand
 from coffer_audit.wire import parse_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coffer_audit.entries.parse import Act
 
 DAY, TO_SATISFY, MOST_LIFE = timedelta(days=1), timedelta(hours=72), timedelta(days=90)
@@ -68,14 +70,21 @@ class Hold:
             return "begun" if first.may_be_joined(now) else "lapsed"
         return "in force" if now < self.until else "over"
 
-    def may_answer(self, name: str, now: datetime, destroyed: int) -> bool:
-        """Whether a custodian can answer from the hold at a time, after it destroyed its key.
+    def may_answer(
+        self, name: str, now: datetime, destroyed: int | None, is_withdrawn: Callable[[str, str], bool]
+    ) -> bool:
+        """Whether a custodian can answer from the hold at a time, in place of its key.
 
-        It joined the hold before the entry of index `destroyed`, and a term that has not ended.
+        It joined the hold before the entry of index `destroyed`, in which it destroyed the key (None if it did not), and a
+        term that has not ended. `is_withdrawn`: whether a note was revoked, or refused by this custodian; neither the
+        hold's own nor the term's was.
         """
         own = [term for term in self.terms if name in term.held]
-        is_kept = any(now < term.until and (self.is_joined(term) or term.may_be_joined(now)) for term in own)
-        return is_kept and self.status(now) == "in force" and min(term.joined[name] for term in own) < destroyed
+        lasting = [term for term in own if now < term.until and (self.is_joined(term) or term.may_be_joined(now))]
+        if is_withdrawn(self.terms[0].note, name) or all(is_withdrawn(term.note, name) for term in lasting):
+            return False
+        is_early = destroyed is None or min(term.joined[name] for term in own) < destroyed
+        return is_early and self.status(now) == "in force"
 
     def count_cells(self, name: str) -> int:
         """The most cells that a custodian keeps for it, by its own word."""

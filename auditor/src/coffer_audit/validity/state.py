@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from coffer_audit.entries.codes import HIDDEN, OF_INTENT, find_false_code
-from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, SegmentLine, parse_entry
+from coffer_audit.entries.parse import Act, Entry, Ingest, Reveal, parse_entry
 from coffer_audit.entries.roster import Roster
 from coffer_audit.errors import MalformedInput, NotProven
 from coffer_audit.notes import Note, VerifyKey, verify_signers
@@ -16,6 +16,7 @@ from coffer_audit.validity.debts import Debt, Debts
 from coffer_audit.validity.facts import BACK_DATING, Absence, Batch, Opening, RuleBroken, Segment, demand
 from coffer_audit.validity.faults import verify_fault
 from coffer_audit.validity.holds import CODES, Holds
+from coffer_audit.validity.ingests import Ingests
 from coffer_audit.validity.rosters import tell_replaced, verify_genesis, verify_names, verify_successor
 from coffer_audit.wire import hash_of
 
@@ -41,7 +42,7 @@ class State:
     """
 
     def __init__(self, origin: str, genesis: str, *, sparse: bool = False) -> None:
-        self.origin, self.genesis, self.sparse = origin, genesis, sparse
+        self.origin, self.genesis = origin, genesis
         self.invalid: list[tuple[int, str, str]] = []
         self.accidents: set[int] = set()
         self.unlisted = 0
@@ -50,11 +51,7 @@ class State:
         self.times: list[datetime] = []
         self.keys: dict[tuple[str, str], bytes] = {}
         self.destroyed: dict[tuple[str, str], int] = {}
-        self.batches: dict[str, Batch] = {}
-        self.pending: dict[str, Batch] = {}
-        self.withdrawn: dict[str, int] = {}
-        self.segments: dict[str, Segment] = {}
-        self.offsets: dict[tuple[str, int], str] = {}
+        self.ingests = Ingests(sparse=sparse)
         self.openings: dict[int, Opening] = {}
         self.nonces: set[tuple[str, str]] = set()
         self.told: dict[str, dict[str, str]] = {}
@@ -68,6 +65,21 @@ class State:
         self.told_gone: list[tuple[int, str]] = []
         self.holds = Holds()
         self.debts = Debts()
+
+    @property
+    def batches(self) -> dict[str, Batch]:
+        """The complete batches, by name."""
+        return self.ingests.batches
+
+    @property
+    def withdrawn(self) -> dict[str, int]:
+        """By superseded batch the entry that superseded it."""
+        return self.ingests.withdrawn
+
+    @property
+    def segments(self) -> dict[str, Segment]:
+        """The segments of complete batches, by seg_id."""
+        return self.ingests.segments
 
     def apply(self, index: int, raw: bytes) -> None:
         """Take the next entry. After 10,000 entries without effect, further ones are only counted."""
@@ -117,9 +129,9 @@ class State:
             return
         signers = verify_signers(entry.note, self.rosters[-1].signing_keys(), "signature")
         if isinstance(body, Ingest):
-            self._apply_ingest(index, body, signers)
+            self.ingests.take(index, body, signers, self.rosters)
         elif body.type == "withdraw":
-            self._apply_withdraw(index, body, signers)
+            self.ingests.withdraw(index, body, signers, self.rosters[-1])
         elif body.type == "epoch-key":
             self._apply_key(entry, body, signers)
         elif body.type in ("intent", "draw", "close"):
@@ -228,117 +240,6 @@ class State:
         demand(slot not in self.keys, "K1", "key: found a second one of this custodian and day", may_happen=True)
         self.keys[slot] = bytes.fromhex(body.text["key"])
 
-    def _apply_ingest(self, index: int, body: Ingest, signers: frozenset[tuple[str, bytes]]) -> None:
-        roster = self.rosters[-1]
-        demand(any(key.identity in signers for key in roster.ingesters), "I1", "signature: found no ingester's")
-        batch = self.pending.get(body.batch)
-        if batch is None:
-            demand(
-                body.batch not in self.batches and body.part == 1,
-                "I1",
-                "batch: found an old one or not its first entry",
-                may_happen=True,
-            )
-            batch = Batch(first=body, next_part=1, segments=())
-        now, then = (
-            (item.parts, item.feed, item.counts, item.topic, item.offsets, item.tally) for item in (body, batch.first)
-        )
-        demand(now == then, "I1", "batch: found another N, feed, count, offset or tally than its first entry has")
-        demand(body.part == batch.next_part, "I1", "batch: found another order", may_happen=True)
-        self._verify_still_new(batch)
-        known = {item.line.seg_id for item in batch.segments}
-        for line in body.segments:
-            self._verify_segment(line, body.feed, known)
-            known.add(line.seg_id)
-        for item in body.offsets:
-            is_next = self.sparse or item.after == self.offsets.get((body.topic, item.partition), "")
-            demand(is_next, "I5", "offsets: found others than those after the log's", may_happen=True)
-        named = tuple(Segment(line=line, feed=body.feed, entry=index, roster=roster) for line in body.segments)
-        batch = replace(
-            batch,
-            next_part=body.part + 1,
-            segments=batch.segments + named,
-        )
-        if body.part < body.parts:
-            self.pending[body.batch] = batch
-            return
-        self.pending.pop(body.batch, None)
-        self.batches[body.batch] = batch
-        self.segments |= {segment.line.seg_id: segment for segment in batch.segments}
-        self.offsets |= {(body.topic, item.partition): item.end for item in body.offsets}
-
-    def _verify_still_new(self, batch: Batch) -> None:
-        """Refuse to complete a batch if another batch has completed with one of its segments.
-
-        Of two pending batches with the same segment, the one that is complete first keeps it.
-        """
-        for segment in batch.segments:
-            demand(
-                segment.line.seg_id not in self.segments,
-                "I3",
-                "segment: found one that another batch completed",
-                may_happen=True,
-            )
-
-    def _apply_withdraw(self, index: int, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
-        ingesters = {key.identity for key in self.rosters[-1].ingesters}
-        demand(ingesters & signers, "W1", "signature: found no ingester's")
-        batch = body.text["batch"]
-        demand(batch in self.batches, "W1", "batch: found none that is complete")
-        demand(batch not in self.withdrawn, "W1", "batch: found it superseded before")
-        self.withdrawn[batch] = index
-
-    def batches_of(self) -> dict[str, tuple[str, int]]:
-        """Give for each segment the name of its batch and the index that orders batches.
-
-        That is the index of the first entry that names a segment of the batch.
-        """
-        return {
-            segment.line.seg_id: (name, first)
-            for name, batch in self.batches.items()
-            if batch.segments
-            for first in [min(item.entry for item in batch.segments)]
-            for segment in batch.segments
-        }
-
-    def superseded(self) -> set[str]:
-        """Give the segments that other segments replaced, and those of superseded batches."""
-        replaced = {segment.line.supersedes for segment in self.segments.values() if segment.line.supersedes}
-        return replaced | {item.line.seg_id for batch in self.withdrawn for item in self.batches[batch].segments}
-
-    def superseded_before(self, index: int) -> dict[str, int]:
-        """Give the segments that were superseded before an entry.
-
-        Each has the first entry that superseded it.
-        """
-        entries: dict[str, int] = {}
-        for name, entry in self.withdrawn.items():
-            entries |= {segment.line.seg_id: entry for segment in self.batches[name].segments}
-        for batch in self.batches.values():
-            last = max((segment.entry for segment in batch.segments), default=0)
-            for segment in batch.segments:
-                old = segment.line.supersedes
-                if old in self.segments:
-                    entries[old] = min(entries.get(old, last), last)
-        return {seg_id: entry for seg_id, entry in entries.items() if entry < index}
-
-    def _verify_segment(self, line: SegmentLine, feed: str, known: set[str]) -> None:
-        is_new = line.seg_id not in known and line.seg_id not in self.segments
-        demand(is_new, "I3", "segment: found a known seg_id, expected a new one", may_happen=True)
-        was = any(line.rule in roster.rules for roster in self.rosters)
-        demand(line.rule in self.rosters[-1].rules, "I3", "segment: found a rule that is not in force", may_happen=was)
-        demand(line.rows % 1_024 == 0, "I3", f"segment: found {line.rows} rows, expected a multiple of 1,024")
-        if line.supersedes:
-            old = self.segments.get(line.supersedes)
-            demand(old or self.sparse, "I3", "segment: found it superseding one that is not in State")
-            same = old is None or (old.line.day, old.line.kind, old.feed, old.line.rule) == (
-                line.day,
-                line.kind,
-                feed,
-                line.rule,
-            )
-            demand(same, "I3", "segment: found it superseding one of another day, kind, feed or rule")
-
     def _apply_opening(self, index: int, entry: Entry, body: Act, signers: frozenset[tuple[str, bytes]]) -> None:
         roster = self.rosters[-1]
         if body.type == "intent":
@@ -415,6 +316,10 @@ class State:
     def disapproving(self, debt: Debt) -> list[str]:
         """Give the custodians that refused in public what an emergency rests on."""
         return sorted(name for authorization, name in self.refused if authorization == debt.authorization)
+
+    def is_withdrawn(self, note: str, name: str) -> bool:
+        """Whether a note was revoked, or refused in public by a custodian."""
+        return (note, name) in self.refused or any(item == note for _, item in self.marks["revoke"])
 
     def is_dead(self, segment: Segment) -> bool:
         """Whether the custodians that did not destroy the key of its day no longer satisfy its lock."""

@@ -14,7 +14,7 @@ from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header,
 from coffer_audit.validity.facts import Segment
 from coffer_audit.validity.state import State
 from coffer_audit.vault.opened import Audited, open_vault
-from coffer_audit.vault.orders import is_took_false, revealed_lines
+from coffer_audit.vault.orders import LIMIT, amended_limits, is_took_false, revealed_lines
 from coffer_audit.wire import list_folder, parse_time, read_file, u32
 
 MAX_FILE_BYTES = 1 << 31  # tallies and manifests are far smaller
@@ -135,7 +135,7 @@ def _revealed(state: State, findings: Findings) -> dict[str, dict[str, str]]:
         lines = limits.setdefault(reveal.authorization, {})
         for line in reveal.shown:
             key, _, value = line.partition(": ")
-            if key == "max-records" and not re.fullmatch("[1-9][0-9]{0,6}", value, re.ASCII):
+            if key == "max-records" and not LIMIT.fullmatch(value):
                 findings.violate("L1", "max-records: found no number in a revealed line", entry=index)
             elif key in ("max-records", "hub", "not-before", "expires"):
                 lines[key] = value
@@ -171,6 +171,7 @@ def _verify_openings(state: State, findings: Findings) -> None:
     `not-before` and `expires` are compared as text, which sorts by time.
     """
     limits, sums, revealed = _revealed(state, findings), Counter[str](), revealed_lines(state)
+    amended = amended_limits(revealed)
     for index, opening in sorted(state.openings.items()):
         commitment = opening.intent.text["authorization"]
         shown, time = limits.get(commitment, {}), opening.time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -193,10 +194,17 @@ def _verify_openings(state: State, findings: Findings) -> None:
                     "draw: found more records than cells-at-most times cell-cap, lawful with hub: yes only",
                     entry=draw,
                 )
-            if sums[commitment] > int(shown.get("max-records", "9999999999")):
+            limit, raised = int(shown.get("max-records", "9999999999")), amended.get(commitment, 0)
+            if limit < sums[commitment] <= raised:
+                findings.warn(
+                    "BUDGET",
+                    f"draw: found {sums[commitment]} records in all, more than the revealed {limit}: a revealed amendment"
+                    f" allows {raised}, and only an answer shows who signed it",
+                    entry=draw,
+                )
+            elif sums[commitment] > limit:
                 findings.violate(
                     "BUDGET",
-                    f"draw: found {sums[commitment]} records in all, expected at most the revealed"
-                    f" {shown['max-records']}",
+                    f"draw: found {sums[commitment]} records in all, expected at most the revealed {max(limit, raised)}",
                     entry=draw,
                 )

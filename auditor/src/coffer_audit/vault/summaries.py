@@ -19,7 +19,7 @@ def summarise_collected(state: State) -> list[dict[str, object]]:
     The log rounds the counts of a batch down, so the batches had at least these. A superseded batch is counted in
     `superseded_batches`, and its segments in `superseded`; no other number includes it.
     """
-    superseded = state.superseded()
+    superseded = state.ingests.superseded()
     feeds: dict[str, dict[str, Counter[str]]] = {}
     for batch in state.batches.values():
         kinds = feeds.setdefault(batch.first.feed, {"": Counter()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from coffer_audit.entries.codes import WORDS
@@ -35,14 +36,14 @@ COLUMNS = {
     "in": ("orders",),
 }
 GROUPS = {
-    "eu28": "kinds due outcome reason took preservation",
+    "eu28": "kinds due outcome reason took average preservation",
     "de101b": "kinds age outcome",
     "uk": "urgency issued-by kinds age outcome reason",
     "ch": "issued-by kinds age urgency",
     "in": "urgency due took outcome ratification",
 }
 CANNOT = {
-    "eu28": "average derogations notifications enforcement remedies validation costs",
+    "eu28": "issue preserved derogations notifications enforcement remedies validation costs",
     "de101b": "procedures networks",
     "uk": "returned professions sources purposes crimes",
     "ch": "realtime information searches offences authorities duration fees",
@@ -70,7 +71,9 @@ def recompute_table(name: str, state: State, raw: Sequence[bytes], first: date, 
     columns = COLUMNS[name]
     rows = [("received.all", _cells(columns, own)), ("received.doubtful", _cells(columns, doubtful))]
     for group in GROUPS[name].split():
-        if group in ("preservation", "ratification"):
+        if group == "average":
+            rows += _average_times(columns, own)
+        elif group in ("preservation", "ratification"):
             counts = _count_acts(entries, first, last) if group == "preservation" else _count_debts(state, first, last)
             rest = [None] * (len(columns) - 1)
             rows += [(f"{group}.{key}", [_print(number), *rest]) for key, number in counts.items()]
@@ -119,6 +122,28 @@ def _cells(columns: Sequence[str], orders: list[Order]) -> list[int | str | None
         else:
             cells.append(_print(len(some)))
     return cells
+
+
+def _average_times(columns: Sequence[str], orders: list[Order]) -> list[tuple[str, list[int | str | None]]]:
+    """Give the bounds of the average hours from receipt to answer, of orders that handed over records."""
+    answered = [order for order in orders if order.records]
+    told = [order for order in answered if order.seconds]
+    least, most = list[int | str | None](), list[int | str | None]()
+    for column in columns:
+        spans = [order.seconds for order in told if order.seconds and _is_counted(order, column)]
+        hours, longest = 3600 * len(spans), [span[1] for span in spans if span[1] is not None]
+        if 0 < len(spans) < SMALL:
+            least.append("of 1 to 4")
+            most.append("of 1 to 4" if len(longest) == len(spans) else None)
+            continue
+        least.append(sum(span[0] for span in spans) // hours if spans else None)
+        most.append(ceil(sum(longest) / hours) if spans and len(longest) == len(spans) else None)
+    return [
+        ("average.orders", _cells(columns, told)),
+        ("average.missing", _cells(columns, [order for order in answered if not order.seconds])),
+        ("average.least-hours", least),
+        ("average.most-hours", most),
+    ]
 
 
 def _count_acts(entries: Sequence[object], first: date, last: date) -> dict[str, int]:

@@ -37,5 +37,10 @@ def reveal(vault: str, note: str, hide: str) -> None:
         verify_requested(authorization, state.rosters[authorization.terms.roster])
         body = reveal_entry(authorization, hidden)
         index = opened.append([opened.entry(body, opened.operator_key(DESK), state)], state)[0]
+        drawn = state.drawn(authorization.commitment, up_to=state.size)
     shown = sum(line.line is not None for line in body.lines)
     say(f"{counted(shown, 'line')} revealed, {len(body.lines) - shown} hidden, logged as entry {index}")
+    if drawn > authorization.terms.max_records:
+        say(
+            "hint: an amendment allowed more records than it says: reveal the amendment too, or audits find too many drawn"
+        )

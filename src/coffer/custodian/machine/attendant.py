@@ -77,7 +77,7 @@ class Attendant:
             else:
                 refused = _held_back(self._service)
             self._service.forget_destroyed()
-            self._machine.folder.sum_up_outcomes(now)
+            self._machine.folder.outcomes.sum_up(now)
             state = self._service.sync()
             self._news = self._machine.write_news(self._service)
             if self._service.is_in_force(state):
@@ -94,7 +94,7 @@ class Attendant:
             self._is_behind = True
             self._trouble = _told(error)
             with suppress(CofferError):  # a full disk must not end the looks, because keys must die on time
-                self._machine.folder.note_outcome(f"{wire.format_time(self._clock())} look {type(error).__name__}")
+                self._machine.folder.outcomes.note(f"{wire.format_time(self._clock())} look {type(error).__name__}")
         else:
             self._is_behind, self._trouble = False, ""
 
@@ -133,7 +133,7 @@ class Attendant:
         """Let the thread of ``attend`` end."""
         self._stopping.set()
         with suppress(CofferError):
-            self._machine.folder.sum_up_outcomes(self._clock())
+            self._machine.folder.outcomes.sum_up(self._clock())
 
 
 def _held_back(service: CustodianService) -> Refused | None:

@@ -83,7 +83,7 @@ class Errands:
             try:
                 self._machine.requests.take(note, self._service.keys, self._clock(), self._entropy)
             except Unavailable:
-                self._machine.folder.count_outcome("note not taken: too many wait, or the disk", self._clock())
+                self._machine.folder.outcomes.count("note not taken: too many wait, or the disk", self._clock())
                 raise
 
     def take_hold(self, sealed: bytes) -> None:
@@ -109,7 +109,7 @@ class Errands:
         try:
             self._machine.requests.take_order(commitment, raw, self._service.keys)
         except Unavailable:
-            self._machine.folder.count_outcome("order's file not taken: too many are kept, or the disk", self._clock())
+            self._machine.folder.outcomes.count("order's file not taken: too many are kept, or the disk", self._clock())
             raise
 
     def take_explanation(self, sealed: bytes) -> None:
@@ -158,7 +158,7 @@ class Errands:
         return {
             "log_size": self._service.state.size,
             "waiting_entries": len(self._machine.waiting_names()),
-            "is_frozen": int(self._machine.folder.is_frozen()),
+            "is_frozen": int(self._machine.folder.memory.is_frozen()),
             "is_behind": int(self._attendant.is_behind),
             "unacknowledged_changes": len(self._attendant.news),
         }

@@ -202,7 +202,7 @@ class Machine:
             folder, aside = self.path / "mirror", self.path / "mirror.damaged"
             self._disk.remove_folder(aside)
             self._disk.publish([(folder, aside)])
-            self.folder.note_outcome(f"mirror put aside: {error.message}")
+            self.folder.outcomes.note(f"mirror put aside: {error.message}")
             return [f"mirror: damaged, put aside as mirror.damaged and fetched again: {error.message}"]
         return []
 
@@ -254,7 +254,7 @@ class Machine:
                     raise NotProven("outbox: a file of another name")
                 entries.append(service.renewed(raw))
             except (MalformedInput, NotProven) as error:
-                self.folder.note_outcome(f"outbox {type(error).__name__}: a file that is not its own was removed")
+                self.folder.outcomes.note(f"outbox {type(error).__name__}: a file that is not its own was removed")
                 self._disk.remove(path)
         return format_bundle(entries)
 

@@ -78,7 +78,7 @@ class Notifier:
             try:
                 self._deliver(item.message, self._recipients[item.person])
             except CofferError as error:
-                self._machine.folder.count_outcome(f"notification {type(error).__name__}", now)
+                self._machine.folder.outcomes.count(f"notification {type(error).__name__}", now)
                 again = next_try(item.tries + 1, now)
                 if again is not None:
                     kept = _Outgoing(person=item.person, message=item.message, tries=item.tries + 1, due=again)
@@ -140,7 +140,7 @@ class Notifier:
                 except Exception as error:  # noqa: BLE001 - the next look tries again; nobody else depends on it
                     with suppress(CofferError):
                         time = wire.format_time(self._clock())
-                        self._machine.folder.note_outcome(f"{time} notifying {type(error).__name__}")
+                        self._machine.folder.outcomes.note(f"{time} notifying {type(error).__name__}")
 
         thread = threading.Thread(target=work, name="notifying", daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
-"""A custodian's service over HTTP. The only file of ``custodian`` that knows an HTTP server.
+"""A custodian's service over HTTP. Only ``machine`` knows an HTTP server.
 
 Implements ``docs/formats/custodian.md``, "HTTP".
 
@@ -20,19 +20,19 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
+from coffer.custodian.machine.bodies import BINARY, OCTETS, Bodies, Refuse
+from coffer.custodian.machine.clients import client_of, crowd_of
 from coffer.custodian.machine.errands import Errands
+from coffer.custodian.machine.log_paths import add_log_paths
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
 from coffer.custody.port import Custodian
 from coffer.errors import CofferError, MalformedInput
 from coffer.notes.note import MAX_CHECKPOINT_BYTES
 from coffer.serving import http
-from coffer.serving.crowd import Client, Crowd
+from coffer.serving.crowd import Crowd
 from coffer.serving.figures import Figure, counter, format_figures, gauge, sample
 from coffer.serving.lanes import Busy, Lane
-from coffer.translog.tiling import CHECKPOINT, is_tile_path
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
 """A note has at most 65,535 bytes. A longer body is refused unread."""
@@ -40,32 +40,26 @@ MAX_EXPLANATION_FRAME_BYTES: Final = 8_192
 """An explanation has at most 4,096 bytes, and its sealing some 1,200."""
 MAX_HEADERS_FRAME_BYTES: Final = 2 * 2**20
 """The vault sends one MiB of header files at a time (``client.HEADERS_BYTES``)."""
-MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
-"""Bytes of larger bodies held at once, counted as they arrive: three of the largest requests, or many ordinary ones. Beyond it the answer is 503.
-Strangers' bodies are counted apart from those of addresses that proved something."""
 ANSWERING: Final = 4
 """Requests in work at once. One at most is decided; the other threads unseal, so that neither strangers nor requesters wait behind each other."""
 ERRANDS: Final = 2
 """Notes, headers and entries that are worked on at once."""
-READING: Final = 4
-"""Files of the mirror that are read at once."""
-BODY_TIMEOUT_S: Final = 20.0
-"""For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off. A smaller body gets less time, from two seconds on."""
-MIN_BODY_TIMEOUT_S: Final = 2.0
-SMALL_BODY_BYTES: Final = 131_072
-"""Bodies up to this are always read: all connections together hold 32 MiB of them."""
 PACE_S: Final = 0.025
 """Replies leave at whole multiples of this after the request came in. So the time does not tell at which step it stopped, unless the work took long."""
 GAUGES_FOR_S: Final = 1.0
 """The same numbers are shown for so long, so that asking again and again reads no disk."""
-_OCTETS: Final = "application/octet-stream"
-_BINARY: Final = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
-
-
-class _Refuse(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    for status, text in {
+        400: "the body is not a frame",
+        408: "the body came too slowly",
+        411: "no content-length",
+        413: "the body is too large",
+        503: "busy, or the log cannot be read: try again",
+    }.items()
+}
+_SEALED: Final[dict[str, Any]] = {"requestBody": {"required": True, **BINARY}}
+_OCTETS: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "bytes", **BINARY}}
 
 
 class _Counts:
@@ -102,71 +96,6 @@ GAUGES: Final = {
 }
 
 
-class _Bodies:
-    """Reads bodies within limits of size, time and what is held in all."""
-
-    def __init__(self, crowd: Crowd) -> None:
-        self._crowd = crowd
-        self._held: Counter[bool] = Counter()
-
-    async def handle(
-        self, request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]
-    ) -> Response:
-        """``act`` on the body.
-
-        Raises:
-            _Refuse: with the status to send.
-        """
-        text = request.headers.get("content-length", "")
-        if not (text.isascii() and text.isdigit() and len(text) < 12):
-            raise _Refuse(411)
-        size = int(text)
-        if size > most:
-            raise _Refuse(413)
-        if size > SMALL_BODY_BYTES and not self._crowd.may_send(client_of(request), size):
-            raise _Refuse(503)
-        body, is_strange = bytearray(), self._crowd.rank(client_of(request)) > 1
-        try:
-            await self._read(request, size, body, is_strange=is_strange)
-            return await act(bytes(body))
-        finally:
-            if size > SMALL_BODY_BYTES:
-                self._held[is_strange] -= len(body)
-
-    async def _read(self, request: Request, size: int, body: bytearray, *, is_strange: bool) -> None:
-        """Read into ``body``.
-
-        Of a large body the bytes that arrived count as held, not those that were announced: announcing costs the sender nothing.
-        """
-        seconds = MIN_BODY_TIMEOUT_S + (BODY_TIMEOUT_S - MIN_BODY_TIMEOUT_S) * size / MAX_FRAME_BYTES
-        try:
-            async with asyncio.timeout(seconds):
-                async for part in request.stream():
-                    body += part
-                    if size > SMALL_BODY_BYTES:
-                        self._held[is_strange] += len(part)
-                    if len(body) > size:
-                        raise _Refuse(413)
-                    if size > SMALL_BODY_BYTES and self._held[is_strange] > MAX_BYTES_IN_FLIGHT:
-                        raise _Refuse(503)
-        except (TimeoutError, ClientDisconnect):
-            raise _Refuse(408) from None
-
-
-def client_of(request: Request) -> Client | None:
-    """Who asks."""
-    return None if request.client is None else (request.client.host, request.client.port)
-
-
-def crowd_of(app: FastAPI) -> Crowd:
-    """The crowd that an application asks about its clients, made at the first call."""
-    if not hasattr(app.state, "crowd"):
-        app.state.crowd = Crowd(time.monotonic)
-    crowd = app.state.crowd
-    assert isinstance(crowd, Crowd), "made above"
-    return crowd
-
-
 def figures_of(app: FastAPI) -> Sequence[Figure]:
     """What ``/metrics`` of an application of ``make_app`` shows; read from the disk now."""
     figures: Sequence[Figure] = app.state.figures()
@@ -179,27 +108,15 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
         title="Coffer custodian", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False
     )
     crowd = crowd_of(app)
-    counts, bodies = _Counts(), _Bodies(crowd)
+    counts, bodies = _Counts(), Bodies(crowd)
     app.state.figures = lambda: counts.figures(errands.gauges())
     answer_lane, errand_lane = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
-        for status, text in {
-            400: "the body is not a frame",
-            408: "the body came too slowly",
-            411: "no content-length",
-            413: "the body is too large",
-            503: "busy, or the log cannot be read: try again",
-        }.items()
-    }
-    sealed: dict[str, Any] = {"requestBody": {"required": True, **_BINARY}}
-    octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
 
     async def bounded(request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]) -> Response:
         outcome, status = "failed", 500
         try:
             response = await bodies.handle(request, most, act)
-        except _Refuse as refusal:
+        except Refuse as refusal:
             outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
         except Busy:
             outcome, status = "busy", 503
@@ -213,29 +130,29 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
         finally:
             counts.add(outcome)
         headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})
-        return PlainTextResponse(refusals[status]["description"], status, headers)
+        return PlainTextResponse(_REFUSALS[status]["description"], status, headers)
 
-    @app.post("/v1/answer", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
+    @app.post("/v1/answer", responses=_OCTETS | _REFUSALS, openapi_extra=_SEALED, response_class=Response)
     async def post_request(request: Request) -> Response:
         """A sealed request, framed; the sealed reply or the constant refusal, framed."""
         return await bounded(request, MAX_FRAME_BYTES, _at_pace(request, crowd, answer_lane, custodian.answer))
 
-    @app.post("/v1/standing", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
+    @app.post("/v1/standing", responses=_OCTETS | _REFUSALS, openapi_extra=_SEALED, response_class=Response)
     async def post_query(request: Request) -> Response:
         """A sealed query of the desk, framed; the sealed report or the constant refusal, framed."""
         return await bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
 
-    @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
+    @app.get("/v1/entries", responses=_OCTETS | {503: _REFUSALS[503]}, response_class=Response)
     async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
-            return Response(await errand_lane.run(client_of(request), errands.waiting), media_type=_OCTETS)
+            return Response(await errand_lane.run(client_of(request), errands.waiting), media_type=OCTETS)
         except (CofferError, Busy):
-            return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
+            return PlainTextResponse(_REFUSALS[503]["description"], 503, {"retry-after": "1"})
 
-    _add_cosigning(app, custodian.cosign, errand_lane, bounded, octets | refusals)
-    _add_taking(app, errands, errand_lane, bounded, {"responses": refusals, "openapi_extra": sealed})
-    _add_state_paths(app, counts, errands, {503: refusals[503]})
+    _add_cosigning(app, custodian.cosign, errand_lane, bounded, _OCTETS | _REFUSALS)
+    _add_taking(app, errands, errand_lane, bounded, {"responses": _REFUSALS, "openapi_extra": _SEALED})
+    _add_state_paths(app, counts, errands, {503: _REFUSALS[503]})
     add_log_paths(app, errands.mirror_file, prefix="/log")
     return app
 
@@ -274,7 +191,7 @@ def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[byte
             crowd.prove(client, len(body))
         took = time.monotonic() - started
         await asyncio.sleep(PACE_S - took % PACE_S)
-        return Response(format_frame(reply), media_type=_OCTETS)
+        return Response(format_frame(reply), media_type=OCTETS)
 
     return act
 
@@ -293,7 +210,7 @@ def _add_cosigning(
         """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
 
         async def act(body: bytes) -> Response:
-            return Response(await errand_lane.run(client_of(request), cosign, body), media_type=_OCTETS)
+            return Response(await errand_lane.run(client_of(request), cosign, body), media_type=OCTETS)
 
         return await bounded(request, MAX_CHECKPOINT_BYTES, act)
 
@@ -335,48 +252,6 @@ def _add_taking(
 
     for name, how in taking.items():
         add(name, *how)
-
-
-async def _plain(_request: Request, error: Exception) -> Response:
-    """Says in text that there is no such path or method. A path with a line end matches none."""
-    assert isinstance(error, HTTPException), "it is registered for those alone"
-    return PlainTextResponse(error.detail, error.status_code, error.headers)
-
-
-def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: str) -> None:
-    """Serve the log as C2SP tlog-tiles lays it out, and nothing else from the folder."""
-    app.add_exception_handler(HTTPException, _plain)
-    missing: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
-        for status, text in {404: "there is no such tile", 503: "busy: try again"}.items()
-    }
-    octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
-
-    reading = Lane("reading", READING, crowd_of(app))
-
-    async def respond(request: Request, name: str, media_type: str) -> Response:
-        try:
-            is_file = name == CHECKPOINT or is_tile_path(name)
-            raw = await reading.run(client_of(request), read, name) if is_file else None
-        except CofferError:
-            raw = None  # a larger tile replaced it in this very moment
-        except Busy:
-            return PlainTextResponse("busy: try again", 503, {"retry-after": "1"})
-        if raw is None:
-            return PlainTextResponse("there is no such tile", 404)
-        # No proxy may keep an old checkpoint by a rule of its own. A tile of a given name never changes.
-        kept = "no-cache" if name == CHECKPOINT else "public, max-age=604800, immutable"
-        return Response(raw, media_type=media_type, headers={"cache-control": kept})
-
-    @app.get(f"{prefix}/checkpoint", responses=missing, response_class=PlainTextResponse)
-    async def checkpoint(request: Request) -> Response:
-        """The newest checkpoint."""
-        return await respond(request, CHECKPOINT, "text/plain")
-
-    @app.get(prefix + "/tile/{path:path}", responses=octets | missing, response_class=Response)
-    async def tile(request: Request, path: str) -> Response:
-        """A hash tile or an entry bundle."""
-        return await respond(request, f"tile/{path}", _OCTETS)
 
 
 async def _take(request: Request, errand_lane: Lane, act: Callable[[bytes], None], body: bytes) -> Response:

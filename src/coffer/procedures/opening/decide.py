@@ -14,8 +14,8 @@ from coffer.authority.authorization import MAX_RECORDS, Authorization, Terms
 from coffer.authority.countersign import Countersigned
 from coffer.authority.hold import Hold
 from coffer.authority.reach import Reach
+from coffer.custody.asked import WINDOW
 from coffer.custody.ballot import Ballot, Choice
-from coffer.custody.decide import WINDOW
 from coffer.custody.exchange import Cell, Reply
 from coffer.custody.holding import Coverage
 from coffer.errors import NotProven, Refused

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from coffer.custody.decide import WINDOW
+from coffer.custody.asked import WINDOW
 from coffer.custody.exchange import Cell, format_cells, parse_cells
 from coffer.disclosure.answer import AnsweredCell
 from coffer.disclosure.part import Part

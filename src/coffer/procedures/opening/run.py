@@ -14,7 +14,7 @@ from functools import partial
 from coffer.authority.amended import parse_amended
 from coffer.authority.hold import Hold
 from coffer.authority.known import is_urgent
-from coffer.custody.decide import WINDOW
+from coffer.custody.asked import WINDOW
 from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitment
 from coffer.custody.logged import verify_logged
 from coffer.custody.port import Custodian

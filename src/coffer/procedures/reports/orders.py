@@ -12,7 +12,7 @@ from typing import Final
 from coffer.authority.ordered import MAX_TIME
 from coffer.authority.period import parse_instant, parse_period
 from coffer.errors import MalformedInput
-from coffer.ledger.codes import CODES, HIDDEN, age_code, due_code, span_code
+from coffer.ledger.codes import CODES, HIDDEN, age_code, due_code, span_bounds_s, span_code
 from coffer.ledger.entries import Commitment, IntentEntry, RefuseEntry
 from coffer.ledger.facts import Opening
 from coffer.ledger.state import State
@@ -20,6 +20,8 @@ from coffer.procedures.reports.transparency import Dated
 
 _SAID: Final = ("class", "urgency", "kinds", "issued-by", "issued-in")
 """The codes that stand in the note as they are."""
+Bounds = tuple[int, int | None]
+"""The least and the most seconds of a span; None for no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,14 @@ class ToldOrder:
     """One order. ``codes``: by key, those that the log tells, ``outcome`` and ``took`` among them.
 
     ``outcome`` is full, part or none, or else ``open`` (announced and not ended) or ``refused`` (never opened).
-    ``records``: handed over in all its openings. ``reasons``: for which custodians refused it.
+    ``records``: handed over in all its openings. ``reasons``: for which custodians refused it. ``took_s``: the time
+    from its receipt to its answer, both bounds the same once its receipt was revealed; None if untold.
     """
 
     codes: Mapping[str, str]
     records: int
     reasons: frozenset[str]
+    took_s: Bounds | None
 
 
 def orders_of(state: State, dated: Iterable[Dated], *, first: dt.date, last: dt.date) -> list[ToldOrder]:
@@ -80,13 +84,16 @@ def _told(
     for opening in [*openings, *answered][-1:]:  # to an intent that was answered custodians agreed
         codes |= _shown(opening.intent.codes.values())
     codes |= codes_of_lines(lines)  # an intent that nobody answered is its requester's word; the lines are the order's
-    codes |= _ending(ended, lines, times)
-    if not ended:
-        codes["outcome"] = "open" if openings else "refused"
+    outcome, took = "open" if openings else "refused", HIDDEN
+    took_s: Bounds | None = None
+    if ended:
+        outcome, (took, took_s) = _outcome_of(ended), _took(ended, lines, times)
+    codes |= _shown({"outcome": outcome, "took": took})
     return ToldOrder(
         codes=codes,
         records=sum(opening.close.records for opening in openings if opening.close is not None),
         reasons=frozenset(refusal.reason for refusal in refusals),
+        took_s=took_s,
     )
 
 
@@ -138,19 +145,25 @@ def _one_of(lines: Mapping[int, str], key: str) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-def _ending(ended: Sequence[Opening], lines: Mapping[int, str], times: Mapping[int, dt.datetime]) -> dict[str, str]:
-    """``outcome`` and ``took`` of an order, as far as its closes or its revealed lines tell them."""
+def _outcome_of(ended: Sequence[Opening]) -> str:
+    """The outcome that all closes of an order have, else part; ``HIDDEN`` if one does not tell."""
     closes = [opening.close for opening in ended if opening.close is not None]
-    if not closes:
-        return {}
-    told: dict[str, str] = {}
     outcomes = {close.outcome if close.records else "none" for close in closes}
-    if HIDDEN not in outcomes:
-        told["outcome"] = outcomes.pop() if len(outcomes) == 1 else "part"
+    if HIDDEN in outcomes:
+        return HIDDEN
+    return outcomes.pop() if len(outcomes) == 1 else "part"
+
+
+def _took(
+    ended: Sequence[Opening], lines: Mapping[int, str], times: Mapping[int, dt.datetime]
+) -> tuple[str, Bounds | None]:
+    """``took`` of an order, and its bounds: of the first close with records, else of the first."""
     decisive = next((opening for opening in ended if opening.close and opening.close.records), ended[0])
     received = received_of(lines)
+    assert decisive.close is not None, "it has ended"
     if received is not None and decisive.close_index is not None:
-        told["took"] = span_code(times[decisive.close_index] - received)
-    elif decisive.close is not None and decisive.close.took != HIDDEN:
-        told["took"] = decisive.close.took
-    return told
+        span = times[decisive.close_index] - received
+        seconds = max(0, span // dt.timedelta(seconds=1))
+        return span_code(span), (seconds, seconds)
+    took = decisive.close.took
+    return took, None if took == HIDDEN else span_bounds_s(took)

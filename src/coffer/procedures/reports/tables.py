@@ -19,7 +19,7 @@ UNTOLD: Final = "untold"
 """The row of the orders of which the log does not tell a code."""
 FEW: Final = "1 to 4"
 OF_FEW: Final = "of 1 to 4"
-"""Records of so few orders that their number would be one order's."""
+"""Records or time of so few orders that the number would be one order's."""
 SMALL: Final = 5
 Cell = int | str | None
 """A number, ``FEW`` or ``OF_FEW``; None is what the log cannot tell."""
@@ -51,8 +51,8 @@ PLANS: Final[Mapping[str, _Plan]] = {
             "emergency": ("urgency", ("emergency",)),
             "urgency-untold": ("urgency", (UNTOLD,)),
         },
-        groups=("kinds", "due", "outcome", "reason", "took", "preservation"),
-        cannot=("average", "derogations", "notifications", "enforcement", "remedies", "validation", "costs"),
+        groups=("kinds", "due", "outcome", "reason", "took", "average", "preservation"),
+        cannot=("issue", "preserved", "derogations", "notifications", "enforcement", "remedies", "validation", "costs"),
     ),
     "de101b": _Plan(
         where={"class": _ORDERS, "issued-in": ("home",)},
@@ -119,7 +119,9 @@ def make_table(name: str, state: State, dated: Iterable[Dated], *, first: dt.dat
         counted.row("received", "doubtful", doubtful),
     ]
     for group in plan.groups:
-        if group == "preservation":
+        if group == "average":
+            rows += counted.averages(known)
+        elif group == "preservation":
             rows += _preservation(entries, first, last, len(plan.columns))
         elif group == "ratification":
             within = [opening for opening in state.openings.values() if first <= opening.time.date() <= last]
@@ -152,7 +154,7 @@ def _value_in(order: ToldOrder, key: str, values: Sequence[str]) -> bool:
 
 
 class _Counter:
-    """Counts orders and records of each column."""
+    """Counts orders and records of each column, and averages their times."""
 
     def __init__(self, columns: Mapping[str, tuple[str, Sequence[str]] | None]) -> None:
         self._columns = columns
@@ -160,9 +162,28 @@ class _Counter:
     def row(self, group: str, name: str, orders: Sequence[ToldOrder]) -> TableRow:
         return TableRow(group=group, name=name, cells=tuple(self._cell(column, orders) for column in self._columns))
 
-    def _cell(self, column: str, orders: Sequence[ToldOrder]) -> Cell:
+    def averages(self, orders: Sequence[ToldOrder]) -> list[TableRow]:
+        """The bounds of the average hours from receipt to answer, of orders that handed over records."""
+        answered = [order for order in orders if order.records]
+        told = [order for order in answered if order.took_s is not None]
+        spans = [
+            [order.took_s for order in self._of(column, told) if order.took_s is not None] for column in self._columns
+        ]
+        least = tuple(average_h([span[0] for span in some]) for some in spans)
+        most = tuple(average_h([span[1] for span in some], is_most=True) for some in spans)
+        return [
+            self.row("average", "orders", told),
+            self.row("average", "missing", [order for order in answered if order.took_s is None]),
+            TableRow(group="average", name="least-hours", cells=least),
+            TableRow(group="average", name="most-hours", cells=most),
+        ]
+
+    def _of(self, column: str, orders: Sequence[ToldOrder]) -> Sequence[ToldOrder]:
         wanted = self._columns[column]
-        own = orders if wanted is None else [order for order in orders if _value_in(order, *wanted)]
+        return orders if wanted is None else [order for order in orders if _value_in(order, *wanted)]
+
+    def _cell(self, column: str, orders: Sequence[ToldOrder]) -> Cell:
+        own = self._of(column, orders)
         if column != "records":
             return printable(len(own))
         return OF_FEW if 0 < len(own) < SMALL else printable(sum(order.records for order in own))
@@ -171,6 +192,19 @@ class _Counter:
 def printable(number: int) -> Cell:
     """A number as a table prints it: a small one could be of one person."""
     return FEW if 0 < number < SMALL else number
+
+
+def average_h(spans_s: Sequence[int | None], *, is_most: bool = False) -> Cell:
+    """The average of spans in whole hours, rounded down, or up if they are bounds from above.
+
+    None without any, and where one has no bound.
+    """
+    if not spans_s or None in spans_s:
+        return None
+    if len(spans_s) < SMALL:
+        return OF_FEW
+    total, hours = sum(span for span in spans_s if span is not None), 3600 * len(spans_s)
+    return -(-total // hours) if is_most else total // hours
 
 
 def _single(group: str, name: str, number: int, columns: int) -> TableRow:

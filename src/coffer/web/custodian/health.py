@@ -156,7 +156,7 @@ def health_of(office: Office, counting: Counting, *, unreadable: int) -> Health:
         newest=state.newest,
         is_behind=office.attendant.is_behind,
         trouble=office.attendant.trouble,
-        is_frozen=machine.folder.is_frozen(),
+        is_frozen=machine.folder.memory.is_frozen(),
         waiting=len(machine.waiting_names()),
         news=tuple(office.attendant.news),
         unreadable=unreadable,

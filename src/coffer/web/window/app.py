@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from coffer import wire
-from coffer.custodian.machine.server import add_log_paths
+from coffer.custodian.machine.log_paths import add_log_paths
 from coffer.disk import Disk
 from coffer.errors import CofferError, MalformedInput
 from coffer.identity.numbering import home_plan

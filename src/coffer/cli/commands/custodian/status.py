@@ -39,5 +39,5 @@ def status(folder: str) -> None:
         out.print(f"roster       {line}", soft_wrap=True)
     if news:
         say(f"once you have read it: coffer custodian acknowledge {folder}")
-    if machine.folder.is_frozen():
+    if machine.folder.memory.is_frozen():
         out.print("frozen       two histories of the log were seen: both checkpoints are in the file frozen")
