@@ -74,7 +74,7 @@ def test_whole_log_is_proven_and_the_next_visit_compares(chromium, case, tmp_pat
         for said in ("Nothing was kept yet", "Entries that this browser proved before"):
             page.goto(f"{origin}/verify")
             ended(page)
-            assert states(page) == ["proven"] * 7
+            assert states(page) == ["proven"] * 8
             assert page.inner_text("h1") == "The log is what it claims to be"
             assert said in page.inner_text('[data-step="kept"]')
         assert page.complaints == []
@@ -94,7 +94,7 @@ def test_changed_entry_is_shown_red_with_the_evidence(chromium, case, tmp_path):
         page = open_page(chromium)
         page.goto(f"{origin}/verify")
         ended(page)
-        assert states(page) == ["proven", "failed", *["stopped"] * 5]
+        assert states(page) == ["proven", "failed", *["stopped"] * 6]
         assert re.fullmatch(r"Failed:\s+Entry \d+ does not fit the tree", page.inner_text('[data-step="tree"] p'))
         assert page.inner_text("h1") == "The log is not what it claims to be"
         with page.expect_download() as saved:
