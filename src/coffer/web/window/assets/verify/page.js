@@ -83,7 +83,10 @@ export class Board {
     if (state !== "stopped") this.root.querySelector("[data-announce]").textContent = said;
   };
 
-  /** Run `audit(tell)` and show how it ends. A failed one offers a file first, in which `evidenceOf(found)` is too. */
+  /**
+   * Run `audit(tell)` and show how it ends. A failed one offers a file first, in which `evidenceOf(found)` is too; but
+   * not where there are debts alone, since the log itself is the evidence.
+   */
   async run(audit, evidenceOf) {
     this.root.setAttribute("aria-busy", "true");
     try {
@@ -95,7 +98,7 @@ export class Board {
       this.verdict(violations.length ? "failed" : isClean ? "proven" : "not-run", more);
       this.#list("warnings", found.warnings);
       this.#list("conditions", isClean ? conditions : []);
-      if (violations.length) this.#offer(violations, await evidenceOf(found));
+      if (violations.length && !found.isProven) this.#offer(violations, await evidenceOf(found));
       return found;
     } catch (error) {
       this.verdict(error instanceof Stopped ? "stopped" : "failed");
