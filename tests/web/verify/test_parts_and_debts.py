@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import test_emergency_debts as night
-from forging import RECORDS, signed_note, terms_of
+from forging import RECORDS, log_entries, signed_note, terms_of
 from test_amendments import amendment_of
 
 import coffer.procedures.opening.run as opening
 from coffer.authority import countersign
 from coffer.authority.countersign import verify_countersigned
 from coffer.custody import decide
+from coffer.ledger.entries import CoarseCounts, IngestEntry
 from web.verify.browser import needs_node, run_cases
 from web.verify.compared import audited_answer, audited_log, differences
 from web.verify.conftest import pins_of
@@ -22,6 +23,7 @@ from world import World
 
 pytestmark = needs_node
 SUBJECT = "+33612345678"
+COUNTS = CoarseCounts(files=0, read=0, kept=0, rejected=0, duplicate=0)
 
 
 class Cases:
@@ -80,6 +82,14 @@ def note_of(raw):
     return lambda folder: (folder / "evidence" / "authorization.note").write_bytes(raw)
 
 
+def showing(world, answer, index):
+    """The answer with one more entry of the log in its evidence."""
+    shown = answer.evidence
+    logged = world.vault.logged({*shown.entries, index}, shown.checkpoint)
+    entries, proofs = ({at: pair[i] for at, pair in logged.items()} for i in (0, 1))
+    return replace(answer, evidence=replace(shown, entries=entries, proofs=proofs))
+
+
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     """Three parts of an order, a day each; the last, which its desk made shorter, is told whole as well."""
@@ -96,9 +106,12 @@ def parts(tmp_path_factory):
             world.vault, note, world.custodians(), deliver=lambda _answer: None, is_continuing=True
         )
 
-    first, second = open_day(6), open_day(7)
+    first = open_day(6)
+    (another,) = log_entries(world, night.intent(1, ()), key=world.vault.operator_key("desk"))
+    second = open_day(7)
     cases.answer("first", world, first)
     cases.answer("second", world, second)
+    cases.answer("beside another order", world, showing(world, second, another))
     since = first.intent
     claims = {
         "called the first": {"number": 1, "since": None},
@@ -127,11 +140,41 @@ CLEAN_ALONE = {"called the third, alone", "shorter, alone"}
 
 
 def test_parts_are_proven_and_false_ones_are_not(parts):
-    clean = {name for name, one in parts.items() if one["clean" if name.endswith("alone") else "complete"]}
+    clean = {name for name, one in parts.items() if one["clean" if name.endswith(", alone") else "complete"]}
     assert clean == GOOD_PARTS | CLEAN_ALONE
     assert {one["code"] for one in parts["shorter"]["violations"]} == {"INCOMPLETE"}
     assert parts["called the third"]["violations"][0]["values"] == {"part": 2}
-    assert len(parts) == 26
+    assert len(parts) == 28
+
+
+def half_batches(world):
+    """Both entries of a batch of one segment, which the first of them names and nobody stored."""
+    line = replace(next(iter(world.state().segments.values())).line, seg_id=bytes(32), header_hash=bytes(32))
+    some = {"batch": bytes(16), "feed": "calls", "counts": COUNTS, "tally": None, "total": 2}
+    return [IngestEntry(number=number, segments=(line,) * (2 - number), **some) for number in (1, 2)]
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_segment_is_there_once_its_batch_is_whole(tmp_path, is_before):
+    """Left out by its desk; the twin's batch was completed after the intent, so that there was nothing to ask."""
+    world, cases = World.make(tmp_path / "world"), Cases(tmp_path)
+    world.epoch("2016-09-01", "2016-09-02")
+    world.ingest(RECORDS)
+    key, (first, second), honest = world.vault.operator_key("ingester"), half_batches(world), opening.segments_due
+    log_entries(world, *([first, second] if is_before else [first]), key=key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            opening,
+            "segments_due",
+            lambda *given, **named: [one for one in honest(*given, **named) if any(one[0].line.seg_id)],
+        )
+        answer = world.open(world.authorize(kinds="call"))
+    if not is_before:
+        log_entries(world, second, key=key)
+    assert bytes(32) in world.state().segments
+    cases.answer("answer", world, answer)
+    found = cases.judge()["answer"]
+    assert {one["code"] for one in found["violations"]} == ({"INCOMPLETE"} if is_before else set())
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +207,15 @@ def amended(tmp_path_factory):
 
 
 def test_raised_limit_is_proven_and_a_false_one_is_not(amended):
-    clean = {name for name, one in amended.items() if one["clean" if name.endswith("alone") else "complete"]}
+    clean = {name for name, one in amended.items() if one["clean" if name.endswith(", alone") else "complete"]}
     assert clean == {"raised", "raised, alone"}
-    assert len(amended) == 20
+    rest = {name: one for name, one in amended.items() if name not in clean and not name.endswith(", alone")}
+    assert len(rest) == 9
+    asked_otherwise = {"signed by one", "signed by nobody", "raised higher"}  # it is not what custodians were shown
+    failed = {
+        name: next(step["id"] for step in one["steps"] if step["state"] == "failed") for name, one in rest.items()
+    }
+    assert failed == {name: "requests" if name in asked_otherwise else "authorization" for name in rest}
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +267,8 @@ def add_paid(cases, world, note):
     night.ratify(world, note, "dpo")
     cases.log("ratified by one", world)
     night.ratify(world, note, "regulator")
+    world.now += 49 * night.HOUR
+    world.open(night.ask(world, "dpo", "judge"))  # an entry of that time
     cases.log("ratified", world)
     with world.vault.writing() as state:
         world.vault.append([world.custodian("judge").refusal_entry(note, "merit", "note")], state)
@@ -265,7 +316,7 @@ def test_debt_stands_as_the_log_says(debts, name):
 
 def test_answers_of_emergencies(debts):
     answers = {name: one for name, one in debts.items() if "complete" in one}
-    clean = {name for name, one in answers.items() if one["clean" if name.endswith("alone") else "complete"]}
+    clean = {name for name, one in answers.items() if one["clean" if name.endswith(", alone") else "complete"]}
     whole = {"of an emergency", "raised by the rule", "next after it was ratified late"}
     assert clean == whole | {f"{name}, alone" for name in whole}
     assert answers.keys() - clean == {"hidden", "hidden, alone", "raised at night", "raised at night, alone"}
