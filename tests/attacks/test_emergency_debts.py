@@ -50,7 +50,12 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def founded(tmp_path_factory):
-    made = World.make(tmp_path_factory.mktemp("emergency"), custodians=NAMES, rules=RULES, emergency=EMERGENCY)
+    return found_world(tmp_path_factory.mktemp("emergency"))
+
+
+def found_world(folder):
+    """A vault with an emergency rule, in which every custodian knows the court."""
+    made = World.make(folder, custodians=NAMES, rules=RULES, emergency=EMERGENCY)
     made.epoch("2016-09-01", "2016-09-02")
     made.ingest(RECORDS + "+4915112345678,+33698765432,2016-09-02 10:00:00,60\n")
     for name in NAMES:

@@ -23,7 +23,6 @@ for kind in COUNTS:
     importlib.import_module(f"known_answers.{kind}.read")  # `load` knows the keys of a test from its reader
 
 NOT_HERE = {
-    "amended": "the browser refuses an answer whose authorization was amended",
     "agreements": "a file of custodians",
     "approvals": "a file of custodians",
     "bundle-plaintext": "keys of custodians",
@@ -39,7 +38,6 @@ NOT_HERE = {
     "desk-key": "the desk's sealed database",
     "desk-tag": "the desk's sealed database",
     "dialled-peer": "a function within the auditor; the row vectors and the answers hold such peers",
-    "emergencies": "rule E1, and N1 as far as it is about debts, which the browser does not judge",
     "explanation": "told by the desk",
     "email": "read by the product; tested against it beside what a visitor types",
     "holds": "rules H1 to H4, which the browser does not judge: nothing that it proves rests on a hold",
@@ -118,7 +116,16 @@ def _state(vector):
     ]
     superseded = [list(item) for item in sorted(state.ingests.superseded_before(len(raw)).items())]
     withdrawn = [list(item) for item in sorted(state.withdrawn.items())]
-    return [verdicts, withdrawn, superseded, sorted(state.segments), int(state.newest.timestamp())]
+    debts = [
+        [index, list(debt.ratified), debt.status(state.newest), debt.paid and int(debt.paid.timestamp())]
+        for index, debt in state.debts.all.items()
+    ]
+    return [verdicts, withdrawn, superseded, sorted(state.segments), int(state.newest.timestamp()), debts]
+
+
+def _amended(vector):
+    paper = authorization.parse_authorization(vector.body)
+    return [paper.commitment, paper.limit, paper.raw.hex()]
 
 
 def _authorization(vector):
@@ -199,6 +206,8 @@ VECTOR_TESTS = {
     "roster": _roster,
     "entry": lambda v: entries.parse_entry(v.body) and None,
     "state": _state,
+    "emergencies": _state,
+    "amended": _amended,
     "authorization": _authorization,
     "subject": lambda v: authorization.parse_subject(v.text("text")).sid.hex(),
     "header": _header,
@@ -240,7 +249,7 @@ def vector_case(path):
         case["digest"] = digest_of(vector)
     if vector.test == "header":
         case["stripped"] = stripped_of(vector)
-    if vector.test == "state":
+    if vector.test in ("state", "emergencies"):
         case["entries"] = [base64.b64encode(raw).decode() for raw in entries_of(vector)]
     return case
 

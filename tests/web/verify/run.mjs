@@ -10,10 +10,9 @@ import { fileURLToPath } from "node:url";
 
 const ASSETS = fileURLToPath(new URL("../../../src/coffer/web/window/assets/verify/", import.meta.url));
 const load = (name) => import(join(ASSETS, name));
-const [wire, notes, tree, entries, state, authorization, packages, evidence, replies, cells] = await Promise.all(
-  ["wire", "notes", "tree", "entries", "state", "authorization", "package", "evidence", "replies", "cells"].map((name) =>
-    load(`${name}.js`),
-  ),
+const NAMES = ["wire", "notes", "tree", "entries", "state", "debts", "authorization", "package", "evidence", "replies", "cells"];
+const [wire, notes, tree, entries, state, debts, authorization, packages, evidence, replies, cells] = await Promise.all(
+  NAMES.map((name) => load(`${name}.js`)),
 );
 const { auditAnswer } = await load("audit-answer.js");
 const { auditLog } = await load("audit-log.js");
@@ -35,6 +34,20 @@ const leaves = async (size) => {
   await made.append(await Promise.all(Array.from({ length: size }, (_, i) => tree.hashLeaf(wire.encode(String(i))))));
   return made;
 };
+
+/** The verdict of each entry, and what State holds after all of them. */
+async function replayed(v) {
+  const raw = v.entries.map((item, i) => [i, Uint8Array.from(Buffer.from(item, "base64"))]);
+  const found = await state.replay(one(v, "origin"), one(v, "genesis"), raw);
+  const invalid = new Map(found.invalid.map((item) => [item.index, item]));
+  const verdicts = raw.map(([i]) => (invalid.has(i) ? `${invalid.get(i).code} ${invalid.get(i).isAccident}` : "ok"));
+  const superseded = [...found.supersededBefore(raw.length)].sort();
+  const owed = found.debts.map((debt) => {
+    const paid = debt.paid === Infinity ? null : debt.paid;
+    return [debt.index, debt.ratified, debts.statusOf(debt, found.newest), paid];
+  });
+  return [verdicts, [...found.withdrawn].sort(), superseded, [...found.segments.keys()].sort(), found.newest, owed];
+}
 
 // What each test of a vector gives; a value is compared with what the auditor gives.
 const VECTORS = {
@@ -71,17 +84,15 @@ const VECTORS = {
     return [hash, [...rules].map(([name, rule]) => [name, rule.lock.clauses])];
   },
   entry: async (v) => void (await entries.parseEntry(body(v))),
-  state: async (v) => {
-    const raw = v.entries.map((item, i) => [i, Uint8Array.from(Buffer.from(item, "base64"))]);
-    const found = await state.replay(one(v, "origin"), one(v, "genesis"), raw);
-    const invalid = new Map(found.invalid.map((item) => [item.index, item]));
-    const verdicts = raw.map(([i]) => (invalid.has(i) ? `${invalid.get(i).code} ${invalid.get(i).isAccident}` : "ok"));
-    const superseded = [...found.supersededBefore(raw.length)].sort();
-    return [verdicts, [...found.withdrawn].sort(), superseded, [...found.segments.keys()].sort(), found.newest];
-  },
+  state: replayed,
+  emergencies: replayed,
   authorization: async (v) => {
     const paper = await authorization.parseAuthorization(body(v));
     return [paper.commitment, paper.roster, paper.subjects.map((subject) => [subject.sid, [...subject.days].sort((a, b) => a - b)])];
+  },
+  amended: async (v) => {
+    const paper = await authorization.parseAuthorization(body(v));
+    return [paper.commitment, paper["max-records"], wire.hex(paper.raw)];
   },
   subject: async (v) => (await authorization.parseSubject(text(v, "text"))).sid,
   header: async (v) => {

@@ -1,5 +1,6 @@
 """The three pages in Chromium, on a site with the policy of the ground: what they show of whole and tampered input."""
 
+import datetime as dt
 import json
 import re
 import shutil
@@ -7,9 +8,16 @@ import shutil
 import pytest
 from fastapi import Request
 from starlette.responses import Response
+from test_emergency_debts import HOUR, intent
+from test_emergency_debts import log as log_entries
 
 from browsing import axe_findings, browser, needs_chromium, open_page, served, sideways
+from coffer.disclosure.answer import answer_files
+from coffer.disclosure.package import format_package
+from coffer.disclosure.verified import verify_disclosure
+from coffer.ledger.roster import Emergency
 from coffer.notes.note import sign_note
+from coffer.procedures.opening.run import run_opening
 from coffer.procedures.roster.change import propose_absence
 from coffer.web.ground.app import make_site_app
 from coffer.web.ground.gate import Gate
@@ -74,7 +82,7 @@ def test_whole_log_is_proven_and_the_next_visit_compares(chromium, case, tmp_pat
         for said in ("Nothing was kept yet", "Entries that this browser proved before"):
             page.goto(f"{origin}/verify")
             ended(page)
-            assert states(page) == ["proven"] * 7
+            assert states(page) == ["proven"] * 8
             assert page.inner_text("h1") == "The log is what it claims to be"
             assert said in page.inner_text('[data-step="kept"]')
         assert page.complaints == []
@@ -94,7 +102,7 @@ def test_changed_entry_is_shown_red_with_the_evidence(chromium, case, tmp_path):
         page = open_page(chromium)
         page.goto(f"{origin}/verify")
         ended(page)
-        assert states(page) == ["proven", "failed", *["stopped"] * 5]
+        assert states(page) == ["proven", "failed", *["stopped"] * 6]
         assert re.fullmatch(r"Failed:\s+Entry \d+ does not fit the tree", page.inner_text('[data-step="tree"] p'))
         assert page.inner_text("h1") == "The log is not what it claims to be"
         with page.expect_download() as saved:
@@ -171,6 +179,53 @@ def test_warnings_of_the_auditor_are_on_the_page(chromium, tmp_path):
         assert re.fullmatch(r"In entry \d+ all other custodians say that regulator is gone\. .+", said)
         assert axe_findings(page) == []
         page.context.close()
+
+
+def test_debt_is_red_on_the_page_and_the_log_is_searched_all_the_same(chromium, tmp_path):
+    world = World.make(tmp_path, emergency=Emergency(expression="2 of judge,dpo,regulator", ratify_hours=48))
+    world.epoch("2016-09-01", "2016-09-01")
+    assert log_entries(world, intent(1)) == []
+    world.now += 49 * HOUR
+    assert log_entries(world, intent(2, ())) == []
+    with served(make_app(world.vault.path / "log", pins_of(world), [])) as origin:
+        page = open_page(chromium)
+        page.goto(f"{origin}/verify")
+        ended(page)
+        assert states(page) == [*["proven"] * 6, "failed", "proven"]
+        assert page.inner_text("h1") == "The log is what it claims to be, and a debt stands in it"
+        assert re.search(r"The emergency of entry \d+ is overdue", page.inner_text('[data-step="debts"] p'))
+        assert page.inner_text("[data-failed]") == "", "the log itself is the evidence"
+        assert axe_findings(page) == []
+        page.goto(f"{origin}/concerned")
+        page.fill("#identity", "06 12 34 56 78")
+        page.click("form button")
+        page.locator("[data-found]", has_text="No revealed order names you").wait_for(timeout=30_000)
+        assert page.complaints == []
+        page.context.close()
+
+
+def test_part_of_a_continuing_order_says_which_it_is(chromium, tmp_path):
+    world = World.make(tmp_path / "world")
+    world.epoch("2016-09-06", "2016-09-07")
+    note = world.authorize(days=[("2016-09-06", "2016-09-07")], subjects=["tel:+33612345678"], kinds="call")
+    for number in (6, 7):
+        world.now = dt.datetime(2016, 9, number + 1, 1, tzinfo=dt.UTC)
+        world.ingest(f"+33612345678,+33698765432,2016-09-0{number} 10:00:00,60\n", name=f"{number}.csv")
+        answer = run_opening(world.vault, note, world.custodians(), deliver=lambda _answer: None, is_continuing=True)
+    disclosure = verify_disclosure(answer_files(answer))
+    (tmp_path / "2.zip").write_bytes(format_package(disclosure, {}, world.vault.operator_key("desk")))
+    proven = (
+        f"It is part 2 of an order that is answered part by part. It holds what came since entry {answer.part.since} "
+    )
+    claimed = "It says that it is part 2 of an order that is answered part by part, which only the whole log shows."
+    page = open_page(chromium)
+    for log, said in ((world.vault.path / "log", proven), (tmp_path / "nothing", claimed)):
+        with served(make_app(log, pins_of(world), [])) as origin:
+            page.goto(f"{origin}/answer")
+            page.set_input_files("#zip", str(tmp_path / "2.zip"))
+            ended(page, "[data-answer-audit]")
+            assert said in " ".join(page.locator("[data-answer-audit] [data-verdict]").all_inner_texts())
+    page.context.close()
 
 
 def test_number_of_a_revealed_order_is_found_and_never_sent(chromium, revealed):

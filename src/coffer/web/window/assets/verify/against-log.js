@@ -6,8 +6,8 @@ import { segmentOf } from "./evidence.js";
 import { verifyComplete } from "./completeness.js";
 import { auditLog, VALID } from "./audit-log.js";
 
-/** The log of the answer, read to its end, with State at the intent and at the close; NotRun if it is not at hand. */
-async function readLog({ log, key, genesis, claims }, progress) {
+/** The log of the answer, read to its end; NotRun if it is not at hand. */
+async function readLog({ log, key, genesis }, progress) {
   const fetch = (path, limit) => log.fetch(path, limit).catch((error) => {
     throw error instanceof Unavailable ? new NotRun("log: out of reach", { unreachable: true }) : error;
   });
@@ -17,7 +17,7 @@ async function readLog({ log, key, genesis, claims }, progress) {
   if (origin !== key.name) throw new NotRun("log: another than the answer's", { origin });
   const tell = ({ state, values }) => (state === "running" && values.done ? progress(values) : undefined);
   const pins = { log: key.text, genesis };
-  return auditLog(fetch, pins, log.store, tell, { steps: VALID, marks: [claims.intent, claims.close + 1] });
+  return auditLog(fetch, pins, log.store, tell, VALID);
 }
 
 /** Step 12: the log is the same and valid, and no segment was left out that could be asked until the close. */
@@ -26,8 +26,7 @@ export async function verifyAgainstLog(audit, progress) {
   const log = await readLog(audit, progress);
   if (log.unrun.length) throw new NotRun("log: a step that was not run", log.unrun[0]);
   verifyThat(log.isClean, "log: found violations in it", { invalid: true });
-  const asked = digests.map((digest) => parseCheckpoint(digest.checkpoint, "request checkpoint"));
-  for (const seen of [checkpoint, ...asked]) {
+  for (const seen of [checkpoint, ...digests.map((digest) => digest.seen)]) {
     const isSame = seen.size <= log.entries.length && isEqual(await log.tree.rootAt(seen.size), seen.root);
     const who = isSame ? [] : [...(await findCosigners(seen, roster)).keys()].sort();
     const values = { size: seen.size, ...(who.length ? { who: who.join(", ") } : {}) };
@@ -42,17 +41,22 @@ export async function verifyAgainstLog(audit, progress) {
   const draws = [...log.state.openings.values()].filter(({ draw, intent }) =>
     draw && draw.index <= opening.draw?.index && intent.authorization === paper.commitment);
   const drawn = draws.reduce((sum, one) => sum + one.drawn, 0);
-  verifyThat(drawn <= paper.maxRecords, `draws: found ${drawn} in all`, { drawn });
-  const [before, after] = [claims.intent, claims.close + 1].map((mark) => log.marked.get(mark));
-  const replaced = before.supersededBefore(claims.intent);
+  verifyThat(drawn <= paper["max-records"], `draws: found ${drawn} in all`, { drawn });
+  const { intent, close, part } = claims;
+  const replaced = log.state.supersededBefore(intent, intent);
   for (const { segment, superseded } of claims.cells) {
-    const [one, other] = [before.segments.get(segment), segmentOf(state, segment)];
-    const isThere = one?.entry === other.entry && one.roster.hash === other.roster.hash;
+    const [one, other] = [log.state.segments.get(segment), segmentOf(state, segment)];
+    const isThere = one?.done < intent && one.entry === other.entry && one.roster.hash === other.roster.hash;
     verifyThat(isThere, "cell: a segment that the full log has not, or otherwise", { entry: other.entry });
     verifyThat(superseded === replaced.has(segment), "cell superseded: not the full log's", { entry: other.entry });
   }
+  const past = log.state.partsBefore(intent);
+  const isPart = !part || (part.number === past.length + 1 && part.since === (past.at(-1) ?? null));
+  verifyThat(isPart, "answer.json continues: another part than the log has", { part: past.length + 1 });
   const closed = Math.floor(opening.close.time / DAY);
-  const isGone = (one) => after.isDead(one) || closed - dayNumber(one.line.day) >= one.roster.retentionDays;
-  verifyComplete(audit, before, isGone);
+  const isGone = (one) =>
+    log.state.isDead(one, close) || closed - dayNumber(one.line.day) >= one.roster["retention-days"];
+  const segments = [...log.state.segments.values()].filter(({ done }) => (part?.since ?? 0) <= done && done < intent);
+  verifyComplete(audit, segments, log.state.rosters.filter(({ index }) => index < intent), isGone);
   return { told: { count: log.entries.length } };
 }

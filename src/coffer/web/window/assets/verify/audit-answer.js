@@ -19,13 +19,15 @@ const STEPS = {
 /**
  * Audit an answer: the bytes of a package, or Files that somebody unpacked, which have no step 0. `pins`: { log,
  * genesis }, each "" if it is taken from the answer. `log`: { fetch, store } of audit-log.js; without it no step 12.
- * `isComplete`: step 12 was proven too; a clean answer of which it was not holds if no segment was left out.
+ * `isComplete`: step 12 was proven too; a clean answer of which it was not holds if no segment was left out, and if it
+ * is the `part` of a continuing order that it says.
  */
 export async function auditAnswer(source, pins, tell = () => {}, log = null) {
   const [steps, findings] = [{ ...STEPS }, new Findings()];
   if (!(source instanceof Uint8Array)) delete steps.package;
   if (!log) delete steps.complete;
-  await runSteps(steps, { source, pins, findings, log }, tell);
+  const { claims } = await runSteps(steps, { source, pins, findings, log }, tell);
   const isClean = !findings.violations.length && findings.unrun.every((one) => one.id === "complete");
-  return { ...findings, isClean, isComplete: isClean && Boolean(log) && !findings.unrun.length };
+  const isComplete = isClean && Boolean(log) && !findings.unrun.length;
+  return { ...findings, isClean, isComplete, part: claims?.part };
 }

@@ -10,7 +10,8 @@ import {
 } from "./notes.js";
 import { formatHashTile, formatTile, hashLeaf, listTiles, parseBundle, TILE, Tree } from "./tree.js";
 import { parseEntry } from "./entries.js";
-import { copyState, State } from "./state.js";
+import { State } from "./state.js";
+import { statusOf } from "./debts.js";
 import { Findings, runSteps } from "./steps.js";
 
 const MAX_ENTRIES = 1 << 24;
@@ -83,28 +84,25 @@ async function verifyAhead(raw, keys) {
   return entry;
 }
 
+const [LIMIT, NUMBER] = [/^(max-records|hub|not-before|expires): (.*)$/, /^[1-9][0-9]{0,6}$/];
+
 /** Compare intents and draws with revealed lines; `not-before` and `expires` as text, which sorts by time. */
 function verifyOpenings({ state, findings }) {
-  const [limits, sums] = [new Map(), new Map()];
-  for (const [index, reveal] of state.reveals) {
-    const lines = limits.get(reveal.authorization) ?? {};
-    for (const line of reveal.shown) {
-      const [, key, value] = /^(max-records|hub|not-before|expires): (.*)$/.exec(line) ?? [];
-      const isNumber = key !== "max-records" || /^[1-9][0-9]{0,6}$/.test(value);
-      if (!isNumber) findings.violate("L1", "max-records: no number in a revealed line", { entry: index });
-      else if (key) lines[key] = value;
-    }
-    limits.set(reveal.authorization, lines);
+  const isNone = (line) => line.startsWith("max-records: ") && !NUMBER.test(line.slice(13));
+  for (const [entry] of state.reveals.filter(([, { shown }]) => shown.some(isNone))) {
+    findings.violate("L1", "max-records: no number in a revealed line", { entry });
   }
+  const [revealed, sums] = [state.revealed, new Map()];
   for (const [index, { intent, time, draw, close, roster }] of state.openings) {
-    const [shown, at] = [limits.get(intent.authorization) ?? {}, formatTime(time)];
+    const lines = (revealed.get(intent.authorization) ?? []).filter((line) => LIMIT.test(line) && !isNone(line));
+    const [shown, at] = [Object.fromEntries(lines.map((line) => LIMIT.exec(line).slice(1))), formatTime(time)];
     const isTimely = (shown["not-before"] ?? "") <= at && at < (shown.expires ?? "~");
     if (!isTimely) findings.violate("TIME", "intent: outside the revealed times", { entry: index });
     if (!close) findings.warn("OPEN", { entry: index });
     if (!draw) continue;
     const sum = (sums.get(intent.authorization) ?? 0) + draw.body.records;
     sums.set(intent.authorization, sum);
-    const isOver = draw.body.records > intent["cells-at-most"] * roster.cellCap && shown.hub !== "yes";
+    const isOver = draw.body.records > intent["cells-at-most"] * roster["cell-cap"] && shown.hub !== "yes";
     const [isWithin, where] = [sum <= Number(shown["max-records"] ?? Infinity), { entry: draw.index }];
     if (isOver && shown.hub === "no") findings.violate("CELL-CAP", "draw: more than hub: no allows", where);
     else if (isOver) findings.warn("CELL-CAP", where);
@@ -112,6 +110,20 @@ function verifyOpenings({ state, findings }) {
   }
   const open = findings.warnings.filter(({ code }) => code === "OPEN").length;
   return { told: { openings: state.openings.size, open } };
+}
+
+/** Which emergencies are not ratified, were ratified late, or were disapproved, by the newest entry's time. */
+function verifyDebts({ state, findings }) {
+  for (const debt of state.debts) {
+    const [status, entry, hours] = [statusOf(debt, state.newest), debt.index, debt.roster["ratify-hours"]];
+    const late = status === "ratified late" && { late: true };
+    if (status === "overdue") findings.violate("DEBT", `emergency: unratified after ${hours} hours`, { entry, hours });
+    else if (status !== "ratified") findings.warn("DEBT", { entry, hours, ...late });
+    const refused = state.refusals.filter((one) => one.authorization === debt.intent.authorization);
+    const who = [...new Set(refused.map((one) => one.custodian))].sort().join(", ");
+    if (who) findings.violate("DEBT", `emergency: it disapproved by ${who}`, { entry, who });
+  }
+  return { told: { emergencies: state.debts.length } };
 }
 
 /** Tell of the entries without effect, of rosters and absences or of all others. */
@@ -125,19 +137,16 @@ function tellInvalid({ state, findings, entries }, isOfRosters) {
 }
 
 async function replayEntries(audit, progress) {
-  const { entries, key, genesis, findings, marks } = audit;
-  const [state, marked] = [new State(key.name, genesis), new Map()];
+  const { entries, key, genesis, findings } = audit;
+  const state = new State(key.name, genesis);
   for (let at = 0; at < entries.length; at += TILE) {
     const [some, keys] = [entries.slice(at, at + TILE), state.roster?.signingKeys ?? []];
     const parsed = await Promise.all(some.map((raw) => verifyAhead(raw, keys)));
-    for (const [i, raw] of some.entries()) {
-      await state.apply(at + i, raw, parsed[i]);
-      if (marks.includes(at + i + 1)) marked.set(at + i + 1, copyState(state));
-    }
+    for (const [i, raw] of some.entries()) await state.apply(at + i, raw, parsed[i]);
     await progress({ done: at, total: entries.length });
   }
   if (state.unlisted) findings.violate("LIMIT", `log: found ${state.unlisted} further entries without effect`);
-  return { state, marked, told: tellInvalid({ ...audit, state }, false) };
+  return { state, told: tellInvalid({ ...audit, state }, false) };
 }
 
 function verifyRosters(audit) {
@@ -154,22 +163,22 @@ async function verifyWitnesses({ checkpoint, state }) {
   return { told: { cosigned: times.size, named, quorum: roster.quorum, custodians, ...(!named && { first: true }) } };
 }
 
-/** What shows that a log is valid; what it reveals of single openings is not among it. */
-export const VALID = {
+const STEPS = {
   checkpoint: readCheckpoint, tree: readTree, kept: verifyKept, entries: replayEntries, rosters: verifyRosters,
-  witnesses: verifyWitnesses,
+  openings: verifyOpenings, debts: verifyDebts, witnesses: verifyWitnesses,
 };
-const { witnesses, ...others } = VALID;
-const STEPS = { ...others, openings: verifyOpenings, witnesses };
+/** What shows that a log is valid; what it says of single openings is not among it. */
+export const { openings, debts, ...VALID } = STEPS;
 
 /**
- * Audit the log at `fetch`. `pins`: { log, genesis }. Gives the findings and, where it was reached, State; `marked` has
- * State after so many entries for each of `marks`.
+ * Audit the log at `fetch`. `pins`: { log, genesis }. Gives the findings and, where it was reached, State. `isProven`:
+ * the log holds, and at most debts stand in it, which are a fault of those who owe them.
  */
-export async function auditLog(fetch, pins, store, tell = () => {}, { steps = STEPS, marks = [] } = {}) {
+export async function auditLog(fetch, pins, store, tell = () => {}, steps = STEPS) {
   const findings = new Findings();
-  const audit = await runSteps(steps, { fetch, pins, store, findings, marks }, tell);
-  const isClean = !findings.violations.length && !findings.unrun.length;
-  if (isClean) store.set(placeOf(audit.key), `${audit.genesis}\n${decodeUtf8(audit.checkpoint.note.raw, "log")}`);
-  return { ...audit, ...findings, isClean };
+  const audit = await runSteps(steps, { fetch, pins, store, findings }, tell);
+  const isProven = findings.violations.every(({ code }) => code === "DEBT") && !findings.unrun.length;
+  const isClean = isProven && !findings.violations.length;
+  if (isProven) store.set(placeOf(audit.key), `${audit.genesis}\n${decodeUtf8(audit.checkpoint.note.raw, "log")}`);
+  return { ...audit, ...findings, isClean, isProven };
 }

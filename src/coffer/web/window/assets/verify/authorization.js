@@ -1,8 +1,8 @@
 // Authorizations, their subjects and their commitment (docs/formats/authorization.md, identity.md).
 
 import {
-  concat, DAY, dayNumber, encode, FEED, FREE_TEXT, hashOf, hex, hmac, isDouble, KEY_NAME, KINDS, Lines,
-  parseDay, parseDecimal, parseHex, parseInstant, parseMatch, parseTime, parseWords, refuseUnless, u32, u64, unhex,
+  between, concat, DAY, dayNumber, decodeUtf8, encode, FEED, FREE_TEXT, hashOf, hex, hex16, hex32, hmac, isDouble,
+  KEY_NAME, Lines, matching, parseDay, parseInstant, parseTime, refuseUnless, u32, u64, unhex, wordsOf,
 } from "./wire.js";
 import { ORDER, parseRequester, parseRuleNames, SALT_LINE } from "./entries.js";
 import { parseNote } from "./notes.js";
@@ -58,8 +58,7 @@ function daysOf(periods) {
   const days = new Set();
   for (const [first, end] of periods) {
     const [day, last] = [Math.floor(first / DAY), Math.floor((end - 1) / DAY)];
-    refuseUnless(last - day < 92, "period: over 92 UTC days");
-    for (let one = day; one <= last; one += 1) days.add(one);
+    for (let one = day; one <= last && days.size <= 92; one += 1) days.add(one);
   }
   refuseUnless(days.size <= 92, "period: over 92 UTC days in all");
   return days;
@@ -70,29 +69,38 @@ const AGES = [["w4", 29 * DAY], ["w10", 71 * DAY], ["w26", 183 * DAY], ["w52", 3
 const SPANS = [["h8", 28_801], ["d1", 2 * DAY], ["d3", 4 * DAY], ["d10", 11 * DAY], ["later", Infinity]];
 export const spanCode = (seconds, codes = SPANS) => codes.find(([, end]) => seconds < end)[0];
 
-/** Read the lines about the order behind it: when it came, and the codes that they give. */
-function parseOrdered(lines) {
-  const keys = ["class", "urgency", "issued-by", "issued-in"];
-  const said = keys.map((key) => ORDER[key](lines.take(key), key));
+const FREE = matching(FREE_TEXT);
+const ASKED = {
+  origin: matching(KEY_NAME), roster: hex32, id: hex16, salt: hex32, requester: parseRequester, seal: hex32,
+  class: ORDER.class, urgency: ORDER.urgency, "issued-by": ORDER["issued-by"], "issued-in": ORDER["issued-in"],
+  received: parseInstant, "due?": parseInstant,
+  order: [wordsOf({ digest: hex32, size: between(1, 2 ** 23) }), 0, 8], authority: FREE, basis: FREE, purpose: FREE,
+};
+const PERIOD = wordsOf({ first: parseInstant, end: parseInstant });
+const SUBJECT = { subject: parseSubject, person: FREE, period: [PERIOD, 1, 20] };
+const TERMS = {
+  rules: parseRuleNames, kinds: ORDER.kinds, "amends?": hex32, "max-records": between(1, 1_000_000),
+  hub: matching(/^(?:no|yes)$/), "not-before": parseTime, expires: parseTime, "secret-until": parseDay,
+};
+
+/** The codes that an order and its kinds give. */
+function codesOf(said, kinds, oldest) {
+  const { class: type, urgency, received, due } = said;
+  const codes = { class: type, urgency, "issued-by": said["issued-by"], "issued-in": said["issued-in"], kinds };
   // a person asks for their own data, and nobody else does
-  refuseUnless(!said.includes("-") && (said[0] === "access") === (said[2] === "person"), "class: not the issuer's");
-  const received = parseInstant(lines.take("received"));
-  const wait = lines.isNext("due") ? parseInstant(lines.take("due")) - received : null;
+  const isOwn = (type === "access") === (codes["issued-by"] === "person");
+  refuseUnless(isOwn && !Object.values(codes).includes("-"), "class: not the issuer's");
+  const wait = due === undefined ? null : due - received;
   refuseUnless(wait === null || (wait > 0 && wait <= 366 * DAY), "due: not after received or over 366 days later");
-  const files = lines.takeAll(["order"], 0, 8).map(([, value]) => parseWords(value, 2, "order"));
-  for (const [, size] of files) parseDecimal(size, "order", 1, 2 ** 23);
-  refuseUnless(!isDouble(files.map(([digest]) => parseHex(digest, 32, "order"))), "order: a file twice");
-  const codes = Object.fromEntries(keys.map((key, i) => [key, said[i]]));
-  return { received, codes: { ...codes, due: wait === null ? "none" : spanCode(wait) } };
+  refuseUnless(!isDouble(said.order.map((one) => one.digest)), "order: a file twice");
+  return { ...codes, due: wait === null ? "none" : spanCode(wait), age: spanCode(received - oldest, AGES) };
 }
 
 async function parseSubjects(lines) {
   const subjects = [];
   while (!subjects.length || lines.isNext("subject")) {
-    const subject = await parseSubject(lines.take("subject"));
-    parseMatch(FREE_TEXT, lines.take("person"), "person");
-    const listed = lines.takeAll(["period"], 1, 20);
-    const periods = listed.map(([, value]) => parseWords(value, 2, "period").map(parseInstant));
+    const { subject, period } = await lines.takeEach(SUBJECT);
+    const periods = period.map(Object.values);
     const isOrdered = ([first, end], i) => first < end && (!i || first >= periods[i - 1][1]);
     refuseUnless(periods.every(isOrdered), "period: another order, an overlap, or an end not after its begin");
     subjects.push({ ...subject, periods });
@@ -103,34 +111,39 @@ async function parseSubjects(lines) {
   return subjects;
 }
 
-/** Decode an authorization; its signatures are verified by the steps of the audit. */
+const AMENDMENT = "coffer.amend/v1";
+// an amendment says otherwise on which order it rests, and how many records may be drawn
+const OWN = /^(?:id|salt|issued-by|issued-in|received|due|order|authority|basis|amends|max-records): /;
+const sharedLines = ({ note }) => note.lines.slice(1).filter((line) => !OWN.test(line)).join("\n");
+
+/** Decode an authorization, with the amendment behind it if there is one; the steps of the audit verify signatures. */
 export async function parseAuthorization(raw) {
+  const [first, ...rest] = decodeUtf8(raw, "authorization").split(`\n${AMENDMENT}\n`);
+  if (!rest.length) return { ...(await parsePaper(raw, "coffer.authorization/v3")), raw };
+  const paper = await parsePaper(encode(`${first}\n`), "coffer.authorization/v3");
+  const amendment = await parsePaper(encode([AMENDMENT, ...rest].join("\n")), AMENDMENT);
+  refuseUnless(amendment.amends === paper.commitment, "amendment: another authorization's");
+  refuseUnless(sharedLines(amendment) === sharedLines(paper), "amendment: other lines than the authorization's");
+  refuseUnless(amendment["max-records"] > paper["max-records"], "amendment: no higher limit");
+  return { ...paper, raw, amendment, "max-records": amendment["max-records"] };
+}
+
+async function parsePaper(raw, type) {
   const note = parseNote(raw, "authorization", { hasLetters: true });
-  refuseUnless(note.lines[0] === "coffer.authorization/v3", "authorization line 1: another");
+  refuseUnless(note.lines[0] === type, "authorization line 1: another");
   const lines = new Lines(note.lines.slice(1), "authorization");
-  const origin = parseMatch(KEY_NAME, lines.take("origin"), "origin");
-  const [roster] = [["roster", 32], ["id", 16]].map(([key, size]) => parseHex(lines.take(key), size, key));
-  const salt = unhex(parseHex(lines.take("salt"), 32, "salt"));
-  const [requester, key] = await parseRequester(lines.take("requester"));
-  const seal = parseHex(lines.take("seal"), 32, "seal");
-  const { received, codes } = parseOrdered(lines);
-  for (const free of ["authority", "basis", "purpose"]) parseMatch(FREE_TEXT, lines.take(free), free);
+  const { requester: [requester, key], ...said } = await lines.takeEach(ASKED);
   const subjects = await parseSubjects(lines);
-  const rules = parseRuleNames(lines.take("rules"), "rules");
-  const kinds = lines.take("kinds").split(",");
-  const named = Object.keys(KINDS).filter((kind) => kinds.includes(kind));
-  refuseUnless(kinds.join() === named.join(), "kinds: another form");
-  const maxRecords = parseDecimal(lines.take("max-records"), "max-records", 1, 1_000_000);
-  const isHub = parseMatch(/^(?:no|yes)$/, lines.take("hub"), "hub") === "yes";
-  const [notBefore, expires] = ["not-before", "expires"].map((one) => parseTime(lines.take(one), one));
-  const life = expires - notBefore;
-  refuseUnless(life > 0 && life <= 30 * DAY, "expires: not after not-before or over 30 days later");
-  const secret = dayNumber(parseDay(lines.take("secret-until"), "secret-until"));
-  refuseUnless(secret - Math.floor(expires / DAY) <= 3_653, "secret-until: it over 3653 days after expires");
+  const terms = await lines.takeEach(TERMS);
   lines.end();
-  const commitment = await commit(roster, salt, note.lines);
-  const oldest = Math.min(...subjects.flatMap((one) => one.periods.map(([first]) => first)));
-  Object.assign(codes, { kinds: kinds.join(), age: spanCode(received - oldest, AGES) });
-  const terms = { subjects, rules, kinds, maxRecords, isHub, received, codes, notBefore, expires };
-  return { note, origin, roster, requester, key, seal, commitment, ...terms };
+  const { amends = "", kinds, hub, expires } = terms;
+  refuseUnless(Boolean(amends) === (type === AMENDMENT), "amends: without an amendment, or missing");
+  const life = expires - terms["not-before"];
+  refuseUnless(life > 0 && life <= 30 * DAY, "expires: not after not-before or over 30 days later");
+  const isShort = dayNumber(terms["secret-until"]) - Math.floor(expires / DAY) <= 3_653;
+  refuseUnless(isShort, "secret-until: it over 3653 days after expires");
+  const codes = codesOf(said, kinds, Math.min(...subjects.flatMap((one) => one.periods.flat())));
+  const commitment = await commit(said.roster, unhex(said.salt), note.lines);
+  const more = { kinds: kinds.split(","), isHub: hub === "yes" };
+  return { ...said, ...terms, note, requester, key, subjects, codes, commitment, ...more };
 }

@@ -25,15 +25,15 @@ const join = (readings, key) => readings.flatMap((one) => one[key]);
  * has the segments that were `leftOut`, those that were `gone`, and the versions of tables that must put the number
  * into another country than the note's (`moved`).
  */
-function readSubject(subject, asked, { paper, roster: home, before, isGone }) {
+function readSubject(subject, asked, { paper, roster: home, segments, rosters, isGone }) {
   const isReached = ({ line, feed }) =>
     subject.days.has(dayNumber(line.day)) && paper.kinds.includes(line.kind) && ["", feed].includes(subject.feed);
-  const versions = groupBy([...before.segments.values()].filter(isReached), (one) => one.roster.numbering);
+  const versions = groupBy(segments.filter(isReached), (one) => one.roster.numbering);
   const others = [...versions.keys()].filter((version) => version !== home.numbering);
   const countriesOf = (version) => {
     const cells = (versions.get(version) ?? []).filter((one) => asked.has(one.line.segId));
-    const found = findCountries(subject, cells, before.rosters);
-    return found.length ? found : findCountries(subject, [], before.rosters); // an earlier step has told of it
+    const found = findCountries(subject, cells, rosters);
+    return found.length ? found : findCountries(subject, [], rosters); // an earlier step has told of it
   };
   const read = (version, country, moved = []) => {
     const isMissing = ({ line, roster }) => line.rule === ruleUnder(country, roster) && !asked.has(line.segId);
@@ -64,13 +64,16 @@ function hasLineEach(rules, fitting) {
   return rules.every((rule) => isPlaced(rule, new Set()));
 }
 
-/** Tell of each segment that was left out. `before`: State at the intent. `isGone`: could it be asked no more? */
-export function verifyComplete({ paper, roster, claims, findings }, before, isGone) {
+/**
+ * Tell of each segment that was left out of those that could be asked. `rosters`: those before the intent. `isGone`:
+ * could a segment be asked no more?
+ */
+export function verifyComplete({ paper, roster, claims, findings }, segments, rosters, isGone) {
   const home = roster.numbering;
   const fitting = paper.subjects.map((subject, i) => {
     const line = i + 1;
     const asked = new Set(claims.cells.filter((cell) => cell.subject === line).map((cell) => cell.segment));
-    const readings = readSubject(subject, asked, { paper, roster, before, isGone });
+    const readings = readSubject(subject, asked, { paper, roster, segments, rosters, isGone });
     const isWhole = ([, reading]) => !reading.leftOut.length;
     const [fits, rest] = [[...readings].filter(isWhole), [...readings].filter((item) => !isWhole(item))];
     if (!readings.size) findings.violate("INCOMPLETE", `subject line ${line}: cells of no rule of the note`, { line });

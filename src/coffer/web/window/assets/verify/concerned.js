@@ -25,8 +25,8 @@ async function search(event) {
   section.hidden = false;
   audited ??= new Board(section).run((tell) => auditLog(fetchFile, pins, store, tell), () => ({ pins }));
   const log = await audited;
-  if (!log.isClean) audited = null; // what is not proven is not searched
-  if (!log.isClean) return;
+  if (!log.isProven) audited = null; // what is not proven is not searched
+  if (!log.isProven) return;
   const { count, hidden, matches } = findRevealed(log.state, subject);
   show(place, matches.length ? "some" : "none", { count, hidden, matches: matches.length, subject });
   for (const match of matches) {

@@ -1,18 +1,18 @@
 // The grammar of log entries, rosters and rules (docs/formats/entries.md); state.js decides what they mean.
 
 import {
-  ascii, concat, CUSTODIAN, encode, FEED, hashOf, hex, isAscending, isDouble, KEY_NAME, Lines, parseBase64, parseDay,
-  parseDecimal, parseHex, parseMatch, parseTime, parseWords, popcount, refuseUnless, sha256, unhex,
+  ascii, between, concat, CUSTODIAN, encode, FEED, hashOf, hex, hex16, hex32, isAscending, isDouble, KEY_NAME,
+  Lines, matching, parseBase64, parseDay, parseDecimal, parseHex, parseMatch, parseTime, parseWords, popcount,
+  refuseUnless, sha256, unhex, wordsOf,
 } from "./wire.js";
 import { COSIGNATURES, parseNote, parseVkey } from "./notes.js";
 
 export const [SALT_LINE, HPKE_PUBLIC_BYTES] = [4, 1_216]; // the salt is always the fifth line of an authorization
-const COUNTS = ["files", "read", "kept", "rejected", "duplicate"];
 // the versions of a type, one digit each, if they are not 1
 const VERSIONS = { close: "2", fault: "2", ingest: "23", intent: "2", refuse: "2", roster: "3" };
 const [EXPRESSION, RULE] = [/^([0-9]{1,2}) of ([a-z0-9,-]+)(?: and ([a-z0-9,-]+))?$/, /^(?:base|[A-Z]{2})$/];
 
-export const UNJUDGED = ["hold", "held", "extend", "release", "ratify"];
+export const UNJUDGED = ["hold", "held", "extend", "release"];
 
 /** Names of rules joined by commas, ascending. */
 export function parseRuleNames(text, place) {
@@ -26,14 +26,10 @@ export const isSatisfied = (rule, mask) => rule.clauses.every((clause) => mask &
 
 /** The rule that `K of a,b,c and d` expresses: who must sign. Its `lock` is what seals. Clauses are ascending masks. */
 export function expandRule(expression, names, place) {
-  const match = EXPRESSION.exec(expression);
-  refuseUnless(match, `${place}: another form`);
-  const quota = parseDecimal(match[1], place, 2, 9);
-  const [members, needed] = [match[2].split(","), match[3] ? match[3].split(",") : []];
-  for (const group of [members, needed]) {
-    const isKnown = group.every((name) => names.includes(name));
-    refuseUnless(isKnown && !isDouble(group), `${place}: an unknown or repeated name`);
-  }
+  const [, number, set, more] = EXPRESSION.exec(parseMatch(EXPRESSION, expression, place));
+  const [quota, members, needed] = [parseDecimal(number, place, 2, 9), set.split(","), more ? more.split(",") : []];
+  const isKnown = (group) => group.every((name) => names.includes(name)) && !isDouble(group);
+  refuseUnless([members, needed].every(isKnown), `${place}: an unknown or repeated name`);
   refuseUnless(members.length >= 2 * quota - 1, `${place}: too few in the set`);
   const bit = (name) => 1 << names.indexOf(name);
   const [all, size] = [sumOf(members.map(bit)), members.length - quota + 1];
@@ -67,22 +63,12 @@ async function parseCustodian(value) {
   return { name, auth, resp, req: hex(parseBase64(req, HPKE_PUBLIC_BYTES, "custodian req")) };
 }
 
-function parseRules(lines, names) {
-  const pairs = lines.takeAll(["rule"], 1).map(([, value]) => parseWords(value, 2, "rule"));
-  const [base, ...countries] = pairs.map(([name]) => name);
-  refuseUnless(base === "base" && !countries.includes(base) && isAscending(countries), "rule: another order");
-  const read = ([name, text]) => [parseMatch(RULE, name, "rule"), expandRule(text, names, `rule ${name}`)];
-  return new Map(pairs.map(read));
-}
-
 /**
- * Read the emergency rule. Each rule's `urgent`: those who may sign then, whom it makes indispensable among them. The
- * clauses of its `lock`: the least sets without whom neither rule can be satisfied.
+ * Add the emergency rule to rules. Each rule's `urgent`: those who may sign then, whom it makes indispensable among
+ * them. The clauses of its `lock`: the least sets without whom neither rule can be satisfied.
  */
-function parseEmergency(lines, rules, names) {
-  const emergency = lines.take("emergency");
-  const ratifyHours = parseDecimal(lines.take("ratify-hours"), "ratify-hours", 1, 168);
-  const [{ clauses }, all] = [expandRule(emergency, names, "emergency"), 2 ** names.length - 1];
+function addEmergency(expression, rules, names) {
+  const [{ clauses }, all] = [expandRule(expression, names, "emergency"), 2 ** names.length - 1];
   for (const rule of rules.values()) {
     const urgent = { clauses: [...clauses, ...rule.needed.map((who) => 1 << names.indexOf(who))] };
     const isCut = (mask) => ![rule, urgent].some((one) => isSatisfied(one, all & ~mask));
@@ -90,7 +76,6 @@ function parseEmergency(lines, rules, names) {
     const least = cuts.filter((cut) => !cuts.some((other) => other < cut && (other | cut) === cut));
     Object.assign(rule, { urgent, lock: { clauses: least } });
   }
-  return { emergency, ratifyHours };
 }
 
 /** [name, key] of a requester; the name is its key's. */
@@ -100,31 +85,33 @@ export async function parseRequester(value) {
   return [parseMatch(KEY_NAME, name, "requester"), await parseVkey(vkey, "requester")];
 }
 
-const all = (pairs, parse) => Promise.all(pairs.map(([, value]) => parse(value)));
-
-const DAYS = [["retention-days", 1, 36_500], ["late-days", 0, 36_500], ["waiting-days", 1, 3_650]];
+const ROSTER = {
+  custodian: [parseCustodian, 1, 9], rule: [wordsOf({ name: matching(RULE), text: String }), 1], "emergency?": String,
+  "ratify-hours?": between(1, 168), ingester: [parseVkey, 1], requester: [parseRequester, 1],
+  witness: [(text, place) => parseVkey(text, place, COSIGNATURES)], quorum: parseDecimal,
+  "retention-days": between(1, 36_500), "late-days": between(0, 36_500), "waiting-days": between(1, 3_650),
+  "cell-cap": between(1, 65_535), tally: matching(/^(?:exact|epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)$/),
+  numbering: matching(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/), statistics: matching(/^(?:none|coarse|full)$/),
+};
 
 async function parseRoster(lines, note) {
-  const custodians = await all(lines.takeAll(["custodian"], 1, 9), parseCustodian);
-  const names = custodians.map((one) => one.name);
-  const rules = parseRules(lines, names);
-  const urgent = lines.isNext("emergency") ? parseEmergency(lines, rules, names) : { emergency: "", ratifyHours: 0 };
-  const ingesters = await all(lines.takeAll(["ingester"], 1), (value) => parseVkey(value, "ingester"));
-  const requesters = await all(lines.takeAll(["requester"], 1), parseRequester);
-  const witnesses = await all(lines.takeAll(["witness"]), (value) => parseVkey(value, "witness", COSIGNATURES));
+  const { custodian: custodians, ingester: ingesters, witness: witnesses, ...said } = await lines.takeEach(ROSTER);
+  const { emergency, quorum, tally } = said;
+  const [names, [base, ...countries]] = [custodians, said.rule].map((some) => some.map((one) => one.name));
+  refuseUnless(base === "base" && !countries.includes(base) && isAscending(countries), "rule: another order");
+  const rules = new Map(said.rule.map(({ name, text }) => [name, expandRule(text, names, `rule ${name}`)]));
+  const isWhole = Boolean(emergency) === Boolean(said["ratify-hours"]);
+  refuseUnless(isWhole, "ratify-hours: without an emergency rule, or missing");
+  if (emergency) addEmergency(emergency, rules, names);
   const witnessNames = [...new Set(witnesses.map((key) => key.name))];
-  const quorum = parseDecimal(lines.take("quorum"), "quorum", 0, witnessNames.length);
-  const limit = ([key, low, high]) => parseDecimal(lines.take(key), key, low, high);
-  const [retentionDays, , waitingDays, cellCap] = [...DAYS, ["cell-cap", 1, 65_535]].map(limit);
-  const tally = parseMatch(/^(?:exact|epsilon (?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,6})?)$/, lines.take("tally"), "tally");
+  refuseUnless(quorum <= witnessNames.length, "quorum: more than there are witnesses");
   refuseUnless(tally === "exact" || (tally.slice(8) > 0 && tally.slice(8) <= 10), "tally: an epsilon out of range");
-  const numbering = parseMatch(/^[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}$/, lines.take("numbering"), "numbering");
-  const statistics = parseMatch(/^(?:none|coarse|full)$/, lines.take("statistics"), "statistics");
+  const requesters = new Map(said.requester);
   const own = custodians.flatMap((one) => [one.auth, one.resp]);
-  const signingKeys = [...own, ...ingesters, ...requesters.map(([, key]) => key)];
+  const signingKeys = [...own, ...ingesters, ...requesters.values()];
   // a witness may have a key of each type and still counts as one
   const doubled = [
-    [...names, ...requesters.map(([name]) => name)],
+    [...names, ...said.requester.map(([name]) => name)],
     [...signingKeys.map((key) => key.name), ...witnessNames],
     witnesses.map((key) => `${key.name} ${key.kind}`),
     [...signingKeys, ...witnesses].map((key) => hex(key.public)),
@@ -132,14 +119,10 @@ async function parseRoster(lines, note) {
   ].some(isDouble);
   refuseUnless(!doubled, "roster: a name or a key twice");
   const hash = hex(await hashOf("roster", note.text));
-  const counts = { quorum, retentionDays, waitingDays, cellCap, numbering, statistics, ...urgent };
-  const keys = { custodians, ingesters, requesters: new Map(requesters), witnesses, signingKeys };
-  return new Roster({ hash, rules, ...keys, ...counts });
+  const keys = { custodians, ingesters, requesters, witnesses, signingKeys };
+  return new Roster({ emergency: "", "ratify-hours": 0, ...said, hash, rules, ...keys });
 }
 
-const [hex32, hex16] = [32, 16].map((size) => (text, place) => parseHex(text, size, place));
-const matching = (pattern) => (text, place) => parseMatch(pattern, text, place);
-const between = (low, high) => (text, place) => parseDecimal(text, place, low, high);
 const orNone = (parse) => (text, place) => (text === "-" ? "" : parse(text, place));
 const SEGMENT = {
   segId: hex32, headerHash: hex32, day: parseDay, kind: matching(/^(?:call|text|email)$/), rule: matching(RULE),
@@ -148,11 +131,6 @@ const SEGMENT = {
 
 const CANARY = { mask: (text, place) => parseHex(text, 2, place), partial: hex16 };
 const OFFSETS = { partition: between(0, 2 ** 31 - 1), after: orNone(hex16), start: hex16, end: hex16 };
-
-const parseRow = (shape, key) => ([, value]) => {
-  const words = parseWords(value, Object.keys(shape).length, key);
-  return Object.fromEntries(Object.entries(shape).map(([name, parse], i) => [name, parse(words[i], key)]));
-};
 
 const parseCount = between(0, 1n << 62n);
 
@@ -166,26 +144,23 @@ const demanding = (parse, holds) => (text, place) => {
 const parseCoarse = demanding(parseCount, (number) => BigInt(number) % 1_024n === 0n);
 const parsePower = demanding(between(1, 1 << 20), (number) => (number & (number - 1)) === 0);
 
-/** What a batch took of a topic: by partition the marks of where the log ended before, of its start and of its end. */
-function parseTaken(lines) {
-  const topic = hex16(lines.take("topic"), "topic");
-  const offsets = lines.takeAll(["offsets"], 1, 256).map(parseRow(OFFSETS, "offsets"));
+const INGEST = {
+  batch: hex16, entry: matching(/^[0-9]{1,19}\/[0-9]{1,19}$/), feed: matching(FEED), files: parseCoarse,
+  read: parseCoarse, kept: parseCoarse, rejected: parseCoarse, duplicate: parseCoarse,
+};
+// what a batch took of a topic: by partition the marks of where the log ended before, of its start and of its end
+const TAKEN = { topic: hex16, offsets: [wordsOf(OFFSETS), 1, 256] };
+const SEALED = { segment: [wordsOf(SEGMENT)], tally: orNone(hex32) };
+
+async function parseIngest(lines, note, version) {
+  const shape = { ...INGEST, ...(version === "3" && TAKEN), ...SEALED };
+  const { batch, entry, feed, topic, offsets = [], segment: segments } = await lines.takeEach(shape);
+  const [part, parts] = entry.split("/").map((text) => parseDecimal(text, "entry", 1, 99_999));
+  refuseUnless(part <= parts, "entry: one behind the last");
   refuseUnless(offsets.every((one) => ![one.after, one.start].includes(one.end)), "offsets: an end before the start");
   refuseUnless(offsets.every((one, i) => !i || offsets[i - 1].partition < one.partition), "offsets: another order");
-  return { topic, offsets, taken: [topic, ...offsets.flatMap(Object.values)].join(" ") };
-}
-
-function parseIngest(lines, note, version) {
-  const batch = parseHex(lines.take("batch"), 16, "batch");
-  const [part, parts] = parseMatch(/^[0-9]{1,19}\/[0-9]{1,19}$/, lines.take("entry"), "entry").split("/");
-  const last = parseDecimal(parts, "entry", 1, 99_999);
-  const number = parseDecimal(part, "entry", 1, last);
-  const feed = parseMatch(FEED, lines.take("feed"), "feed");
-  const counts = COUNTS.map((key) => parseCoarse(lines.take(key), key)).join(" ");
-  const taken = version === "3" ? parseTaken(lines) : { offsets: [] };
-  const segments = lines.takeAll(["segment"]).map(parseRow(SEGMENT, "segment"));
-  const tally = orNone(hex32)(lines.take("tally"), "tally");
-  return { type: "ingest", batch, part: number, parts: last, feed, counts, ...taken, segments, tally };
+  const same = note.lines.filter((line) => !/^(?:time|entry|segment): /.test(line)).join(); // in each entry of a batch
+  return { type: "ingest", batch, part, parts, feed, topic, offsets, segments, same };
 }
 
 function parseObject(text, place) {
@@ -203,7 +178,7 @@ export const ORDER = {
   kinds: code("call(?:,text)?(?:,email)?|text(?:,email)?|email"), age: code("w4|w10|w26|w52|more"),
   "issued-by": code("court|prosecutor|police|other|person"), "issued-in": code("home|union|elsewhere"),
 };
-const URGENT = { rules: parseRuleNames, ...ORDER }; // an intent has rules in an emergency alone
+const URGENT = { "rules?": parseRuleNames, ...ORDER }; // an intent has rules in an emergency alone
 const ENDED = { outcome: code("full|part|none"), took: code(SPANS) };
 const REFUSED = { class: code("produce|extend|access|preserve"), urgency: ORDER.urgency };
 const SHOWN = { none: [], coarse: ["class", "kinds", "outcome"], full: Object.keys({ ...ORDER, ...ENDED }) };
@@ -217,7 +192,7 @@ const publicHash = async (text, place) => hex(await sha256(parseBase64(text, HPK
 const ACTS = {
   "epoch-key": { roster: hex32, custodian: custodianName, day: parseDay, key: publicHash },
   withdraw: { batch: hex16 },
-  receipt: { custodian: custodianName, segment: hex32 },
+  receipt: { custodian: custodianName, segment: hex32, canary: [wordsOf(CANARY), 1] },
   intent: { authorization: hex32, requester: partyName, nonce: hex16, "cells-at-most": parsePower, ...URGENT },
   draw: { intent: parseCount, table: hex32, records: between(1, 2 ** 28) },
   close: {
@@ -237,17 +212,10 @@ const ACTS = {
   fault: { accuser: partyName, accused: partyName, object: parseObject, evidence: hex32 },
 };
 
-async function parseAct(type, lines, version) {
-  const act = { type };
-  for (const [key, parse] of Object.entries(ACTS[type])) {
-    if (type !== "intent" || key !== "rules" || lines.isNext(key)) act[key] = await parse(lines.take(key), key);
-  }
-  if (type === "receipt") {
-    const canaries = lines.takeAll(["canary"], 1).map(parseRow(CANARY, "canary"));
-    refuseUnless(isAscending(canaries.map((one) => one.mask)), "canary: another order");
-    act.canaries = canaries.flatMap(Object.values).join("");
-  }
-  return act;
+async function parseAct(type, lines) {
+  const { canary = [], ...act } = await lines.takeEach(ACTS[type]);
+  refuseUnless(isAscending(canary.map((one) => one.mask)), "canary: another order");
+  return { type, ...act, canaries: canary.flatMap(Object.values).join("") };
 }
 
 async function parseReveal(lines) {
@@ -263,7 +231,7 @@ async function parseReveal(lines) {
 }
 
 const BODIES = { roster: parseRoster, ingest: parseIngest, reveal: parseReveal };
-for (const type of Object.keys(ACTS)) BODIES[type] = (lines, note, version) => parseAct(type, lines, version);
+for (const type of Object.keys(ACTS)) BODIES[type] = (lines) => parseAct(type, lines);
 
 /** Decode an entry of any type; only State verifies its signatures. */
 export async function parseEntry(raw) {

@@ -6,9 +6,9 @@ import {
   ascii, compareLists, concat, Cursor, dayNumber, encode, hashOf, hex, isAscending, isEqual, KINDS, parseBase64,
   parseHex, refuseUnless, splitParts, u32, u64, unhex, verifyThat,
 } from "./wire.js";
-import { hasKeys, isObject, MAX_JSON, MAX_SMALL_JSON, parseJson } from "./json.js";
+import { hasKeys, isInteger, isObject, isText, MAX_JSON, MAX_SMALL_JSON, parseJson, refuseUnlike } from "./json.js";
 import { MAX_NOTE_BYTES, parseCheckpoint, parseVkey, verifyCheckpoint, verifyQuorum, verifySigners } from "./notes.js";
-import { PackageFiles } from "./package.js";
+import { openPackage } from "./package.js";
 import { hashLeaf, isIncluded } from "./tree.js";
 import { replay } from "./state.js";
 import { parseAuthorization, spanCode } from "./authorization.js";
@@ -16,14 +16,14 @@ import { parseAuthorization, spanCode } from "./authorization.js";
 const [MAX_EVIDENCE_BYTES, MAX_FILE_BYTES, PAGE_BATCHES] = [2 ** 26, 2 ** 31, 32];
 const BATCH_ROWS = { COFSEG01: 1_024, COFSEG02: 128 };
 export const EXTRA_BYTES = [[1, 8], [2, 8], [4, 8], [8, 16], [16, 64], [96, 8]]; // bits of a layout, bytes
-const STATUSES = ["complete", "no records", "unconfirmed"];
-const [isInteger, isText] = ["number", "string"].map((type) => (value) => typeof value === type);
 const isNullOr = (test) => (value) => value === null || test(value);
 const CELL_KEYS = {
   segment: isText, day: isText, kind: isText, feed: isText, rule: isText, part: isInteger, subject: isInteger,
   status: isText, records: isInteger, outside_period: isInteger, superseded: (value) => typeof value === "boolean",
   by: Array.isArray,
 };
+const TRUST_KEYS = { origin: isText, log: isText, genesis: isText };
+const PART_KEYS = { number: isInteger, since: isNullOr(isInteger) };
 export const BATCH_KEYS = {
   batch: isText, feed: isText, entries: Array.isArray, records: isInteger, repeated_records: isInteger,
 };
@@ -34,33 +34,30 @@ const ANSWER_KEYS = {
   custodians: isObject, cells: Array.isArray,
 };
 
-function verifyKeys(value, keys, place) {
-  const isOne = isObject(value) && hasKeys(value, Object.keys(keys));
-  const holds = isOne && Object.keys(keys).every((name) => keys[name](value[name]));
-  refuseUnless(holds, `${place}: other keys or types`);
-}
-
 export const cellKey = (cell) => `${cell.segment} ${cell.subject}`;
 
-/** The claims of answer.json, of which only the form is verified; `asked` has segment and subject of every cell. */
+/**
+ * The claims of answer.json, of which only the form is verified: later steps compare each with the evidence. `asked`
+ * has segment and subject of every cell; `part` says which one of a continuing order it is.
+ */
 function parseClaims(raw) {
-  const claims = parseJson(raw, "answer.json");
-  verifyKeys(claims, ANSWER_KEYS, "answer.json");
-  for (const batch of claims.superseded_batches) {
-    verifyKeys(batch, BATCH_KEYS, "answer.json superseded_batches");
-    refuseUnless(batch.entries.every(isInteger), "answer.json superseded_batches: found entries that are no indexes");
+  const { continues: part, ...claims } = parseJson(raw, "answer.json");
+  refuseUnlike(claims, ANSWER_KEYS, "answer.json");
+  if (part !== undefined) {
+    refuseUnlike(part, PART_KEYS, "answer.json continues");
+    const isPart = part.since === null ? part.number === 1 : part.number > 1 && part.since > 0;
+    refuseUnless(isPart, "answer.json continues: no part and the intent before it");
   }
-  for (const cell of claims.cells) verifyKeys(cell, CELL_KEYS, "answer.json cells");
-  return { ...claims, asked: new Set(claims.cells.map(cellKey)) };
+  for (const batch of claims.superseded_batches) refuseUnlike(batch, BATCH_KEYS, "answer.json superseded_batches");
+  for (const cell of claims.cells) refuseUnlike(cell, CELL_KEYS, "answer.json cells");
+  return { ...claims, part, asked: new Set(claims.cells.map(cellKey)) };
 }
 
 /** Read an answer and decide what to trust: the pinned values before those that the answer states. */
 export async function readAnswer({ source, pins, findings }) {
-  const files = source instanceof Uint8Array ? await PackageFiles.open(source) : source;
+  const files = source instanceof Uint8Array ? await openPackage(source) : source;
   refuseUnless(files.names("evidence").length && files.has("answer.json"), "no answer.json or evidence/");
-  const names = ["origin", "log", "genesis"];
-  const stated = parseJson(files.read("evidence/trust.json", MAX_SMALL_JSON), "trust.json", names);
-  refuseUnless(names.every((name) => isText(stated[name])), "trust.json: a value that is no text");
+  const stated = parseJson(files.read("evidence/trust.json", MAX_SMALL_JSON), "trust.json", TRUST_KEYS);
   const key = await parseVkey(pins.log || stated.log, "log key");
   const genesis = parseHex(pins.genesis || stated.genesis, 32, "genesis");
   const unlike = ["log", "genesis"].filter((one) => pins[one] && stated[one] !== pins[one]);
@@ -78,10 +75,14 @@ export function segmentOf(state, segId) {
   return state.segments.get(segId);
 }
 
-/** Step 0: the requester whom the authorization names signed the manifest. */
-export async function verifyPackage({ files, read, key }) {
-  const paper = await parseAuthorization(read("authorization.note", MAX_NOTE_BYTES));
-  await files.verifyManifest(key.name, paper.commitment, paper.key);
+/** Step 0: the requester whom the authorization names, and nobody else, signed the manifest for it. */
+export async function verifyPackage({ files: { manifest }, read, key }) {
+  const paper = await parseAuthorization(read("authorization.note", 2 * MAX_NOTE_BYTES));
+  verifyThat(manifest.origin === key.name, "MANIFEST origin: not the log's");
+  verifyThat(manifest.authorization === paper.commitment, "MANIFEST authorization: not the note's");
+  const signers = await verifySigners(manifest.note, [paper.key], "MANIFEST");
+  const isAlone = signers.size && manifest.note.signatures.length === 1;
+  verifyThat(isAlone, "MANIFEST: no signature of the requester, or another beside it");
   return { told: { requester: paper.requester } };
 }
 
@@ -92,20 +93,17 @@ export async function verifyOrigin({ checkpoint, key, claims }) {
   verifyThat(claims.format === "coffer.answer/v4", "answer.json format: another");
 }
 
-async function verifyIncluded(raw, index, proof, checkpoint) {
-  const isList = Array.isArray(proof) && proof.length <= 64 && proof.every(isText);
-  refuseUnless(isList, `proofs.json ${index}: no list of base64`);
-  const path = proof.map((item) => parseBase64(item, 32, "proofs.json"));
-  const holds = await isIncluded(await hashLeaf(raw), index, checkpoint.size, path, checkpoint.root);
-  verifyThat(holds, `entry ${index}: no inclusion in the checkpoint`, { entry: index });
-}
-
 /** Step 2: every entry is in the tree. Gives the State after them. */
 export async function verifyEntries({ read, key, genesis, checkpoint, findings }) {
   const [proofs, entries] = [parseJson(read("proofs.json", MAX_JSON), "proofs.json"), []];
   for (const [at, raw] of splitParts(read("entries", MAX_FILE_BYTES), 8, "entries")) {
     const index = new Cursor(at, "entries: index").number(8);
-    await verifyIncluded(raw, index, proofs[String(index)], checkpoint);
+    const proof = proofs[String(index)];
+    const isList = Array.isArray(proof) && proof.length <= 64 && proof.every(isText);
+    refuseUnless(isList, `proofs.json ${index}: no list of base64`);
+    const path = proof.map((item) => parseBase64(item, 32, "proofs.json"));
+    const holds = await isIncluded(await hashLeaf(raw), index, checkpoint.size, path, checkpoint.root);
+    verifyThat(holds, `entry ${index}: no inclusion in the checkpoint`, { entry: index });
     entries.push([index, raw]);
   }
   verifyThat(hasKeys(proofs, entries.map(([index]) => String(index))), "proofs.json: other indexes than entries has");
@@ -122,30 +120,34 @@ export function verifyOpening({ claims, state }) {
   const opening = state.openings.get(claims.intent);
   verifyThat(opening?.close?.index === claims.close, "answer.json intent, close: no such pair in the entries");
   verifyThat((opening.draw?.index ?? null) === claims.draw, "answer.json draw: another than the entries have");
-  verifyThat(state.openings.size === 1, "entries: another intent");
+  const wanted = [claims.part?.since ?? []].flat();
+  verifyThat(isEqual(state.partsBefore(claims.intent), wanted), "entries: other parts before it than it continues");
+  verifyThat(state.openings.size === 1 + wanted.length, "entries: another intent");
   return { opening };
 }
 
 /** Step 4: grammar, commitment, requester, time of the intent, and limit of records. */
 export async function verifyAuthorization({ read, key, claims, state, opening }) {
   const { intent, close: { body, time } } = opening;
-  const paper = await parseAuthorization(read("authorization.note", MAX_NOTE_BYTES));
+  const paper = await parseAuthorization(read("authorization.note", 2 * MAX_NOTE_BYTES));
   verifyThat(paper.origin === key.name, "authorization origin: not the log's");
   const isCommitted = paper.commitment === intent.authorization && paper.commitment === claims.authorization;
   verifyThat(isCommitted, "authorization: another commitment than the intent's or answer.json's");
   const isRequester = opening.roster.requesters.get(paper.requester)?.identity === paper.key.identity;
   verifyThat(isRequester && paper.requester === intent.requester, "authorization requester: not the intent's");
-  const rosters = new Map(state.rosters.map((roster) => [roster.hash, roster]));
-  verifyThat(rosters.has(paper.roster), "authorization roster: one that is not in the entries");
-  const known = [...state.rosters.flatMap((roster) => roster.signingKeys), paper.key];
+  const roster = state.rosters.find((one) => one.hash === paper.roster);
+  verifyThat(roster, "authorization roster: one that is not in the entries");
+  const known = [...state.rosters.flatMap((one) => one.signingKeys), paper.key];
   const signers = await verifySigners(paper.note, known, "authorization");
   verifyThat(signers.has(paper.key.identity), "authorization: no signature of the requester");
-  verifyThat(paper.notBefore <= opening.time && opening.time < paper.expires, "intent: outside not-before and expires");
-  verifyThat(opening.drawn <= paper.maxRecords, `draw: found ${opening.drawn} records`);
+  const amenders = paper.amendment && (await verifySigners(paper.amendment.note, known, "amendment"));
+  verifyThat(amenders?.has(paper.key.identity) ?? true, "amendment: no signature of the requester");
+  verifyThat(paper["not-before"] <= opening.time && opening.time < paper.expires, "intent: outside its order's times");
+  verifyThat(opening.drawn <= paper["max-records"], `draw: found ${opening.drawn} records`);
   const other = Object.keys(paper.codes).find((one) => !["-", paper.codes[one]].includes(intent[one]));
   verifyThat(!other, `intent ${other}: another code than the authorization's`);
   verifyThat(["-", spanCode(time - paper.received)].includes(body.took), "close took: another time than its own");
-  return { paper, roster: rosters.get(paper.roster), rosters, signers };
+  return { paper, roster, signers, amenders };
 }
 
 const isZero = (bytes) => bytes.every((byte) => byte === 0);
@@ -248,27 +250,24 @@ async function readSegment({ state, key }, segId, raw) {
 
 /** Step 5: headers by the log, manifests by headers, batches by manifests; every cell names such a segment. */
 export async function verifySegments(audit) {
-  const [{ read, claims, state }, stored] = [audit, new Map()];
+  const [{ read, claims, state, paper }, stored] = [audit, new Map()];
   for (const [key, raw] of splitParts(read("segments", MAX_FILE_BYTES), 32, "segments")) {
     stored.set(hex(key), await readSegment(audit, hex(key), raw));
   }
   const superseded = state.supersededBefore(claims.intent);
-  for (const cell of claims.cells) verifyCell(cell, { ...audit, stored, superseded });
+  for (const cell of claims.cells) {
+    const { line, feed, entry } = segmentOf(state, cell.segment);
+    const subject = paper.subjects[cell.subject - 1];
+    verifyThat(subject, "cell: no such subject line");
+    const by = superseded.get(cell.segment);
+    verifyThat(cell.superseded === (by !== undefined), "cell superseded: another mark than the log's", { entry: by });
+    const isSame = cell.feed === feed && ["day", "kind", "rule", "part"].every((key) => cell[key] === line[key]);
+    verifyThat(isSame && stored.has(cell.segment), "answer.json cells: another segment than the log's");
+    const isAuthorised = subject.days.has(dayNumber(line.day)) && paper.kinds.includes(line.kind);
+    verifyThat(isAuthorised, "cell: a day or kind not authorised for its subject line");
+    verifyThat(entry < claims.intent, "cell: a segment logged after the intent");
+  }
   const order = claims.cells.map((one) => [one.day, one.kind, one.feed, one.part, one.segment, one.subject]);
   verifyThat(isAscending(order, compareLists), "answer.json cells: another order, or one twice");
   return { stored };
-}
-
-function verifyCell(cell, { claims, state, paper, stored, superseded }) {
-  const { line, feed, entry } = segmentOf(state, cell.segment);
-  const subject = paper.subjects[cell.subject - 1];
-  verifyThat(subject, "cell: no such subject line");
-  const by = superseded.get(cell.segment);
-  verifyThat(cell.superseded === (by !== undefined), "cell superseded: another mark than the log's", { entry: by });
-  const isSame = cell.feed === feed && ["day", "kind", "rule", "part"].every((key) => cell[key] === line[key]);
-  verifyThat(isSame && stored.has(cell.segment), "answer.json cells: another segment than the log's");
-  const isAuthorised = subject.days.has(dayNumber(line.day)) && paper.kinds.includes(line.kind);
-  verifyThat(isAuthorised, "cell: a day or kind not authorised for its subject line");
-  verifyThat(entry < claims.intent, "cell: a segment logged after the intent");
-  verifyThat(STATUSES.includes(cell.status), "cell status: one that no answer may have");
 }

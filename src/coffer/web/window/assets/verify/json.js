@@ -1,38 +1,48 @@
 // JSON objects without repeated keys. JSON.parse alone would keep the last of two keys and forget how a number was
 // written, so that two readers could see two documents.
 
-import { decodeUtf8, MalformedInput, refuseUnless } from "./wire.js";
+import { decodeUtf8, isEqual, refuseUnless } from "./wire.js";
 
 export const [MAX_SMALL_JSON, MAX_JSON] = [1 << 16, 1 << 25];
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+|\s+/gs;
+const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|-?[0-9][^\s,\]}]*/gs; // a text, a key, or a number
 
+export const [isInteger, isText] = ["number", "string"].map((type) => (value) => typeof value === type);
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** Whether an object has exactly these keys. */
-export const hasKeys = (value, names) =>
-  Object.keys(value).length === names.length && names.every((name) => Object.hasOwn(value, name));
+export const hasKeys = (value, names) => isEqual(Object.keys(value).sort(), [...names].sort());
 
-/** The text with each number that is no safe integer as an empty object, which is the value of nothing. */
-function refuseRepeats(text, place) {
-  const open = []; // the keys of each open object; null stands for a list
-  let last = "";
-  return text.replace(TOKEN, (token) => {
-    if (token === "{" || token === "[") open.push(token === "{" ? new Set() : null);
-    if (token === "}" || token === "]") open.pop();
-    if (token === ":") {
-      const [keys, key] = [open.at(-1), JSON.parse(last)];
-      refuseUnless(keys && !keys.has(key), `${place}: a key twice`);
-      keys.add(key);
-    }
-    if (token.trim()) last = token;
-    if (!/^-?[0-9]/.test(token)) return token;
-    return Number.isSafeInteger(JSON.parse(token)) && /^-?[0-9]+$/.test(token) ? token : "{}";
-  });
+/** Refuse what is not an object with exactly the keys of a shape, each with a value that its test takes. */
+export function refuseUnlike(value, shape, place) {
+  const isAlike = isObject(value) && hasKeys(value, Object.keys(shape));
+  const holds = isAlike && Object.entries(shape).every(([key, test]) => test(value[key]));
+  refuseUnless(holds, `${place}: other keys or types`);
 }
 
-/** A JSON object. If `keys` is given, it must have exactly those. */
-export function parseJson(raw, place, keys = null, limit = MAX_JSON) {
-  refuseUnless(raw.length <= limit, `${place}: found ${raw.length} B`);
+/**
+ * The value of a text that is JSON without a key twice, else null. A number that is no safe integer becomes an empty
+ * object, the value of nothing.
+ */
+function parseOnce(text) {
+  let keys = 1; // the whole, which is revived too
+  const count = (token, colon) => {
+    if (colon) keys += 1;
+    return token[0] === '"' || (/^-?[0-9]+$/.test(token) && Number.isSafeInteger(Number(token))) ? token : "{}";
+  };
+  try {
+    JSON.parse(text); // first: in a text that is no JSON, TOKEN begins a string anew at each of a million quotes
+    const value = JSON.parse(text.replace(TOKEN, count), function revive(key, one) {
+      if (!Array.isArray(this)) keys -= 1;
+      return one;
+    });
+    return keys === 0 ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A JSON object, with the keys and values of a shape if one is given. */
+export function parseJson(raw, place, shape = null) {
   const counts = new Uint32Array(256);
   for (const byte of raw) counts[byte] += 1;
   // the same bounds on what a document takes in memory as coffer-audit has
@@ -40,14 +50,8 @@ export function parseJson(raw, place, keys = null, limit = MAX_JSON) {
     const count = [...marks].reduce((sum, mark) => sum + counts[mark.charCodeAt(0)], 0);
     refuseUnless(count <= 64 + Math.floor(raw.length / size), `${place}: too many of ${marks} for its size`);
   }
-  const text = decodeUtf8(raw, place);
-  let value;
-  try {
-    JSON.parse(text); // first: in a text that is no JSON, TOKEN begins a string anew at each of a million quotes
-    value = JSON.parse(refuseRepeats(text, place));
-  } catch (error) {
-    throw error instanceof MalformedInput ? error : new MalformedInput(`${place}: no valid JSON`);
-  }
-  refuseUnless(isObject(value) && (!keys || hasKeys(value, keys)), `${place}: other keys or no object`);
+  const value = parseOnce(decodeUtf8(raw, place));
+  refuseUnless(isObject(value), `${place}: no JSON object, or a key twice`);
+  if (shape) refuseUnlike(value, shape, place);
   return value;
 }

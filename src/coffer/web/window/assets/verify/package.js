@@ -5,16 +5,18 @@
 // the same files. Compressed, encrypted or repeated entries, and paths that leave the folder, cannot be in that form.
 
 import {
-  ascii, concat, hex, isAscending, isEqual, Lines, parseDecimal, parseHex, parseWords, refuseUnless, sha256,
-  Unavailable, verifyThat,
+  ascii, concat, hex, hex32, isAscending, isEqual, Lines, parseDecimal, refuseUnless, sha256, Unavailable,
+  verifyThat, wordsOf,
 } from "./wire.js";
-import { parseNote, verifySigners } from "./notes.js";
+import { parseNote } from "./notes.js";
 
 export const MAX_PACKAGE_BYTES = 2 ** 30 + 2 ** 26;
 const [MAX_FILES, MAX_MANIFEST_BYTES] = [65_000, 1 << 25];
 const PATH = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 const [DATE, MODE] = [0x21, 0o100600 * 2 ** 16]; // 1980-01-01 as MS-DOS writes it; a plain file
 const [LOCAL, CENTRAL, END] = [0x04034b50, 0x02014b50, 0x06054b50]; // what a file, its entry and the end begin with
+const LINE = { digest: hex32, size: parseDecimal, path: String };
+const MANIFEST = { origin: String, authorization: hex32, file: [wordsOf(LINE), 0, MAX_FILES] };
 
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
@@ -28,16 +30,14 @@ function crc32(bytes) {
   return ~value >>> 0;
 }
 
-/** Little-endian integers; each is [size in bytes, value]. */
-function pack(...fields) {
-  const bytesOf = ([size, value]) => Array.from({ length: size }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 255);
-  return Uint8Array.from(fields.flatMap(bytesOf));
+/** Integers, little-endian; `sizes` has a digit for each, its bytes. */
+function pack(sizes, ...values) {
+  const bytesOf = (size, value) => Array.from({ length: size }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 255);
+  return Uint8Array.from([...sizes].flatMap((size, i) => bytesOf(size, values[i])));
 }
 
-function formatFields(name, raw) {
-  const sizes = [[4, crc32(raw)], [4, raw.length], [4, raw.length], [2, name.length], [2, 0]];
-  return pack([2, 20], [2, 0], [2, 0], [2, 0], [2, DATE], ...sizes);
-}
+const formatFields = (name, raw) =>
+  pack("2222244422", 20, 0, 0, 0, DATE, crc32(raw), raw.length, raw.length, name.length, 0);
 
 /** Names and contents in order; refuses a zip that is not in the form of a package. */
 function parseZip(raw) {
@@ -48,19 +48,16 @@ function parseZip(raw) {
     refuseUnless(at + 30 <= raw.length, `package byte ${at}: found its end`);
     const [size, start] = [view.getUint32(at + 22, true), at + 30 + view.getUint16(at + 26, true)];
     const name = raw.subarray(at + 30, start);
-    const isPlain = PATH.test(ascii(name)) && start + size <= raw.length;
-    refuseUnless(isPlain, `package byte ${at}: a name or size that no package has`);
+    refuseUnless(PATH.test(ascii(name)) && start + size <= raw.length, `package byte ${at}: no package's name or size`);
     const content = raw.subarray(start, start + size);
     entries.push([ascii(name), content]);
     const fields = formatFields(name, content);
-    isSame &&= isEqual(raw.subarray(at, start), concat(pack([4, LOCAL]), fields, name));
-    const [made, where] = [[2, 20 + (3 << 8)], [[2, 0], [2, 0], [2, 0], [4, MODE], [4, at]]];
-    central.push(concat(pack([4, CENTRAL], made), fields, pack(...where), name));
+    isSame &&= isEqual(raw.subarray(at, start), concat(pack("4", LOCAL), fields, name));
+    central.push(concat(pack("42", CENTRAL, 20 + (3 << 8)), fields, pack("22244", 0, 0, 0, MODE, at), name));
     at = start + size;
   }
   const directory = concat(...central);
-  const counts = [[2, entries.length], [2, entries.length], [4, directory.length], [4, at], [2, 0]];
-  const end = pack([4, END], [2, 0], [2, 0], ...counts);
+  const end = pack("42222442", END, 0, 0, entries.length, entries.length, directory.length, at, 0);
   isSame &&= entries.length <= MAX_FILES && isEqual(raw.subarray(at), concat(directory, end));
   refuseUnless(isSame, "package: other bytes than its files give");
   return entries;
@@ -86,28 +83,14 @@ export class Files {
   }
 }
 
-/** The files of a package, each with the hash that its manifest gives; the signature is not verified yet. */
-export class PackageFiles extends Files {
-  static async open(raw) {
-    refuseUnless(raw.length <= MAX_PACKAGE_BYTES, `package: found ${raw.length} B`);
-    const entries = parseZip(raw);
-    refuseUnless(entries[0]?.[0] === "MANIFEST", "package: another first file");
-    const isSorted = isAscending(entries.slice(1).map(([path]) => path));
-    const files = new PackageFiles(new Map(entries.slice(1)));
-    refuseUnless(isSorted && !files.has("MANIFEST"), "package: found its files in another order or one twice");
-    files.manifest = await parseManifest(entries[0][1], files.files);
-    return files;
-  }
-
-  /** NotProven unless the requester alone signed the manifest, for this authorization. */
-  async verifyManifest(origin, authorization, key) {
-    const { manifest } = this;
-    verifyThat(manifest.origin === origin, "MANIFEST origin: not the log's");
-    verifyThat(manifest.authorization === authorization, "MANIFEST authorization: not the note's");
-    const signers = await verifySigners(manifest.note, [key], "MANIFEST");
-    const isAlone = signers.has(key.identity) && manifest.note.signatures.length === 1;
-    verifyThat(isAlone, "MANIFEST: no signature of the requester, or another beside it");
-  }
+/** The files of a package, each with the hash that its `manifest` gives; the signature is not verified yet. */
+export async function openPackage(raw) {
+  refuseUnless(raw.length <= MAX_PACKAGE_BYTES, `package: found ${raw.length} B`);
+  const [[first, manifest] = [], ...entries] = parseZip(raw);
+  const files = new Map(entries);
+  const isSorted = isAscending(entries.map(([path]) => path)) && !files.has("MANIFEST");
+  refuseUnless(first === "MANIFEST" && isSorted, "package: found its files in another order or one twice");
+  return Object.assign(new Files(files), { manifest: await parseManifest(manifest, files) });
 }
 
 /** Read the manifest and compare every file with it; none may be missing or left over. */
@@ -117,21 +100,14 @@ async function parseManifest(raw, files) {
   const note = parseNote(raw, "MANIFEST", { limit: MAX_MANIFEST_BYTES });
   refuseUnless(note.lines[0] === "coffer.disclosure/v1", "MANIFEST line 1: another");
   const lines = new Lines(note.lines.slice(1), "MANIFEST");
-  const [origin, authorization] = [lines.take("origin"), parseHex(lines.take("authorization"), 32, "authorization")];
-  const listed = lines.takeAll(["file"], 0, MAX_FILES).map(([, value]) => {
-    const [digest, size, path] = parseWords(value, 3, "MANIFEST file");
-    return [path, parseHex(digest, 32, "MANIFEST file"), parseDecimal(size, "MANIFEST file")];
-  });
+  const { origin, authorization, file: listed } = await lines.takeEach(MANIFEST);
   lines.end();
-  refuseUnless(isAscending(listed.map(([path]) => path)), "MANIFEST file: another order, or a path twice");
-  const known = new Map(listed.map(([path, digest, size]) => [path, { digest, size }]));
-  for (const path of [...new Set([...known.keys(), ...files.keys()])].sort()) {
-    const values = { file: path };
-    verifyThat(known.has(path), `${path}: a file that the manifest does not list`, values);
-    verifyThat(files.has(path), `${path}: no such file`, values);
-    const { digest, size } = known.get(path);
-    const isSame = files.get(path).length === size && hex(await sha256(files.get(path))) === digest;
-    verifyThat(isSame, `${path}: other bytes than the manifest lists`, values);
+  refuseUnless(isAscending(listed.map(({ path }) => path)), "MANIFEST file: another order, or a path twice");
+  const known = new Map(listed.map((one) => [one.path, one]));
+  for (const path of new Set([...known.keys(), ...files.keys()])) {
+    const [{ size, digest } = {}, raw] = [known.get(path), files.get(path)];
+    const isSame = raw?.length === size && hex(await sha256(raw)) === digest;
+    verifyThat(isSame, `${path}: added, missing, or other bytes than the manifest lists`, { file: path });
   }
   return { origin, authorization, note };
 }

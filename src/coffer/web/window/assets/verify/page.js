@@ -6,7 +6,9 @@
 //     ol[data-steps]               li[data-step="ID" data-when-place] for each step: pending, running, proven, failed,
 //                                  stopped, not-run
 //     [data-verdict]               a place for running, proven, failed, not-run, stopped; `proven partly` if step 12 is
-//                                  not run, `proven conditions` if the verdict rests on some
+//                                  not run, `proven conditions` if the verdict rests on some, `failed owed` if a log
+//                                  has debts and is proven; of a part of a continuing order `part`, or `claimed` if
+//                                  step 12 is not run, and `since`, the entry from which on it has all
 //     [data-announce]              a live region: the title of each step that ended, once
 //     [role=alert][data-failed]    a place that is empty until a check failed
 //     a[data-evidence]             in it: the evidence as a file
@@ -81,17 +83,22 @@ export class Board {
     if (state !== "stopped") this.root.querySelector("[data-announce]").textContent = said;
   };
 
-  /** Run `audit(tell)` and show how it ends. A failed one offers a file first, in which `evidenceOf(found)` is too. */
+  /**
+   * Run `audit(tell)` and show how it ends. A failed one offers a file first, in which `evidenceOf(found)` is too; but
+   * not where there are debts alone, since the log itself is the evidence.
+   */
   async run(audit, evidenceOf) {
     this.root.setAttribute("aria-busy", "true");
     try {
       const found = await audit(this.tell);
-      const { isClean, isComplete = true, violations, conditions } = found;
-      const more = { ...(!isComplete && { partly: true }), ...(conditions.length && { conditions }) };
+      const { isClean, isComplete = true, violations, conditions, part } = found;
+      const told = part && { [isComplete ? "part" : "claimed"]: part.number, ...(part.since && { since: part.since }) };
+      const [isPartly, isOwed] = [!isComplete && { partly: true }, found.isProven && { owed: true }];
+      const more = { ...isPartly, ...(conditions.length && { conditions }), ...isOwed, ...told };
       this.verdict(violations.length ? "failed" : isClean ? "proven" : "not-run", more);
       this.#list("warnings", found.warnings);
       this.#list("conditions", isClean ? conditions : []);
-      if (violations.length) this.#offer(violations, await evidenceOf(found));
+      if (violations.length && !found.isProven) this.#offer(violations, await evidenceOf(found));
       return found;
     } catch (error) {
       this.verdict(error instanceof Stopped ? "stopped" : "failed");

@@ -1,7 +1,7 @@
 // Steps 6 to 8 of the audit of an answer: who asked, agreed and replied (docs/formats/answer.md, exchange.md).
 
 import {
-  compareLists, concat, Cursor, encode, hex, isAscending, isEqual, parseDecimal, refuseUnless, sha256, verifyThat,
+  compareLists, concat, Cursor, encode, hex, isAscending, isEqual, refuseUnless, sha256, verifyThat,
 } from "./wire.js";
 import { hasKeys } from "./json.js";
 import { findCosigners, findLack, parseCheckpoint, verifyCheckpoint } from "./notes.js";
@@ -12,9 +12,7 @@ import { findCountries, ruleUnder } from "./completeness.js";
 
 const NO_DRAW = 2n ** 64n - 1n;
 const CODES = { 1: "scope", 2: "time", 3: "budget", 4: "log", 5: "internal" };
-const REFUSALS = [...Object.values(CODES), "constant"].map((code) => `refused: ${code}`);
 const format2 = (number) => String(number).padStart(2, "0");
-const CONDUCT = ["answered", "no answer", "not asked", "fault", ...REFUSALS];
 
 /** Decode a request as an answer keeps it; verifies nothing but its form. */
 export async function parseDigest(raw, place) {
@@ -56,33 +54,24 @@ export function parseRefusal(payload, digest, number) {
   return CODES[payload.at(-1)];
 }
 
-function verifyBounds(digest, opening, paper, place) {
-  const cap = paper.isHub ? 2 ** 32 : opening.roster.cellCap;
-  for (const { first, count, subject } of digest.cells) {
-    const isWithin = digest.lane === 1 ? count <= 64 && first % 64 === 0 && first <= cap : first === 0 && count <= cap;
-    const isSubject = subject >= 1 && subject <= paper.subjects.length;
-    verifyThat(isWithin && count >= 1 && isSubject, `${place}: found ranks or a subject out of bounds`);
-  }
-}
-
 /** Step 6: each request is the requester's, for this opening, under a checkpoint that enough custodians cosigned. */
 export async function verifyRequests({ files, read, claims, key, checkpoint, state, opening, paper, roster }) {
   const names = files.names("evidence/requests");
   const expected = names.map((_, i) => `${format2(i)}.digest`).sort();
   verifyThat(isEqual(names, expected), "requests: other names than <nn>.digest");
-  const [digests, asked] = [[], new Set()];
+  const [digests, asked, cap] = [[], new Set(), paper.isHub ? 2 ** 32 : opening.roster["cell-cap"]];
   for (const i of names.keys()) {
     const place = `request ${format2(i)}`;
     const digest = await parseDigest(read(`requests/${format2(i)}.digest`), place);
-    digests.push(digest);
     const message = concat(encode("coffer/v1/request\n"), await sha256(digest.body));
     const isSigned = await paper.key.isValid(digest.signature, message);
     verifyThat(isSigned, `${place}: no valid signature of the requester`, { request: i });
-    verifyThat(isEqual(digest.note, paper.note.raw), `${place}: another authorization`);
+    verifyThat(isEqual(digest.note, paper.raw), `${place}: another authorization`);
     verifyThat(hex(await sha256(digest.seal)) === paper.seal, `${place}: another seal key`);
     verifyThat(digest.intent === claims.intent, `${place}: another intent`);
     verifyThat(digest.lane === 1 || digest.draw === claims.draw, `${place}: another draw`);
     const seen = await verifyCheckpoint(parseCheckpoint(digest.checkpoint, `${place} checkpoint`), key);
+    digests.push({ ...digest, seen });
     const needed = digest.lane === 1 ? digest.intent : digest.draw;
     const isFork = seen.size === checkpoint.size && !isEqual(seen.root, checkpoint.root);
     const isWithin = needed < seen.size && seen.size <= checkpoint.size && !isFork;
@@ -90,7 +79,9 @@ export async function verifyRequests({ files, read, claims, key, checkpoint, sta
     const ids = [...new Set(digest.cells.map((cell) => cell.segment))].sort();
     const wanted = ids.map((segId) => segmentOf(state, segId).line.headerHash);
     verifyThat(digest.headerHashes.join() === wanted.join(), `${place}: other header hashes than the log's`);
-    verifyBounds(digest, opening, paper, place);
+    const isInBounds = ({ first, count }) =>
+      count >= 1 && (digest.lane === 1 ? count <= 64 && first % 64 === 0 && first <= cap : first === 0 && count <= cap);
+    verifyThat(digest.cells.every(isInBounds), `${place}: found ranks out of bounds`);
     digest.cells.forEach((cell) => asked.add(cellKey(cell)));
     const times = await findCosigners(seen, roster);
     const timely = new Set([...times].filter(([, time]) => time >= opening.time - BACK_DATING).map(([name]) => name));
@@ -98,22 +89,27 @@ export async function verifyRequests({ files, read, claims, key, checkpoint, sta
     verifyThat(lack === null, `${place} checkpoint: cosigned by too few for rule ${lack}`, { rule: lack });
   }
   verifyThat(asked.size <= opening.intent["cells-at-most"], `requests: found ${asked.size} cells`);
-  const isSame = asked.size === claims.asked.size && [...asked].every((key) => claims.asked.has(key));
-  verifyThat(isSame, "answer.json: other cells than were asked");
+  verifyThat(isEqual([...asked].sort(), [...claims.asked].sort()), "answer.json: other cells than were asked");
   return { digests };
 }
 
 /** Step 7: the signers satisfy the rule of every cell, and of every subject under the note's roster. */
-export function verifyCountersignatures({ claims, state, opening, paper, roster: home, rosters, signers }) {
+export function verifyCountersignatures({ claims, state, opening, paper, roster: home, signers, amenders }) {
   const { rules: said } = opening.intent; // of an emergency
   const isUrgent = paper.codes.urgency === "emergency";
   const isSame = !said || (isUrgent && isEqual(said, paper.rules) && opening.roster.hash === home.hash);
   verifyThat(isSame, "intent: an emergency, which the authorization is not");
   verifyThat(paper.rules.every((rule) => home.rules.has(rule)), "rules: one that the note's roster has not");
+  const verifyRule = (line, roster, name, agreed, isAlsoUrgent = false) => {
+    const [mask, rule] = [roster.maskOf((one) => agreed.has(one.auth.identity)), roster.rules.get(name)];
+    const isEnough = isSatisfied(rule, mask) || (isAlsoUrgent && rule.urgent && isSatisfied(rule.urgent, mask));
+    verifyThat(isEnough, `subject line ${line}: too few countersignatures for ${name}`, { line, rule: name });
+    const isAll = !paper.isHub || (mask & rule.everyone) === rule.everyone;
+    verifyThat(isAll, `subject line ${line}: found hub: yes unsigned by some`, { line, rule: name });
+  };
   for (const [i, subject] of paper.subjects.entries()) {
     const line = i + 1;
     const cells = claims.cells.filter((cell) => cell.subject === line).map((cell) => segmentOf(state, cell.segment));
-    const pairs = new Map(cells.map((one) => [`${one.roster.hash} ${one.line.rule}`, [one.roster, one.line.rule]]));
     const countriesBy = (numbering) => {
       const own = cells.filter(({ roster }) => roster.numbering === numbering);
       const found = findCountries(subject, own, state.rosters);
@@ -125,29 +121,23 @@ export function verifyCountersignatures({ claims, state, opening, paper, roster:
     const under = countriesBy(home.numbering).map((one) => ruleUnder(one, home));
     const named = under.filter((rule) => paper.rules.includes(rule));
     verifyThat(named.length, `rules: none for subject line ${line}`, { line });
-    for (const rule of named) pairs.set(`${home.hash} ${rule}`, [home, rule]);
-    for (const [{ hash }, name] of pairs.values()) {
-      const roster = rosters.get(hash);
-      const [mask, rule] = [roster.maskOf((one) => signers.has(one.auth.identity)), roster.rules.get(name)];
-      const values = { line, rule: name };
-      const may = [rule, said && !paper.isHub && rule.urgent];
-      const isEnough = may.some((one) => one && isSatisfied(one, mask));
-      verifyThat(isEnough, `subject line ${line}: too few countersignatures for ${name}`, values);
-      const isAll = !paper.isHub || (mask & rule.everyone) === rule.everyone;
-      verifyThat(isAll, `subject line ${line}: found hub: yes unsigned by some`, values);
+    const pairs = [...cells.map((one) => [one.roster, one.line.rule]), ...named.map((one) => [home, one])];
+    for (const [roster, rule] of pairs) {
+      verifyRule(line, roster, rule, signers, said && !paper.isHub);
+      // whoever ratifies agrees to the first limit, so only the rule itself raises it
+      if (amenders) verifyRule(line, roster, rule, amenders);
     }
   }
 }
 
 /** What contradicts the word for a custodian's conduct; "" if its replies confirm it. */
 function findContradiction(word, shown, { asked, missing, isAccused }) {
-  if (!CONDUCT.includes(word)) return "a word that no answer may have";
   if (word === "not asked") return asked.length ? "holds a part of a cell that was asked" : "";
   if (!asked.length) return "holds no part of any cell, expected not asked";
   if (word === "answered") return missing.length ? `no answer to request ${missing[0]}` : "";
   if (word === "fault") return isAccused ? "" : "no fault entry about this intent";
   if (word === "no answer" || word === "refused: constant") return missing.length ? "" : "a reply to every request";
-  return shown.has(word) ? "" : "no such refusal";
+  return shown.has(word) ? "" : "no such refusal"; // nor a word that no answer may have
 }
 
 /** Step 8: custodians signed their replies and refusals, and acted as answer.json says. */
@@ -155,12 +145,10 @@ export async function verifyReplies({ files, read, claims, state, paper, roster,
   const shown = new Map(roster.custodians.map((one) => [one.name, new Set()]));
   const values = new Map(); // request and custodian -> for each cell the values by clause
   for (const name of files.names("evidence/replies")) {
-    const parts = name.replace(/\.reply$/, "").split("-");
-    verifyThat(parts.length === 2 && name.endsWith(".reply"), "replies: a name");
-    const number = parseDecimal(parts[0].replace(/^0+/, "") || "0", "replies: name", 0, digests.length - 1);
-    const i = parseDecimal(parts[1], "replies: name", 1, roster.custodians.length);
-    verifyThat(name === `${format2(number)}-${i}.reply`, "replies: a name");
-    const [custodian, digest, raw] = [roster.custodians[i - 1], digests[number], read(`replies/${name}`)];
+    const [, number, i] = (/^([0-9]+)-([0-9]+)\.reply$/.exec(name) ?? []).map(Number);
+    const [custodian, digest] = [roster.custodians[i - 1], digests[number]];
+    verifyThat(custodian && digest && name === `${format2(number)}-${i}.reply`, "replies: a name");
+    const raw = read(`replies/${name}`);
     const payload = raw.subarray(0, -64);
     const hashes = [digest.hash, await sha256(digest.seal), await sha256(payload)];
     const isSigned = await custodian.resp.isValid(raw.subarray(-64), concat(encode("coffer/v1/response\n"), ...hashes));

@@ -3,7 +3,7 @@
 import {
   compareLists, compareTexts, encode, groupBy, hashOf, hex, isEqual, parseHex, sha256, unhex, verifyThat,
 } from "./wire.js";
-import { MAX_SMALL_JSON, parseJson } from "./json.js";
+import { isText, MAX_SMALL_JSON, parseJson } from "./json.js";
 import { BATCH_KEYS, cellKey } from "./evidence.js";
 
 const [DURATION, ANSWERED] = [4, 5]; // columns behind the subject's
@@ -51,21 +51,15 @@ function markOvertaken(rows, marks) {
   }
 }
 
-/** The mark of every row: "repeated", "overtaken" or "". */
-function markRepeats(rows) {
-  const standing = [...findStanding(rows).values()].flat();
-  const marks = new Map(rows.map((one) => [one, "repeated"]));
-  for (const one of standing) marks.set(one, "");
-  markOvertaken(standing, marks);
-  return marks;
-}
-
-/** The mark of every row of a superseded batch; no other batch has a row without a mark. */
-function markSuperseded(old, living) {
-  const [current, apart] = [findStanding(living), findStanding(old)];
-  const marks = new Map([...old.map((one) => [one, "repeated"]), ...living.map((one) => [one, ""])]);
-  for (const [said, rows] of apart) for (const one of rows.slice(current.get(said)?.length ?? 0)) marks.set(one, "");
-  markOvertaken([...apart.values(), ...current.values()].flat(), marks);
+/**
+ * The mark of every row: "repeated", "overtaken" or "". `living`: for rows of superseded batches those of all others,
+ * whose own marks are those without this.
+ */
+function markRepeats(rows, living = []) {
+  const [current, standing] = [findStanding(living), findStanding(rows)];
+  const marks = new Map([...rows.map((one) => [one, "repeated"]), ...living.map((one) => [one, ""])]);
+  for (const [said, some] of standing) for (const one of some.slice(current.get(said)?.length ?? 0)) marks.set(one, "");
+  markOvertaken([...standing.values(), ...current.values()].flat(), marks);
   return marks;
 }
 
@@ -88,13 +82,13 @@ function formatCsv({ claims, stored, paper }, rows, marks, further) {
 
 /** The superseded batches whose cells were asked, with the entries that superseded them before the intent. */
 function expectBatches(claims, state, rows, marks) {
-  const [batches, superseded] = [state.batchesOf(), state.supersededBefore(claims.intent)];
+  const superseded = state.supersededBefore(claims.intent);
   const asked = claims.cells.map((cell) => cell.segment).filter((segId) => superseded.has(segId));
-  const named = groupBy(asked, (segId) => batches.get(segId).name);
+  const named = groupBy(asked, (segId) => state.segments.get(segId).batch);
   return [...named].sort((a, b) => compareTexts(a[0], b[0])).map(([batch, segIds]) => {
     const by = new Set(segIds.map((segId) => superseded.get(segId)));
     const own = rows.filter((one) => one.name === batch);
-    const { feed } = state.batches.get(batch).first;
+    const { feed } = state.segments.get(segIds[0]);
     return [batch, feed, [...by].sort((a, b) => a - b), own.length, own.filter((one) => marks.get(one)).length];
   });
 }
@@ -104,16 +98,15 @@ export async function verifyResult(audit) {
   const { claims, files, read, state, opening, opened, paper } = audit;
   const [{ cells }, close] = [claims, opening.close.body];
   verifyThat(opened.size === cells.length, "records.csv: found cells that cannot be recomputed");
-  const batches = state.batchesOf();
   const rowsOf = (isSuperseded) => cells.filter((cell) => cell.superseded === isSuperseded).flatMap((cell) => {
-    const { name, first } = batches.get(cell.segment);
-    const { feed, subject } = cell;
+    const { feed, subject, segment } = cell;
+    const { batch: name, first: batch } = state.segments.get(segment);
     const line = /^im[es]i:/.test(paper.subjects[subject - 1].text) ? "" : subject; // else its devices say whose it is
     return opened.get(cellKey(cell)).rows
-      .map((row) => ({ name, batch: first, feed, subject, row, own: row[7] || line }));
+      .map((row) => ({ name, batch, feed, subject, row, own: row[7] || line }));
   });
   const [told, apart] = [rowsOf(false), rowsOf(true)];
-  const [marks, oldMarks] = [markRepeats(told), markSuperseded(apart, told)];
+  const [marks, oldMarks] = [markRepeats(told), markRepeats(apart, told)];
   const stored = files.read("records.csv", 2 ** 31);
   const storedOld = files.has("superseded.csv") ? files.read("superseded.csv", 2 ** 31) : new Uint8Array();
   const records = formatCsv(audit, told, marks, ["repeat"]);
@@ -123,8 +116,7 @@ export async function verifyResult(audit) {
   const stated = claims.superseded_batches.map((one) => Object.keys(BATCH_KEYS).map((key) => one[key]));
   const isSame = JSON.stringify(stated) === JSON.stringify(expectBatches(claims, state, apart, oldMarks));
   verifyThat(isSame, "answer.json superseded_batches: others than the entries before the intent have");
-  const secrets = parseJson(read("secrets.json", MAX_SMALL_JSON), "secrets.json", ["result_salt"]);
-  verifyThat(typeof secrets.result_salt === "string", "result_salt: no text");
+  const secrets = parseJson(read("secrets.json", MAX_SMALL_JSON), "secrets.json", { result_salt: isText });
   const salt = unhex(parseHex(secrets.result_salt, 32, "result_salt"));
   const result = hex(await hashOf("result", salt, await sha256(stored), await sha256(storedOld)));
   verifyThat(result === close.result, "close: another result than the files give");

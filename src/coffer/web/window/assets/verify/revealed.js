@@ -2,7 +2,6 @@
 //
 // The log's entries are the same bytes for every visitor. They are searched here, so nobody learns for whom.
 
-import { groupBy } from "./wire.js";
 import { isChecked } from "./authorization.js";
 import { writeVisibly } from "./cells.js";
 
@@ -39,8 +38,7 @@ const valueOf = (lines, key) => lines.find((line) => line.startsWith(`${key}: `)
  * revealed, and `hidden` how many of them do not show whom they concern.
  */
 export function findRevealed(state, subject) {
-  const reveals = groupBy(state.reveals.map(([, reveal]) => reveal), (one) => one.authorization);
-  const authorizations = [...reveals].map(([name, some]) => [name, some.flatMap((one) => one.shown)]);
+  const authorizations = [...state.revealed];
   const hidden = authorizations.filter(([, lines]) => !lines.some((line) => line.startsWith("subject: "))).length;
   const hits = authorizations.filter(([, lines]) => lines.includes(`subject: ${subject}`));
   const matches = hits.map(([authorization, lines]) => {

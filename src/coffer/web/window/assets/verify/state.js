@@ -1,9 +1,10 @@
 // State: what follows from a log's entries (docs/formats/entries.md, rules V1 to L1).
 
 import {
-  attempt, concat, DAY, dayNumber, encode, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed, unhex,
+  attempt, concat, DAY, dayNumber, encode, groupBy, hashOf, hex, isEqual, MalformedInput, NotProven, prefixed, unhex,
 } from "./wire.js";
 import { heldBy, isAsShown, isSatisfied, LEVELS, ORDER, parseEntry, UNJUDGED } from "./entries.js";
+import { findBar, isRatified } from "./debts.js";
 import { verifySigners } from "./notes.js";
 
 export const BACK_DATING = 900;
@@ -21,10 +22,10 @@ const partsOf = (one) => [one.name, hex(one.auth.public), hex(one.resp.public), 
 /** The indispensable members of the old roster's rules that the new one changes or loosens. */
 function findGuards(old, next) {
   const keys = (roster, name) => roster.custodians.filter((one) => one.name === name).flatMap(partsOf);
+  const isHigher = ["cell-cap", "retention-days", "ratify-hours"].some((key) => next[key] > old[key]);
   const isLooser =
-    next.numbering !== old.numbering || next.waitingDays < old.waitingDays || next.cellCap > old.cellCap ||
-    next.retentionDays > old.retentionDays || !["", old.emergency].includes(next.emergency) ||
-    next.ratifyHours > old.ratifyHours || LEVELS.indexOf(next.statistics) > LEVELS.indexOf(old.statistics);
+    isHigher || next.numbering !== old.numbering || next["waiting-days"] < old["waiting-days"] ||
+    !["", old.emergency].includes(next.emergency) || LEVELS.indexOf(next.statistics) > LEVELS.indexOf(old.statistics);
   const isSame = (name, rule) =>
     next.rules.get(name)?.text === rule.text &&
     [...rule.members, ...rule.needed].every((who) => isEqual(keys(old, who), keys(next, who)));
@@ -38,18 +39,20 @@ export class State {
   newest = 0;
   rosters = [];
   keys = new Map(); // custodian and day -> hash of the epoch key
-  destroyed = new Set();
-  batches = new Map();
+  destroyed = new Map(); // custodian and day -> entry
+  batches = new Set();
   pending = new Map();
   withdrawn = new Map(); // batch -> entry
-  segments = new Map();
+  segments = new Map(); // with the entry that names it, those that name the first and last of its batch and are done
   offsets = new Map(); // topic and partition -> the mark of the next offset
-  openings = new Map(); // entry of the intent -> opening; `drawn`: the records of its draw, 0 without one
+  openings = new Map(); // entry of the intent -> opening; `drawn`: the records of its draw, 0 without one. One whose
+  // intent has rules is a debt (debts.js): `since`, the names that `ratified`, and when it was `paid`
   nonces = new Set();
   told = new Map(); // authorization -> the codes that its intents show
   receipts = new Map();
   accused = new Map(); // object -> [[accuser, accused]]
   revoked = new Set();
+  refusals = []; // { authorization, custodian }
   reveals = [];
   absences = new Map();
   toldGone = []; // of each absence, and of each roster without somebody who is gone: what the log says
@@ -70,8 +73,7 @@ export class State {
       const isLate = index !== 0 && !waits && this.newest - entry.time > BACK_DATING;
       demand(!isLate, "V1", "time: over 15 minutes before the newest entry's", true);
       await this.#applyBody(index, entry);
-      const isJudged = type === "intent" ? !entry.body.rules : !UNJUDGED.includes(type);
-      if (isJudged) this.newest = Math.max(this.newest, entry.time);
+      if (!UNJUDGED.includes(type)) this.newest = Math.max(this.newest, entry.time);
     } catch (error) {
       if (!(error instanceof MalformedInput || error instanceof NotProven)) throw error;
       const keys = this.rosters.flatMap((one) => one.signingKeys);
@@ -100,13 +102,13 @@ export class State {
     if (body.type === "epoch-key") return this.#applyKey(entry, body, signers);
     if (["intent", "draw", "close"].includes(body.type)) return this.#applyOpening(index, entry, body, signers);
     if (["absence", "objection"].includes(body.type)) return this.#applyAbsence(index, entry, body, signers);
-    // GAP: rules H1 to H4 and E1 are not judged here, nor which emergencies shut out an intent (N1), and nothing here
-    // rests on a hold or a ratification; coffer-audit judges them. So no entry about one moves the newest time, nor an
-    // intent of an emergency: one without effect would shut out honest ones. If one that counts is dated ahead, entries
-    // that it shuts out count here, and so does an intent that an overdue emergency shuts out: tolerable because every
-    // command of the vault stops at the former, and no honest custodian answers to the latter
+    if (body.type === "ratify") return this.#applyRatify(entry, body);
+    // GAP: rules H1 to H4 are not judged here, and nothing here rests on a hold; coffer-audit judges them. So no entry
+    // about one moves the newest time: one without effect would shut out honest ones. If one that counts is dated
+    // ahead, entries that it shuts out count here: tolerable because every command of the vault stops at them. Nor does
+    // it make an emergency overdue: tolerable because it is so by the next entry of any other type
     if (UNJUDGED.includes(body.type)) return undefined;
-    return this.#applyMark(body, signers, note);
+    return this.#applyMark(index, body, signers, note);
   }
 
   async #applyRoster(index, entry, roster) {
@@ -114,13 +116,21 @@ export class State {
     const keys = [old, roster].filter(Boolean).flatMap((one) => one.signingKeys);
     const signers = await verifySigners(entry.note, keys, "roster");
     const hasSigned = (one) => signers.has(one.auth.identity);
-    let gone = [];
+    let gone = []; // those whose time to object is over, so they need not sign
     if (old) {
       const isOld = entry.time < this.roster.time || this.newest - entry.time > ROSTER_LIFE;
       demand(!isOld, "R1", "roster: older than the one in force, or over 7 days old", true);
       demand(this.rosters.every((one) => one.hash !== roster.hash), "R1", "roster: found again", true);
       const names = new Set(old.custodians.filter(hasSigned).map((one) => one.name));
-      gone = this.#verifySuccessor(old, roster, names, entry.time);
+      const isGone = ([name, { since, days }]) =>
+        !names.has(name) && entry.time - since >= days * DAY &&
+        old.custodians.every((one) => one.name === name || names.has(one.name));
+      gone = [...this.absences].filter(isGone).map(([name]) => name);
+      for (const name of gone) names.add(name);
+      const mask = old.maskOf((one) => names.has(one.name));
+      demand(isSatisfied(old.rules.get("base"), mask), "R1", "roster: too few of those in force");
+      const isGuarded = findGuards(old, roster).every((name) => names.has(name));
+      demand(isGuarded, "R1", "roster: no consent of an indispensable member");
     } else demand(index === 0 && roster.hash === this.genesis, "R1", "roster: another");
     const present = old?.custodians.map((one) => hex(one.auth.public)) ?? [];
     const isAgreed = roster.custodians.every((one) => hasSigned(one) || present.includes(hex(one.auth.public)));
@@ -130,21 +140,8 @@ export class State {
     demand(known.every(keeps), "R2", "roster: a name with other keys");
     const told = { entry: index, dated: entry.time, newest: this.newest };
     for (const custodian of gone) this.toldGone.push({ ...this.absences.get(custodian), ...told, custodian });
-    this.rosters.push(Object.assign(roster, { time: entry.time }));
+    this.rosters.push(Object.assign(roster, { index, time: entry.time }));
     this.absences = new Map([...this.absences].filter(([name]) => roster.find(name)));
-  }
-
-  /** Rule R1 for a later roster, which `names` signed. Gives those whose time to object is over, so they need not. */
-  #verifySuccessor(old, roster, names, time) {
-    const isGone = ([name, { since, days }]) =>
-      old.custodians.every((one) => one.name === name || names.has(one.name)) && time - since >= days * DAY;
-    const gone = [...this.absences].filter(isGone).map(([name]) => name).filter((name) => !names.has(name)).sort();
-    const agreed = new Set([...names, ...gone]);
-    const mask = old.maskOf((one) => agreed.has(one.name));
-    demand(isSatisfied(old.rules.get("base"), mask), "R1", "roster: too few of those in force");
-    const isGuarded = findGuards(old, roster).every((name) => agreed.has(name));
-    demand(isGuarded, "R1", "roster: no consent of an indispensable member");
-    return gone;
   }
 
   #applyAbsence(index, entry, body, signers) {
@@ -157,7 +154,7 @@ export class State {
       const isAll = this.roster.custodians.every((one) => one.name === name || signers.has(one.auth.identity));
       demand(isAll, "A1", "absence: no signature of another custodian in force");
       const since = Math.max(this.newest, entry.time);
-      this.absences.set(name, { said: index, since, days: this.roster.waitingDays });
+      this.absences.set(name, { said: index, since, days: this.roster["waiting-days"] });
       this.toldGone.push({ entry: index, custodian: name });
       return;
     }
@@ -191,7 +188,7 @@ export class State {
     const isNew = !this.batches.has(body.batch) && body.part === 1;
     demand(this.pending.has(body.batch) || isNew, "I1", "batch: an old one or not its first entry", true);
     let batch = this.pending.get(body.batch) ?? { first: body, nextPart: 1, segments: [] };
-    const isSame = ["parts", "feed", "counts", "taken", "tally"].every((key) => body[key] === batch.first[key]);
+    const isSame = body.parts === batch.first.parts && body.same === batch.first.same;
     demand(isSame, "I1", "batch: another N, feed, count, offset or tally than its first entry has");
     demand(body.part === batch.nextPart, "I1", "batch: another order", true);
     // of two pending batches with the same segment, the one that is complete first keeps it
@@ -206,8 +203,10 @@ export class State {
     this.pending.set(body.batch, batch);
     if (body.part < body.parts) return;
     this.pending.delete(body.batch);
-    this.batches.set(body.batch, batch);
-    for (const segment of batch.segments) this.segments.set(segment.line.segId, segment);
+    this.batches.add(body.batch);
+    const [first, last] = [0, -1].map((at) => batch.segments.at(at)?.entry);
+    const place = { batch: body.batch, first, last, done: index };
+    for (const segment of batch.segments) this.segments.set(segment.line.segId, { ...segment, ...place });
     for (const { partition, end } of body.offsets) this.offsets.set(`${body.topic} ${partition}`, end);
   }
 
@@ -231,24 +230,12 @@ export class State {
     this.withdrawn.set(body.batch, index);
   }
 
-  /** For each segment the name of its batch, and the index of the first entry that names a segment of the batch. */
-  batchesOf() {
-    const place = (name, segments) => ({ name, first: segments[0].entry }); // they stand in the order of their entries
-    const named = ([name, { segments }]) => segments.map(({ line }) => [line.segId, place(name, segments)]);
-    return new Map([...this.batches].flatMap(named));
-  }
-
-  /** The segments that were superseded before an entry, each with the first entry that superseded it. */
-  supersededBefore(index) {
-    const entries = new Map();
-    for (const [name, entry] of this.withdrawn) {
-      for (const segment of this.batches.get(name).segments) entries.set(segment.line.segId, entry);
-    }
-    for (const batch of this.batches.values()) {
-      const last = batch.segments.at(-1)?.entry;
-      for (const { line: { supersedes: old } } of batch.segments) {
-        if (this.segments.has(old)) entries.set(old, Math.min(entries.get(old) ?? last, last));
-      }
+  /** The segments that were superseded before an entry, each with the first; by batches that were done before `end`. */
+  supersededBefore(index, end = Infinity) {
+    const withdrawn = [...this.segments].filter(([, one]) => this.withdrawn.has(one.batch));
+    const entries = new Map(withdrawn.map(([segId, one]) => [segId, this.withdrawn.get(one.batch)]));
+    for (const { line: { supersedes: old }, last, done } of this.segments.values()) {
+      if (this.segments.has(old) && done < end) entries.set(old, Math.min(entries.get(old) ?? last, last));
     }
     return new Map([...entries].filter(([, entry]) => entry < index));
   }
@@ -266,12 +253,11 @@ export class State {
       for (const key of Object.keys(ORDER).filter((one) => body[one] !== "-")) {
         demand((told[key] ??= body[key]) === body[key], "N1", "codes: others than in an earlier intent of it");
       }
-      const isKnown = (body.rules ?? []).every((name) => roster.emergency && roster.rules.has(name));
-      demand(isKnown, "N1", "rules: some without an emergency rule in force", true);
-      demand(!body.rules || ["-", "emergency"].includes(body.urgency), "N1", "urgency: another, beside rules");
+      const debt = body.rules && this.#beginDebt(entry.time, body);
       this.told.set(body.authorization, told);
       this.nonces.add(nonce);
-      this.openings.set(index, { intent: body, time: entry.time, roster, draw: null, drawn: 0, close: null });
+      const opening = { index, intent: body, time: entry.time, roster, draw: null, drawn: 0, close: null };
+      this.openings.set(index, { ...opening, ...debt });
       return;
     }
     const [isDraw, code] = body.type === "draw" ? [true, "D1"] : [false, "C1"];
@@ -285,6 +271,48 @@ export class State {
     this.openings.set(body.intent, { ...opening, ...step });
   }
 
+  /** Rule N1 for an intent that names rules: an emergency. */
+  #beginDebt(time, { rules, requester, urgency }) {
+    const isKnown = rules.every((name) => this.roster.emergency && this.roster.rules.has(name));
+    demand(isKnown, "N1", "rules: some without an emergency rule in force", true);
+    demand(["-", "emergency"].includes(urgency), "N1", "urgency: another, beside rules");
+    const since = Math.max(time, this.newest);
+    const bar = findBar(this.debts.filter((one) => one.intent.requester === requester), since);
+    demand(!bar, "N1", `requester: ${bar}`, true);
+    return { since, ratified: [], paid: Infinity };
+  }
+
+  async #applyRatify({ note, time }, { intent, authorization, custodian }) {
+    const debt = this.openings.get(intent);
+    const isDebt = debt?.intent.rules && debt.intent.authorization === authorization;
+    demand(isDebt, "E1", "intent: no emergency of this authorization at this index");
+    const rosters = [debt.roster, this.roster];
+    const own = rosters.flatMap((roster) => roster.custodians).filter((one) => one.name === custodian);
+    const signers = await verifySigners(note, own.map((one) => one.auth), "signature");
+    demand(signers.size, "E1", "signature: none of a custodian");
+    demand(!debt.ratified.includes(custodian), "E1", "custodian: it ratified before", true);
+    const ratified = [...debt.ratified, custodian];
+    const isEnough = rosters.some((roster) => isRatified(debt.intent.rules, ratified, roster));
+    const paid = Math.min(debt.paid, isEnough ? Math.max(time, this.newest) : Infinity);
+    this.openings.set(intent, { ...debt, ratified, paid });
+  }
+
+  /** The revealed lines of each authorization. */
+  get revealed() {
+    const reveals = groupBy(this.reveals.map(([, reveal]) => reveal), (one) => one.authorization);
+    return new Map([...reveals].map(([name, some]) => [name, some.flatMap((one) => one.shown)]));
+  }
+
+  /** The openings that are emergencies. */
+  get debts() { return [...this.openings.values()].filter((one) => one.intent.rules); }
+
+  /** The intents that were closed with an answer before another one of the same authorization. */
+  partsBefore(index) {
+    const { authorization } = this.openings.get(index).intent;
+    const own = [...this.openings.values()].filter(({ intent }) => intent.authorization === authorization);
+    return own.filter(({ close }) => close?.index < index && close.body.answers > 0).map((one) => one.index);
+  }
+
   /** Codes are those that the roster in force shows; who signed before it came may have shown those of another. */
   #verifyCodes(body, code) {
     const { outcome = "-", records, "unconfirmed-cells": unconfirmed } = body;
@@ -293,7 +321,7 @@ export class State {
     demand(isGood(this.roster), code, "codes: not the roster's, or against the records", this.rosters.some(isGood));
   }
 
-  async #applyMark(body, signers, note) {
+  async #applyMark(index, body, signers, note) {
     const own = slot(body.custodian, body.day ?? body.segment);
     if (body.type === "fault") {
       await this.#verifyFault(body, signers, note);
@@ -309,11 +337,13 @@ export class State {
     // its key may be of a custodian that has left
     const isSigned = signers.has(key.identity) || (await verifySigners(note, [key], "signature")).has(key.identity);
     demand(isSigned, "F1", "signature: none of the custodian's");
-    if (body.type === "refuse") this.#verifyCodes(body, "F1");
-    if (body.type === "destroy") {
+    if (body.type === "refuse") {
+      this.#verifyCodes(body, "F1");
+      this.refusals.push(body);
+    } else if (body.type === "destroy") {
       const isFirst = this.keys.has(own) && !this.destroyed.has(own);
       demand(isFirst, "F1", "destroy: no key, or one destroyed before", this.destroyed.has(own));
-      this.destroyed.add(own);
+      this.destroyed.set(own, index);
     } else if (body.type === "receipt") {
       const isFirst = this.segments.has(body.segment) && !this.receipts.has(own);
       demand(isFirst, "F1", "receipt: no segment, or a second one", this.receipts.has(own));
@@ -364,18 +394,11 @@ export class State {
     demand(body.evidence === made, "F2", "evidence: not the receipts");
   }
 
-  /** Whether the custodians that did not destroy the key of its day no longer satisfy its lock. */
-  isDead({ line, roster }) {
-    const left = roster.maskOf((one) => !this.destroyed.has(slot(one.name, line.day)));
+  /** Whether, after an entry, the custodians that did not destroy the key of its day no longer satisfy its lock. */
+  isDead({ line, roster }, index) {
+    const left = roster.maskOf((one) => !(this.destroyed.get(slot(one.name, line.day)) <= index));
     return !isSatisfied(roster.rules.get(line.rule).lock, left);
   }
-}
-
-/** A State for looking back, which later entries do not change. */
-export function copyState(state) {
-  const copyOne = (value) => (value instanceof Map || value instanceof Set ? new value.constructor(value) : value);
-  const copy = ([key, value]) => [key, Array.isArray(value) ? [...value] : copyOne(value)];
-  return Object.assign(new State(), Object.fromEntries(Object.entries(state).map(copy)));
 }
 
 /** State after [index, raw entry] pairs in ascending order. */

@@ -178,6 +178,17 @@ export function parseWords(text, count, place) {
   return words;
 }
 
+// parsers of one value, as the shapes of Lines.takeEach have them
+export const [hex32, hex16] = [32, 16].map((size) => (text, place) => parseHex(text, size, place));
+export const matching = (pattern) => (text, place) => parseMatch(pattern, text, place);
+export const between = (low, high) => (text, place) => parseDecimal(text, place, low, high);
+
+/** A parser of as many words as a shape has, by their names. */
+export const wordsOf = (shape) => (text, place) => {
+  const words = parseWords(text, Object.keys(shape).length, place);
+  return Object.fromEntries(Object.entries(shape).map(([name, parse], i) => [name, parse(words[i], place)]));
+};
+
 /** Reads `key: value` lines in a fixed order, each exactly once. */
 export class Lines {
   constructor(lines, place) { Object.assign(this, { lines, next: 0, place }); }
@@ -205,6 +216,21 @@ export class Lines {
     for (let key; (key = keys.find((one) => this.isNext(one))); ) pairs.push([key, this.take(key)]);
     refuseUnless(low <= pairs.length && pairs.length <= high, `${this.place} ${keys[0]}: found ${pairs.length} lines`);
     return pairs;
+  }
+
+  /**
+   * By key the values of all lines of a shape, in its order. For each key it has a parser, or [parser, least, most]
+   * where the line may repeat. A key that ends in ? may be missing.
+   */
+  async takeEach(shape) {
+    const values = {};
+    for (const [name, how] of Object.entries(shape)) {
+      const [[parse, ...bounds], key] = [[how].flat(), name.replace("?", "")];
+      const read = (text) => parse(text, key);
+      if (how === parse && (key === name || this.isNext(key))) values[key] = await read(this.take(key));
+      if (how !== parse) values[key] = await Promise.all(this.takeAll([key], ...bounds).map(([, text]) => read(text)));
+    }
+    return values;
   }
 
   end() { refuseUnless(this.next === this.lines.length, `${this.place} line ${this.next + 1}: expected the end`); }
