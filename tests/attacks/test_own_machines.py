@@ -16,7 +16,7 @@ from forging import Desk, log_entries, rows_of
 from coffer import replica, wire
 from coffer.cli.main import run
 from coffer.custodian.approvals import Withdrawn
-from coffer.custodian.machine import server
+from coffer.custodian.machine import bodies
 from coffer.custodian.machine.errands import MAX_LOOKS
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.machine.tls import fingerprint_of
@@ -263,7 +263,7 @@ def test_silent_connections_that_announce_much_take_nothing_from_others(world):
 
 
 def test_bodies_that_arrive_in_full_are_bounded_together(world, monkeypatch):
-    monkeypatch.setattr(server, "MAX_BYTES_IN_FLIGHT", 3_000_000)
+    monkeypatch.setattr(bodies, "MAX_BYTES_IN_FLIGHT", 3_000_000)
     with served_here(world.app("judge")) as url:
         port, held = int(url.rpartition(":")[2]), []
         for _ in range(3):  # all but the last byte

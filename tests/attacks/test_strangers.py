@@ -16,8 +16,9 @@ import pytest
 from forging import Desk
 
 from coffer import wire
+from coffer.custodian.machine.bodies import crowd_of
 from coffer.custodian.machine.errands import MAX_HEADERS
-from coffer.custodian.machine.server import crowd_of, make_app, make_server
+from coffer.custodian.machine.server import make_app, make_server
 from coffer.custodian.machine.tls import make_certificate, server_context
 from coffer.custody import exchange
 from coffer.custody.exchange import CONSTANT_REFUSAL, format_frame, request_info

@@ -35,13 +35,8 @@ with extra("web"):
     from starlette.types import ASGIApp
 
     from coffer.cli.figures import OPTION, Answered, figures_app, listener_figures, verify_own_machine
-    from coffer.custodian.machine.server import (
-        BODY_TIMEOUT_S,
-        client_of,
-        crowd_of,
-        figures_of,
-        make_app,
-    )
+    from coffer.custodian.machine.bodies import BODY_TIMEOUT_S, client_of, crowd_of
+    from coffer.custodian.machine.server import figures_of, make_app
     from coffer.serving.http import give_memory_back, make_server, places_within_descriptors, run_together
     from coffer.serving.lanes import Busy, Lane
 

@@ -1,4 +1,4 @@
-"""A custodian's service over HTTP. The only file of ``custodian`` that knows an HTTP server.
+"""A custodian's service over HTTP. With ``bodies`` the only file of ``custodian`` that knows an HTTP server.
 
 Implements ``docs/formats/custodian.md``, "HTTP".
 
@@ -8,10 +8,8 @@ metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. A 
 
 import asyncio
 import ssl
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,16 +19,17 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
+from coffer.custodian.machine.bodies import REFUSALS, Act, Bodies, client_of, crowd_of
 from coffer.custodian.machine.errands import Errands
+from coffer.custodian.machine.figures import Counts
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
 from coffer.custody.port import Custodian
-from coffer.errors import CofferError, MalformedInput
+from coffer.errors import CofferError
 from coffer.notes.note import MAX_CHECKPOINT_BYTES
 from coffer.serving import http
-from coffer.serving.crowd import Client, Crowd
-from coffer.serving.figures import Figure, counter, format_figures, gauge, sample
+from coffer.serving.crowd import Crowd
+from coffer.serving.figures import Figure, format_figures
 from coffer.serving.lanes import Busy, Lane
 from coffer.translog.tiling import CHECKPOINT, is_tile_path
 
@@ -40,131 +39,20 @@ MAX_EXPLANATION_FRAME_BYTES: Final = 8_192
 """An explanation has at most 4,096 bytes, and its sealing some 1,200."""
 MAX_HEADERS_FRAME_BYTES: Final = 2 * 2**20
 """The vault sends one MiB of header files at a time (``client.HEADERS_BYTES``)."""
-MAX_BYTES_IN_FLIGHT: Final = 3 * MAX_FRAME_BYTES
-"""Bytes of larger bodies held at once, counted as they arrive: three of the largest requests, or many ordinary ones. Beyond it the answer is 503.
-Strangers' bodies are counted apart from those of addresses that proved something."""
 ANSWERING: Final = 4
 """Requests in work at once. One at most is decided; the other threads unseal, so that neither strangers nor requesters wait behind each other."""
 ERRANDS: Final = 2
 """Notes, headers and entries that are worked on at once."""
 READING: Final = 4
 """Files of the mirror that are read at once."""
-BODY_TIMEOUT_S: Final = 20.0
-"""For the largest body: 8 MiB at 4 Mbit/s. Slower senders are cut off. A smaller body gets less time, from two seconds on."""
-MIN_BODY_TIMEOUT_S: Final = 2.0
-SMALL_BODY_BYTES: Final = 131_072
-"""Bodies up to this are always read: all connections together hold 32 MiB of them."""
 PACE_S: Final = 0.025
 """Replies leave at whole multiples of this after the request came in. So the time does not tell at which step it stopped, unless the work took long."""
 GAUGES_FOR_S: Final = 1.0
 """The same numbers are shown for so long, so that asking again and again reads no disk."""
 _OCTETS: Final = "application/octet-stream"
 _BINARY: Final = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
-
-
-class _Refuse(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-class _Counts:
-    """What the metrics show. The outcomes are those of HTTP; the decisions are not told apart."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: Counter[str] = Counter()
-
-    def add(self, outcome: str) -> None:
-        with self._lock:
-            self._answers[outcome] += 1
-
-    def figures(self, gauges: Mapping[str, int]) -> Sequence[Figure]:
-        with self._lock:
-            return custodian_figures(dict(self._answers), gauges)
-
-
-def custodian_figures(outcomes: Mapping[str, int], gauges: Mapping[str, int]) -> Sequence[Figure]:
-    """Posted bodies by their outcome of HTTP, and how mirror and outbox stand."""
-    answers = [sample(outcomes.get(name, 0), outcome=name) for name in _OUTCOMES]
-    posted = "Posted bodies by what became of them; what was decided is not told apart."
-    shown = [gauge(f"coffer_{name}", meaning, sample(gauges[name])) for name, meaning in GAUGES.items()]
-    return [counter("coffer_requests_total", posted, *answers), *shown]
-
-
-_OUTCOMES: Final = ("answered", "busy", "failed", "malformed")
-GAUGES: Final = {
-    "log_size": "Entries of the log that this custodian accepted.",
-    "waiting_entries": "Signed entries that wait to be logged.",
-    "is_frozen": "1: it saw two histories of the log and answers nothing.",
-    "unacknowledged_changes": "Changes of the roster, and absences of this custodian, that its people have not acknowledged.",
-    "is_behind": "1: its last look at the log failed.",
-}
-
-
-class _Bodies:
-    """Reads bodies within limits of size, time and what is held in all."""
-
-    def __init__(self, crowd: Crowd) -> None:
-        self._crowd = crowd
-        self._held: Counter[bool] = Counter()
-
-    async def handle(
-        self, request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]
-    ) -> Response:
-        """``act`` on the body.
-
-        Raises:
-            _Refuse: with the status to send.
-        """
-        text = request.headers.get("content-length", "")
-        if not (text.isascii() and text.isdigit() and len(text) < 12):
-            raise _Refuse(411)
-        size = int(text)
-        if size > most:
-            raise _Refuse(413)
-        if size > SMALL_BODY_BYTES and not self._crowd.may_send(client_of(request), size):
-            raise _Refuse(503)
-        body, is_strange = bytearray(), self._crowd.rank(client_of(request)) > 1
-        try:
-            await self._read(request, size, body, is_strange=is_strange)
-            return await act(bytes(body))
-        finally:
-            if size > SMALL_BODY_BYTES:
-                self._held[is_strange] -= len(body)
-
-    async def _read(self, request: Request, size: int, body: bytearray, *, is_strange: bool) -> None:
-        """Read into ``body``.
-
-        Of a large body the bytes that arrived count as held, not those that were announced: announcing costs the sender nothing.
-        """
-        seconds = MIN_BODY_TIMEOUT_S + (BODY_TIMEOUT_S - MIN_BODY_TIMEOUT_S) * size / MAX_FRAME_BYTES
-        try:
-            async with asyncio.timeout(seconds):
-                async for part in request.stream():
-                    body += part
-                    if size > SMALL_BODY_BYTES:
-                        self._held[is_strange] += len(part)
-                    if len(body) > size:
-                        raise _Refuse(413)
-                    if size > SMALL_BODY_BYTES and self._held[is_strange] > MAX_BYTES_IN_FLIGHT:
-                        raise _Refuse(503)
-        except (TimeoutError, ClientDisconnect):
-            raise _Refuse(408) from None
-
-
-def client_of(request: Request) -> Client | None:
-    """Who asks."""
-    return None if request.client is None else (request.client.host, request.client.port)
-
-
-def crowd_of(app: FastAPI) -> Crowd:
-    """The crowd that an application asks about its clients, made at the first call."""
-    if not hasattr(app.state, "crowd"):
-        app.state.crowd = Crowd(time.monotonic)
-    crowd = app.state.crowd
-    assert isinstance(crowd, Crowd), "made above"
-    return crowd
+_OF_BYTES: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "bytes", **_BINARY}}
+_SEALED: Final[dict[str, Any]] = {"requestBody": {"required": True, **_BINARY}}
 
 
 def figures_of(app: FastAPI) -> Sequence[Figure]:
@@ -178,72 +66,50 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
     app = FastAPI(
         title="Coffer custodian", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False
     )
-    crowd = crowd_of(app)
-    counts, bodies = _Counts(), _Bodies(crowd)
+    crowd, counts = crowd_of(app), Counts()
+    bodies = Bodies(crowd, counts)
     app.state.figures = lambda: counts.figures(errands.gauges())
-    answer_lane, errand_lane = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
-        for status, text in {
-            400: "the body is not a frame",
-            408: "the body came too slowly",
-            411: "no content-length",
-            413: "the body is too large",
-            503: "busy, or the log cannot be read: try again",
-        }.items()
-    }
-    sealed: dict[str, Any] = {"requestBody": {"required": True, **_BINARY}}
-    octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
+    errand_lane = Lane("errands", ERRANDS, crowd)
+    _add_answering(app, custodian, errands, Lane("answering", ANSWERING, crowd), errand_lane, bodies)
+    _add_cosigning(app, custodian.cosign, errand_lane, bodies)
+    _add_taking(app, errands, errand_lane, bodies)
+    _add_entries(app, errands, errand_lane)
+    _add_state_paths(app, counts, errands)
+    add_log_paths(app, errands.mirror_file, prefix="/log")
+    return app
 
-    async def bounded(request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]) -> Response:
-        outcome, status = "failed", 500
-        try:
-            response = await bodies.handle(request, most, act)
-        except _Refuse as refusal:
-            outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
-        except Busy:
-            outcome, status = "busy", 503
-        except MalformedInput:
-            outcome, status = "malformed", 400
-        except CofferError:
-            outcome, status = "failed", 503
-        else:
-            outcome = "answered"
-            return response
-        finally:
-            counts.add(outcome)
-        headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})
-        return PlainTextResponse(refusals[status]["description"], status, headers)
 
-    @app.post("/v1/answer", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
+def _add_answering(
+    app: FastAPI, custodian: Custodian, errands: Errands, answer_lane: Lane, errand_lane: Lane, bodies: Bodies
+) -> None:
+    """The two paths that answer a frame with a frame."""
+    crowd = crowd_of(app)
+
+    @app.post("/v1/answer", responses=_OF_BYTES | REFUSALS, openapi_extra=_SEALED, response_class=Response)
     async def post_request(request: Request) -> Response:
         """A sealed request, framed; the sealed reply or the constant refusal, framed."""
-        return await bounded(request, MAX_FRAME_BYTES, _at_pace(request, crowd, answer_lane, custodian.answer))
+        return await bodies.bounded(request, MAX_FRAME_BYTES, _at_pace(request, crowd, answer_lane, custodian.answer))
 
-    @app.post("/v1/standing", responses=octets | refusals, openapi_extra=sealed, response_class=Response)
+    @app.post("/v1/standing", responses=_OF_BYTES | REFUSALS, openapi_extra=_SEALED, response_class=Response)
     async def post_query(request: Request) -> Response:
         """A sealed query of the desk, framed; the sealed report or the constant refusal, framed."""
-        return await bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
+        return await bodies.bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
 
-    @app.get("/v1/entries", responses=octets | {503: refusals[503]}, response_class=Response)
+
+def _add_entries(app: FastAPI, errands: Errands, errand_lane: Lane) -> None:
+    @app.get("/v1/entries", responses=_OF_BYTES | {503: REFUSALS[503]}, response_class=Response)
     async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
             return Response(await errand_lane.run(client_of(request), errands.waiting), media_type=_OCTETS)
         except (CofferError, Busy):
-            return PlainTextResponse(refusals[503]["description"], 503, {"retry-after": "1"})
-
-    _add_cosigning(app, custodian.cosign, errand_lane, bounded, octets | refusals)
-    _add_taking(app, errands, errand_lane, bounded, {"responses": refusals, "openapi_extra": sealed})
-    _add_state_paths(app, counts, errands, {503: refusals[503]})
-    add_log_paths(app, errands.mirror_file, prefix="/log")
-    return app
+            return PlainTextResponse(REFUSALS[503]["description"], 503, {"retry-after": "1"})
 
 
-def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict[int | str, dict[str, Any]]) -> None:
+def _add_state_paths(app: FastAPI, counts: Counts, errands: Errands) -> None:
     gauges = _Gauges(errands)
 
-    @app.get("/health", responses=busy, response_class=PlainTextResponse)
+    @app.get("/health", responses={503: REFUSALS[503]}, response_class=PlainTextResponse)
     async def health() -> Response:
         """Whether it could answer: ok, behind (the log cannot be read) or frozen (two histories were seen)."""
         now = await gauges.read()
@@ -256,10 +122,7 @@ def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict
         return PlainTextResponse(format_figures(counts.figures(await gauges.read())))
 
 
-_Act = Callable[[bytes], Coroutine[Any, Any, Response]]
-
-
-def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[bytes], bytes]) -> _Act:
+def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[bytes], bytes]) -> Act:
     """Answers a frame with a frame, at whole multiples of ``PACE_S`` from now on.
 
     It tells the crowd who proved something.
@@ -279,32 +142,20 @@ def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[byte
     return act
 
 
-def _add_cosigning(
-    app: FastAPI,
-    cosign: Callable[[bytes], bytes],
-    errand_lane: Lane,
-    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
-    responses: dict[int | str, dict[str, Any]],
-) -> None:
+def _add_cosigning(app: FastAPI, cosign: Callable[[bytes], bytes], errand_lane: Lane, bodies: Bodies) -> None:
     body = {"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
-    @app.post("/v1/cosign", responses=responses, openapi_extra=body, response_class=Response)
+    @app.post("/v1/cosign", responses=_OF_BYTES | REFUSALS, openapi_extra=body, response_class=Response)
     async def cosign_checkpoint(request: Request) -> Response:
         """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
 
         async def act(body: bytes) -> Response:
             return Response(await errand_lane.run(client_of(request), cosign, body), media_type=_OCTETS)
 
-        return await bounded(request, MAX_CHECKPOINT_BYTES, act)
+        return await bodies.bounded(request, MAX_CHECKPOINT_BYTES, act)
 
 
-def _add_taking(
-    app: FastAPI,
-    errands: Errands,
-    errand_lane: Lane,
-    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
-    described: dict[str, Any],
-) -> None:
+def _add_taking(app: FastAPI, errands: Errands, errand_lane: Lane, bodies: Bodies) -> None:
     """The paths to which something is handed, framed. Each answers the same, whatever it was."""
     taking: dict[str, tuple[int, Callable[[bytes], None], str]] = {
         "notes": (MAX_NOTE_FRAME_BYTES, errands.take_note, "An authorization to review, sealed."),
@@ -320,7 +171,7 @@ def _add_taking(
 
     def add(name: str, most: int, take: Callable[[bytes], None], said: str) -> None:
         async def post(request: Request) -> Response:
-            return await bounded(request, most, partial(_take, request, errand_lane, take))
+            return await bodies.bounded(request, most, partial(_take, request, errand_lane, take))
 
         app.add_api_route(
             f"/v1/{name}",
@@ -330,7 +181,8 @@ def _add_taking(
             name=name,
             description=f"{said} The answer is always the same.",
             response_class=PlainTextResponse,
-            **described,
+            responses=REFUSALS,
+            openapi_extra=_SEALED,
         )
 
     for name, how in taking.items():
@@ -350,8 +202,6 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
         status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
         for status, text in {404: "there is no such tile", 503: "busy: try again"}.items()
     }
-    octets: dict[int | str, dict[str, Any]] = {200: {"description": "bytes", **_BINARY}}
-
     reading = Lane("reading", READING, crowd_of(app))
 
     async def respond(request: Request, name: str, media_type: str) -> Response:
@@ -373,7 +223,7 @@ def add_log_paths(app: FastAPI, read: Callable[[str], bytes | None], *, prefix: 
         """The newest checkpoint."""
         return await respond(request, CHECKPOINT, "text/plain")
 
-    @app.get(prefix + "/tile/{path:path}", responses=octets | missing, response_class=Response)
+    @app.get(prefix + "/tile/{path:path}", responses=_OF_BYTES | missing, response_class=Response)
     async def tile(request: Request, path: str) -> Response:
         """A hash tile or an entry bundle."""
         return await respond(request, f"tile/{path}", _OCTETS)

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from starlette.responses import PlainTextResponse
 
 from coffer import wire
-from coffer.custodian.machine.server import client_of
+from coffer.custodian.machine.bodies import client_of
 from coffer.errors import CofferError, MalformedInput
 from coffer.serving.lanes import Busy, Lane
 from coffer.translog.checkpoint import Checkpoint
