@@ -130,7 +130,7 @@ class Deciding(Unlocked):
         return [self._entry(body, auth) for body in bodies]
 
     def ratified_entries(self) -> list[bytes]:
-        """The signed ``ratify`` entries for what enough persons agreed to, as far as the log does not show them."""
+        """The signed ``ratify`` entries for what enough persons agreed to and the log does not show yet."""
         state, auth, entries = self.state, self.keys.auth, list[bytes]()
         for about in sorted(self._folder.decided(self.keys).ratified, key=lambda one: one.intent):
             debt = state.debts.get(about.intent)

@@ -1,4 +1,4 @@
-"""A custodian's place in the roster: what it signs of a new one, and what its people are told of changes."""
+"""A custodian's place in the roster: what it signs of a new one, what its people are told."""
 
 from coffer.custodian.unlocked import Unlocked
 from coffer.custody.presence import News, news_of

@@ -1,4 +1,4 @@
-"""The requests at a custodian: those that wait, what is noted about each, and those it decided; holds it decided too.
+"""The requests at a custodian: what waits, what is noted about each, and what it decided, holds too.
 
 Promises: every note that waits was signed by the desk; a request keeps the nonce of its check words, whatever crashes; nothing here reads without the
 custodian's keys, and marks and decided notes that another wrote are refused. Trusts: its own disk, as far as keys prove it.
@@ -387,7 +387,10 @@ class Requests:
 
 
 def _is_over(note: Requested, state: State, now: dt.datetime) -> bool:
-    """Whether a decided note is kept no longer. A hold is compared with nothing later: it goes when it ended."""
+    """Whether a decided note is kept no longer.
+
+    A hold is compared with nothing later: it goes when it ended.
+    """
     if isinstance(note, Authorization):
         return now >= note.terms.expires + KEPT_AFTER
     logged = state.hold_of(note.commitment)

@@ -1,4 +1,4 @@
-"""A custodian with its keys unlocked, and its own copy of the log: what everything that it does stands on."""
+"""A custodian with its keys unlocked, and its own copy of the log: what all that it does rests on."""
 
 import datetime as dt
 import threading

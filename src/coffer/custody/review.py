@@ -105,7 +105,10 @@ def revocation_of(authorization: Requested, state: State, name: str, auth: Verif
 
 
 def may_ratify(debt: Debt, state: State, name: str, auth: VerifyKey) -> bool:
-    """Whether a custodian is in the roster of an emergency, or in force, with this key; also if it has ratified it."""
+    """Whether a custodian is in the roster of an emergency, or in force, with this key.
+
+    Also if it has ratified it.
+    """
     members = (roster.custodian(name) for roster in (state.rosters[debt.roster], state.roster))
     return any(member is not None and member.auth == auth for member in members)
 

@@ -59,7 +59,10 @@ class Debt:
 
     @property
     def deadline(self) -> dt.datetime:
-        """When its time to be ratified is over; of one that is dated at the end of the calendar, about that end."""
+        """When its time to be ratified is over.
+
+        Of one that is dated at the end of the calendar, about that end.
+        """
         return self.time + min(dt.timedelta(hours=self.hours), max(dt.timedelta(), _LAST - self.time))
 
     def is_late(self, time: dt.datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Bodies that are posted to a custodian: read within limits, and refused in the same few ways whatever they hold."""
+"""Bodies that are posted to a custodian: read within limits, refused alike whatever they hold."""
 
 import asyncio
 import time

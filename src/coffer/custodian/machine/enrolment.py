@@ -42,7 +42,10 @@ from coffer.passkeys.passkey import Passkey, RelyingParty
 
 
 class Enrolment:
-    """The people of one custodian and their passkeys. Any thread may call; ``now`` is the time that is written down."""
+    """The people of one custodian and their passkeys.
+
+    Any thread may call; ``now`` is the time that is written down.
+    """
 
     def __init__(self, machine: Machine, service: CustodianService, challenges: Challenges, entropy: Entropy) -> None:
         self._machine = machine

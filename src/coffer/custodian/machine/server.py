@@ -1,4 +1,6 @@
-"""A custodian's service over HTTP. With ``bodies`` the only file of ``custodian`` that knows an HTTP server.
+"""A custodian's service over HTTP.
+
+With ``bodies`` the only file of ``custodian`` that knows an HTTP server.
 
 Implements ``docs/formats/custodian.md``, "HTTP".
 

@@ -36,7 +36,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """What is decided: the path of its pages, its template, how it is found by what an address says, what is read of it.
+    """What is decided: the path of its pages, its template, and how it is found and read.
+
+    ``find``: by what an address says.
 
     ``read``: the values of its page, for a person; they hold ``review``, with its version. ``ask``: asks the desk a
     question about a note, for a person; None where nothing is asked.

@@ -1,4 +1,4 @@
-"""The requests of one case, and about the same people, that this custodian keeps. Reads; decides nothing."""
+"""The earlier requests of one case, and about the same people. Reads; decides nothing."""
 
 from collections.abc import Sequence
 from functools import partial

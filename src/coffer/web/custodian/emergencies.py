@@ -1,4 +1,4 @@
-"""Emergencies that this custodian may ratify, as its pages show them. Reads what its machine holds; decides nothing.
+"""Emergencies that this custodian may ratify, as its pages show them. Decides nothing.
 
 An emergency is named in addresses by the index of its intent, which the log shows to everybody.
 """
@@ -38,7 +38,10 @@ _INDEX: Final = re.compile("0|[1-9][0-9]{0,17}")
 
 
 def find_emergency(office: Office, digits: str) -> Decidable | None:
-    """An emergency that this custodian may ratify, or has, by the index of its intent; its request lies here."""
+    """An emergency that this custodian may ratify, or has, by the index of its intent.
+
+    Its request lies here.
+    """
     debt = office.service.state.debts.get(int(digits)) if _INDEX.fullmatch(digits) else None
     if debt is None or not _concerns(office, debt):
         return None
@@ -47,7 +50,7 @@ def find_emergency(office: Office, digits: str) -> Decidable | None:
 
 
 def emergency_rows(office: Office, you: int, words: Wording) -> list[EmergencyRow]:
-    """The emergencies of which this custodian may ratify, or did, and which are still owed; those due first."""
+    """The emergencies that are still owed and that this custodian may ratify, or did; by deadline."""
     state, now, keys = office.service.state, office.clock(), office.service.keys
     owed = [debt for debt in list(state.debts.values()) if debt.paid is None and _concerns(office, debt)]
     approvals, people = office.machine.folder.decided(keys), office.clerks.people()

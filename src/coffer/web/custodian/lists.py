@@ -1,4 +1,4 @@
-"""The requests on a custodian's first page: what waits, by the time left, and what was decided. Decides nothing."""
+"""The requests on a custodian's first page: what waits, by the time left, and what was decided."""
 
 import datetime as dt
 from collections.abc import Sequence

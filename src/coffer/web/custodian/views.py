@@ -216,7 +216,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyRow:
-    """An emergency that is owed. ``asked``: None if its request does not lie here. ``seconds_left``: to be ratified."""
+    """An emergency that is owed.
+
+    ``asked``: None if its request does not lie here. ``seconds_left``: to be ratified.
+    """
 
     index: int
     asked: Asked | None
