@@ -103,14 +103,18 @@ def test_protected_person_is_kept_once_every_office_approved_it_on_its_page(worl
     assert keep_hold(world.vault, hold.note.raw, distant_keepers(world, *world.names)) == dict.fromkeys(world.names, "")
 
 
-def test_hold_that_one_of_two_persons_approved_is_not_signed(world):
+def test_hold_that_one_of_two_persons_approved_is_not_signed_and_a_crash_costs_a_minute(world, monkeypatch):
     page = Page.make(world)
     hold = waiting(world, page)
     requests, keys = page.bench.machine.requests, page.bench.service.keys
     page.approve(page.signed_in(1), hold, 1)
     page.attendant.look()
     assert requests.decided_note(hold.commitment, keys) is None
-    page.approve(page.signed_in(2), hold, 2)
+    with monkeypatch.context() as crash:  # between the agreement and the signature
+        crash.setattr(type(page.bench.machine), "keep_approved", lambda *_: 0)
+        assert page.approve(page.signed_in(2), hold, 2).status_code == 303
+    assert requests.decided_note(hold.commitment, keys) is None
+    page.attendant.look()
     signed = requests.decided_note(hold.commitment, keys)
     assert signed.note.is_signed_by(keys.auth.verify_key)
     assert requests.decided(keys) == []
