@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from authenticator import Authenticator
 from coffer.authority.authorization import parse_authorization
+from coffer.custodian.approvals import Ratification
 from coffer.custodian.machine.clerks import Clerks
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.service import CustodianService
@@ -86,6 +87,13 @@ class Bench:
     def agree(self, note, ordinal, *, key=None, **faults):
         answer = (key or self.keys[ordinal]).sign(self.begin(note, ordinal), **faults)
         return self.clerks.approve(self.commitment(note), ordinal, answer, self.now)
+
+    def ratify(self, index, ordinal):
+        """A person ratifies what was opened at this entry."""
+        debt = self.service.state.debts[index]
+        about = Ratification(commitment=debt.authorization, intent=index)
+        answer = self.keys[ordinal].sign(self.clerks.begin_approval(about, ordinal, self.now))
+        return self.clerks.approve(about, ordinal, answer, self.now)
 
     def file(self, name):
         return self.machine.path / name

@@ -17,7 +17,7 @@ from coffer.authority.hold import Hold
 from coffer.custodian.machine.attendant import Attendant
 from coffer.web.custodian.app import make_custodian_site
 from coffer.web.custodian.office import Office
-from coffer.web.custodian.reading import digits_of
+from coffer.web.custodian.standing import digits_of
 from coffer.web.ground.sessions import MemorySessions
 from coffer.web.ground.site import Site
 
@@ -62,6 +62,8 @@ class Page:
         return client
 
     def path(self, note):
+        if isinstance(note, int):  # an emergency, by the index of its intent
+            return f"/emergencies/{note}"
         if isinstance(note, Hold):
             return f"/holds/{digits_of(note.commitment)}"
         return f"/requests/{digits_of(self.bench.commitment(note))}"

@@ -5,9 +5,13 @@ import datetime as dt
 from authenticator import Authenticator
 from browsing import add_authenticator, open_page
 from clerking import Bench
+from coffer.authority.authorization import parse_authorization
+from coffer.authority.ordered import Urgency
 from coffer.custodian.people import Away
 from custodian_page import Page
+from emergencies import begin, close, draw
 from holds import begun
+from world import ordered
 
 NAMES = ("M. Judge", "B. Second", "L. Third")
 BASIS = "Art. 60-1 CPP, case 12/0417, order of 8 January 2013"
@@ -42,6 +46,15 @@ class Story:
         self.bench.take(note)
         return note
 
+    def opened(self, records):
+        """The index of an opening in an emergency, which must be ratified."""
+        order = ordered(self.world.now, urgency=Urgency.EMERGENCY)
+        note = self.ask(ordered=order, kinds="call", authority="Police of the Canton")
+        index = begin(self.world, parse_authorization(note, "note"))
+        draw(self.world, index, records)
+        close(self.world, index, records)
+        return index
+
     def fill(self):
         """Requests in every state, and somebody away."""
         bench, now = self.bench, self.world.now
@@ -65,6 +78,8 @@ class Story:
         )
         self.hold = begun(self.world, days=[(self.world.today, self.world.today)], kinds="call,text", authority=COURT)
         bench.machine.folder.holds.wait(self.hold, bench.service.sync(), now, bench.service.keys)
+        if self.world.state().roster.emergency is not None:
+            self.emergency = self.opened(9)
         bench.clerks.set_away(3, Away(since=now, until=now + dt.timedelta(days=5), stand_in=2), now)
         self.page.attendant.look()
 

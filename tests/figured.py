@@ -5,7 +5,7 @@ from pathlib import Path
 
 from coffer.cli.figures import listener_figures, process_figures
 from coffer.cli.servers import witness_figures
-from coffer.custodian.machine.server import GAUGES, custodian_figures
+from coffer.custodian.machine.figures import GAUGES, custodian_figures
 from coffer.disk import Disk
 from coffer.procedures.backup import backup_figures
 from coffer.procedures.duty.board import Board, DiskLine

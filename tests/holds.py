@@ -3,9 +3,11 @@
 import datetime as dt
 from dataclasses import replace
 
+from asking import Client
 from coffer.authority.hold import Hold, parse_hold
 from coffer.authority.ordered import OrderClass
-from coffer.procedures.holding import extend_hold, keep_hold, make_hold
+from coffer.custody.exchange import format_frame, parse_frame
+from coffer.procedures.holding import DistantKeeper, extend_hold, keep_hold, make_hold
 from coffer.procedures.opening.request import Sought
 from coffer.procedures.opening.run import run_opening
 from coffer.procedures.retire import run_retirement
@@ -83,6 +85,28 @@ def opened(world, *holds, note=None, by=ALL, custodians=None, **changes):
         deliver=lambda _answer: None,
         holds=[parse_hold(hold.note.raw, "hold") for hold in holds],
     )
+
+
+class Post:
+    """A custodian's machine, reached by its application."""
+
+    def __init__(self, world, name):
+        self.name = name
+        self.client = Client(world.app(name), f"http://{name}.example")
+
+    def send_hold(self, sealed):
+        assert self.client.post("/v1/holds", content=format_frame(sealed)).text == "taken"
+
+    def standing(self, sealed):
+        return parse_frame(self.client.post("/v1/standing", content=format_frame(sealed)).content, "report")
+
+    def entries(self):
+        return self.client.get("/v1/entries").content
+
+
+def distant_keepers(world, *names):
+    state = world.state()
+    return [DistantKeeper(Post(world, name), state) for name in names]
 
 
 def in_force(world) -> int:

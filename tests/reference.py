@@ -601,6 +601,10 @@ def approval_challenge(custodian, commitment_, text, nonce):
     return h(tag("approve"), lp(custodian.encode("ascii")), commitment_, h(text), nonce)
 
 
+def ratification_challenge(custodian, commitment_, intent, text, nonce):
+    return h(tag("ratify"), lp(custodian.encode("ascii")), commitment_, intent.to_bytes(8, "big"), h(text), nonce)
+
+
 def approvals(key, lines):
     """The approvals file over lines without their MAC; ``key`` is the custodian's approvals key."""
     own = hmac.digest(key, tag("approvals-key"), "sha256")

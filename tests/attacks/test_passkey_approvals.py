@@ -286,7 +286,7 @@ def test_line_with_the_right_mac_and_no_right_assertion_approves_nothing(world):
     def line(key):
         parts = key.assertion(approval_challenge("judge", commitment, text, nonce))
         assertion = Assertion(credential=key.id, authenticator_data=parts[0], client_data=parts[1], signature=parts[2])
-        agreed = Agreed(commitment=commitment, person=1, nonce=nonce, text_hash=text, assertion=assertion)
+        agreed = Agreed(about=commitment, person=1, nonce=nonce, text_hash=text, assertion=assertion)
         return format_decision(decided, agreed, world.now, keys.decisions, history, custodian="judge")
 
     good, _ = line(bench.keys[1])

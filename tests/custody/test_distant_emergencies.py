@@ -4,20 +4,17 @@ import datetime as dt
 import os
 
 import pytest
-from forging import log_entries
 
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.ordered import Urgency
 from coffer.cli.main import run
 from coffer.ledger.debts import KEPT_FOR, Debt, DebtStatus
-from coffer.ledger.entries import IntentEntry
-from coffer.ledger.roster import Emergency
 from coffer.notes.note import parse_note
 from elsewhere import Elsewhere
+from emergencies import ON_CALL, begin
 from world import ordered
 
 HOUR = dt.timedelta(hours=1)
-ON_CALL = Emergency(expression="2 of judge,dpo,regulator", ratify_hours=48)
 
 
 @pytest.fixture
@@ -32,19 +29,6 @@ def ratify(world, name, note, code=0):
     service.sync()
     with world.vault.writing() as state:
         world.vault.append_counting([service.renewed(raw) for raw in machine.waiting()], state)
-
-
-def begin(world, authorization):
-    """The index of an intent of an emergency."""
-    intent = IntentEntry(
-        authorization=authorization.commitment,
-        requester="desk",
-        nonce=authorization.commitment[:16],
-        cells_at_most=1,
-        rules=authorization.terms.rules,
-        codes=authorization.terms.codes.at(world.state().roster.statistics),
-    )
-    return log_entries(world, intent, key=world.vault.operator_key("desk"))[0]
 
 
 def test_emergency_is_reviewed_and_ratified_on_two_machines(world, tmp_path, capsys):

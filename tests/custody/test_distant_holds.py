@@ -6,19 +6,17 @@ import os
 import pytest
 
 import coffer.custodian.hold_files
-from asking import Client
 from coffer.authority.hold import format_hold_terms
 from coffer.cli.main import run
 from coffer.custodian.machine.folder import Machine
-from coffer.custody.exchange import format_frame
 from coffer.custody.parcel import MAX_HEADERS, format_parcel, hold_info, parcels, parse_parcel
 from coffer.disk import Disk
 from coffer.errors import MalformedInput
 from coffer.notes.keys import seal
 from coffer.notes.note import sign_note
-from coffer.procedures.holding import DistantKeeper, keep_hold, release_hold
+from coffer.procedures.holding import keep_hold, release_hold
 from elsewhere import Elsewhere
-from holds import begun, opened, with_terms
+from holds import Post, begun, distant_keepers, opened, with_terms
 from world import CHEAP, PASSPHRASE
 
 NAMES = ("judge", "dpo")
@@ -36,23 +34,8 @@ def world(made):
     made.now = now
 
 
-class Post:
-    """A custodian's machine, reached by its application."""
-
-    def __init__(self, world, name):
-        self.name = name
-        self.client = Client(world.app(name), f"http://{name}.example")
-
-    def send_hold(self, sealed):
-        assert self.client.post("/v1/holds", content=format_frame(sealed)).text == "taken"
-
-    def entries(self):
-        return self.client.get("/v1/entries").content
-
-
 def keepers(world, *names):
-    state = world.state()
-    return [DistantKeeper(Post(world, name), state) for name in names or NAMES]
+    return distant_keepers(world, *(names or NAMES))
 
 
 def begun_today(world):

@@ -7,6 +7,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from clerking import Bench, copied
+from coffer.authority.authorization import parse_authorization
 from coffer.authority.ordered import Urgency
 from coffer.cli.notifying import notifier_of
 from coffer.custodian.machine.notifier import Notifier, told_persons
@@ -16,6 +17,7 @@ from coffer.notify.address import Hook, Mailbox
 from coffer.notify.message import Language, News
 from coffer.notify.settings import Recipient, parse_settings
 from elsewhere import Elsewhere
+from emergencies import ON_CALL, begin
 from world import ordered
 
 HOUR = dt.timedelta(hours=1)
@@ -23,7 +25,7 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return Elsewhere.make_elsewhere(tmp_path_factory.mktemp("notifier")).with_records()
+    return Elsewhere.make_elsewhere(tmp_path_factory.mktemp("notifier"), emergency=ON_CALL).with_records()
 
 
 @pytest.fixture
@@ -184,3 +186,24 @@ def test_recipients_are_read_strictly():
     ):
         with pytest.raises(MalformedInput, match=message):
             parse(text)
+
+
+def test_people_are_told_of_an_emergency_to_ratify_until_they_did(world):
+    bench, told = Bench.make(world, people=2, required=2), Told()
+    notifier = make(world, bench, told, numbers=(1, 2))
+    note = bench.request(ordered=ordered(world.now, urgency=Urgency.EMERGENCY))
+    notifier.look()
+    told.messages.clear()
+    index = begin(world, parse_authorization(note, "note"))
+    bench.service.sync()
+    notifier.look()
+    assert told.messages == [(f"p{n}@court.example", News.REQUEST_WAITS, 48) for n in (1, 2)]
+    told.messages.clear()
+    bench.ratify(index, 1)
+    notifier.look()
+    assert told.messages == [("p2@court.example", News.REQUEST_WAITS, 48)]
+    bench.ratify(index, 2)
+    told.messages.clear()
+    world.outside.now += 44 * HOUR
+    notifier.look()
+    assert [hours for _, _, hours in told.messages if hours == 4] == [], "of the request alone, if at all"

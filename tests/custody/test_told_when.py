@@ -18,7 +18,7 @@ NUMBERS = itertools.count()
 
 def waits(urgency="emergency", *, came=NIGHT, due=8 * HOUR, ends=20 * DAY, **more):
     number = Commitment(next(NUMBERS).to_bytes(32, "big"))
-    return Waits(commitment=number, urgency=urgency, came=came, due=came + due, ends=came + ends, **more)
+    return Waits(about=number, urgency=urgency, came=came, due=came + due, ends=came + ends, **more)
 
 
 class Night:
@@ -103,7 +103,7 @@ def test_what_was_decided_is_forgotten_and_who_has_no_address_is_not_told():
     one = waits()
     tells, memory = decide_told([one], Staff(on_duty=(1, 9), deputies=(), everybody=(1,)), {}, PACES, NIGHT)
     assert [tell.person for tell in tells] == [1]
-    assert memory == {(one.commitment, 1): Told(last=NIGHT, agreed=0)}
+    assert memory == {(one.about, 1): Told(last=NIGHT, agreed=0)}
     assert decide_told([], STAFF, memory, PACES, NIGHT) == ((), {})
 
 

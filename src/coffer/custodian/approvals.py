@@ -31,6 +31,32 @@ def approval_challenge(custodian: str, commitment: Commitment, text_hash: bytes,
     return wire.digest(wire.tag("approve"), wire.lp(custodian.encode("ascii")), commitment, text_hash, nonce)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratification:
+    """What was opened in an emergency, as something to agree to afterwards.
+
+    ``commitment``: of its request. ``intent``: the index of its intent in the log, at most 2^63 - 1.
+    """
+
+    commitment: Commitment
+    intent: int
+
+
+Agreeable = Commitment | Ratification
+"""What persons agree to: a request or a hold, before anything of it is opened or kept; or what an emergency opened."""
+
+
+def challenge_of(custodian: str, about: Agreeable, text_hash: bytes, nonce: bytes) -> bytes:
+    """What a person's authenticator signs to agree; no agreement to one thing counts for another.
+
+    ``text_hash`` and ``nonce`` as of ``approval_challenge``: also who ratifies has read the whole request.
+    """
+    if not isinstance(about, Ratification):
+        return approval_challenge(custodian, about, text_hash, nonce)
+    named, intent = wire.lp(custodian.encode("ascii")), about.intent.to_bytes(8, "big")
+    return wire.digest(wire.tag("ratify"), named, about.commitment, intent, text_hash, nonce)
+
+
 # What a line says.
 
 
@@ -45,7 +71,7 @@ class Approved:
 class Agreed:
     """One person agrees, with what their authenticator signed."""
 
-    commitment: Commitment
+    about: Agreeable
     person: int
     nonce: bytes = field(repr=False)
     text_hash: bytes
@@ -56,7 +82,7 @@ class Agreed:
 class TakenBack:
     """One person agrees no more; possible until the last of those that are needed has agreed."""
 
-    commitment: Commitment
+    about: Agreeable
     person: int
 
 
@@ -88,14 +114,17 @@ class Agreement:
 class Approvals:
     """A proven file.
 
-    ``agreements``: those that stand, by request, the oldest first. ``completed``: the agreement that made enough of them, by request; one that was
-    approved at the terminal is not there. ``nonces``: those of all agreements. ``counts``: the counter of each passkey at its last agreement. ``lines``: of the
-    people's file, as far as the last line knows it. ``size``: bytes of its whole lines. ``chain``: the MAC of the last one, which the next line continues.
+    ``ratified``: what enough persons agreed to of emergencies. ``agreements``: those that stand, the oldest first.
+    ``completed``: the agreement that made enough of them, by request; one that was approved at the terminal is not
+    there. ``nonces``: those of all agreements. ``counts``: the counter of each passkey at its last agreement.
+    ``lines``: of the people's file, as far as the last line knows it. ``size``: bytes of its whole lines. ``chain``:
+    the MAC of the last one, which the next line continues.
     """
 
     approved: frozenset[Commitment] = frozenset()
     withdrawn: frozenset[Commitment] = frozenset()
-    agreements: Mapping[Commitment, tuple[Agreement, ...]] = field(default_factory=dict)
+    ratified: frozenset[Ratification] = frozenset()
+    agreements: Mapping[Agreeable, tuple[Agreement, ...]] = field(default_factory=dict)
     completed: Mapping[Commitment, Agreement] = field(default_factory=dict)
     nonces: frozenset[bytes] = frozenset()
     counts: Mapping[bytes, int] = field(default_factory=dict)
@@ -108,9 +137,13 @@ class Approvals:
         """Approved and not withdrawn. A withdrawal is final, whatever is approved later."""
         return self.approved - self.withdrawn
 
-    def agreed_by(self, commitment: Commitment) -> tuple[int, ...]:
+    def agreed_by(self, about: Agreeable) -> tuple[int, ...]:
         """The persons whose agreement stands, the first at the head."""
-        return tuple(one.agreed.person for one in self.agreements.get(commitment, ()))
+        return tuple(one.agreed.person for one in self.agreements.get(about, ()))
+
+    def is_settled(self, about: Agreeable) -> bool:
+        """Whether enough agreed, so that nobody takes an agreement back alone."""
+        return about in (self.ratified if isinstance(about, Ratification) else self.approved)
 
 
 class _Reader:
@@ -119,6 +152,7 @@ class _Reader:
     def __init__(self, begun: Approvals, history: History, custodian: str, proven: set[bytes]) -> None:
         self._history, self._custodian, self._proven = history, custodian, proven
         self._approved, self._withdrawn = set(begun.approved), set(begun.withdrawn)
+        self._ratified = set(begun.ratified)
         self._agreements, self._completed = dict(begun.agreements), dict(begun.completed)
         self._nonces, self._counts, self._lines = set(begun.nonces), dict(begun.counts), begun.lines
 
@@ -131,44 +165,52 @@ class _Reader:
         """
         if lines < self._lines or lines > self._history.lines:
             raise Refused("people: lines of their file are missing", code="form")
-        commitment, people = decision.commitment, self._history.states[lines]
+        people = self._history.states[lines]
         match decision:
             case Approved():
                 if people.required:
                     raise must_agree(people.required)
-                self._approved.add(commitment)
+                self._approved.add(decision.commitment)
             case Agreed():
                 self._agree(decision, time, lines, mac)
             case TakenBack():
                 people.person(decision.person)
-                standing = self._agreements.get(commitment, ())
-                if decision.person not in {one.agreed.person for one in standing}:
-                    raise Refused(f"person {decision.person}: did not agree to it", code="form")
-                if commitment in self._approved:
-                    raise Refused(
-                        "request: approved already, so that nobody takes an agreement back alone",
-                        code="form",
-                        hint="refuse it: from then on this custodian answers nothing to it",
-                    )
-                self._agreements[commitment] = tuple(one for one in standing if one.agreed.person != decision.person)
+                self._take_back(decision)
             case Withdrawn():
                 if decision.person:
                     people.person(decision.person)
-                self._withdrawn.add(commitment)
+                self._withdrawn.add(decision.commitment)
         self._lines = lines
 
+    def _is_settled(self, about: Agreeable) -> bool:
+        return about in (self._ratified if isinstance(about, Ratification) else self._approved)
+
+    def _take_back(self, decision: TakenBack) -> None:
+        standing = self._agreements.get(decision.about, ())
+        if decision.person not in {one.agreed.person for one in standing}:
+            raise Refused(f"person {decision.person}: did not agree to it", code="form")
+        if self._is_settled(decision.about):
+            if isinstance(decision.about, Ratification):
+                raise Refused("emergency: ratified already", code="form", hint="what the log shows stays there")
+            raise Refused(
+                "request: approved already, so that nobody takes an agreement back alone",
+                code="form",
+                hint="refuse it: from then on this custodian answers nothing to it",
+            )
+        self._agreements[decision.about] = tuple(one for one in standing if one.agreed.person != decision.person)
+
     def _agree(self, agreed: Agreed, time: dt.datetime, lines: int, mac: bytes) -> None:
-        commitment, people = agreed.commitment, self._history.states[lines]
+        about, people = agreed.about, self._history.states[lines]
         if not people.required or people.site is None:
             raise Refused("people: nobody is asked to agree by passkey", code="form")
-        if commitment in self._withdrawn:
+        if about in self._withdrawn:  # of a request alone: who refused it may look again, and ratify what was opened
             raise Refused("request: refused by this custodian before", code="scope")
         person = people.person(agreed.person)
         passkey = person.passkey(agreed.assertion.credential)
         if passkey is None:
             raise Refused(f"person {agreed.person}: has no such passkey", code="form")
-        standing = self._agreements.get(commitment, ())
-        if commitment not in self._approved:  # who lost a passkey since then agrees again with another
+        standing = self._agreements.get(about, ())
+        if not self._is_settled(about):  # who lost a passkey since then agrees again with another
             standing = tuple(one for one in standing if _still_has(self._history, lines, one))
         if agreed.person in {one.agreed.person for one in standing}:
             raise Refused(f"person {agreed.person}: agreed before, and counts once", code="form")
@@ -177,24 +219,29 @@ class _Reader:
         if agreed.nonce in self._nonces:
             raise Refused("passkey: this assertion served before", code="form")
         if mac not in self._proven:
-            challenge = approval_challenge(self._custodian, commitment, agreed.text_hash, agreed.nonce)
+            challenge = challenge_of(self._custodian, about, agreed.text_hash, agreed.nonce)
             counted = max(passkey.count, self._counts.get(passkey.id, 0))
             verify_assertion(agreed.assertion, replace(passkey, count=counted), people.site, challenge=challenge)
             self._proven.add(mac)
         agreement = Agreement(agreed=agreed, passkey=passkey, time=time, lines=lines)
         standing = (*standing, agreement)
-        self._agreements[commitment] = standing
+        self._agreements[about] = standing
         self._nonces.add(agreed.nonce)
         self._counts[passkey.id] = agreed.assertion.count
-        if commitment not in self._approved and len(standing) >= people.required:
-            self._approved.add(commitment)
-            self._completed[commitment] = agreement
+        if self._is_settled(about) or len(standing) < people.required:
+            return
+        if isinstance(about, Ratification):
+            self._ratified.add(about)
+        else:
+            self._approved.add(about)
+            self._completed[about] = agreement
 
     def result(self, size: int, chain: bytes) -> Approvals:
         """What stands after the lines that were taken."""
         return Approvals(
             approved=frozenset(self._approved),
             withdrawn=frozenset(self._withdrawn),
+            ratified=frozenset(self._ratified),
             agreements=self._agreements,
             completed=self._completed,
             nonces=frozenset(self._nonces),
@@ -277,7 +324,8 @@ def format_decision(
 
 
 def _format_text(decision: Decision, now: dt.datetime, lines: int) -> bytes:
-    words = [wire.format_time(now), decision.commitment.hex(), str(lines)]
+    about = decision.about if isinstance(decision, Agreed | TakenBack) else decision.commitment
+    words = [wire.format_time(now), (about.commitment if isinstance(about, Ratification) else about).hex(), str(lines)]
     match decision:
         case Approved():
             words.insert(0, "approved")
@@ -290,6 +338,7 @@ def _format_text(decision: Decision, now: dt.datetime, lines: int) -> bytes:
             words = ["taken-back", *words, str(decision.person)]
         case Withdrawn():
             words = ["withdrawn", *words, str(decision.person)]
+    words += [str(about.intent)] if isinstance(about, Ratification) else []
     return " ".join(words).encode("ascii")
 
 
@@ -304,10 +353,10 @@ def _parse_line(raw: bytes) -> tuple[Decision, dt.datetime, int]:
     match kind, rest:
         case "approved", []:
             return Approved(commitment=commitment), now, known
-        case "agreed", [person, nonce, text_hash, *parts] if len(parts) == 4:
-            values = [wire.parse_base64(part, "assertion") for part in parts]
+        case "agreed", [person, nonce, text_hash, *parts] if len(parts) in (4, 5):
+            values = [wire.parse_base64(part, "assertion") for part in parts[:4]]
             agreed = Agreed(
-                commitment=commitment,
+                about=_about(commitment, parts[4:]),
                 person=_person(person),
                 nonce=wire.parse_hex(nonce, "nonce", size=32),
                 text_hash=wire.parse_hex(text_hash, "text", size=32),
@@ -316,11 +365,18 @@ def _parse_line(raw: bytes) -> tuple[Decision, dt.datetime, int]:
                 ),
             )
             return agreed, now, known
-        case "taken-back", [person]:
-            return TakenBack(commitment=commitment, person=_person(person)), now, known
+        case "taken-back", [person, *intent] if len(intent) <= 1:
+            return TakenBack(about=_about(commitment, intent), person=_person(person)), now, known
         case "withdrawn", [person]:
             return Withdrawn(commitment=commitment, person=_person(person)), now, known
     raise MalformedInput("a line of an unknown kind")
+
+
+def _about(commitment: Commitment, intent: list[str]) -> Agreeable:
+    """What a line is about: with an index of an intent behind it, what was opened there."""
+    if not intent:
+        return commitment
+    return Ratification(commitment=commitment, intent=wire.parse_decimal(intent[0], "intent", high=2**63 - 1))
 
 
 def _person(text: str) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from coffer.ledger.entries import Commitment
+from coffer.custodian.approvals import Agreeable
 from coffer.notify.message import News
 from coffer.notify.settings import Pace
 
@@ -25,13 +25,13 @@ Of a shorter time the half counts: four hours before, of an emergency's eight.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """A request, or a hold, that waits for people.
+    """A request, a hold, or an emergency to ratify, that waits for people.
 
     ``urgency``: its class. ``came``: when this machine took it. ``due`` and ``ends``: when it is to be decided, and when
     it is over. ``opened_by`` and ``agreed``: numbers of people.
     """
 
-    commitment: Commitment
+    about: Agreeable
     urgency: str
     came: dt.datetime
     due: dt.datetime
@@ -73,7 +73,7 @@ class Tell:
     due: dt.datetime
 
 
-Memory = Mapping[tuple[Commitment, int], Told]
+Memory = Mapping[tuple[Agreeable, int], Told]
 """What was told, by request and person."""
 
 
@@ -84,19 +84,19 @@ def decide_told(
 
     Several requests of one class that have the same news for one person are one message.
     """
-    after: dict[tuple[Commitment, int], Told] = {}
+    after: dict[tuple[Agreeable, int], Told] = {}
     tells: dict[tuple[int, News, str], Tell] = {}
     for one in waiting:
         for person in _concerned(one, staff, paces[one.urgency], now):
-            before = memory.get((one.commitment, person))
+            before = memory.get((one.about, person))
             news = _news(one, person, staff, before, paces[one.urgency], now)
             if news is None:
                 continue
-            after[one.commitment, person] = _told(one, before, now)
+            after[one.about, person] = _told(one, before, now)
             key = (person, news, one.urgency)
             due = min(one.due, tells[key].due) if key in tells else one.due
             tells[key] = Tell(person=person, news=news, urgency=one.urgency, due=due)
-    alive = {one.commitment for one in waiting}
+    alive = {one.about for one in waiting}
     kept = {key: told for key, told in memory.items() if key[0] in alive}
     return tuple(tells.values()), kept | after
 

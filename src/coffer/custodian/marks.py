@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from coffer import wire
-from coffer.authority.authorization import Authorization
+from coffer.authority.hold import Requested
 from coffer.authority.ordered import MAX_FILES
 from coffer.custody.again import Again
 from coffer.custody.check_words import NONCE_BYTES
@@ -44,12 +44,10 @@ class Marks:
     again: Again | None = None
 
     @classmethod
-    def of(cls, authorization: Authorization, nonce: bytes, now: dt.datetime) -> Self:
+    def of(cls, requested: Requested, nonce: bytes, now: dt.datetime) -> Self:
         """The marks of a note that is taken now."""
-        terms = authorization.terms
-        return cls(
-            requester=terms.requester, roster=terms.roster, expires=terms.expires, nonce=nonce, held=_second(now)
-        )
+        terms = requested.terms
+        return cls(requester=terms.requester, roster=terms.roster, expires=terms.ends, nonce=nonce, held=_second(now))
 
     def with_seen(self, now: dt.datetime) -> Self:
         """Seen now, unless it was seen before."""

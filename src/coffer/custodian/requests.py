@@ -1,4 +1,4 @@
-"""The requests at a custodian: those that wait, what is noted about each, and those it decided.
+"""The requests at a custodian: what waits, what is noted about each, and what it decided, holds too.
 
 Promises: every note that waits was signed by the desk; a request keeps the nonce of its check words, whatever crashes; nothing here reads without the
 custodian's keys, and marks and decided notes that another wrote are refused. Trusts: its own disk, as far as keys prove it.
@@ -16,6 +16,7 @@ from typing import Final
 from coffer import wire
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.due import deadline_of
+from coffer.authority.hold import Requested, parse_requested_note
 from coffer.custodian.keys import CustodianKeys
 from coffer.custodian.marks import Marks
 from coffer.custodian.order_files import ORDERS, FileHere, OrderFiles, files_here
@@ -116,7 +117,7 @@ class Requests:
                     with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or moved just now
                         if folder == INBOX:
                             return self._read_inbox_note(path, keys)
-                        return self.decided_note(Commitment(wire.parse_hex(path.name, DECIDED, size=32)), keys)
+                        return self._decided_request(path, keys)
         return None
 
     def note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
@@ -180,18 +181,16 @@ class Requests:
             if before is not None and (after := change(before)) != before:
                 self._write_marks(commitment, after, keys)
 
-    def _begin_marks(
-        self, authorization: Authorization, keys: CustodianKeys, now: dt.datetime, entropy: Entropy
-    ) -> Marks:
+    def _begin_marks(self, requested: Requested, keys: CustodianKeys, now: dt.datetime, entropy: Entropy) -> Marks:
         """The marks there are, or fresh ones.
 
         A file that is not its own is replaced, and the check words change.
         """
-        commitment = authorization.commitment
+        commitment = requested.commitment
         if self._is_file(MARKS, commitment):
             with suppress(NotProven):
                 return self._read_marks(commitment, keys)
-        marks = Marks.of(authorization, entropy(NONCE_BYTES), now)
+        marks = Marks.of(requested, entropy(NONCE_BYTES), now)
         self._write_marks(commitment, marks, keys)
         return marks
 
@@ -216,7 +215,7 @@ class Requests:
         """
         with self._exclusively():
             authorization = self.note(commitment, keys) or self.decided_note(commitment, keys)
-            if authorization is None:
+            if not isinstance(authorization, Authorization):
                 raise NotProven("order: of no request that is held here")
             self._orders.take(authorization, raw, keys)
 
@@ -265,7 +264,7 @@ class Requests:
         """
         with self._exclusively():
             authorization = self.note(commitment, keys) or self.decided_note(commitment, keys)
-            if authorization is None or authorization.terms.roster != roster.hash:
+            if not isinstance(authorization, Authorization) or authorization.terms.roster != roster.hash:
                 raise NotProven("explanation: of no request that is held here")
             self.questions.take_explanation(authorization, raw, roster, keys)
 
@@ -273,11 +272,11 @@ class Requests:
 
     def keep_signed(self, note: Note, keys: CustodianKeys, now: dt.datetime, entropy: Entropy) -> None:
         """Keep a note that this custodian countersigned, for the desk to fetch, and take it from the inbox."""
-        self._keep(parse_authorization(note.raw, "note"), keys, now, entropy, lambda marks: marks.with_signed(now))
+        self._keep(parse_requested_note(note.raw, "note"), keys, now, entropy, lambda marks: marks.with_signed(now))
 
     def keep_refused(
         self,
-        authorization: Authorization,
+        requested: Requested,
         reason: str,
         keys: CustodianKeys,
         now: dt.datetime,
@@ -289,27 +288,27 @@ class Requests:
 
         ``again``: how the desk may come again; None if nobody said.
         """
-        self._keep(authorization, keys, now, entropy, lambda marks: marks.with_no(reason, now, again))
+        self._keep(requested, keys, now, entropy, lambda marks: marks.with_no(reason, now, again))
 
     def _keep(
         self,
-        authorization: Authorization,
+        requested: Requested,
         keys: CustodianKeys,
         now: dt.datetime,
         entropy: Entropy,
         change: Callable[[Marks], Marks],
     ) -> None:
         """The copy is durable before the inbox forgets the note, so that it is held all the time."""
-        commitment = authorization.commitment
+        commitment = requested.commitment
         with self._exclusively():
-            before = self._begin_marks(authorization, keys, now, entropy)
-            self._sealed.write(DECIDED, commitment.hex(), authorization.note.raw, keys)
+            before = self._begin_marks(requested, keys, now, entropy)
+            self._sealed.write(DECIDED, commitment.hex(), requested.note.raw, keys)
             after = change(before)
             if after != before:
                 self._write_marks(commitment, after, keys)
             self._disk.remove(self._file(INBOX, commitment))
 
-    def decided_note(self, commitment: Commitment, keys: CustodianKeys) -> Authorization | None:
+    def decided_note(self, commitment: Commitment, keys: CustodianKeys) -> Requested | None:
         """A note as it was when this custodian decided on it; None if it did not, or forgot it.
 
         Raises:
@@ -317,11 +316,14 @@ class Requests:
         """
         if not self._is_file(DECIDED, commitment):
             return None
-        raw = self._sealed.read(DECIDED, commitment.hex(), keys)
-        return parse_authorization(raw, DECIDED)
+        return parse_requested_note(self._sealed.read(DECIDED, commitment.hex(), keys), DECIDED)
 
     def decided(self, keys: CustodianKeys) -> list[Authorization]:
-        """Every decided note that is kept and can be read, those that expire first at the head."""
+        """Every decided request that is kept and can be read, those that expire first at the head."""
+        return [one for one in self._decided(keys) if isinstance(one, Authorization)]
+
+    def _decided(self, keys: CustodianKeys) -> list[Requested]:
+        """The same, with decided holds."""
         notes = []
         for path in self._files(DECIDED):
             with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or gone just now
@@ -329,7 +331,11 @@ class Requests:
                 note = self.decided_note(commitment, keys)
                 if note is not None:
                     notes.append(note)
-        return sorted(notes, key=lambda item: (item.terms.expires, item.commitment))
+        return sorted(notes, key=lambda item: (item.terms.ends, item.commitment))
+
+    def _decided_request(self, path: Path, keys: CustodianKeys) -> Authorization | None:
+        note = self.decided_note(Commitment(wire.parse_hex(path.name, DECIDED, size=32)), keys)
+        return note if isinstance(note, Authorization) else None
 
     # What ends.
 
@@ -355,13 +361,14 @@ class Requests:
                 if is_ended and not (marks.said_no is not None and self._is_file(DECIDED, commitment)):
                     self._disk.remove(path)
         if self._tidied != now.date():
-            self._forget_decided(now, keys)
+            self._forget_decided(state, now, keys)
             self._tidied = now.date()
 
-    def _forget_decided(self, now: dt.datetime, keys: CustodianKeys) -> None:
-        notes = self.decided(keys)  # those that expired first are at the head
-        old = sum(now >= note.terms.expires + KEPT_AFTER for note in notes)
-        for note in notes[: max(old, len(notes) - MAX_DECIDED)]:
+    def _forget_decided(self, state: State, now: dt.datetime, keys: CustodianKeys) -> None:
+        notes = self._decided(keys)  # those that ended first are at the head
+        over = [one for one in notes if _is_over(one, state, now)]
+        kept = [one for one in notes if one not in over]
+        for note in (*over, *kept[: max(0, len(kept) - MAX_DECIDED)]):
             self._disk.remove(self._file(DECIDED, note.commitment))
 
     # Files.
@@ -381,6 +388,17 @@ class Requests:
 
     def _files(self, folder: str) -> list[Path]:
         return self._sealed.files(folder)
+
+
+def _is_over(note: Requested, state: State, now: dt.datetime) -> bool:
+    """Whether a decided note is kept no longer.
+
+    A hold is compared with nothing later: it goes when it ended.
+    """
+    if isinstance(note, Authorization):
+        return now >= note.terms.expires + KEPT_AFTER
+    logged = state.hold_of(note.commitment)
+    return now >= note.terms.until or (logged is not None and logged.released is not None)
 
 
 def _inbox_info(commitment: bytes) -> bytes:

@@ -9,6 +9,7 @@ from coffer import wire
 from coffer.authority.countersign import verify_requested
 from coffer.authority.hold import Hold, Requested, parse_requested_note
 from coffer.errors import Refused
+from coffer.ledger.debts import Debt
 from coffer.ledger.entries import RatifyEntry, RefuseEntry, ReleaseEntry, RevokeEntry
 from coffer.ledger.roster import Custodian
 from coffer.ledger.state import State, verify_clock
@@ -103,6 +104,15 @@ def revocation_of(authorization: Requested, state: State, name: str, auth: Verif
     return RevokeEntry(authorization=authorization.commitment)
 
 
+def may_ratify(debt: Debt, state: State, name: str, auth: VerifyKey) -> bool:
+    """Whether a custodian is in the roster of an emergency, or in force, with this key.
+
+    Also if it has ratified it.
+    """
+    members = (roster.custodian(name) for roster in (state.rosters[debt.roster], state.roster))
+    return any(member is not None and member.auth == auth for member in members)
+
+
 def ratifications_of(
     requested: Requested, state: State, name: str, auth: VerifyKey, place: str
 ) -> tuple[RatifyEntry, ...]:
@@ -116,11 +126,7 @@ def ratifications_of(
     own = [
         debt
         for debt in state.debts.values()
-        if debt.authorization == requested.commitment
-        and any(
-            (c := one.custodian(name)) is not None and c.auth == auth
-            for one in (state.rosters[debt.roster], state.roster)
-        )
+        if debt.authorization == requested.commitment and may_ratify(debt, state, name, auth)
     ]
     if not own:
         raise Refused(f"{place}: no emergency of it that {name} may ratify", code="scope")

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from coffer import wire
-from coffer.authority.authorization import Authorization
+from coffer.authority.hold import Requested
 from coffer.custody.again import Again
 from coffer.custody.check_words import NONCE_BYTES
 from coffer.custody.questions import Question, parse_told
@@ -315,7 +315,7 @@ def sign_standing(standing: Standing, query: Query, key: SigningKey) -> bytes:
     return padded + key.sign(_report_message(query.hash, report))
 
 
-def verify_standing(raw: bytes, *, query: Query, authorization: Authorization, member: Custodian) -> Standing:
+def verify_standing(raw: bytes, *, query: Query, authorization: Requested, member: Custodian) -> Standing:
     """Prove that an unsealed reply and its countersignature are this custodian's, to this query.
 
     Raises:

@@ -23,6 +23,8 @@ MOST_A_DAY: Final = 16
 KEPT_FOR: Final = dt.timedelta(days=7)
 """How long after it is overdue custodians keep the request of an emergency: people may be late, and must read it to ratify."""
 _DAY: Final = dt.timedelta(days=1)
+_LAST: Final = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
+"""A day before the end of the calendar, so that it can be shown in any time zone."""
 
 
 class DebtStatus(StrEnum):
@@ -54,6 +56,14 @@ class Debt:
     ratified: tuple[str, ...] = ()
     paid: dt.datetime | None = None
     paid_index: int | None = None
+
+    @property
+    def deadline(self) -> dt.datetime:
+        """When its time to be ratified is over.
+
+        Of one that is dated at the end of the calendar, about that end.
+        """
+        return self.time + min(dt.timedelta(hours=self.hours), max(dt.timedelta(), _LAST - self.time))
 
     def is_late(self, time: dt.datetime) -> bool:
         """Whether its time to be ratified is over.

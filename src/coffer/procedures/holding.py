@@ -26,6 +26,7 @@ from coffer.notes.keys import Secret, seal
 from coffer.notes.note import sign_note
 from coffer.procedures.opening.found_by import verify_found
 from coffer.procedures.opening.request import Sought, asked_of
+from coffer.procedures.opening.standings import ask_standings, roster_of, with_countersignatures
 from coffer.vault.folder import Vault
 from coffer.vault.held import Covered, covered_as
 from coffer.vault.operator import DESK
@@ -64,6 +65,10 @@ class Distant(Protocol):
         """The signed entries that wait there, as a bundle; raises ``Unavailable``."""
         ...
 
+    def standing(self, sealed: bytes) -> bytes:
+        """A sealed report of how a hold stands there, or the constant refusal; raises ``Unavailable``."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class DistantKeeper:
@@ -79,6 +84,10 @@ class DistantKeeper:
     def name(self) -> str:
         """Its name in the roster."""
         return self.distant.name
+
+    def standing(self, sealed: bytes) -> bytes:
+        """How the hold stands there."""
+        return self.distant.standing(sealed)
 
     def held_entries(self, raw: bytes, headers: Iterator[bytes], entropy: Entropy, place: str) -> list[bytes]:
         """The signed ``held`` entry of what it keeps; none if the log says as much already.
@@ -269,13 +278,18 @@ def _first_entry(hold: Hold) -> HoldEntry:
 def keep_hold(vault: Vault, raw: bytes, keepers: Sequence[HoldKeeper]) -> dict[str, str]:
     """Have custodians keep for a hold that their people approved; what each said: "" if it keeps.
 
-    Given again, it keeps what came since.
+    Custodians elsewhere are asked first for their countersignatures, which a hub and protected subjects need: so all
+    see what each signed. Given again, it keeps what came since.
 
     Raises:
         MalformedInput: it is no hold.
+        NotProven: of another vault, or a signature on it is false.
         Unavailable: the vault is in use.
     """
     hold, said = parse_hold(raw, _PLACE), dict[str, str]()
+    distant = [keeper for keeper in keepers if isinstance(keeper, DistantKeeper)]
+    if distant:
+        raw = with_countersignatures(hold, roster_of(vault, hold), ask_standings(vault, hold, distant)).raw
     with vault.writing() as state:
         for keeper in keepers:
             try:

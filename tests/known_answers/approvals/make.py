@@ -84,11 +84,18 @@ def agreed(number, *, at=10, lines=8, own=None, text=TEXT, challenge=None, commi
     return " ".join(["agreed", *words, *(b64(part) for part in (key.id, data, client_data, signature))])
 
 
+def ratifies(number, *, at=10, intent=7, named=None, **faults):
+    """A line of who ratifies an opening; ``named``: the index at its end, if it is another than what was signed."""
+    challenge = ref.ratification_challenge("judge", COMMITMENT, intent, TEXT, nonce(at))
+    return f"{agreed(number, at=at, challenge=challenge, **faults)} {intent if named is None else named}"
+
+
 def decided(out):
     """Approvals files beside the files of their people, for the custodian."""
 
-    def add(name, expect, lines, *commitments, people=TWO_NEEDED):
+    def add(name, expect, lines, *commitments, people=TWO_NEEDED, ratified=None):
         fields = {"commitment": list(commitments) or [b""]} if expect == "ok" else {}
+        fields |= {} if ratified is None else {"ratified": ratified}
         out.add(
             f"approvals/decided-{name}",
             expect,
@@ -156,6 +163,21 @@ def decided(out):
     add("taken-back-once-approved", "verify", [one, two, back])
     add("taken-back-by-another", "verify", [one, back[:-1] + "2"])
     add("agreed-once-withdrawn", "verify", [no, one])
+    first, second = ratifies(1, at=20), ratifies(2, at=21)
+    undone = f"{back} 7"
+    add("ratified-by-two", "ok", [first, second], ratified=7)
+    add("ratified-by-one-of-two", "ok", [first])
+    add("ratified-once-withdrawn", "ok", [no, first, second], ratified=7)
+    add("ratified-another-opening-each", "ok", [first, ratifies(2, at=21, intent=8)])
+    add("ratified-and-approved-by-one-each", "ok", [first, two])
+    add("ratified-taken-back", "ok", [first, undone, second])
+    add("ratified-taken-back-as-an-approval", "verify", [first, back])
+    add("ratified-taken-back-once-ratified", "verify", [first, second, undone])
+    add("ratified-by-one-person-twice", "verify", [first, ratifies(1, at=21)])
+    add("ratified-under-another-index", "verify", [first, ratifies(2, at=21, named=8)])
+    add("ratified-by-an-approval", "verify", [first, f"{two} 7"])
+    add("ratified-as-an-approval", "verify", [first.removesuffix(" 7")])
+    add("ratified-with-a-zero-before-the-index", "verify", [first, ratifies(2, at=21, named="07")])
 
 
 def people(out):

@@ -24,7 +24,7 @@ def run_people(vector, _):
         assert ids == {item for item in vector.many("person") if item}
 
 
-@runner("decided", "key context custodian people", found="commitment", body=True)
+@runner("decided", "key context custodian people", found="commitment ratified?", body=True)
 def run_decided(vector, _):
     history = history_of(vector, vector.bytes("people"))
 
@@ -33,6 +33,8 @@ def run_decided(vector, _):
         return parse_approvals(vector.body, own, history, custodian=vector.word("custodian"), place="judge")
 
     if not vector.is_refused(parse):
+        ratified = {one.intent for one in parse().ratified}
+        assert ratified == ({vector.int("ratified")} if "ratified" in vector else set())
         assert parse().in_force == {item for item in vector.many("commitment") if item}
 
 

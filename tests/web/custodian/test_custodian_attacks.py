@@ -10,7 +10,7 @@ from clerking import SITE, copied
 from coffer.custodian.people import Away
 from coffer.custodian.requests import Requests
 from coffer.errors import Refused
-from coffer.web.custodian import reading
+from coffer.web.custodian import lists
 from custodian_page import Page, form_of, options_of, version_of
 from elsewhere import Elsewhere
 
@@ -36,7 +36,7 @@ def is_approved(page, note):
 
 def test_a_desk_that_sends_thousands_neither_holds_the_page_nor_hides_a_request(page, monkeypatch):
     """As a thief of the desk's key does. The inbox takes 4,096; here a page of the list shows 3 of 8."""
-    monkeypatch.setattr(reading, "PAGE", 3)
+    monkeypatch.setattr(lists, "PAGE", 3)
     notes = [page.bench.request(basis=f"case {n}") for n in range(8)]
     client, opened = page.signed_in(1), []
     read = Requests._read_inbox_note

@@ -6,6 +6,7 @@ from browsing import axe_findings, browser, needs_chromium, served, sideways
 from clerking import copied
 from custodian_story import Story, enter
 from elsewhere import Elsewhere
+from emergencies import ON_CALL
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 LOOKS = [("light", 1280, "en"), ("dark", 768, "de"), ("light", 360, "fr"), ("dark", 360, "de")]
@@ -13,7 +14,7 @@ LOOKS = [("light", 1280, "en"), ("dark", 768, "de"), ("light", 360, "fr"), ("dar
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return Elsewhere.make_elsewhere(tmp_path_factory.mktemp("page")).with_records()
+    return Elsewhere.make_elsewhere(tmp_path_factory.mktemp("page"), emergency=ON_CALL).with_records()
 
 
 @pytest.fixture
@@ -51,6 +52,16 @@ def test_invited_person_reads_and_approves_with_a_passkey_and_a_change_is_said(c
         page.get_by_role("radio", name="Scope").check()
         page.get_by_role("button", name="Refuse").click()
         page.get_by_role("heading", name="Your office refused this request").wait_for()
+
+        page.goto(origin)
+        page.get_by_role("region", name="Emergencies to ratify").get_by_role("link").first.click()
+        page.get_by_role("button", name="Ratify with passkey").click()
+        page.get_by_role("heading", name="You ratified; a second person must agree").wait_for()
+        assert f"ratify-{story.emergency}" not in story.bench.machine.waiting_names()
+        story.bench.ratify(story.emergency, 2)
+        page.reload()
+        page.get_by_role("heading", name="Your office ratified this emergency").wait_for()
+        assert f"ratify-{story.emergency}" in story.bench.machine.waiting_names()
         assert [line for line in page.complaints if "409" not in line] == []
         page.context.close()
 
@@ -59,8 +70,9 @@ def test_nothing_keeps_anybody_out(chromium, story):
     with served(story.begin) as origin:
         story.fill()
         page = enter(chromium, story, origin)
-        paths = ["/", "/people", "/passkeys", "/sign-in"]
-        paths += [story.page.path(note) for note in (story.asked, story.shared, story.long, story.hold)]
+        paths = ["/", "/people", "/passkeys"]  # the door is looked at with the ground
+        notes = (story.asked, story.shared, story.long, story.hold, story.emergency)
+        paths += [story.page.path(note) for note in notes]
         seen = 0
         for scheme, width, language in LOOKS:
             page.emulate_media(color_scheme=scheme)

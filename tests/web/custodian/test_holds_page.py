@@ -11,7 +11,7 @@ from coffer.authority.hold import parse_hold
 from coffer.procedures.holding import keep_hold, release_hold
 from custodian_page import Page
 from elsewhere import Elsewhere
-from holds import begun, extended
+from holds import begun, distant_keepers, extended
 
 
 def text_of(response):
@@ -81,6 +81,49 @@ def test_two_persons_approve_a_hold_by_passkey_and_the_machine_keeps_when_it_is_
     assert re.search(r"kept 1 segment, 1 cell, [\d,]+ bytes. Destroyed ", shown)
     assert "judge keeps" in shown
     assert "at most 1 cell" in text_of(second.get("/"))
+
+
+def test_protected_person_is_kept_once_every_office_approved_it_on_its_page(world):
+    hold = begun_today(world)
+    pages = {name: Page.make(world, name, people=1, required=1) for name in world.names}
+    folder, keys = pages["judge"].bench.machine.folder, pages["judge"].bench.service.keys
+    folder.write_protected(folder.protected(keys).with_members([(hold.terms.subjects[0].sid, "journalist")]))
+    keepers = distant_keepers(world, *world.names)
+    keep_hold(world.vault, hold.note.raw, keepers)
+    for name in ("judge", "dpo"):
+        client = pages[name].signed_in(1)
+        assert pages[name].approve(client, hold, 1).status_code == 303
+        shown = text_of(client.get(pages[name].path(hold)))
+        assert "Your machine gives the signature to the desk when it asks." in shown
+    said = keep_hold(world.vault, hold.note.raw, keepers)
+    assert (bool(said["judge"]), said["dpo"]) == (True, ""), "one signature is missing"
+    last = pages["regulator"]
+    last.attendant.look()
+    assert last.approve(last.signed_in(1), hold, 1).status_code == 303
+    assert keep_hold(world.vault, hold.note.raw, distant_keepers(world, *world.names)) == dict.fromkeys(world.names, "")
+
+
+def test_hold_that_one_of_two_persons_approved_is_not_signed_and_a_crash_costs_a_minute(world, monkeypatch):
+    page = Page.make(world)
+    hold = waiting(world, page)
+    requests, keys = page.bench.machine.requests, page.bench.service.keys
+    page.approve(page.signed_in(1), hold, 1)
+    page.attendant.look()
+    assert requests.decided_note(hold.commitment, keys) is None
+    with monkeypatch.context() as crash:  # between the agreement and the signature
+        crash.setattr(type(page.bench.machine), "keep_approved", lambda *_: 0)
+        assert page.approve(page.signed_in(2), hold, 2).status_code == 303
+    assert requests.decided_note(hold.commitment, keys) is None
+    page.attendant.look()
+    signed = requests.decided_note(hold.commitment, keys)
+    assert signed.note.is_signed_by(keys.auth.verify_key)
+    assert requests.decided(keys) == []
+    digits = hold.commitment.hex()[:32]
+    assert page.signed_in(1).get(f"/requests/{digits}").status_code == 404, "it is no request"
+    release_hold(world.vault, hold.note.raw)
+    world.now += dt.timedelta(days=1)
+    page.attendant.look()
+    assert requests.decided_note(hold.commitment, keys) is None
 
 
 def test_hold_is_taken_back_and_refused_with_a_reason_that_the_log_gets(world):

@@ -86,6 +86,7 @@ class Attendant:
                 if wanted:
                     self._machine.make_epoch_keys(self._service, wanted, self._entropy)
             self._machine.keep_approved(self._service, now, self._entropy)
+            self._machine.keep_ratified(self._service)
             self._service.forget_ended(now)
             self._service.verify_own()  # else it would refuse everything, and nobody here would know
             if refused is not None:

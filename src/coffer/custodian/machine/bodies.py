@@ -1,4 +1,4 @@
-"""Bodies that clients send, read within limits of size, time and what is held in all."""
+"""Bodies that are posted to a custodian: read within limits, refused alike whatever they hold."""
 
 import asyncio
 from collections import Counter
@@ -6,11 +6,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
 from starlette.requests import ClientDisconnect
 
 from coffer.custodian.machine.clients import client_of
+from coffer.custodian.machine.figures import Counts
 from coffer.custody.exchange import MAX_FRAME_BYTES
+from coffer.errors import CofferError, MalformedInput
 from coffer.serving.crowd import Crowd
+from coffer.serving.lanes import Busy
 
 OCTETS: Final = "application/octet-stream"
 BINARY: Final = {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
@@ -23,39 +27,69 @@ BODY_TIMEOUT_S: Final = 20.0
 MIN_BODY_TIMEOUT_S: Final = 2.0
 SMALL_BODY_BYTES: Final = 131_072
 """Bodies up to this are always read: all connections together hold 32 MiB of them."""
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    for status, text in {
+        400: "the body is not a frame",
+        408: "the body came too slowly",
+        411: "no content-length",
+        413: "the body is too large",
+        503: "busy, or the log cannot be read: try again",
+    }.items()
+}
+"""The same for everyone, as the service describes them."""
+Act = Callable[[bytes], Coroutine[Any, Any, Response]]
 
 
-class Refuse(Exception):  # noqa: N818 - never leaves the server
-    """A body is not taken; ``status`` is what its sender is told."""
-
+class _Refuse(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
 
 
 class Bodies:
-    """Reads bodies within limits of size, time and what is held in all."""
+    """Reads bodies within limits of size, time and what is held in all, and counts what became of them."""
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, counts: Counts) -> None:
         self._crowd = crowd
+        self._counts = counts
         self._held: Counter[bool] = Counter()
 
-    async def handle(
-        self, request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]
-    ) -> Response:
+    async def bounded(self, request: Request, most: int, act: Act) -> Response:
+        """``act`` on the body, or a refusal in plain text."""
+        outcome, status = "failed", 500
+        try:
+            response = await self._read_and(request, most, act)
+        except _Refuse as refusal:
+            outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
+        except Busy:
+            outcome, status = "busy", 503
+        except MalformedInput:
+            outcome, status = "malformed", 400
+        except CofferError:
+            outcome, status = "failed", 503
+        else:
+            outcome = "answered"
+            return response
+        finally:
+            self._counts.add(outcome)
+        headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})
+        return PlainTextResponse(REFUSALS[status]["description"], status, headers)
+
+    async def _read_and(self, request: Request, most: int, act: Act) -> Response:
         """``act`` on the body.
 
         Raises:
-            Refuse: with the status to send.
+            _Refuse: with the status to send.
         """
         text = request.headers.get("content-length", "")
         if not (text.isascii() and text.isdigit() and len(text) < 12):
-            raise Refuse(411)
+            raise _Refuse(411)
         size = int(text)
         if size > most:
-            raise Refuse(413)
+            raise _Refuse(413)
         if size > SMALL_BODY_BYTES and not self._crowd.may_send(client_of(request), size):
-            raise Refuse(503)
+            raise _Refuse(503)
         body, is_strange = bytearray(), self._crowd.rank(client_of(request)) > 1
         try:
             await self._read(request, size, body, is_strange=is_strange)
@@ -77,8 +111,8 @@ class Bodies:
                     if size > SMALL_BODY_BYTES:
                         self._held[is_strange] += len(part)
                     if len(body) > size:
-                        raise Refuse(413)
+                        raise _Refuse(413)
                     if size > SMALL_BODY_BYTES and self._held[is_strange] > MAX_BYTES_IN_FLIGHT:
-                        raise Refuse(503)
+                        raise _Refuse(503)
         except (TimeoutError, ClientDisconnect):
-            raise Refuse(408) from None
+            raise _Refuse(408) from None

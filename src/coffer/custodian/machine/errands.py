@@ -153,7 +153,7 @@ class Errands:
     def gauges(self) -> dict[str, int]:
         """Numbers about the mirror and the outbox, nothing about a request.
 
-        One for each name of ``server.GAUGES``.
+        One for each name of ``figures.GAUGES``.
         """
         return {
             "log_size": self._service.state.size,

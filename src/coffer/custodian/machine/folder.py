@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from coffer import wire
 from coffer.authority.authorization import Authorization
-from coffer.authority.hold import Hold
+from coffer.authority.hold import Hold, Requested
 from coffer.custodian.evident import Uptime
 from coffer.custodian.folder import CustodianFolder
 from coffer.custodian.keys import CustodianKeys
@@ -358,19 +358,27 @@ class Machine:
         return self.requests.unreadable(keys)
 
     def keep_approved(self, service: CustodianService, now: dt.datetime, entropy: Entropy) -> int:
-        """Countersign every waiting request that enough persons approved; how many.
+        """Countersign every waiting request and hold that enough persons approved; how many.
 
         The desk fetches the signatures.
 
         A crash, or a log that cannot be read, may come between an approval and its signature. Then the next call signs.
         """
-        approved, kept = self.folder.approvals(service.keys), 0
-        for note in self.notes(service.keys):
-            if note.commitment in approved:
-                with suppress(CofferError):  # it expired or was revoked since, or the log cannot be read now
-                    self.requests.keep_signed(service.countersign(note.note.raw, "request"), service.keys, now, entropy)
-                    kept += 1
+        approved, holds, kept = self.folder.approvals(service.keys), self.folder.holds, 0
+        waiting: list[Requested] = [one for one in self.notes(service.keys) if one.commitment in approved]
+        for commitment in holds.waiting_commitments():  # a hold waits on when it is signed, until it ends
+            if commitment in approved and not self.requests.is_held(commitment):
+                hold = holds.waiting_note(commitment, service.keys)
+                waiting += [] if hold is None else [hold]
+        for note in waiting:
+            with suppress(CofferError):  # it expired or was revoked since, or the log cannot be read now
+                self.requests.keep_signed(service.countersign(note.note.raw, "request"), service.keys, now, entropy)
+                kept += 1
         return kept
+
+    def keep_ratified(self, service: CustodianService) -> int:
+        """Sign that this custodian ratifies what enough persons agreed to, to be logged; how many are new."""
+        return self.put(service.ratified_entries())
 
     def waiting_notes(self) -> int:
         """How many notes wait for a person."""

@@ -17,11 +17,13 @@ from typing import Final
 
 from coffer import wire
 from coffer.authority.due import deadline_of, due_by
-from coffer.custodian.approvals import Approvals
+from coffer.authority.ordered import Urgency
+from coffer.custodian.approvals import Approvals, Ratification
 from coffer.custodian.duty import Memory, Staff, Tell, Waits, decide_told
 from coffer.custodian.machine.folder import Machine
 from coffer.custodian.people import People
 from coffer.custodian.service import Clock, CustodianService
+from coffer.custody.review import may_ratify
 from coffer.errors import CofferError, NotProven
 from coffer.notify.message import MAX_HOURS, Message, News
 from coffer.notify.retries import hours_until, next_try
@@ -96,7 +98,7 @@ class Notifier:
             self._outgoing.append(_Outgoing(person=tell.person, message=message_of(tell, now), tries=0, due=now))
 
     def _waiting(self, approvals: Approvals, now: dt.datetime) -> list[Waits]:
-        """The requests and holds that people may still decide on."""
+        """The requests and holds that people may still decide on, and what they may ratify."""
         keys, waiting = self._service.keys, list[Waits]()
         for note in self._machine.requests.notes(keys):
             terms, came, opened_by = note.terms, now, tuple[int, ...]()
@@ -106,7 +108,7 @@ class Notifier:
                     came, opened_by = marks.held, tuple(number for number, _ in marks.readers)
             waiting.append(
                 Waits(
-                    commitment=note.commitment,
+                    about=note.commitment,
                     urgency=terms.ordered.urgency.value,
                     came=came,
                     due=deadline_of(terms),
@@ -119,7 +121,7 @@ class Notifier:
             ordered = hold.terms.ordered
             waiting.append(
                 Waits(
-                    commitment=hold.commitment,
+                    about=hold.commitment,
                     urgency=ordered.urgency.value,
                     came=ordered.received.astimezone(dt.UTC),
                     due=due_by(ordered, hold.terms.ends),
@@ -128,7 +130,32 @@ class Notifier:
                 )
             )
         done = {*approvals.approved, *approvals.withdrawn, *self._service.state.revoked}
-        return [one for one in waiting if now < one.ends and one.commitment not in done]
+        waiting = [one for one in waiting if now < one.ends and one.about not in done]
+        return waiting + self._to_ratify(approvals, now)
+
+    def _to_ratify(self, approvals: Approvals, now: dt.datetime) -> list[Waits]:
+        """The emergencies whose request is kept, and which this custodian neither ratified nor refused."""
+        service, waiting = self._service, list[Waits]()
+        for debt in list(service.state.debts.values()):
+            about = Ratification(commitment=debt.authorization, intent=debt.index)
+            has_said = service.name in debt.ratified or service.state.is_refused(debt.authorization, service.name)
+            is_theirs = debt.is_awaited(now) and may_ratify(
+                debt, service.state, service.name, service.keys.auth.verify_key
+            )
+            if has_said or not is_theirs or about in approvals.ratified or debt.authorization in approvals.withdrawn:
+                continue
+            if self._machine.requests.is_held(debt.authorization):
+                waiting.append(
+                    Waits(
+                        about=about,
+                        urgency=Urgency.URGENT.value,  # there are days for it, and not the minutes of an emergency
+                        came=debt.time,
+                        due=debt.deadline,
+                        ends=debt.deadline,
+                        agreed=approvals.agreed_by(about),
+                    )
+                )
+        return waiting
 
     def attend(self) -> threading.Thread:
         """Look every few seconds, until ``stop``."""

@@ -8,10 +8,8 @@ metric or error. Trusts: nothing that comes in; ``CustodianService`` decides. A 
 
 import asyncio
 import ssl
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,17 +19,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
-from coffer.custodian.machine.bodies import BINARY, OCTETS, Bodies, Refuse
+from coffer.custodian.machine.bodies import BINARY, OCTETS, REFUSALS, Act, Bodies
 from coffer.custodian.machine.clients import client_of, crowd_of
 from coffer.custodian.machine.errands import Errands
+from coffer.custodian.machine.figures import Counts
 from coffer.custodian.machine.log_paths import add_log_paths
 from coffer.custody.exchange import CONSTANT_REFUSAL, FRAME_BYTES, MAX_FRAME_BYTES, format_frame, parse_frame
 from coffer.custody.port import Custodian
-from coffer.errors import CofferError, MalformedInput
+from coffer.errors import CofferError
 from coffer.notes.note import MAX_CHECKPOINT_BYTES
 from coffer.serving import http
 from coffer.serving.crowd import Crowd
-from coffer.serving.figures import Figure, counter, format_figures, gauge, sample
+from coffer.serving.figures import Figure, format_figures
 from coffer.serving.lanes import Busy, Lane
 
 MAX_NOTE_FRAME_BYTES: Final = 131_072
@@ -48,52 +47,8 @@ PACE_S: Final = 0.025
 """Replies leave at whole multiples of this after the request came in. So the time does not tell at which step it stopped, unless the work took long."""
 GAUGES_FOR_S: Final = 1.0
 """The same numbers are shown for so long, so that asking again and again reads no disk."""
-_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
-    for status, text in {
-        400: "the body is not a frame",
-        408: "the body came too slowly",
-        411: "no content-length",
-        413: "the body is too large",
-        503: "busy, or the log cannot be read: try again",
-    }.items()
-}
+_OF_BYTES: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "bytes", **BINARY}}
 _SEALED: Final[dict[str, Any]] = {"requestBody": {"required": True, **BINARY}}
-_OCTETS: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "bytes", **BINARY}}
-
-
-class _Counts:
-    """What the metrics show. The outcomes are those of HTTP; the decisions are not told apart."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: Counter[str] = Counter()
-
-    def add(self, outcome: str) -> None:
-        with self._lock:
-            self._answers[outcome] += 1
-
-    def figures(self, gauges: Mapping[str, int]) -> Sequence[Figure]:
-        with self._lock:
-            return custodian_figures(dict(self._answers), gauges)
-
-
-def custodian_figures(outcomes: Mapping[str, int], gauges: Mapping[str, int]) -> Sequence[Figure]:
-    """Posted bodies by their outcome of HTTP, and how mirror and outbox stand."""
-    answers = [sample(outcomes.get(name, 0), outcome=name) for name in _OUTCOMES]
-    posted = "Posted bodies by what became of them; what was decided is not told apart."
-    shown = [gauge(f"coffer_{name}", meaning, sample(gauges[name])) for name, meaning in GAUGES.items()]
-    return [counter("coffer_requests_total", posted, *answers), *shown]
-
-
-_OUTCOMES: Final = ("answered", "busy", "failed", "malformed")
-GAUGES: Final = {
-    "log_size": "Entries of the log that this custodian accepted.",
-    "waiting_entries": "Signed entries that wait to be logged.",
-    "is_frozen": "1: it saw two histories of the log and answers nothing.",
-    "unacknowledged_changes": "Changes of the roster, and absences of this custodian, that its people have not acknowledged.",
-    "is_behind": "1: its last look at the log failed.",
-}
 
 
 def figures_of(app: FastAPI) -> Sequence[Figure]:
@@ -107,60 +62,50 @@ def make_app(custodian: Custodian, errands: Errands) -> FastAPI:
     app = FastAPI(
         title="Coffer custodian", version="1", docs_url=None, redoc_url=None, separate_input_output_schemas=False
     )
-    crowd = crowd_of(app)
-    counts, bodies = _Counts(), Bodies(crowd)
+    crowd, counts = crowd_of(app), Counts()
+    bodies = Bodies(crowd, counts)
     app.state.figures = lambda: counts.figures(errands.gauges())
-    answer_lane, errand_lane = Lane("answering", ANSWERING, crowd), Lane("errands", ERRANDS, crowd)
+    errand_lane = Lane("errands", ERRANDS, crowd)
+    _add_answering(app, custodian, errands, Lane("answering", ANSWERING, crowd), errand_lane, bodies)
+    _add_cosigning(app, custodian.cosign, errand_lane, bodies)
+    _add_taking(app, errands, errand_lane, bodies)
+    _add_entries(app, errands, errand_lane)
+    _add_state_paths(app, counts, errands)
+    add_log_paths(app, errands.mirror_file, prefix="/log")
+    return app
 
-    async def bounded(request: Request, most: int, act: Callable[[bytes], Coroutine[Any, Any, Response]]) -> Response:
-        outcome, status = "failed", 500
-        try:
-            response = await bodies.handle(request, most, act)
-        except Refuse as refusal:
-            outcome, status = "busy" if refusal.status == 503 else "malformed", refusal.status
-        except Busy:
-            outcome, status = "busy", 503
-        except MalformedInput:
-            outcome, status = "malformed", 400
-        except CofferError:
-            outcome, status = "failed", 503
-        else:
-            outcome = "answered"
-            return response
-        finally:
-            counts.add(outcome)
-        headers = {"connection": "close"} | ({"retry-after": "1"} if status == 503 else {})
-        return PlainTextResponse(_REFUSALS[status]["description"], status, headers)
 
-    @app.post("/v1/answer", responses=_OCTETS | _REFUSALS, openapi_extra=_SEALED, response_class=Response)
+def _add_answering(
+    app: FastAPI, custodian: Custodian, errands: Errands, answer_lane: Lane, errand_lane: Lane, bodies: Bodies
+) -> None:
+    """The two paths that answer a frame with a frame."""
+    crowd = crowd_of(app)
+
+    @app.post("/v1/answer", responses=_OF_BYTES | REFUSALS, openapi_extra=_SEALED, response_class=Response)
     async def post_request(request: Request) -> Response:
         """A sealed request, framed; the sealed reply or the constant refusal, framed."""
-        return await bounded(request, MAX_FRAME_BYTES, _at_pace(request, crowd, answer_lane, custodian.answer))
+        return await bodies.bounded(request, MAX_FRAME_BYTES, _at_pace(request, crowd, answer_lane, custodian.answer))
 
-    @app.post("/v1/standing", responses=_OCTETS | _REFUSALS, openapi_extra=_SEALED, response_class=Response)
+    @app.post("/v1/standing", responses=_OF_BYTES | REFUSALS, openapi_extra=_SEALED, response_class=Response)
     async def post_query(request: Request) -> Response:
         """A sealed query of the desk, framed; the sealed report or the constant refusal, framed."""
-        return await bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
+        return await bodies.bounded(request, FRAME_BYTES, _at_pace(request, crowd, errand_lane, errands.standing))
 
-    @app.get("/v1/entries", responses=_OCTETS | {503: _REFUSALS[503]}, response_class=Response)
+
+def _add_entries(app: FastAPI, errands: Errands, errand_lane: Lane) -> None:
+    @app.get("/v1/entries", responses=_OF_BYTES | {503: REFUSALS[503]}, response_class=Response)
     async def entries(request: Request) -> Response:
         """Signed entries that wait to be logged, as an entry bundle."""
         try:
             return Response(await errand_lane.run(client_of(request), errands.waiting), media_type=OCTETS)
         except (CofferError, Busy):
-            return PlainTextResponse(_REFUSALS[503]["description"], 503, {"retry-after": "1"})
-
-    _add_cosigning(app, custodian.cosign, errand_lane, bounded, _OCTETS | _REFUSALS)
-    _add_taking(app, errands, errand_lane, bounded, {"responses": _REFUSALS, "openapi_extra": _SEALED})
-    _add_state_paths(app, counts, errands, {503: _REFUSALS[503]})
-    add_log_paths(app, errands.mirror_file, prefix="/log")
-    return app
+            return PlainTextResponse(REFUSALS[503]["description"], 503, {"retry-after": "1"})
 
 
-def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict[int | str, dict[str, Any]]) -> None:
+def _add_state_paths(app: FastAPI, counts: Counts, errands: Errands) -> None:
     gauges = _Gauges(errands)
 
-    @app.get("/health", responses=busy, response_class=PlainTextResponse)
+    @app.get("/health", responses={503: REFUSALS[503]}, response_class=PlainTextResponse)
     async def health() -> Response:
         """Whether it could answer: ok, behind (the log cannot be read) or frozen (two histories were seen)."""
         now = await gauges.read()
@@ -173,10 +118,7 @@ def _add_state_paths(app: FastAPI, counts: _Counts, errands: Errands, busy: dict
         return PlainTextResponse(format_figures(counts.figures(await gauges.read())))
 
 
-_Act = Callable[[bytes], Coroutine[Any, Any, Response]]
-
-
-def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[bytes], bytes]) -> _Act:
+def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[bytes], bytes]) -> Act:
     """Answers a frame with a frame, at whole multiples of ``PACE_S`` from now on.
 
     It tells the crowd who proved something.
@@ -196,32 +138,20 @@ def _at_pace(request: Request, crowd: Crowd, lane: Lane, respond: Callable[[byte
     return act
 
 
-def _add_cosigning(
-    app: FastAPI,
-    cosign: Callable[[bytes], bytes],
-    errand_lane: Lane,
-    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
-    responses: dict[int | str, dict[str, Any]],
-) -> None:
+def _add_cosigning(app: FastAPI, cosign: Callable[[bytes], bytes], errand_lane: Lane, bodies: Bodies) -> None:
     body = {"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
-    @app.post("/v1/cosign", responses=responses, openapi_extra=body, response_class=Response)
+    @app.post("/v1/cosign", responses=_OF_BYTES | REFUSALS, openapi_extra=body, response_class=Response)
     async def cosign_checkpoint(request: Request) -> Response:
         """A checkpoint; this custodian's cosignature line if it follows it, else nothing."""
 
         async def act(body: bytes) -> Response:
             return Response(await errand_lane.run(client_of(request), cosign, body), media_type=OCTETS)
 
-        return await bounded(request, MAX_CHECKPOINT_BYTES, act)
+        return await bodies.bounded(request, MAX_CHECKPOINT_BYTES, act)
 
 
-def _add_taking(
-    app: FastAPI,
-    errands: Errands,
-    errand_lane: Lane,
-    bounded: Callable[[Request, int, _Act], Coroutine[Any, Any, Response]],
-    described: dict[str, Any],
-) -> None:
+def _add_taking(app: FastAPI, errands: Errands, errand_lane: Lane, bodies: Bodies) -> None:
     """The paths to which something is handed, framed. Each answers the same, whatever it was."""
     taking: dict[str, tuple[int, Callable[[bytes], None], str]] = {
         "notes": (MAX_NOTE_FRAME_BYTES, errands.take_note, "An authorization to review, sealed."),
@@ -237,7 +167,7 @@ def _add_taking(
 
     def add(name: str, most: int, take: Callable[[bytes], None], said: str) -> None:
         async def post(request: Request) -> Response:
-            return await bounded(request, most, partial(_take, request, errand_lane, take))
+            return await bodies.bounded(request, most, partial(_take, request, errand_lane, take))
 
         app.add_api_route(
             f"/v1/{name}",
@@ -247,7 +177,8 @@ def _add_taking(
             name=name,
             description=f"{said} The answer is always the same.",
             response_class=PlainTextResponse,
-            **described,
+            responses=REFUSALS,
+            openapi_extra=_SEALED,
         )
 
     for name, how in taking.items():

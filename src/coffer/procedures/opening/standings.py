@@ -1,4 +1,4 @@
-"""How a request stands at every custodian that its rules name.
+"""How a request, or a hold, stands at every custodian that its rules name.
 
 All are asked at once; their reports are proven and put together.
 
@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import subject_rule
+from coffer.authority.hold import Requested
 from coffer.authority.known import is_urgent
 from coffer.custody.check_words import check_words
 from coffer.custody.exchange import CONSTANT_REFUSAL
@@ -61,7 +62,7 @@ class Words:
     before: tuple[str, ...] | None
 
 
-def asked_custodians(authorization: Authorization, roster: Roster) -> tuple[Custodian, ...]:
+def asked_custodians(authorization: Requested, roster: Roster) -> tuple[Custodian, ...]:
     """The custodians that the rules of the request's subjects name, in the roster's order.
 
     In an emergency also those of the emergency rules.
@@ -75,7 +76,7 @@ def asked_custodians(authorization: Authorization, roster: Roster) -> tuple[Cust
 
 def ask_standings(
     vault: Vault,
-    authorization: Authorization,
+    authorization: Requested,
     custodians: Sequence[Reporter],
     *,
     deadline_s: float = DEADLINE_S,
@@ -129,7 +130,7 @@ def _asked(
     member: Custodian,
     query: Query,
     reply_key: SealKey,
-    authorization: Authorization,
+    authorization: Requested,
     roster: Roster,
 ) -> Standing:
     reply = reporter.standing(seal(query.raw, member.req, info=query_info(roster.hash, member.index)))
@@ -143,7 +144,7 @@ def _asked(
     return verify_standing(raw, query=query, authorization=authorization, member=member)
 
 
-def roster_of(vault: Vault, authorization: Authorization) -> Roster:
+def roster_of(vault: Vault, authorization: Requested) -> Roster:
     """The roster that a request of this vault names; raises ``NotProven`` for one of another vault."""
     state = vault.replay()
     roster = state.rosters.get(authorization.terms.roster)
@@ -153,7 +154,7 @@ def roster_of(vault: Vault, authorization: Authorization) -> Roster:
 
 
 def with_countersignatures(
-    authorization: Authorization, roster: Roster, standings: Mapping[str, Standing | CofferError]
+    authorization: Requested, roster: Roster, standings: Mapping[str, Standing | CofferError]
 ) -> Note:
     """The note with the countersignatures that arrived, each verified; those it had stay as they are.
 

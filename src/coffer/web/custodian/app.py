@@ -14,30 +14,21 @@ from coffer.authority.authorization import Authorization
 from coffer.authority.due import deadline_of
 from coffer.authority.file_kind import file_name
 from coffer.custodian.people import People
-from coffer.errors import CofferError, MalformedInput, NotProven, Unavailable
-from coffer.ledger.entries import REFUSE_REASONS
+from coffer.errors import MalformedInput, NotProven, Unavailable
 from coffer.passkeys.sessions import Sessions
 from coffer.serving.crowd import Crowd
 from coffer.web.custodian.asking import ask_desk, beside
 from coffer.web.custodian.away import AwayForm, Wrong, read_away, too_few
 from coffer.web.custodian.deciding import Deciding, Matter
 from coffer.web.custodian.door import ClerkDoor, ordinal_of
+from coffer.web.custodian.emergencies import EMERGENCIES, emergency_rows
 from coffer.web.custodian.health import Counting, certificate_of, health_of, keys_by_day
-from coffer.web.custodian.holds import HoldRoutes
-from coffer.web.custodian.kept import hold_rows
+from coffer.web.custodian.holds import HOLDS, hold_rows
+from coffer.web.custodian.lists import decided, mark_seen, page_of, pages_of, queue
 from coffer.web.custodian.office import Office, here_within, presences
-from coffer.web.custodian.reading import (
-    decided,
-    find,
-    mark_seen,
-    page_of,
-    pages_of,
-    queue,
-    read_here,
-    reason_words,
-    review,
-)
+from coffer.web.custodian.review import find, read_here, request_of, review
 from coffer.web.custodian.signed import SignaturesSeen
+from coffer.web.custodian.standing import Decidable
 from coffer.web.ground.app import N_, make_site_app
 from coffer.web.ground.door import Entrance, SignInNeeded, Visitor
 from coffer.web.ground.forms import read_form
@@ -65,7 +56,6 @@ def make_custodian_site(office: Office, site: Site, sessions: Sessions, *, crowd
     app.include_router(entrance.router())
     app.add_exception_handler(SignInNeeded, entrance.lead_to_door)
     _Routes(office, pages, entrance).add_to(app)
-    HoldRoutes(office, pages, entrance).add_to(app)
     return Gate(app, site, crowd=crowd)
 
 
@@ -84,6 +74,10 @@ class _Routes:
         self._office, self._pages, self._entrance = office, pages, entrance
         self._counting = Counting()
         self._signed = SignaturesSeen(office)
+        requests = Matter(
+            path="/requests", template=f"{ROOM}/review.html", find=find, read=self._read_request, ask=ask_desk
+        )
+        self._requests = Deciding(office, pages, entrance, requests)
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -93,16 +87,12 @@ class _Routes:
             ("/enroll", self._enroll),
         ):
             app.add_api_route(path, page, methods=["GET"], response_class=Response)
-        app.add_api_route("/requests/{digits}", self._review, methods=["GET"], response_class=Response)
         file = "/requests/{digits}/order/{number}"
         app.add_api_route(file, self._order, methods=["GET"], response_class=Response)
         app.add_api_route(f"{file}/signatures", self._look, methods=["POST"], response_class=Response)
-        Deciding(
-            self._office,
-            self._pages,
-            self._entrance,
-            Matter(path="/requests", find=find, show=self._show, ask=ask_desk),
-        ).add_to(app)
+        self._requests.add_to(app)
+        for matter in (HOLDS, EMERGENCIES):
+            Deciding(self._office, self._pages, self._entrance, matter).add_to(app)
         app.add_api_route("/people/away", self._go_away, methods=["POST"], response_class=Response)
         app.add_api_route("/people/here", self._come_back, methods=["POST"], response_class=Response)
 
@@ -131,6 +121,7 @@ class _Routes:
                 "pages": pages_of(waiting),
                 "decided": decided(office, words),
                 "holds": hold_rows(office, you, words),
+                "emergencies": emergency_rows(office, you, words),
                 "persons": presences(people, you, now),
                 "required": people.required,
                 "present": len(here_within(people, now, now + dt.timedelta(seconds=1))),
@@ -184,55 +175,14 @@ class _Routes:
         """Where an invitation's link leads: its code stands behind the # and reaches no server."""
         return self._pages.respond(request, "ground/signin.html", refused=None, invitation=None)
 
-    async def _review(self, request: Request, digits: str) -> Response:
-        visitor = await self._entrance.visitor(request)
-        return await self._show(request, visitor, digits)
-
-    async def _show(
-        self,
-        request: Request,
-        visitor: Visitor,
-        digits: str,
-        *,
-        refused: CofferError | None = None,
-        mistake: str = "",
-        status: int = 200,
-    ) -> Response:
-        """The page of one request.
-
-        ``refused``: why the last act on it did nothing. ``mistake``: ``changed`` or ``reason``, if that is why.
-        """
-        you, words = ordinal_of(visitor.id), self._pages.wording(self._pages.reader(request))
-
-        def read() -> dict[str, Any] | None:
-            office, keys = self._office, self._office.service.keys
-            if not office.is_started:
-                raise Unavailable("log: not read yet", hint="wait a minute, then load the page again")
-            note = find(office, digits)
-            if note is None:
-                return None
-            office.machine.requests.mark_read(note.commitment, you, office.clock(), keys)
-            here = read_here(office)
-            shown = review(office, note, here, you, words)
-            more = beside(office, note, here.kept, shown.stage, words)
-            signed = {"may_be_asked": self._signed.may_be_asked, "lines": self._signed.lines(note, words)}
-            return {"review": shown, "is_behind": office.attendant.is_behind, "signed": signed, **more}
-
-        values = await run_in_threadpool(read)
-        if values is None:
-            raise HTTPException(404)
-        return self._respond(
-            request,
-            visitor,
-            "review",
-            status=status,
-            refused=refused,
-            mistake=mistake,
-            reasons=[(reason, reason_words(reason, words)) for reason in REFUSE_REASONS],
-            here="/",
-            path_of=f"/requests/{digits}",
-            **values,
-        )
+    def _read_request(self, office: Office, item: Decidable, you: int, words: Wording) -> dict[str, Any]:
+        """What the page of a request shows; that a person opened it is noted."""
+        note = request_of(item)
+        office.machine.requests.mark_read(note.commitment, you, office.clock(), office.service.keys)
+        here = read_here(office)
+        shown = review(office, note, here, you, words)
+        signed = {"may_be_asked": self._signed.may_be_asked, "lines": self._signed.lines(note, words)}
+        return {"review": shown, "signed": signed, **beside(office, note, here.kept, shown.stage, words)}
 
     async def _order(self, request: Request, digits: str, number: str) -> Response:
         """A file of the order, to be saved.
@@ -253,10 +203,13 @@ class _Routes:
 
     def _file(self, digits: str, number: str) -> tuple[Authorization, int]:
         """A request, and the number of a file of its order that is here."""
-        note, office = find(self._office, digits), self._office
-        files = [] if note is None else office.machine.requests.order_files(note, office.service.keys)
+        item, office = find(self._office, digits), self._office
+        if item is None:
+            raise HTTPException(404)
+        note = request_of(item)
+        files = office.machine.requests.order_files(note, office.service.keys)
         here = {str(one.number): one.number for one in files if one.is_here}
-        if note is None or number not in here:
+        if number not in here:
             raise HTTPException(404)
         return note, here[number]
 
@@ -266,7 +219,7 @@ class _Routes:
         try:
             await run_in_threadpool(lambda: self._signed.look(*self._file(digits, number)))
         except (MalformedInput, NotProven, Unavailable) as error:
-            return await self._show(request, visitor, digits, refused=error, status=error.http_status)
+            return await self._requests.show(request, visitor, digits, refused=error, status=error.http_status)
         return RedirectResponse(f"/requests/{digits}#h-found", 303)
 
     # Being away.

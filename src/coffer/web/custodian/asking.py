@@ -12,13 +12,13 @@ from typing import Any, Final
 from coffer import wire
 from coffer.authority.authorization import Authorization
 from coffer.authority.hold import Requested
-from coffer.custodian.marks import Marks
 from coffer.custody.again import Again, AgainWord
 from coffer.custody.earlier import earlier_of_subjects, history_of
 from coffer.custody.questions import composed_told
-from coffer.errors import CofferError, MalformedInput, NotProven
+from coffer.errors import CofferError, MalformedInput
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.web.custodian.office import Office, steadily
+from coffer.web.custodian.standing import marks_of
 from coffer.web.custodian.views import Stage
 from coffer.web.ground.again import again_words
 from coffer.web.ground.forms import Form
@@ -117,7 +117,7 @@ def same_subjects(
 def _became(office: Office, one: Authorization, words: Wording) -> tuple[str, ...]:
     _, keys, lines = words.gettext, office.service.keys, list[str]()
     history = steadily(partial(history_of, one, office.service.state))
-    marks = _marks(office, one)
+    marks = marks_of(office, one.commitment)
     refused = dict(history.refusals)
     if office.name in refused or (marks is not None and marks.said_no is not None):
         lines.append(_("Refused by your office."))
@@ -152,10 +152,3 @@ def read_again(form: Form) -> Again | None:
     if chosen not in {word.value for word in AgainWord}:
         raise MalformedInput("again: expected one of the choices")
     return Again(word=AgainWord(chosen))
-
-
-def _marks(office: Office, note: Authorization) -> Marks | None:
-    try:
-        return office.machine.requests.marks(note.commitment, office.service.keys)
-    except NotProven:
-        return None

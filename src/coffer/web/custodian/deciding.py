@@ -1,13 +1,17 @@
-"""The acts on a page where a request, or a hold, is decided: agree by passkey, take it back, refuse."""
+"""The page on which a request, a hold or an emergency is decided, and its acts.
 
-from collections.abc import Awaitable, Callable
+They are: agree by passkey, take it back, refuse, ask.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from coffer.authority.hold import Requested
@@ -16,11 +20,12 @@ from coffer.ledger.entries import REFUSE_REASONS
 from coffer.web.custodian.asking import read_again
 from coffer.web.custodian.door import ordinal_of
 from coffer.web.custodian.office import Office
-from coffer.web.custodian.reading import is_as_shown, is_refusal_told, version_of
+from coffer.web.custodian.standing import Decidable, is_as_shown, is_refusal_told, reason_words, version_of
 from coffer.web.ground.app import N_
 from coffer.web.ground.door import Ceremony, Entrance, Visitor, options_response
 from coffer.web.ground.forms import Form, read_form
 from coffer.web.ground.render import Pages
+from coffer.web.ground.wording import Wording
 
 ACTING: Final = 4
 """Decisions in work at once. They may wait for the log, so they have threads of their own: a page never waits for them."""
@@ -29,33 +34,20 @@ _READ_AGAIN: Final = N_("Load the page, read it again, then decide.")
 Value = TypeVar("Value")
 
 
-class Show(Protocol):
-    """The page of one note, after an act that did nothing."""
-
-    def __call__(
-        self,
-        request: Request,
-        visitor: Visitor,
-        digits: str,
-        *,
-        refused: CofferError | None = None,
-        mistake: str = "",
-        status: int = 200,
-    ) -> Awaitable[Response]:
-        """``refused``: why the act did nothing. ``mistake``: ``changed`` or ``reason``, if that is why."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """What is decided: the path of its pages, how a note is found by its digits, and its page.
+    """What is decided: the path of its pages, its template, and how it is found and read.
 
-    ``ask``: asks the desk a question about a note, for a person; None where nothing is asked.
+    ``find``: by what an address says.
+
+    ``read``: the values of its page, for a person; they hold ``review``, with its version. ``ask``: asks the desk a
+    question about a note, for a person; None where nothing is asked.
     """
 
     path: str
-    find: Callable[[Office, str], Requested | None]
-    show: Show
+    template: str
+    find: Callable[[Office, str], Decidable | None]
+    read: Callable[[Office, Decidable, int, Wording], dict[str, Any]]
     ask: Callable[[Office, Requested, int, str], None] | None = None
 
 
@@ -68,7 +60,7 @@ class _NoReason(Exception):  # noqa: N818 - never leaves this module
 
 
 class Deciding:
-    """The routes of these acts."""
+    """The page of each note, and the routes of these acts."""
 
     def __init__(self, office: Office, pages: Pages, entrance: Entrance, matter: Matter) -> None:
         self._office, self._pages, self._entrance, self._matter = office, pages, entrance, matter
@@ -76,6 +68,7 @@ class Deciding:
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
+        app.add_api_route(f"{self._matter.path}/{{digits}}", self._page, methods=["GET"], response_class=Response)
         for word, act in (
             ("challenge", self._challenge),
             ("approve", self._approve),
@@ -86,20 +79,61 @@ class Deciding:
             path = f"{self._matter.path}/{{digits}}/{word}"
             app.add_api_route(path, act, methods=["POST"], response_class=Response)
 
+    async def _page(self, request: Request, digits: str) -> Response:
+        return await self.show(request, await self._entrance.visitor(request), digits)
+
+    async def show(
+        self,
+        request: Request,
+        visitor: Visitor,
+        digits: str,
+        *,
+        refused: CofferError | None = None,
+        mistake: str = "",
+        status: int = 200,
+    ) -> Response:
+        """The page of one note.
+
+        ``refused``: why the last act on it did nothing. ``mistake``: ``changed`` or ``reason``, if that is why.
+        """
+        you, words = ordinal_of(visitor.id), self._pages.wording(self._pages.reader(request))
+        office, matter = self._office, self._matter
+
+        def read() -> dict[str, Any]:
+            if not office.is_started:
+                raise Unavailable("log: not read yet", hint="wait a minute, then load the page again")
+            return matter.read(office, self._find(digits), you, words)
+
+        values = await run_in_threadpool(read)
+        return self._pages.respond(
+            request,
+            matter.template,
+            person=visitor.name,
+            office=office.name,
+            status=status,
+            refused=refused,
+            mistake=mistake,
+            reasons=[(reason, reason_words(reason, words)) for reason in REFUSE_REASONS],
+            here="/",
+            path_of=f"{matter.path}/{digits}",
+            is_behind=office.attendant.is_behind,
+            **values,
+        )
+
     async def _act(self, act: Callable[[], Value]) -> Value:
         """Work that may wait for the log."""
         if self._acting is None:
             self._acting = anyio.CapacityLimiter(ACTING)
         return await anyio.to_thread.run_sync(act, limiter=self._acting)
 
-    def _find(self, digits: str) -> Requested:
-        note = self._matter.find(self._office, digits)
-        if note is None:
+    def _find(self, digits: str) -> Decidable:
+        item = self._matter.find(self._office, digits)
+        if item is None:
             raise HTTPException(404)
-        return note
+        return item
 
-    def _verify_shown(self, note: Requested, form: Form) -> None:
-        if not is_as_shown(self._office, note, form.text("version")):
+    def _verify_shown(self, item: Decidable, form: Form) -> None:
+        if not is_as_shown(self._office, item, form.text("version")):
             raise _Stale
 
     async def _challenge(self, request: Request, digits: str) -> Response:
@@ -108,10 +142,10 @@ class Deciding:
         _ = self._pages.gettext(self._pages.reader(request))
 
         def begin() -> Ceremony:
-            note, office = self._find(digits), self._office
-            self._verify_shown(note, form)
-            options = office.clerks.begin_approval(note.commitment, ordinal_of(visitor.id), office.clock())
-            return Ceremony(handle=version_of(office, note), options=options)
+            item, office = self._find(digits), self._office
+            self._verify_shown(item, form)
+            options = office.clerks.begin_approval(item.about, ordinal_of(visitor.id), office.clock())
+            return Ceremony(handle=version_of(office, item), options=options)
 
         try:
             return options_response(await self._act(begin))
@@ -126,16 +160,16 @@ class Deciding:
         you, office = ordinal_of(visitor.id), self._office
 
         def approve() -> None:
-            note = self._find(digits)
-            if you in office.clerks.standing(note.commitment).agreed_by:
+            item = self._find(digits)
+            if you in office.clerks.standing(item.about).agreed_by:
                 return  # sent twice: the first one counts
-            self._verify_shown(note, form)
+            self._verify_shown(item, form)
             answer = form.text("answer")
             if not answer:
                 raise MalformedInput(
                     "passkey: the browser sent no answer", hint="approving needs a passkey and JavaScript"
                 )
-            office.clerks.approve(note.commitment, you, answer.encode("utf-8"), office.clock())
+            office.clerks.approve(item.about, you, answer.encode("utf-8"), office.clock())
 
         return await self._decide(request, visitor, digits, approve)
 
@@ -145,11 +179,11 @@ class Deciding:
         you, office = ordinal_of(visitor.id), self._office
 
         def take_back() -> None:
-            note = self._find(digits)
-            if you not in office.clerks.standing(note.commitment).agreed_by:
+            item = self._find(digits)
+            if you not in office.clerks.standing(item.about).agreed_by:
                 return  # sent twice
-            self._verify_shown(note, form)
-            office.clerks.take_back(note.commitment, you, office.clock())
+            self._verify_shown(item, form)
+            office.clerks.take_back(item.about, you, office.clock())
 
         return await self._decide(request, visitor, digits, take_back)
 
@@ -159,14 +193,14 @@ class Deciding:
         you, office = ordinal_of(visitor.id), self._office
 
         def refuse() -> None:
-            note = self._find(digits)
-            if is_refusal_told(office, note):
+            item = self._find(digits)
+            if is_refusal_told(office, item.note):
                 return  # sent twice
             reason, again = form.text("reason"), read_again(form)
             if reason not in REFUSE_REASONS:
                 raise _NoReason
-            self._verify_shown(note, form)
-            office.clerks.refuse(note.commitment, you, reason, office.clock(), again=again)
+            self._verify_shown(item, form)
+            office.clerks.refuse(item.commitment, you, reason, office.clock(), again=again)
 
         return await self._decide(request, visitor, digits, refuse)
 
@@ -176,18 +210,17 @@ class Deciding:
         you, office, ask_desk = ordinal_of(visitor.id), self._office, self._matter.ask
         assert ask_desk is not None, "without it there is no such route"
         return await self._decide(
-            request, visitor, digits, lambda: ask_desk(office, self._find(digits), you, form.text("question"))
+            request, visitor, digits, lambda: ask_desk(office, self._find(digits).note, you, form.text("question"))
         )
 
     async def _decide(self, request: Request, visitor: Visitor, digits: str, act: Callable[[], None]) -> Response:
         """Do it, and lead back to the note, whose page says what stands now."""
-        show = self._matter.show
         try:
             await self._act(act)
         except _Stale:
-            return await show(request, visitor, digits, mistake="changed", status=409)
+            return await self.show(request, visitor, digits, mistake="changed", status=409)
         except _NoReason:
-            return await show(request, visitor, digits, mistake="reason", status=400)
+            return await self.show(request, visitor, digits, mistake="reason", status=400)
         except (Refused, MalformedInput, Unavailable) as error:
-            return await show(request, visitor, digits, refused=error, status=error.http_status)
+            return await self.show(request, visitor, digits, refused=error, status=error.http_status)
         return RedirectResponse(f"{self._matter.path}/{digits}", 303)

@@ -194,3 +194,69 @@ class HoldReview:
     reason: str
     here: HeldHere | None
     at_most: int
+
+
+EmergencyStage = Literal["open", "agreed", "ratified", "paid", "terminal"]
+"""What can still happen to an emergency here.
+
+``open``: this person may ratify it. ``agreed``: this person agreed and somebody else must. ``ratified``: this custodian
+did. ``paid``: enough custodians did. ``terminal``: no person is asked to agree by passkey.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What an emergency opened, as far as the log tells. ``records``: None before anything was drawn."""
+
+    requester: str
+    time: dt.datetime
+    records: int | None
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyRow:
+    """An emergency that is owed.
+
+    ``asked``: None if its request does not lie here. ``seconds_left``: to be ratified.
+    """
+
+    index: int
+    asked: Asked | None
+    opened: Opened
+    deadline: dt.datetime
+    seconds_left: int
+    is_overdue: bool
+    stage: EmergencyStage
+    agreed: tuple[str, ...]
+    needed: tuple[str, ...]
+    is_refused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyReview:
+    """One emergency, whole. ``digits`` and ``text``: of its request. ``version`` as of ``Review``.
+
+    ``is_late``: it is overdue, or was paid too late. ``is_refused``: this custodian refused the request; it may ratify
+    all the same.
+    """
+
+    index: int
+    digits: str
+    version: str
+    asked: Asked
+    text: str
+    line_count: int
+    stage: EmergencyStage
+    opened: Opened
+    deadline: dt.datetime
+    share: float
+    seconds_left: int
+    is_late: bool
+    requester: str
+    parts: tuple[Part, ...]
+    agreed: tuple[str, ...]
+    needed: tuple[str, ...]
+    completes: bool
+    is_refused: bool
+    reason: str

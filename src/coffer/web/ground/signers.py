@@ -38,17 +38,24 @@ class Part:
 
 
 def read_rule(
-    terms: Named, roster: Roster, signed: Sequence[str], words: Wording, *, members: Mapping[str, Member] | None = None
+    terms: Named,
+    roster: Roster,
+    signed: Sequence[str],
+    words: Wording,
+    *,
+    members: Mapping[str, Member] | None = None,
+    is_ratifying: bool = False,
 ) -> tuple[Part, ...]:
     """Who must sign, by the parts of the rules of the request's subjects.
 
     ``signed``: the custodians that did. ``members``: what else the page knows of each; the others are signed or missing.
+    ``is_ratifying``: an emergency is ratified, for which the emergency rule never counts.
     """
     known = members or {}
     rules = {rule.name: rule for rule in _rules(terms, roster)}
     parts = []
     for own in rules.values():
-        rule = rule_to_meet(own, roster, signed, is_urgent=is_urgent(terms), is_hub=terms.is_hub)
+        rule = rule_to_meet(own, roster, signed, is_urgent=is_urgent(terms) and not is_ratifying, is_hub=terms.is_hub)
         label = rule.name if len(rules) > 1 else ""
         parts += _parts(rule, set(signed), known, words, label=label, is_hub=terms.is_hub, at_once=rule is not own)
     return tuple(parts)

@@ -44,14 +44,13 @@ def approve(folder: str, note: str, output: str | None, passphrase_file: str | N
     if not yes:
         confirm(f"approve this as {machine.config.name}?")
     signed = service.countersign(request.note.raw, "request")
-    if isinstance(request, Authorization):
-        machine.requests.keep_signed(signed, service.keys, clock(), os.urandom)
+    machine.requests.keep_signed(signed, service.keys, clock(), os.urandom)
     if path is not None:
         Disk().write(path, signed.raw, private=True)
     signers = ", ".join(signers_of(parse_requested_note(signed.raw, "request"), roster))
     say(f"countersigned by {machine.config.name}; signed by custodians: {signers}")
     if not isinstance(request, Authorization):
-        say("it keeps when the desk sends it again: coffer hold keep VAULT NOTE")
+        say("the desk fetches it, and this custodian keeps when the hold is sent again: coffer hold keep VAULT NOTE")
     elif path is None:
         say("the desk fetches it while this custodian is served: coffer status VAULT NOTE -o MERGED")
     else:

@@ -20,8 +20,9 @@ from coffer.visible import counted
 def ratify(folder: str, note: str, passphrase_file: str | None, *, yes: bool) -> None:
     """Agree, afterwards, to what was opened under a request in an emergency.
 
-    It shows the whole request, what was opened and how many records. To disapprove, refuse the request: the log shows
-    it for ever, also if you look again and agree later.
+    It shows the whole request, what was opened and how many records. Where persons must agree by passkey, it signs only
+    what they ratified on the custodian's page. To disapprove, refuse the request: the log shows it for ever, also if you
+    look again and agree later.
     """
     machine, service = at_work(folder, passphrase_file)
     request, state = verified_request(machine, service, note)

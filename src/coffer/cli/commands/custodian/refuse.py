@@ -4,7 +4,6 @@ import os
 
 import click
 
-from coffer.authority.authorization import Authorization
 from coffer.cli.again import again_option
 from coffer.cli.console import clock, say
 from coffer.cli.inbox import chosen_note
@@ -33,6 +32,5 @@ def refuse(folder: str, note: str, reason: str, again: Again | None, passphrase_
     machine, service = at_work(folder, passphrase_file)
     request = chosen_note(machine, service, note)
     machine.put([service.refusal_entry(request.note.raw, reason, "request")])
-    if isinstance(request, Authorization):
-        machine.requests.keep_refused(request, reason, service.keys, clock(), os.urandom, again=again)
+    machine.requests.keep_refused(request, reason, service.keys, clock(), os.urandom, again=again)
     say(f"refused by {machine.config.name}; it is in the log after the operator's next: coffer sync")
