@@ -201,7 +201,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A note that custodians sign: a request, or one of its amendments. Numbers from 1; 0: the request itself."""
+    """A note that custodians sign: a request, or one of its amendments.
+
+    Numbers from 1; 0: the request itself.
+    """
 
     request: int
     amendment: int = 0

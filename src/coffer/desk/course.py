@@ -1,4 +1,4 @@
-"""How far a request is that is opened part by part: each of its days, what comes next, and what is left. Pure.
+"""How far a request is that is opened part by part: its days, what comes next, what is left. Pure.
 
 The log says what was opened; the desk's files say which cells are owed and which limit was too low.
 """

@@ -68,7 +68,10 @@ def make_case(
 
 
 def save_draft(case: Case, draft: Draft) -> Edit:
-    """Keep what was typed so far, in the place of the draft of the same part. It may be wrong in every field."""
+    """Keep what was typed so far, in the place of the draft of the same part.
+
+    It may be wrong in every field.
+    """
     _verify_open(case)
     drafts = case.drafts
     at = next((n for n, one in enumerate(drafts) if one.part == draft.part), len(drafts))
@@ -154,7 +157,10 @@ def document_event(about: Document, did: Did = Did.ADDED_DOCUMENT) -> NewEvent:
 
 
 def add_request(case: Case, note: bytes, *, by: PersonId, now: dt.datetime, part: int = 0) -> Edit:
-    """A request that was just made from a draft, which it replaces. ``part``: of the order, as of the draft."""
+    """A request that was just made from a draft, which it replaces.
+
+    ``part``: of the order, as of the draft.
+    """
     _verify_open(case)
     number = len(case.requests) + 1
     if number > MAX_REQUESTS:

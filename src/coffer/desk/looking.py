@@ -13,7 +13,10 @@ from coffer.ledger.state import State
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Look:
-    """A pass. ``holds``: those of the draft's case. ``now``: a whole second. ``findings``: grow as fields are looked at."""
+    """A pass.
+
+    ``holds``: those of the draft's case. ``now``: a whole second. ``findings``: grow as fields are looked at.
+    """
 
     draft: Draft
     came: Came

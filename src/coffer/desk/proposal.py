@@ -1,4 +1,4 @@
-"""What an order in XML proposes to ask or to keep: a draft for each note that it needs, and what it says besides. Pure.
+"""What an order in XML proposes: a draft for each note that it needs, and the rest. Pure.
 
 A form of the European Union, or a message of ETSI TS 103 120 or TS 102 657. A draft has one set of times for all its
 subjects, so that an order may need several.

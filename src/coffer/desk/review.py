@@ -58,7 +58,7 @@ def review_hold(draft: Draft, came: Came, state: State, now: dt.datetime) -> Hol
 def review_amendment(
     draft: Draft, authorization: Authorization, came: Came, state: State, now: dt.datetime
 ) -> tuple[Review, int | None]:
-    """The same of what an amendment of a request says, and the limit that it would give; None if it cannot be made.
+    """The same of an amendment, and the limit that it would give; None if it cannot be made.
 
     Of the draft only authority, legal basis and limit are read: all else is the request's.
     """

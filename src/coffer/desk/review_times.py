@@ -1,4 +1,4 @@
-"""What is found about the times of a draft: its periods, its life, its secrecy, and until when a hold keeps. Pure."""
+"""What is found about a draft's times: periods, life, secrecy, and until when a hold keeps. Pure."""
 
 import datetime as dt
 import itertools

@@ -101,7 +101,7 @@ def raised_of(request: Request, state: State, now: dt.datetime) -> tuple[Raised,
 
 
 def amended_of(request: Request, state: State, now: dt.datetime) -> Authorization:
-    """The authorization of a request, with the amendment behind it that counts and allows most, if one does.
+    """The authorization of a request, with the amendment that counts and allows most, if one does.
 
     Raises:
         NotProven: a signature on an amendment does not verify.

@@ -1,4 +1,4 @@
-"""Raising the limit of a request: the amendment is a note of the case, which custodians sign as they sign the request."""
+"""Raising the limit of a request by a note of the case, which custodians sign as they did it."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -37,7 +37,9 @@ class Amendments(Requests):
         by: PersonId,
         now: dt.datetime,
     ) -> tuple[Case, Place]:
-        """Sign what was prepared and keep it in the case; where it stands. ``texts``: what a passkey agreed to.
+        """Sign what was prepared and keep it in the case; where it stands.
+
+        ``texts``: what a passkey agreed to.
 
         If the case does not take it, the desk's own copy is forgotten.
         """

@@ -54,7 +54,7 @@ class Entry:
         return [parse_hold(self.store.document(case.id, one.id), "hold") for one in case.holds]
 
     def amended(self, request: Request, now: dt.datetime) -> Authorization:
-        """The authorization of a request, with the amendment behind it that counts and allows most, if one does."""
+        """The authorization of a request, with the amendment that counts and allows most, if one does."""
         return amended_of(request, self.vault.replay(), now)
 
     def new_document(

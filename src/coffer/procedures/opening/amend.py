@@ -73,7 +73,10 @@ def amend_request(
 
 
 def prepare_amendment(vault: Vault, authorization: Authorization, more: More, state: State) -> PreparedAmendment:
-    """The amendment as it would be signed, so that people can agree to it before it is. Raises as ``amend_request``."""
+    """The amendment as it would be signed, so that people can agree to it before it is.
+
+    Raises as ``amend_request``.
+    """
     now, entropy = vault.outside.clock().replace(microsecond=0), vault.outside.entropy
     terms = amendment_terms(authorization, more, now, id=entropy(16), salt=Secret(entropy(32), "salt"))
     _verify_alive(vault, authorization, state, now)
@@ -133,7 +136,10 @@ def amendment_terms(
 
 
 def _verify_alive(vault: Vault, authorization: Authorization, state: State, now: dt.datetime) -> None:
-    """Refuse to amend what nothing can be opened under. The client's check: the custodians decide for themselves."""
+    """Refuse to amend what nothing can be opened under.
+
+    The client's check: the custodians decide for themselves.
+    """
     terms = authorization.terms
     verify_clock(state, now)
     if terms.origin != state.origin or terms.roster not in state.rosters:

@@ -125,7 +125,10 @@ class CasePages:
         return bool(visit.request.query_params.get("request") or visit.form.text("request"))
 
     def _rights(self, case: Case, own: NextStep, visit: Visit, *, waits: bool) -> dict[str, Any]:
-        """What the reader may do. ``own``: the step of the request that is shown. ``waits``: its amendment does."""
+        """What the reader may do.
+
+        ``own``: the step of the request that is shown. ``waits``: its amendment does.
+        """
         may = self._frame.may
         is_closed = case.stage is not Stage.OPEN
         is_waiting = own.state in {CaseState.SENT, CaseState.SIGNED}
@@ -197,7 +200,7 @@ class CasePages:
         ]
 
     def _request(self, case: Case, number: int, own: NextStep, visit: Visit) -> dict[str, Any]:
-        """The request that is shown: in plain words, as signed, who signed it, how far it is, and what can be done."""
+        """The request that is shown: in words, as signed, who signed, how far it is, what can be done."""
         office, words = self._frame.office, visit.words
         nothing: dict[str, Any] = {
             **dict.fromkeys(("asked", "act", "answer", "opening", "course"), None),
@@ -215,6 +218,8 @@ class CasePages:
         signers = office.signers(authorization)
         known = members_of(authorization, seen, signers, state, words, here=office.vault.custodian_names())
         rule = read_rule(terms, office.roster_of(authorization), signers, words, members=known)
+        course = self._course(request, visit)
+        is_unfinished = course is not None or standing.state in {CaseState.SIGNED, CaseState.SHORT}
         return nothing | {
             "asked": read_terms(terms, words, marked=mark_authority(terms, office.authorities(), words)),
             "exact": authorization.note.text.decode("utf-8"),
@@ -227,11 +232,11 @@ class CasePages:
             ),
             "raised": [raised_shown(office, one, standing, words) for one in reversed(standing.raised)],
             "short": short_words(standing.needed, words) if standing.needed > standing.max_records else "",
-            "may_amend": case.stage is Stage.OPEN and standing.may_be_raised(visit.now),
+            "may_amend": case.stage is Stage.OPEN and standing.may_be_raised(visit.now) and is_unfinished,
             "act": self._act(case, number, own, visit),
             "opening": opening_shown(office.openings.progress_of(case, number), visit),
             "answer": self._answer(case, request, visit),
-            "course": self._course(request, visit),
+            "course": course,
         }
 
     def _course(self, request: Request, visit: Visit) -> CourseShown | None:

@@ -43,7 +43,7 @@ class DaysShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseShown:
-    """``days``: every day of the request. ``parts``: a line for each that was opened. ``says``: what comes next."""
+    """A course in words. ``days``: every day. ``parts``: a line for each. ``says``: what comes next."""
 
     days: tuple[DaysShown, ...]
     parts: tuple[str, ...]

@@ -22,7 +22,10 @@ _TITLES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebtShown:
-    """One emergency. ``kind``: as of ``notice`` in the macros. ``parts``: who must agree; empty once enough did."""
+    """One emergency.
+
+    ``kind``: as of ``notice`` in the macros. ``parts``: who must agree; empty once enough did.
+    """
 
     title: str
     kind: str
@@ -70,7 +73,7 @@ def _deadline(debt: Debt, words: Wording) -> str:
 
 
 def _lacking(debt: Debt, state: State, words: Wording) -> tuple[Part, ...]:
-    """The parts of each rule that is not satisfied yet, with who agreed, who disagrees and who is waited for."""
+    """The parts of each rule that lacks somebody, with who agreed, who disagrees, who is waited for."""
     roster = state.rosters[debt.roster]
     lacking = debt.lacking(roster)
     members = _members(debt, state, words)

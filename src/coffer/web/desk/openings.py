@@ -45,7 +45,9 @@ class OpeningDesk:
         self._stopping = threading.Event()
 
     def begin(self, visit: Visit, number: int, step: NextStep, prove: Prove) -> None:
-        """Begin to open a request, or take it up again. It goes on by itself. ``step``: what is next about it.
+        """Begin to open a request, or take it up again.
+
+        It goes on by itself. ``step``: what is next about it.
 
         Raises:
             Refused: nothing can be opened now, or the passkey did not agree.

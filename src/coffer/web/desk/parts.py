@@ -1,4 +1,4 @@
-"""The requests that a case's order needs: those that were made, and the drafts of the others, in words. Pure."""
+"""The requests that a case's order needs, made or drafts, in words. Pure."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,10 @@ from coffer.web.ground.wording import Wording
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PartShown:
-    """One request or draft. ``kind``: as of ``chip``. ``path``: where it is looked at. ``is_here``: by this page."""
+    """One request or draft.
+
+    ``kind``: as of ``chip``. ``path``: where it is looked at. ``is_here``: by this page.
+    """
 
     title: str
     subjects: str

@@ -38,7 +38,10 @@ from coffer.web.ground.wording import N_, Wording
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RaisedShown:
-    """One amendment of a request. ``state`` and ``kind``: as of ``chip``. ``may_wait``: custodians may still sign it."""
+    """One amendment of a request.
+
+    ``state`` and ``kind``: as of ``chip``. ``may_wait``: custodians may still sign it.
+    """
 
     number: int
     title: str
@@ -85,7 +88,10 @@ def _state(raised: Raised, standing: Standing) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Typed:
-    """The form: of the draft only authority, legal basis and limit. ``orders``: the documents that were ticked."""
+    """The form: of the draft only authority, legal basis and limit.
+
+    ``orders``: the documents that were ticked.
+    """
 
     draft: Draft
     orders: tuple[Document, ...]

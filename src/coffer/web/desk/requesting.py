@@ -151,7 +151,7 @@ def draft_of_terms(terms: Terms, zone: str, home: str) -> Draft:
 
 
 def with_blanks(draft: Draft, asked: Draft) -> Draft:
-    """The draft of a part of an order, with what the order does not say taken from a request of the same order.
+    """The draft of a part of an order; what that does not say is as in a request of the same order.
 
     ``asked``: what that request asked. The person is the same only where the subjects are.
     """

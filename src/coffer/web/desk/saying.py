@@ -150,7 +150,10 @@ def step_words(step: NextStep, words: Wording) -> str:
 
 
 def lacking(step: NextStep, words: Wording) -> tuple[str, ...]:
-    """Who is missing, a sentence for each part of the rule that is not met. Who refused is waited for no more."""
+    """Who is missing, a sentence for each part of the rule that is not met.
+
+    Who refused is waited for no more.
+    """
     is_hold = step.state is CaseState.HOLD_BEGUN
     return tuple(_lacking(part, words, step.refused, is_hold=is_hold) for part in step.lacks if not part.is_met)
 

@@ -114,7 +114,9 @@ class SendingDesk:
     # An amendment.
 
     def prepare_amendment(self, visit: Visit, number: int, more: More) -> PreparedAmendment:
-        """What raises the limit of a request, for this person's passkey to agree to. Nothing is signed or stored.
+        """What raises the limit of a request, for this person's passkey to agree to.
+
+        Nothing is signed or stored.
 
         Raises:
             Refused: the request was withdrawn, has expired or was revoked.
