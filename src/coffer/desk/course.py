@@ -44,7 +44,7 @@ class Days:
 class Course:
     """How far a request is.
 
-    ``next``: the part that is due, or why there is none; None while an opening goes on. ``unconfirmed``: cells of the
+    ``next``: the part that is due, or why there is none; None while an opening goes on, and once it was withdrawn. ``unconfirmed``: cells of the
     last part, by the log; ``is_lost``: the desk has no file that says which. ``needed``: the limit that the next part
     asks for, where it is over the limit; else 0.
     """
@@ -92,7 +92,7 @@ def course_of(
     return Course(
         days=_days(authorization.terms.all_days, opened, waiting, state, now, is_over=is_over),
         parts=parts,
-        next=None if is_opening else coming,
+        next=None if is_opening or (is_over and not isinstance(coming, End)) else coming,
         unconfirmed=unconfirmed,
         is_lost=bool(unconfirmed) and left is None,
         needed=needed if needed > authorization.limit else 0,

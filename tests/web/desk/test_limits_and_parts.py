@@ -1,12 +1,16 @@
 """A limit that is raised on its page, an order that needs several requests, and the debt of an emergency."""
 
 import datetime as dt
+import os
 
 import pytest
 
+from coffer.authority.authorization import parse_authorization
+from coffer.custody.questions import ask_question
 from coffer.desk.case import Did
 from coffer.desk.people import Role
 from coffer.ledger.roster import Emergency
+from coffer.notes.note import parse_note
 from desking import FIELDS, MORE, DeskWorld, amend, order_of_three, short_case, signed_case, told
 from world import PASSPHRASE
 
@@ -82,18 +86,31 @@ def test_attack_passkey_for_one_limit_signs_no_other_and_a_form_sent_twice_makes
     assert auditor.post(f"{path}/challenge", data=form).status_code == 403
 
 
-def test_custodians_are_asked_about_an_amendment_and_its_page_says_what_they_say(desk):
+def test_custodians_are_asked_about_an_amendment_and_what_they_say_is_taken_in(desk):
     clerk = desk.person()
     case = short_case(desk, clerk)
     amend(clerk, case)
-    note = desk.store.case(case).requests[0].amendments[0].note
+    amendment = parse_authorization(desk.store.case(case).requests[0].amendments[0].note, "amendment")
     for name in ("judge", "dpo"):
-        desk.world.custodian(name).countersign(note, "amendment")
-    desk.custodians = desk.world.custodians()
-    desk.world.now += dt.timedelta(minutes=2)
-    assert desk.office.hearing.ask() >= 1
-    assert desk.office.flow.amended(desk.store.case(case).requests[0], desk.world.now).limit in {3, 50}
-    assert "The limit" in told(clerk.get(f"/cases/{case}"))
+        folder = desk.world.vault.custodian(name)
+        keys = folder.unlock(PASSPHRASE)
+        folder.requests.take(amendment.note, keys, desk.world.now, os.urandom)
+        signed = parse_note(desk.world.countersign(amendment.note.raw, name), "signed")
+        folder.requests.keep_signed(signed, keys, desk.world.now, os.urandom)
+        if name == "dpo":
+            question = ask_question(amendment.commitment, "Why 50?", custodian=name, key=keys.auth, now=desk.world.now)
+            folder.requests.ask(question, keys)
+    for one in desk.custodians:
+        one.sync()
+    desk.office.hearing.ask()
+    page = told(clerk.get(f"/cases/{case}"))
+    assert "dpo asked Why 50?" in page
+    assert "everybody needed has signed request 1" in page
+    assert "in force" in page
+    form = clerk.form(f"/cases/{case}") | {"amendment": "1", "custodian": "dpo", "explanation-dpo": "There were 20."}
+    assert clerk.post(f"/cases/{case}/explain", data=form).status_code == 303
+    assert "There were 20." in told(clerk.get(f"/cases/{case}"))
+    assert desk.store.history(case)[-1].values["amendment"] == 1
 
 
 @pytest.fixture

@@ -207,12 +207,13 @@ class Requests(Entry):
         """
         count = 0
         for case in self.store.open_cases():
-            news = news_of(self.next_step(case, state, now), case, now)
-            about = [news] if news is not None else []
-            about += [News.QUESTION] if self._is_asked(case, state) else []
-            if case.assigned is not None and about:
-                told = [Told(person=case.assigned, news=one, about=f"{case.id} {len(case.requests)}") for one in about]
-                self.store.tell(told, case.due, now)
+            step = self.next_step(case, state, now)
+            news = news_of(step, case, now)
+            kinds = [news] if news is not None else []
+            kinds += [News.QUESTION] if self._is_asked(case, state) else []
+            if case.assigned is not None and kinds:
+                about = f"{case.id} {_turn_of(case, step)}"
+                self.store.tell([Told(person=case.assigned, news=one, about=about) for one in kinds], case.due, now)
                 count += 1
         return count
 
@@ -227,6 +228,13 @@ class Requests(Entry):
                 if kept is not None and kept.open_questions:
                     return True
         return False
+
+
+def _turn_of(case: Case, step: NextStep) -> str:
+    """What makes a turn of a case another one, of which its person is told: request and amendment."""
+    number = step.request if step.request is not None and step.request <= len(case.requests) else len(case.requests)
+    amendments = len(case.request(number).amendments) if number else 0
+    return f"{number} {amendments}" if amendments else str(number)
 
 
 def _places_of(case: Case) -> dict[Commitment, Place]:
