@@ -27,6 +27,7 @@ from coffer.web.desk.app import desk_app
 from coffer.web.desk.office import Office
 from coffer.web.ground.gate import Pace
 from coffer.web.ground.site import Site
+from epoc_forms import CONTENT, TRAFFIC, evidence, form1
 from world import World
 
 ORIGIN = "https://desk.example"
@@ -47,6 +48,7 @@ FIELDS = {
     "kinds": "call",
     "max_records": "100",
 }
+MORE = {"authority": "Court of Appeal", "basis": "Art. 60-1 CPP, second order", "max_records": "50"}
 RECORDS = "".join(
     f"+336{12345678 + n % 2},+3369876{n:04d},2016-09-0{1 + n % 3} 1{n % 10}:{n % 60:02d}:00,60\n" for n in range(40)
 )
@@ -124,7 +126,7 @@ class DeskWorld:
         """Wait until no opening is under way."""
         office = office or self.office
         until = time.monotonic() + 20
-        while any(progress.is_running for progress in office._progress.values()):
+        while office.openings.is_busy:
             assert time.monotonic() < until, "an opening does not end"
             time.sleep(0.02)
 
@@ -197,7 +199,7 @@ class Someone(Client):
 def hidden(text):
     """Name to value of the hidden fields of the first form that has a version, or of all."""
     fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">', text))
-    return {name: unescape(value) for name, value in fields.items() if name in {"version", "post"}}
+    return {name: unescape(value) for name, value in fields.items() if name in {"version", "post", "part"}}
 
 
 def told(response):
@@ -213,6 +215,34 @@ def signed_case(desk, clerk, *names, number="12/0417"):
     response = clerk.take_in(case, desk.countersign(case, *(names or ("judge", "dpo"))))
     assert response.status_code == 303, told(response)
     return case
+
+
+def short_case(desk, clerk, *, number="12/0417"):
+    """A case whose opening found more than the request allows."""
+    case = clerk.new_case(number=number)
+    assert clerk.send(case, max_records="3").status_code == 303
+    clerk.take_in(case, desk.countersign(case, "judge", "dpo"))
+    assert clerk.open(case).status_code == 303
+    desk.settle()
+    return case
+
+
+def amend(clerk, case, **changes):
+    """Write the amendment that raises the limit of a case's request, sign and send it."""
+    path = f"/cases/{case}/amend"
+    return clerk.agree_from(f"{path}/challenge", f"{path}/send", clerk.form(path) | MORE | changes)
+
+
+def order_of_three():
+    """An order that needs three requests, asks for what is not held, and says something to people."""
+    times, other = ((("2016-09-01T00:00:00Z", f"2016-09-0{last}T23:59:59Z"),) for last in (2, 1))
+    return form1(
+        evidence(data=TRAFFIC + CONTENT, ranges=times),
+        evidence(2, value="+33612345679", ranges=other),
+        evidence(3, "EMAIL", "a@corp.example", ranges=times),
+        evidence(4, "IPV_4", "192.0.2.1", ranges=times),
+        more="<f:SectionM><f:Text>Only outgoing calls.</f:Text></f:SectionM>",
+    )
 
 
 def day(text):

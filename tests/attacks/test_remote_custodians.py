@@ -193,6 +193,16 @@ def test_addresses_with_a_mistake_say_where(text, said):
     assert "33612345678" not in found.value.message
 
 
+@pytest.mark.parametrize("ask", [lambda one: one.cosign(b"x"), lambda one: one.answer(b"x"), HttpCustodian.entries])
+def test_custodian_whose_time_ran_out_is_unavailable_however_often_it_is_asked(ask):
+    address = parse_addresses(b'[judge]\nurl = "http://127.0.0.1:9"\n', "x")[0]
+    client = HttpCustodian(address, deadline_s=10)
+    client.close()  # as after a call that took too long
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="custodian judge"):
+            ask(client)
+
+
 def test_slow_headers_hold_no_connection_and_others_are_answered_meanwhile(world):
     with world.serving("judge") as judge:
         context = ssl._create_unverified_context()

@@ -3,6 +3,7 @@ import os
 
 import pytest
 from databases import Cluster, binaries
+from flowing import Office
 
 from coffer.desk.store.connected import connected
 from coffer.desk.store.engine import database_url
@@ -50,3 +51,22 @@ def connect(url):
 @pytest.fixture
 def store(connect):
     return connect()
+
+
+@pytest.fixture
+def office(tmp_path):
+    made = Office(tmp_path)
+    yield made
+    for store in made.stores:
+        store.close()
+
+
+@pytest.fixture
+def team(tmp_path, cluster):
+    """A desk on PostgreSQL."""
+    name = f"team{os.urandom(4).hex()}"
+    cluster.execute(f"CREATE DATABASE {name}")
+    made = Office(tmp_path, cluster.url(name))
+    yield made
+    for store in made.stores:
+        store.close()

@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 
-from coffer.desk import case as cases
+from coffer.desk import edits
 from coffer.desk.case import CaseClass, CaseId, DocumentId, DocumentKind
 from coffer.desk.people import Role
 from coffer.passkeys.passkey import Passkey
@@ -24,7 +24,7 @@ def person(store, name="C. Clerk", role=Role.CLERK, key=None):
 
 
 def new_case(store, by, *, number="12/0417", authority="Court of Appeal", due=None, post=None, assigned=None):
-    edit = cases.make_case(
+    edit = edits.make_case(
         id=CaseId(os.urandom(16).hex()),
         number=number,
         authority=authority,
@@ -37,4 +37,4 @@ def new_case(store, by, *, number="12/0417", authority="Court of Appeal", due=No
 
 
 def document(content=b"%PDF order", name="order.pdf", kind=DocumentKind.ORDER, by=None):
-    return cases.new_document(content, id=DocumentId(os.urandom(16).hex()), kind=kind, name=name, by=by, now=NOW)
+    return edits.new_document(content, id=DocumentId(os.urandom(16).hex()), kind=kind, name=name, by=by, now=NOW)

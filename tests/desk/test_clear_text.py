@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from making import NOW, document, new_case, passkey, person
 
-from coffer.desk import case as cases
+from coffer.desk import edits
 from coffer.desk.case import DocumentKind, Told
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.desk.people import Role
@@ -98,7 +98,7 @@ def fill(store, notes=()):
     store.begin(clerk.id, NOW)
     store.record_use(key.id, 3, NOW)
     closed = new_case(store, clerk, number=MARKERS["case number"], authority=MARKERS["authority"])
-    closed = store.write(cases.close(closed, NOW), by=clerk.id, now=NOW).case
+    closed = store.write(edits.close(closed, NOW), by=clerk.id, now=NOW).case
     store.shred(closed.id, now=NOW)
     post = Post(person=clerk.id, key="form")
     made = new_case(store, clerk, number=MARKERS["case number"], authority=MARKERS["authority"], post=post)
@@ -108,11 +108,11 @@ def fill(store, notes=()):
         purpose=PURPOSE,
         basis=MARKERS["basis"],
     )
-    made = store.write(cases.save_draft(made, draft), by=clerk.id, now=NOW).case
+    made = store.write(edits.save_draft(made, draft), by=clerk.id, now=NOW).case
     order = document(mixed(MARKERS["order text"]), MARKERS["file name"], DocumentKind.ORDER, clerk.id)
-    made = store.write(cases.add_documents(made, [order]), by=clerk.id, now=NOW).case
-    made = store.write(cases.add_note(made, MARKERS["note"]), by=clerk.id, now=NOW).case
-    store.write(cases.assign(made, clerk.id), by=clerk.id, now=NOW)
+    made = store.write(edits.add_documents(made, [order]), by=clerk.id, now=NOW).case
+    made = store.write(edits.add_note(made, MARKERS["note"]), by=clerk.id, now=NOW).case
+    store.write(edits.assign(made, clerk.id), by=clerk.id, now=NOW)
     store.tell([Told(person=clerk.id, news=News.LATE)], NOW, NOW)
     lease = store.acquire(f"opening-{made.id}", "process", NOW, for_s=60)
     store.release(lease)

@@ -6,6 +6,7 @@ import pytest
 from making import NOW, passkey
 
 from coffer.desk import case as cases
+from coffer.desk import edits
 from coffer.desk.case import Did, NewEvent
 from coffer.desk.people import MAX_PASSKEYS, Person, PersonId, Role, parse_name
 from coffer.errors import MalformedInput
@@ -33,7 +34,7 @@ def test_value_of_an_event_is_a_number_or_a_fixed_word(value):
 
 
 def test_file_name_that_misleads_is_written_out():
-    made = cases.new_document(
+    made = edits.new_document(
         b"x", id="0" * 32, kind=cases.DocumentKind.ORDER, name="order\u202efdp.exe", by=None, now=NOW
     )
     assert made.about.name == "order\\u{202e}fdp.exe"
@@ -44,7 +45,7 @@ def test_nothing_secret_is_shown_by_repr():
     person = Person(
         id=PersonId("0" * 32), name="Bumblebee", role=Role.CLERK, added=NOW, mailbox="b@c.example", passkeys=(key,)
     )
-    made = cases.make_case(
+    made = edits.make_case(
         id=os.urandom(16).hex(),
         number="12/0417",
         authority="Court",
@@ -53,7 +54,7 @@ def test_nothing_secret_is_shown_by_repr():
         due=NOW,
         assigned=None,
     )
-    document = cases.new_document(
+    document = edits.new_document(
         b"x", id="0" * 32, kind=cases.DocumentKind.ORDER, name="jacaranda.pdf", by=None, now=NOW
     )
     shown = repr((person, made, document))

@@ -1,4 +1,4 @@
-"""What an order in XML proposes to a page: one draft, and everything else by its line."""
+"""What an order in XML proposes to a page: a draft for each note that it needs, and everything else by its line."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from coffer.desk.draft import Draft
-from coffer.desk.proposal import Besides, Line, propose
+from coffer.desk.proposal import Besides, Line, propose, texts_of
 from coffer.errors import MalformedInput, Refused
 from coffer.web.desk.proposed import besides_words
-from coffer.web.desk.typed import fill_from_order
+from coffer.web.desk.typed import fill_from_order, texts_for_people
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import Wording
-from epoc_forms import CONTENT, EMERGENCY, FORM_ID, TRAFFIC, evidence, form1, form2, later_form
+from epoc_forms import CONTENT, EMERGENCY, FORM_ID, SUBSCRIBER, TRAFFIC, evidence, form1, form2, later_form
 from hi1_messages import DOCUMENT, ORDER, PRESERVES, create, document, keep, message, order, task, value
 
 OTHER = ("2016-09-10T06:00:00+02:00", "2016-09-10T09:00:00+02:00")
@@ -43,11 +43,14 @@ def test_a_form_fills_the_draft_and_what_it_leaves_out_is_said():
     assert [(line.says, line.values.get("id"), line.values.get("reason")) for line in made.besides] == [
         (Besides.LACKING, "1", "DATA_NOT_HELD"),
         (Besides.LACKING, "2", "DATA_NOT_HELD"),
-        (Besides.OWN_TIMES, "3", None),
-        (Besides.OWN_NOTE, "4", None),
         (Besides.EMERGENCY, None, None),
-        (Besides.MORE_NOTES, None, None),
     ]
+    assert [(part.ids, part.draft.part, part.draft.kinds) for part in made.parts] == [
+        (("1",), 1, ("call", "text")),
+        (("3",), 2, ("call", "text")),
+        (("4",), 3, ("email",)),
+    ]
+    assert [span.first for span in made.parts[1].draft.spans] == [OTHER[0]]
     assert not any(text in repr(made.besides) for text in ("33612345678", "33698765432", "a@corp", "192.0.2"))
 
 
@@ -100,6 +103,22 @@ def test_orders_to_preserve_propose_a_hold():
     assert (made.is_hold, [line.says for line in made.besides]) == (True, [Besides.UNTIL])
 
 
+def test_every_text_that_nothing_is_made_of_is_shown():
+    more = "<f:SectionM><f:OtherInformation>Only outgoing calls.</f:OtherInformation></f:SectionM>"
+    raw = form1(evidence(data=TRAFFIC + SUBSCRIBER), more=more)
+    texts = {one.path: one.text for one in texts_of(raw, "order")}
+    assert "Only outgoing calls." in texts.values()
+    assert texts["identifier 1 Subscriber"] == "USER_INFORMATION"
+    said = {one.text for one in texts_of(order(documents=(document(raw),)), "order")}
+    assert said
+    assert texts_for_people(b"%PDF-1.7") == texts_for_people(b"<html/>") == ()
+
+
+def test_order_that_fits_into_one_note_has_one_draft_of_no_part():
+    (part,) = propose(form1(), TYPED, "order").parts
+    assert part.draft.part == 0
+
+
 @pytest.mark.parametrize(
     ("raw", "error", "says"),
     [
@@ -125,8 +144,8 @@ def test_what_has_its_note_is_left_out_and_the_next_part_is_proposed():
     for _ in range(3):
         proposal = propose(raw, TYPED, "order", made=made)
         made.append(proposal.draft.basis)
-        ids.append((proposal.draft.basis.rpartition(" ")[2], [line.values.get("id") for line in proposal.besides]))
-    assert ids == [("1", ["2", "3", None]), ("2", ["3", None]), ("3", [None])]
+        ids.append((proposal.draft.basis.rpartition(" ")[2], [part.is_made for part in proposal.parts]))
+    assert ids == [("1", [False, False, False]), ("2", [True, False, False]), ("3", [True, True, False])]
     with pytest.raises(Refused, match="a note was made of each part of it"):
         propose(raw, TYPED, "order", made=made)
     assert propose(raw, TYPED, "order", made=["Art. 60-1; another order"]).draft.basis == made[0]

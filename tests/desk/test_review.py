@@ -4,9 +4,9 @@ import dataclasses
 import datetime as dt
 
 import pytest
+from flowing import draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_flow import draft
 
 from coffer.authority.ordered import IssuedIn, Issuer, OrderClass, Ordered, OrderFile, Urgency
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject

@@ -122,14 +122,7 @@ def lacking_document(lacking: "Sequence[Lacking]") -> list[dict[str, str]]:
 
 def shown_rows(form: "Form") -> list[tuple[str, str]]:
     """Every text of the form that has no effect on the requests, for people to read."""
-    rows = []
-    for one in form.identifiers:
-        for category in one.categories:
-            said = ", ".join((*category.options, *([category.other] if category.other else [])))
-            rows.append((f"identifier {one.id} {category.category}", said))
-        if one.other:
-            rows.append((f"identifier {one.id} other information", one.other))
-    return rows + [(one.path, one.text) for one in form.shown]
+    return [(one.path, one.text) for one in form.texts]
 
 
 def print_shown(form: "Form") -> None:

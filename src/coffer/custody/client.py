@@ -204,12 +204,16 @@ class HttpCustodian:
         self._client.close()
 
     def _within_time(self, ask: Callable[[], bytes]) -> bytes:
-        """The outcome of ``ask``, asked again until it succeeds or time is up."""
+        """The outcome of ``ask``, asked again until it succeeds, time is up or the client is closed."""
         until, seen = self._until(), [_SLOW]
         try:
             reply = within(max(0.0, until - time.monotonic()), lambda: self._repeated(ask, until, seen))
         except TimeoutError:
             self.close()
+            reply = None
+        except RuntimeError:  # what httpx raises where a call that ran out of time closed it
+            if not self._closed.is_set():
+                raise
             reply = None
         if reply is None:
             self.trouble_kind = seen[-1].kind

@@ -1,36 +1,28 @@
-"""A case: one order, its deadline, its requests and documents, and the edits that people make to it.
+"""A case: one order, its deadline, its requests and documents. Pure.
 
-Pure.
-
-An edit is a new value of the case with the events that say what was done. The store writes both together, or neither.
+What people do to a case is an edit (``edits``): a new value of it, with the events that say what was done. The store
+writes both together, or neither.
 """
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NewType
 
 from coffer import wire
-from coffer.authority.ordered import MAX_FILE_BYTES
 from coffer.desk.draft import Draft
 from coffer.desk.people import PersonId
 from coffer.errors import MalformedInput, Refused
 from coffer.notify.message import News
-from coffer.visible import is_visible, visible
+from coffer.visible import is_visible
 
 CaseId = NewType("CaseId", str)
 """32 random hex digits; it stands in URLs, where a case's number must not."""
 DocumentId = NewType("DocumentId", str)
 
-MAX_REQUESTS: Final = 20
-"""Requests of one case. More is another matter, and needs another case."""
-MAX_DOCUMENTS: Final = 200
-MAX_DOCUMENT_BYTES: Final = 64 * 2**20
-"""64 MiB. The answer of one person's three months has a few; a larger one is handed over as a folder."""
 MAX_TEXT: Final = 2_000
-MAX_FILE_NAME: Final = 200
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -76,6 +68,8 @@ class Did(StrEnum):
     ADDED_DOCUMENT = "added-document"
     READ_DOCUMENT = "read-document"
     MADE_REQUEST = "made-request"
+    AMENDED = "amended"
+    """A note was made that raises the limit of a request."""
     SENT_REQUEST = "sent-request"
     AGREED = "agreed"
     """A person's passkey agreed to an act on a request; the texts hold what it signed."""
@@ -171,10 +165,26 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """A note that raises the limit of a request, with every signature that came in so far.
+
+    ``sent``: the custodians that took it.
+    """
+
+    number: int
+    note: bytes = field(repr=False)
+    made: dt.datetime
+    by: PersonId
+    sent: tuple[str, ...] = ()
+    sent_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request of the case.
 
     ``note``: the authorization with every signature that came in so far. ``sent``: the custodians that took it.
+    ``part``: which draft of its order it was, from 1; 0 if of none.
     """
 
     number: int
@@ -185,6 +195,25 @@ class Request:
     sent_at: dt.datetime | None = None
     withdrawn: dt.datetime | None = None
     delivered: tuple[Delivered, ...] = ()
+    part: int = 0
+    amendments: tuple[Amendment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A note that custodians sign: a request, or one of its amendments.
+
+    Numbers from 1; 0: the request itself.
+    """
+
+    request: int
+    amendment: int = 0
+
+    @property
+    def values(self) -> dict[str, int | str]:
+        """The values by which an event names it."""
+        values: dict[str, int | str] = {"request": self.request}
+        return values | {"amendment": self.amendment} if self.amendment else values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +229,7 @@ class Case:
     """One case as it stands. ``version``: of the row that was read; 0 if it was never written.
 
     ``number``, ``authority``: as the order writes them. ``due``: when the answer is due, as the clerk read it.
+    ``draft``: the one that is finished first. ``further``: the others that its order needs.
     """
 
     id: CaseId
@@ -213,6 +243,7 @@ class Case:
     stage: Stage = Stage.OPEN
     closed: dt.datetime | None = None
     draft: Draft | None = None
+    further: tuple[Draft, ...] = ()
     requests: tuple[Request, ...] = ()
     documents: tuple[Document, ...] = ()
     history: Head = field(default_factory=Head)
@@ -225,6 +256,24 @@ class Case:
         if not 1 <= number <= len(self.requests):
             raise Refused("case: it has no request of that number", code="form")
         return self.requests[number - 1]
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """All drafts, the one that is finished first at the head."""
+        return self.further if self.draft is None else (self.draft, *self.further)
+
+    def draft_of(self, part: int) -> Draft | None:
+        """The draft of that part of the order; 0: the one that is of none."""
+        return next((one for one in self.drafts if one.part == part), None)
+
+    def at(self, place: Place) -> Request | Amendment:
+        """The note at a place, with to whom it was sent."""
+        request = self.request(place.request)
+        if not place.amendment:
+            return request
+        if place.amendment > len(request.amendments):
+            raise Refused("request: it has no amendment of that number", code="form")
+        return request.amendments[place.amendment - 1]
 
     @property
     def holds(self) -> tuple[Document, ...]:
@@ -266,152 +315,6 @@ def event_hash(case: CaseId, number: int, before: bytes, raw: bytes) -> bytes:
     return wire.digest(wire.tag("desk-history"), bytes.fromhex(case), number.to_bytes(4, "big"), before, raw)
 
 
-def make_case(
-    *,
-    id: CaseId,  # noqa: A002 - the field's name
-    number: str,
-    authority: str,
-    order_class: CaseClass,
-    received: dt.datetime,
-    due: dt.datetime | None,
-    assigned: PersonId | None,
-) -> Edit:
-    """A new case."""
-    for text, what in ((number, "case number"), (authority, "authority")):
-        parse_text(text, what, most=500)
-    case = Case(
-        id=id,
-        number=number,
-        authority=authority,
-        order_class=order_class,
-        received=received,
-        due=due,
-        assigned=assigned,
-    )
-    return Edit(case=case, events=(NewEvent(did=Did.MADE_CASE, values={"class": order_class.value}),))
-
-
-def save_draft(case: Case, draft: Draft | None) -> Edit:
-    """Keep what was typed so far, or forget it. A draft may be wrong in every field."""
-    _verify_open(case)
-    return Edit(case=replace(case, draft=draft), events=(NewEvent(did=Did.SAVED_DRAFT),))
-
-
-def set_due(case: Case, due: dt.datetime | None) -> Edit:
-    """Another deadline."""
-    _verify_open(case)
-    values = {} if due is None else {"due": int(due.timestamp())}
-    return Edit(case=replace(case, due=due), events=(NewEvent(did=Did.SET_DUE, values=values),))
-
-
-def assign(case: Case, person: PersonId | None) -> Edit:
-    """Give the case to somebody, or to nobody. They are told."""
-    _verify_open(case)
-    values = {"to": person or "nobody"}
-    told = () if person is None else (Told(person=person, news=News.ASSIGNED, about=f"{case.id} {case.version}"),)
-    return Edit(case=replace(case, assigned=person), events=(NewEvent(did=Did.ASSIGNED, values=values),), told=told)
-
-
-def add_documents(case: Case, documents: Sequence[NewDocument]) -> Edit:
-    """Documents that somebody brought."""
-    _verify_open(case)
-    events = tuple(document_event(item.about) for item in documents)
-    return with_documents(Edit(case=case, events=events), documents)
-
-
-def with_documents(edit: Edit, documents: Sequence[NewDocument]) -> Edit:
-    """The edit with documents besides; its events must tell of them."""
-    kept = (*edit.case.documents, *(item.about for item in documents))
-    if len(kept) > MAX_DOCUMENTS:
-        raise Refused(f"case: {len(kept)} documents, expected at most {MAX_DOCUMENTS}", code="form")
-    return replace(edit, case=replace(edit.case, documents=kept), documents=(*edit.documents, *documents))
-
-
-def new_document(
-    content: bytes,
-    *,
-    id: DocumentId,  # noqa: A002 - the field's name
-    kind: DocumentKind,
-    name: str,
-    by: PersonId | None,
-    now: dt.datetime,
-    request: int | None = None,
-) -> NewDocument:
-    """A document with its hash.
-
-    Raises:
-        MalformedInput: it is empty or too long, or its name holds what cannot be seen.
-    """
-    most = MAX_FILE_BYTES if kind is DocumentKind.ORDER else MAX_DOCUMENT_BYTES
-    if not 1 <= len(content) <= most:
-        raise MalformedInput(f"document: {len(content):,} bytes, expected 1 to {most:,}")
-    about = Document(
-        id=id,
-        kind=kind,
-        name=parse_text(visible(name), "file name", most=MAX_FILE_NAME),
-        size=len(content),
-        sha256=wire.digest(content),
-        added=now,
-        by=by,
-        request=request,
-    )
-    return NewDocument(about=about, content=content)
-
-
-def document_event(about: Document, did: Did = Did.ADDED_DOCUMENT) -> NewEvent:
-    """The event about one document."""
-    values: dict[str, int | str] = {"document": about.id, "kind": about.kind.value}
-    return NewEvent(did=did, values=values, texts={"name": about.name, "sha256": about.sha256.hex()})
-
-
-def add_request(case: Case, note: bytes, *, by: PersonId, now: dt.datetime) -> Edit:
-    """A request that was just made from the draft, which it replaces."""
-    _verify_open(case)
-    number = len(case.requests) + 1
-    if number > MAX_REQUESTS:
-        raise Refused(
-            f"case: {number} requests, expected at most {MAX_REQUESTS}", code="form", hint="make another case"
-        )
-    request = Request(number=number, note=note, made=now, by=by)
-    changed = replace(case, requests=(*case.requests, request), draft=None)
-    return Edit(case=changed, events=(NewEvent(did=Did.MADE_REQUEST, values={"request": number}),))
-
-
-def add_hold(case: Case, note: NewDocument, did: Did, texts: Mapping[str, str]) -> Edit:
-    """A hold that was just made from the draft, which it replaces, or what extends one.
-
-    ``texts``: what a passkey agreed to.
-    """
-    event = document_event(note.about, did)
-    draft = None if did is Did.MADE_HOLD else case.draft
-    edit = Edit(case=replace(case, draft=draft), events=(replace(event, texts={**event.texts, **texts}),))
-    return with_documents(edit, [note])
-
-
-def with_request(case: Case, request: Request) -> Case:
-    """The case with one of its requests replaced by a newer value."""
-    return replace(case, requests=tuple(request if old.number == request.number else old for old in case.requests))
-
-
-def close(case: Case, now: dt.datetime) -> Edit:
-    """Nothing is left to do."""
-    _verify_open(case)
-    return Edit(case=replace(case, stage=Stage.CLOSED, closed=now, draft=None), events=(NewEvent(did=Did.CLOSED),))
-
-
-def reopen(case: Case) -> Edit:
-    """It was closed too early."""
-    if case.stage is not Stage.CLOSED:
-        raise Refused("case: it is not closed", code="form")
-    return Edit(case=replace(case, stage=Stage.OPEN, closed=None), events=(NewEvent(did=Did.REOPENED),))
-
-
-def add_note(case: Case, text: str) -> Edit:
-    """A note of the person for those who look later; it stands in the history alone."""
-    parse_text(text, "note", most=MAX_TEXT, may_break=True)
-    return Edit(case=case, events=(NewEvent(did=Did.NOTED, texts={"note": text}),))
-
-
 def parse_text(text: str, what: str, *, most: int, may_break: bool = False) -> str:
     """Text for people: 1 to ``most`` characters that can be seen, line ends only where allowed."""
     lines = text.split("\n") if may_break else [text]
@@ -419,8 +322,3 @@ def parse_text(text: str, what: str, *, most: int, may_break: bool = False) -> s
     if len(text) > most or not is_shown:
         raise MalformedInput(f"{what}: expected 1 to {most} characters that can be seen")
     return text
-
-
-def _verify_open(case: Case) -> None:
-    if case.stage is not Stage.OPEN:
-        raise Refused("case: it is closed", code="form", hint="the head of the desk can open it again")

@@ -32,6 +32,7 @@ class Draft:
     ``person``: one line for all subjects, or a line for each. ``home``: the country in which numbers without ``+`` are
     read. ``not_before``, ``expires``: moments in ``zone``; empty for now and 30 days later. ``secret_until``: a day; empty
     for a year. ``until``: of a hold, a day or a moment; empty for 60 days. ``issued_by``, ``issued_in``: the words of the note.
+    ``part``: which of the drafts that one order needs, from 1; 0 where it needs no other.
     """
 
     subjects: tuple[TypedSubject, ...] = ()
@@ -53,6 +54,7 @@ class Draft:
     secret_until: str = ""
     roster: str = ""
     until: str = ""
+    part: int = 0
 
     def __repr__(self) -> str:
         return "<draft>"

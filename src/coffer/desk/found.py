@@ -44,6 +44,7 @@ class Code(StrEnum):
     KIND_UNKNOWN = "kind-unknown"
     KIND_NOT_KEPT = "kind-not-kept"  # kind
     LIMIT_FORM = "limit-form"  # most
+    LIMIT_NOT_MORE = "limit-not-more"  # least: what the request allows already
     TEXT_FORM = "text-form"  # most
     TEXT_MIXED = "text-mixed"  # word, alphabets
     PERSONS_COUNT = "persons-count"  # count, subjects

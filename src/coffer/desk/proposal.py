@@ -1,11 +1,11 @@
-"""What an order in XML proposes to ask or to keep: a draft, and what it says besides. Pure.
+"""What an order in XML proposes: a draft for each note that it needs, and the rest. Pure.
 
-A form of the European Union, or a message of ETSI TS 103 120 or TS 102 657. A page has one draft, and all its subjects
-have the same times: what needs a note of its own is said, and ``coffer request --from-order`` makes all of them.
+A form of the European Union, or a message of ETSI TS 103 120 or TS 102 657. A draft has one set of times for all its
+subjects, so that an order may need several.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from coffer.authority.period import format_instant
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
 from coffer.desk.orders import draft_of_xml
-from coffer.disclosure.epoc.form import Form
+from coffer.disclosure.epoc.form import Form, Shown
 from coffer.disclosure.epoc.judged import Judgement, PlannedNote, judge, plan_notes
 from coffer.disclosure.epoc.names import TITLES, Deadline, FormKind
 from coffer.disclosure.epoc.noted import basis_of, issuer_of, reference_of
@@ -30,9 +30,6 @@ class Besides(StrEnum):
 
     LACKING = "lacking"  # id, reason; what, unless it is all of it
     ELSEWHERE = "elsewhere"  # id, what
-    OWN_TIMES = "own-times"  # id
-    OWN_NOTE = "own-note"  # id
-    MORE_NOTES = "more-notes"  # count
     UNSUPPORTED = "unsupported"  # id, what: an action of a message
     EMERGENCY = "emergency"
     TEN_DAYS = "ten-days"
@@ -51,12 +48,29 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Proposal:
-    """A draft from an order. ``is_hold``: it asks to keep. ``besides``: what the draft lacks."""
+class ProposedPart:
+    """One of the notes that an order needs.
 
+    ``ids``: the identifiers of the order that it is about. ``is_made``: a note was made of it before.
+    """
+
+    ids: tuple[str, ...]
     draft: Draft
+    is_made: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Proposal:
+    """What an order needs. ``is_hold``: it asks to keep. ``besides``: what is in none of the drafts."""
+
+    parts: tuple[ProposedPart, ...]
     is_hold: bool
     besides: tuple[Line, ...]
+
+    @property
+    def draft(self) -> Draft:
+        """The first draft of which no note was made."""
+        return next(part.draft for part in self.parts if not part.is_made)
 
 
 def propose(
@@ -67,44 +81,70 @@ def propose(
     found_by: Collection[IdentityType] = frozenset(),
     made: Sequence[str] = (),
 ) -> Proposal:
-    """The draft with what the order says. What it does not say stays as it was typed.
+    """A draft for each note that the order needs. What it does not say stays as it was typed.
 
-    ``found_by``: as in ``judge``. ``made``: the ``basis:`` of each note that was made of the order before: the draft is
-    of its next part.
+    ``found_by``: as in ``judge``. ``made``: the ``basis:`` of each note that was made of the order before.
 
     Raises:
         MalformedInput: it is no such order, or holds something that is not known where it could change what is asked.
         Refused: nothing of it can be asked or kept here, it follows another order, or each part of it has its note.
     """
     if is_retained_data(raw):
-        return Proposal(draft=draft_of_xml(raw, before, place), is_hold=False, besides=())
+        part = ProposedPart(ids=(), draft=draft_of_xml(raw, before, place))
+        return Proposal(parts=(part,), is_hold=False, besides=())
     form, tasks, further = _read(raw, place)
     judgement = judge(form, found_by=found_by)
     if not judgement.asked:
         why = "; ".join(f"identifier {one.id}: {one.reason}: {one.sentence}" for one in judgement.lacking)
         raise Refused(f"{place}: nothing of it can be asked: {why}", code="scope")
-    notes = plan_notes(judgement.asked)
-    parts = [(note, part) for note in notes for part in _alike(note)]
-    for basis in made:
-        told = set(basis.split("; "))
-        at = next((n for n, (_, part) in enumerate(parts) if reference_of(form, part.ids) in told), None)
-        parts = parts if at is None else [*parts[:at], *parts[at + 1 :]]
-    if not parts:
+    notes = [part for note in plan_notes(judgement.asked) for part in _alike(note)]
+    told = _told(form, notes, made)
+    if len(told) == len(notes):
         raise Refused(f"{place}: a note was made of each part of it", code="scope")
-    whole, first = parts[0]
-    left = dict.fromkeys(id_ for _, part in parts for id_ in part.ids)
-    draft = replace(
+    parts = tuple(
+        ProposedPart(ids=note.ids, draft=_draft_of(form, tasks, note, before, part), is_made=number in told)
+        for number, note in enumerate(notes)
+        for part in [number + 1 if len(notes) > 1 else 0]
+    )
+    besides = (*further, *_lacking(judgement), *_heed(form, tasks))
+    return Proposal(parts=parts, is_hold=form.kind is FormKind.PRESERVATION, besides=besides)
+
+
+def texts_of(raw: bytes, place: str) -> tuple[Shown, ...]:
+    """Every text of an order that has no effect on its drafts, for people to read.
+
+    Raises:
+        MalformedInput: it is no such order.
+    """
+    if is_retained_data(raw):
+        return ()
+    if not is_message(raw):
+        return parse_form(raw, place).texts
+    content = parse_content(parse_envelope(raw, place))
+    form = None if content.order is None else content.order.form
+    return content.shown if form is None else (*form.texts, *(one for one in content.shown if one not in form.shown))
+
+
+def _told(form: Form, notes: Sequence[PlannedNote], made: Sequence[str]) -> set[int]:
+    """Which of these notes were made before, by place: by each ``basis:`` the first that it names."""
+    told: set[int] = set()
+    for basis in made:
+        names = set(basis.split("; "))
+        at = (n for n, note in enumerate(notes) if n not in told and reference_of(form, note.ids) in names)
+        told |= {number for number in [next(at, None)] if number is not None}
+    return told
+
+
+def _draft_of(form: Form, tasks: TaskOrder | None, note: PlannedNote, before: Draft, part: int) -> Draft:
+    return replace(
         before,
-        subjects=tuple(TypedSubject(text=text) for text in first.subjects),
-        spans=tuple(TypedSpan(first=format_instant(p.first), last=format_instant(p.end)) for p in first.periods[0]),
-        kinds=first.kinds,
-        basis=basis_of(form, first.ids, before.basis),
+        subjects=tuple(TypedSubject(text=text) for text in note.subjects),
+        spans=tuple(TypedSpan(first=format_instant(p.first), last=format_instant(p.end)) for p in note.periods[0]),
+        kinds=note.kinds,
+        basis=basis_of(form, note.ids, before.basis),
+        part=part,
         **_issuing(form, tasks),
     )
-    besides = (*further, *_lacking(judgement), *_others(left, whole, first), *_heed(form, tasks))
-    if len(notes) > 1:
-        besides += (_line(Besides.MORE_NOTES, count=len(notes)),)
-    return Proposal(draft=draft, is_hold=form.kind is FormKind.PRESERVATION, besides=besides)
 
 
 def _read(raw: bytes, place: str) -> tuple[Form, TaskOrder | None, tuple[Line, ...]]:
@@ -161,13 +201,6 @@ def _lacking(judgement: Judgement) -> Iterator[Line]:
             yield _line(Besides.ELSEWHERE, id=one.id, **what)
         else:
             yield _line(Besides.LACKING, id=one.id, reason=one.reason, **what)
-
-
-def _others(left: Iterable[str], whole: PlannedNote, first: PlannedNote) -> Iterator[Line]:
-    """Identifiers that no note is about so far, nor this draft."""
-    for id_ in left:
-        if id_ not in first.ids:
-            yield _line(Besides.OWN_TIMES if id_ in whole.ids else Besides.OWN_NOTE, id=id_)
 
 
 def _heed(form: Form, tasks: TaskOrder | None) -> Iterator[Line]:

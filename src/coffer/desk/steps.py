@@ -10,44 +10,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.authority.countersign import signers_of
+from coffer.authority.authorization import MAX_RECORDS
 from coffer.authority.hold import Hold
-from coffer.authority.known import is_urgent
 from coffer.authority.lacking import Part, parts_for
-from coffer.desk.case import Case, DocumentKind, Request, Stage
+from coffer.desk.case import Case, DocumentKind, Place, Request, Stage
+from coffer.desk.standing import AtDesk, CaseState, Standing, standing_of
 from coffer.ledger.entries import Commitment
 from coffer.ledger.holds import HoldStatus
 from coffer.ledger.state import State
 from coffer.notify.message import News
-from coffer.procedures.opening.decide import segments_of
-from coffer.procedures.opening.early import is_spent
 
 REMIND_BEFORE: Final = dt.timedelta(hours=2)
 """How long before its deadline the person who has a case is reminded."""
-
-
-class CaseState(StrEnum):
-    """Where a case stands."""
-
-    DRAFT = "draft"
-    SENT = "sent"
-    """A request waits for signatures."""
-    SIGNED = "signed"
-    OPENING = "opening"
-    ANSWERED = "answered"
-    LETTER_DUE = "letter-due"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-    CLOSED = "closed"
-    SHREDDED = "shredded"
-    HOLD_BEGUN = "hold-begun"
-    """Too few custodians keep so far for a hold of it; there is no request."""
-    HELD = "held"
-    """Records are kept for it, unread; there is no request."""
-    HOLD_ENDED = "hold-ended"
-    """None of its holds lasts any more; there is no request."""
 
 
 class Step(StrEnum):
@@ -63,6 +37,8 @@ class Step(StrEnum):
     WAIT_UNTIL = "wait-until"
     """It is not in force yet; ``until`` says when it is."""
     OPEN = "open"
+    RAISE_LIMIT = "raise-limit"
+    """An order that allows more, and an amendment by it."""
     RESUME = "resume"
     HAND_OVER = "hand-over"
     WRITE_LETTER = "write-letter"
@@ -86,45 +62,20 @@ class Actor(StrEnum):
     NOBODY = "nobody"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtDesk:
-    """What the vault's desk folder says about one authorization.
-
-    ``has_key``: its seal key is kept, without which nothing can be opened. ``in_progress``: an opening was begun whose
-    answer was not delivered. ``told``: when the person was told.
-    """
-
-    has_key: bool
-    in_progress: bool
-    told: dt.datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where one request stands.
-
-    ``parts``: of every rule that must be met, those of older rosters included. ``refused``: custodians that refused it
-    in public. ``can_be_met``: whether the rules can be met without them. ``drawn``: records so far.
-    """
-
-    request: int
-    state: CaseState
-    commitment: Commitment
-    signed: tuple[str, ...]
-    parts: tuple[Part, ...]
-    refused: tuple[str, ...]
-    can_be_met: bool
-    drawn: int
-    max_records: int
-    not_before: dt.datetime
-    expires: dt.datetime
-    secret_until: dt.date
-    is_letter_due: bool
-
-    @property
-    def lacks(self) -> tuple[Part, ...]:
-        """The parts that are not met."""
-        return tuple(part for part in self.parts if not part.is_met)
+_URGENCY: Final = (
+    Step.RESUME,
+    Step.OPEN,
+    Step.SEND,
+    Step.RAISE_LIMIT,
+    Step.FINISH_DRAFT,
+    Step.ASK_OTHERS,
+    Step.MAKE_ANOTHER_REQUEST,
+    Step.HAND_OVER,
+    Step.WAIT_FOR_SIGNATURES,
+    Step.WAIT_UNTIL,
+    Step.CLOSE,
+)
+"""Which step of a case comes first, where its order needs several requests: the desk's before waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +84,7 @@ class NextStep:
 
     ``request``: its number, where the step is about one. ``until``: the case's deadline or, for ``WAIT_UNTIL``, the
     moment. ``is_late``: whether the deadline has passed and no answer is there. ``refused``: custodians that refused the
-    hold which it is about.
+    note which ``lacks`` is about.
     """
 
     state: CaseState
@@ -147,127 +98,100 @@ class NextStep:
     values: Mapping[str, int | str] = field(default_factory=dict)
 
 
-def standing_of(request: Request, state: State, desk: Mapping[Commitment, AtDesk], now: dt.datetime) -> Standing:
-    """Where a request stands by the log, by the desk's files and by this clock.
-
-    Raises:
-        NotProven: a signature on it does not verify.
-    """
-    authorization = parse_authorization(request.note, "request")
-    terms, commitment = authorization.terms, authorization.commitment
-    roster = state.rosters.get(terms.roster, state.roster)
-    at_desk = desk.get(commitment, AtDesk(has_key=False, in_progress=False))
-    refused = tuple(name for name in roster.names if state.is_refused(commitment, name))
-    parts = _parts(authorization, state, now)
-    can_be_met = _can_be_met(parts, refused)
-    drawn = state.drawn(commitment, up_to=state.size)
-    used = any(opening.intent.authorization == commitment for opening in state.openings.values())
-    return Standing(
-        request=request.number,
-        state=_state_of(request, authorization, state, at_desk, can_be_met=can_be_met, parts=parts, now=now),
-        commitment=commitment,
-        signed=signers_of(authorization, roster),
-        parts=parts,
-        refused=refused,
-        can_be_met=can_be_met,
-        drawn=drawn,
-        max_records=terms.max_records,
-        not_before=terms.not_before,
-        expires=terms.expires,
-        secret_until=terms.secret_until,
-        is_letter_due=used and at_desk.told is None and not authorization.is_secret(now),
-    )
-
-
-def _parts(authorization: Authorization, state: State, now: dt.datetime) -> tuple[Part, ...]:
-    """The parts of the request's own rules, then those of older rosters that sealed its records."""
-    terms = authorization.terms
-    roster = state.rosters.get(terms.roster, state.roster)
-    urgent = is_urgent(terms)
-    signers = signers_of(authorization, roster)
-    parts = list(parts_for(terms.subjects, roster, signers, is_hub=terms.is_hub, is_urgent=urgent))
-    reached = segments_of(authorization, state, before=state.size, now=now)
-    older = {segment.roster.hash: segment.roster for segment, _ in reached if segment.roster.hash != roster.hash}
-    for other in older.values():
-        numbers = sorted({number for segment, number in reached if segment.roster.hash == other.hash})
-        subjects = [terms.subjects[number - 1] for number in numbers]
-        signers = signers_of(authorization, other)
-        parts += parts_for(subjects, other, signers, is_hub=False, is_urgent=urgent and not terms.is_hub)
-    return tuple(parts)
-
-
-def _can_be_met(parts: tuple[Part, ...], refused: tuple[str, ...]) -> bool:
-    return all(len([name for name in part.members if name not in refused]) >= part.needed for part in parts)
-
-
-def _state_of(
-    request: Request,
-    authorization: Authorization,
-    state: State,
-    at_desk: AtDesk,
-    *,
-    can_be_met: bool,
-    parts: tuple[Part, ...],
-    now: dt.datetime,
-) -> CaseState:
-    terms = authorization.terms
-    if at_desk.in_progress:
-        return CaseState.OPENING
-    if request.delivered:
-        return CaseState.ANSWERED
-    if request.withdrawn is not None:
-        return CaseState.WITHDRAWN
-    if authorization.commitment in state.revoked or not can_be_met:
-        return CaseState.REFUSED
-    if now >= terms.expires or is_spent(authorization, state) or not at_desk.has_key:
-        return CaseState.EXPIRED
-    return CaseState.SIGNED if all(part.is_met for part in parts) else CaseState.SENT
-
-
 def next_step(
     case: Case, state: State, desk: Mapping[Commitment, AtDesk], now: dt.datetime, *, holds: Sequence[Hold] = ()
 ) -> NextStep:
-    """What to do next, and who has to. The newest request counts, and letters of all of them.
+    """What to do next, and who has to: the most urgent of what its requests and drafts need.
 
+    An order may need several requests. Of each part of it the draft counts, else the newest request; letters of all.
     ``holds``: those of the case, with what extends them.
 
     Raises:
         NotProven: a signature on a request does not verify.
     """
     standings = [standing_of(request, state, desk, now) for request in case.requests]
-    is_answered = any(standing.state is CaseState.ANSWERED for standing in standings)
-    is_late = case.stage is Stage.OPEN and not is_answered and case.due is not None and now >= case.due
+    is_late = _is_late(case, standings, now)
     due = next((standing for standing in standings if standing.is_letter_due), None)
     if case.stage is Stage.SHREDDED:
         return NextStep(state=CaseState.SHREDDED, step=Step.NOTHING, actor=Actor.NOBODY)
     if due is not None:
-        step = Step.SEND_LETTER if has_letter(case, due.request) else Step.WRITE_LETTER
-        return NextStep(state=CaseState.LETTER_DUE, step=step, actor=Actor.DESK, request=due.request, is_late=is_late)
+        return _letter_step(case, due.request, is_late=is_late)
     if case.stage is Stage.CLOSED:
         return NextStep(state=CaseState.CLOSED, step=Step.NOTHING, actor=Actor.NOBODY)
-    if case.draft is None and not standings and case.holds:
+    if not case.drafts and not standings and case.holds:
         return _hold_step(holds, state, now)
-    if case.draft is not None or not standings:
-        number = len(standings) + 1
-        return NextStep(
-            state=standings[-1].state if standings and case.draft is None else CaseState.DRAFT,
-            step=Step.FINISH_DRAFT,
-            actor=Actor.DESK,
-            request=number,
-            until=case.due,
-            is_late=is_late,
-        )
-    newest = standings[-1]
-    step, actor, until = _step_of(case, case.requests[-1], newest, now)
+    parts = {draft.part for draft in case.drafts}
+    steps = [
+        _request_step(case, standings[number - 1], now, is_late=is_late)
+        for number in sorted(newest_requests(case).values())
+        if case.request(number).part not in parts
+    ]
+    if case.drafts or not standings:
+        steps.append(_draft_step(case, is_late=is_late))
+    return min(steps, key=lambda one: _URGENCY.index(one.step))
+
+
+def request_step(standing: Standing, case: Case, now: dt.datetime) -> NextStep:
+    """What to do next about one request of an open case."""
+    if standing.is_letter_due:
+        return _letter_step(case, standing.request, is_late=_is_late(case, [standing], now))
+    return _request_step(case, standing, now, is_late=_is_late(case, [standing], now))
+
+
+def newest_requests(case: Case) -> dict[int, int]:
+    """The number of the newest request of each part of the order."""
+    return {request.part: request.number for request in case.requests}
+
+
+def newest_places(case: Case) -> list[Place]:
+    """The notes that custodians may be asked about: the newest request of each part, with its amendments."""
+    requests = [case.request(number) for number in newest_requests(case).values()]
+    return [
+        Place(request=request.number, amendment=number)
+        for request in requests
+        for number in range(len(request.amendments) + 1)
+    ]
+
+
+def _is_late(case: Case, standings: Sequence[Standing], now: dt.datetime) -> bool:
+    """Whether the deadline has passed, and some part of the order has no answer."""
+    answered = {case.request(standing.request).part for standing in standings if standing.state is CaseState.ANSWERED}
+    of_order = {draft.part for draft in case.drafts if draft.part}
+    parts = {case.request(standing.request).part for standing in standings} | of_order
+    is_answered = bool(answered) and parts <= answered
+    return case.stage is Stage.OPEN and not is_answered and case.due is not None and now >= case.due
+
+
+def _letter_step(case: Case, number: int, *, is_late: bool) -> NextStep:
+    step = Step.SEND_LETTER if has_letter(case, number) else Step.WRITE_LETTER
+    return NextStep(state=CaseState.LETTER_DUE, step=step, actor=Actor.DESK, request=number, is_late=is_late)
+
+
+def _draft_step(case: Case, *, is_late: bool) -> NextStep:
     return NextStep(
-        state=newest.state,
+        state=CaseState.DRAFT,
+        step=Step.FINISH_DRAFT,
+        actor=Actor.DESK,
+        request=len(case.requests) + 1,
+        until=case.due,
+        is_late=is_late,
+    )
+
+
+def _request_step(case: Case, standing: Standing, now: dt.datetime, *, is_late: bool) -> NextStep:
+    step, actor, until = _step_of(case, case.request(standing.request), standing, now)
+    waiting = standing.waiting if standing.state is CaseState.SHORT else None
+    lacks = standing.lacks if standing.state is CaseState.SENT else ()
+    return NextStep(
+        state=standing.state,
         step=step,
         actor=actor,
-        request=newest.request,
-        lacks=newest.lacks if newest.state is CaseState.SENT else (),
+        request=standing.request,
+        lacks=lacks if waiting is None else waiting.lacks,
         until=until if until is not None else case.due,
         is_late=is_late,
-        values={"drawn": newest.drawn, "most": newest.max_records},
+        refused=frozenset(standing.refused if waiting is None else waiting.refused),
+        values={"drawn": standing.drawn, "most": standing.max_records},
     )
 
 
@@ -304,6 +228,12 @@ def _step_of(
             return Step.CLOSE if is_packed else Step.HAND_OVER, Actor.DESK, None
         case CaseState.WITHDRAWN | CaseState.REFUSED | CaseState.EXPIRED:
             return Step.MAKE_ANOTHER_REQUEST, Actor.DESK, None
+        case CaseState.SHORT if standing.waiting is not None:
+            return Step.WAIT_FOR_SIGNATURES, Actor.CUSTODIANS, None
+        case CaseState.SHORT if standing.needed > MAX_RECORDS:
+            return Step.MAKE_ANOTHER_REQUEST, Actor.DESK, None
+        case CaseState.SHORT:
+            return Step.RAISE_LIMIT, Actor.DESK, None
         case CaseState.SIGNED if now < standing.not_before:
             return Step.WAIT_UNTIL, Actor.NOBODY, standing.not_before
         case CaseState.SIGNED:

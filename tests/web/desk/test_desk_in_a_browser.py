@@ -6,7 +6,7 @@ import pytest
 
 from browsing import add_authenticator, axe_findings, browser, needs_chromium, open_page, served, sideways
 from coffer.desk.people import Role
-from desking import FIELDS, DeskWorld, signed_case
+from desking import FIELDS, DeskWorld, amend, order_of_three, short_case, signed_case
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 LONG = "Amtsgericht Musterstadt, Abteilung fuer Strafsachen, " + "Ermittlungsrichterin " * 12
@@ -29,7 +29,7 @@ def busy(tmp_path_factory):
     waiting = clerk.new_case(number="12/0417", files={"order": ("Ordonnance " * 9 + ".pdf", b"%PDF-1.7")})
     assert clerk.send(waiting).status_code == 303
     clerk.take_in(waiting, desk.countersign(waiting, "dpo"))
-    desk.office.ask_custodians()
+    desk.office.hearing.ask()
     signed = signed_case(desk, clerk, number="12/0398")
     answered = signed_case(desk, clerk, number="12/0390")
     clerk.open(answered)
@@ -37,6 +37,9 @@ def busy(tmp_path_factory):
     held = clerk.new_case(number="12/0405")
     form = clerk.form(f"/cases/{held}/hold") | FIELDS
     assert clerk.agree_from(f"/cases/{held}/hold/challenge", f"/cases/{held}/hold/send", form).status_code == 303
+    short = short_case(desk, clerk, number="12/0399")
+    assert amend(clerk, short).status_code == 303
+    parts = clerk.new_case(number="12/0401", files={"order": ("form.xml", order_of_three())})
     answer = next(one.id for one in desk.store.case(answered).documents if one.kind == "answer")
     pages = {
         Role.CLERK: [
@@ -51,6 +54,10 @@ def busy(tmp_path_factory):
             f"/cases/{answered}/documents/{answer}/preview",
             f"/cases/{held}",
             f"/cases/{draft}/hold",
+            f"/cases/{short}",
+            f"/cases/{short}/amend",
+            f"/cases/{parts}",
+            f"/cases/{parts}/request?part=2",
         ],
         Role.HEAD: [f"/cases/{answered}"],
         Role.OPERATOR: ["/", "/people"],
@@ -83,7 +90,7 @@ def test_nothing_keeps_anybody_out(chromium, busy, scheme, width):
             looked_at += 1
         assert [line for line in page.complaints if "403" not in line] == []
         page.context.close()
-    assert looked_at == 20
+    assert looked_at == 24
 
 
 def test_the_printed_case_holds_what_was_asked_and_the_exact_text(chromium, busy):
@@ -97,6 +104,55 @@ def test_the_printed_case_holds_what_was_asked_and_the_exact_text(chromium, busy
     page.context.close()
 
 
+def write_the_request(page, origin):
+    """A new case and its request, with the keyboard; the button that sends it."""
+    page.goto(f"{origin}/new")
+    page.fill("#number", "12/0417")
+    page.fill("#authority", "Court of Appeal")
+    page.get_by_role("button", name="Go on to the request").press("Enter")
+    page.wait_for_url("**/request")
+    send = page.get_by_role("button", name="Sign with passkey and send")
+    assert send.get_attribute("aria-disabled") == "true"
+    send.press("Enter")  # it says why not, and sends nothing
+    assert "Cannot be sent yet" in page.locator("#why").inner_text()
+    for name in ("basis", "purpose", "person", "subjects", "last_1"):
+        page.fill(f"#{name}", FIELDS[name])
+    page.fill("#max_records", "3")
+    page.fill("#first_1", "2016-09-09")
+    page.locator("input[value=call]").press("Space")
+    page.locator("input[name=issued_by][value=court]").press("Space")
+    page.get_by_text("The last is before the first.").wait_for()
+    assert page.locator("#subjects-says").inner_text() == (
+        "Will be signed as tel:+33612345678, that is +33 6 12 34 56 78."
+    )
+    page.fill("#first_1", FIELDS["first_1"])
+    page.get_by_text("Everything needed is here.").wait_for()
+    assert send.get_attribute("aria-disabled") is None
+    assert "max-records: 3" in page.locator("#exact").text_content()
+    return send
+
+
+def raise_the_limit(page, desk, case):
+    """The first opening finds more than the request allows: an amendment is written, sent and signed."""
+    office, _app, store = desk.processes[-1]
+    page.get_by_role("button", name="Agree with passkey and open").press("Enter")
+    page.wait_for_url(f"**/cases/{case}")
+    page.get_by_text("It needs a limit of 20 records in all.").first.wait_for(timeout=15_000)
+    page.reload()
+    page.get_by_role("link", name="Raise how many records may be opened").press("Enter")
+    page.wait_for_url("**/amend?request=1")
+    assert page.locator("#max_records").input_value() == "20"
+    page.fill("#basis", "A second order")
+    page.get_by_text("Everything needed is here.").wait_for()
+    page.get_by_role("button", name="Sign with passkey and send").press("Enter")
+    page.wait_for_url("**request=1#raised")
+    assert "must sign" in page.locator("#now").inner_text()
+    note = desk.world.countersign(store.case(case).requests[0].amendments[0].note, "judge", "dpo")
+    person = next(iter(store.people()))
+    office.flow.take_in(store.case(case), [("more.note", note)], by=person, now=desk.world.now)
+    page.get_by_text("everybody needed has signed").wait_for(timeout=15_000)
+
+
 def test_an_order_is_answered_by_passkey_with_the_keyboard_alone(chromium, tmp_path):
     desk = DeskWorld.make(tmp_path)
     try:
@@ -108,28 +164,7 @@ def test_an_order_is_answered_by_passkey_with_the_keyboard_alone(chromium, tmp_p
             page.fill("#label", "telephone")
             page.get_by_role("button", name="Make a passkey").press("Enter")
             page.wait_for_url(f"{origin}/passkeys")
-            page.goto(f"{origin}/new")
-            page.fill("#number", "12/0417")
-            page.fill("#authority", "Court of Appeal")
-            page.get_by_role("button", name="Go on to the request").press("Enter")
-            page.wait_for_url("**/request")
-            send = page.get_by_role("button", name="Sign with passkey and send")
-            assert send.get_attribute("aria-disabled") == "true"
-            send.press("Enter")  # it says why not, and sends nothing
-            assert "Cannot be sent yet" in page.locator("#why").inner_text()
-            for name in ("basis", "purpose", "person", "subjects", "last_1", "max_records"):
-                page.fill(f"#{name}", FIELDS[name])
-            page.fill("#first_1", "2016-09-09")
-            page.locator("input[value=call]").press("Space")
-            page.locator("input[name=issued_by][value=court]").press("Space")
-            page.get_by_text("The last is before the first.").wait_for()
-            assert page.locator("#subjects-says").inner_text() == (
-                "Will be signed as tel:+33612345678, that is +33 6 12 34 56 78."
-            )
-            page.fill("#first_1", FIELDS["first_1"])
-            page.get_by_text("Everything needed is here.").wait_for()
-            assert send.get_attribute("aria-disabled") is None
-            assert "max-records: 100" in page.locator("#exact").text_content()
+            send = write_the_request(page, origin)
             send.press("Enter")
             page.wait_for_url(re.compile("/cases/[0-9a-f]{32}$"))
             case = page.url.rsplit("/", 1)[1]
@@ -140,6 +175,8 @@ def test_an_order_is_answered_by_passkey_with_the_keyboard_alone(chromium, tmp_p
             office.flow.take_in(store.case(case), [("copy.note", note)], by=person, now=desk.world.now)
             # Signatures arrive while somebody looks: the page follows, nobody loads it again.
             page.get_by_text("everybody needed has signed").wait_for(timeout=15_000)
+            page.reload()
+            raise_the_limit(page, desk, case)
             page.reload()
             page.get_by_role("button", name="Agree with passkey and open").press("Enter")
             page.wait_for_url(f"**/cases/{case}")

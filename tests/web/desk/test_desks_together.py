@@ -116,26 +116,27 @@ def test_notes_of_many_at_once_are_all_kept(desk):
 def test_an_opening_that_a_restart_cut_short_is_taken_up_by_the_next_process_and_runs_once(desk):
     clerk = desk.person()
     case = signed_case(desk, clerk)
-    real = desk.office._change
+    openings = desk.office.openings
+    real = openings._change
 
     def stop_after_draw(which, change):
         real(which, change)
-        if desk.office._progress[which].reached and desk.office._progress[which].reached[-1][0] is Stage.DRAW:
+        if openings._progress[which].reached and openings._progress[which].reached[-1][0] is Stage.DRAW:
             raise Unavailable("stopped by the test")
 
-    desk.office._change = stop_after_draw
+    openings._change = stop_after_draw
     assert clerk.open(case).status_code == 303
-    desk.office._pool.shutdown(wait=True)
-    desk.office._change = real
+    openings._pool.shutdown(wait=True)
+    openings._change = real
     assert desk.store.case(case).requests[0].delivered == ()
     office, app = desk.start()
-    assert office.resume_openings() == 1
+    assert office.openings.resume() == 1
     desk.settle(office)
     delivered = desk.store.case(case).requests[0].delivered
     assert len(delivered) == 1
     openings = [one for one in office.state().openings.values() if one.close is not None]
     assert [one.index for one in openings] == [delivered[0].intent]
-    assert office.resume_openings() == 0
+    assert office.openings.resume() == 0
     clerk._app = app
     assert "request 1 is answered" in told(clerk.get(f"/cases/{case}"))
 
@@ -146,7 +147,7 @@ def test_two_processes_that_open_at_once_open_once(desk):
     office, _app = desk.start()
     person = desk.store.history(case)[0].by
     for one in (desk.office, office):
-        one._run(desk.store.case(case), person)
+        one.openings.run(desk.store.case(case), 1, person)
     desk.settle(desk.office)
     desk.settle(office)
     assert len(desk.store.case(case).requests[0].delivered) == 1

@@ -27,7 +27,7 @@ def ask(desk, case, text="Why three days?"):
     question = ask_question(authorization.commitment, text, custodian="judge", key=keys.auth, now=desk.world.now)
     folder.requests.ask(question, keys)
     next(one for one in desk.custodians if one.name == "judge").sync()
-    desk.office.ask_custodians()
+    desk.office.hearing.ask()
     return authorization
 
 
@@ -80,7 +80,7 @@ def test_who_refused_the_same_subject_before_is_shown_at_the_next_request(desk):
     service.refusal_entry(authorization.note.raw, "scope", "request")
     again = Again(word=AgainWord.NARROWER)
     folder.requests.keep_refused(authorization, "scope", keys, desk.world.now, os.urandom, again=again)
-    desk.office.ask_custodians()
+    desk.office.hearing.ask()
     assert "The desk may ask again for less." in told(clerk.get(f"/cases/{first}"))
     second = clerk.new_case(number="12/0418")
     typed = clerk.form(f"/cases/{second}/request") | FIELDS | {"do": "check"}

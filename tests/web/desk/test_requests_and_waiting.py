@@ -10,7 +10,7 @@ from coffer.desk.case import Did
 from coffer.desk.people import Role
 from coffer.procedures.notices import notices_of
 from coffer.translog.mirror import Stale
-from coffer.web.desk import office
+from coffer.web.desk import telling
 from coffer.web.desk.watching import Seen
 from desking import FIELDS, NUMBER, Someone, hidden, signed_case, told
 from epoc_forms import evidence, form1
@@ -119,7 +119,7 @@ def test_a_european_order_fills_the_request_and_says_the_rest(desk):
     assert desk.store.case(case).draft.authority == "Staatsanwaltschaft Musterstadt"
     page = clerk.get(f"/cases/{case}/request?order=read")
     assert "What the order says besides" in told(page)
-    assert "Identifier 2: it cannot be answered here (DATA_NOT_HELD)" in told(page)
+    assert "Identifier 2: it cannot be answered here: no record holds it (DATA_NOT_HELD)" in told(page)
 
 
 class Counting:
@@ -146,17 +146,17 @@ def test_custodians_are_asked_in_the_background_and_never_once_a_visitor(desk):
         assert clerk.get(f"/cases/{case}").status_code == 200
     assert asked == {}
     for _ in range(3):
-        desk.office.ask_custodians()
+        desk.office.hearing.ask()
     assert asked == {"judge": 1, "dpo": 1, "regulator": 1}
     desk.world.now += dt.timedelta(seconds=5)
     clerk.get(f"/cases/{case}")
-    desk.office.ask_custodians()
+    desk.office.hearing.ask()
     assert asked["judge"] == 2, "somebody looked"
     desk.world.now += dt.timedelta(seconds=30)
-    desk.office.ask_custodians()
+    desk.office.hearing.ask()
     assert asked["judge"] == 2, "nobody looked for a while"
     desk.world.now += dt.timedelta(seconds=31)
-    desk.office.ask_custodians()
+    desk.office.hearing.ask()
     assert asked["judge"] == 3
 
 
@@ -171,7 +171,7 @@ def test_who_refused_is_waited_for_no_more_before_the_log_knows(desk, monkeypatc
     case = clerk.new_case()
     assert clerk.send(case).status_code == 303
     told_no = {}
-    monkeypatch.setattr(desk.office, "seen", lambda _commitment: Seen(time=NOW, standings=told_no))
+    monkeypatch.setattr(desk.office.hearing, "seen", lambda _commitment: Seen(time=NOW, standings=told_no))
     commitment = desk.office.authorization(desk.store.case(case).requests[-1]).commitment
     assert "2 of judge, dpo, regulator must sign." in told(clerk.get(f"/cases/{case}"))
     told_no["dpo"] = said_no("dpo", commitment)
@@ -252,7 +252,7 @@ def test_nothing_is_opened_on_a_signature_that_was_taken_back(desk, monkeypatch)
     clerk = desk.person()
     case = signed_case(desk, clerk)
     told_no = {}
-    monkeypatch.setattr(desk.office, "seen", lambda _commitment: Seen(time=NOW, standings=told_no))
+    monkeypatch.setattr(desk.office.hearing, "seen", lambda _commitment: Seen(time=NOW, standings=told_no))
     commitment = desk.office.authorization(desk.store.case(case).requests[-1]).commitment
     page = told(clerk.get(f"/cases/{case}"))
     assert "everybody needed has signed" in page
@@ -271,7 +271,7 @@ def test_nothing_is_opened_on_a_signature_that_was_taken_back(desk, monkeypatch)
 
 def test_letters_are_counted_without_unsealing_every_note_at_each_view(desk, monkeypatch):
     seen = []
-    monkeypatch.setattr(office, "notices_of", lambda *given: seen.append(given) or notices_of(*given))
+    monkeypatch.setattr(telling, "notices_of", lambda *given: seen.append(given) or notices_of(*given))
     clerk = desk.person()
     for _ in range(3):
         assert clerk.get("/").status_code == 200

@@ -16,6 +16,27 @@ def paper_languages(response):
     return re.findall(r'value="([a-z]+)"', select)
 
 
+def told_by_letter(desk, clerk, case):
+    """The secrecy of the case's request ends, and its person is told, once."""
+    desk.world.now += dt.timedelta(days=400)
+    clerk.sign_in()
+    assert "1 person must be told" in told(clerk.get("/letters"))
+    form = clerk.form("/letters") | {"request": "1", "in": "en"}
+    assert paper_languages(clerk.get("/letters")) == paper_languages(clerk.get(f"/cases/{case}")) == ["en", "fr", "de"]
+    assert clerk.post(f"/cases/{case}/letter", data=form | {"in": "it"}).status_code == 400, "there is no such letter"
+    response = clerk.post(f"/cases/{case}/letter", data=form)
+    assert response.status_code == 303, told(response)
+    page = clerk.get("/letters")
+    assert "1 person must be told" in told(page), "a letter that was written tells nobody"
+    assert "It was sent" in told(page)
+    assert clerk.get(f"/cases/{case}").text.count("Send the letter") >= 1
+    form = clerk.form("/letters") | {"request": "1"}
+    assert clerk.post(f"/cases/{case}/told", data=form).status_code == 303
+    assert "No letter is due" in told(clerk.get("/letters"))
+    assert desk.store.history(case)[-1].did is Did.SENT_LETTER
+    assert clerk.post(f"/cases/{case}/told", data=form).status_code != 303, "nobody is told twice"
+
+
 def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
     clerk = desk.person()
     assert "No case is open" in told(clerk.get("/"))
@@ -67,23 +88,7 @@ def test_an_order_becomes_a_request_an_answer_and_a_letter(desk):
     assert zipfile.ZipFile(io.BytesIO(response.content)).read("records.csv") == answer_csv, "as the product wrote it"
     head = desk.person("D. Head", Role.HEAD)
     assert head.post(f"/cases/{case}/close", data=head.form(f"/cases/{case}")).status_code == 303
-    desk.world.now += dt.timedelta(days=400)
-    clerk.sign_in()
-    assert "1 person must be told" in told(clerk.get("/letters"))
-    form = clerk.form("/letters") | {"request": "1", "in": "en"}
-    assert paper_languages(clerk.get("/letters")) == paper_languages(clerk.get(f"/cases/{case}")) == ["en", "fr", "de"]
-    assert clerk.post(f"/cases/{case}/letter", data=form | {"in": "it"}).status_code == 400, "there is no such letter"
-    response = clerk.post(f"/cases/{case}/letter", data=form)
-    assert response.status_code == 303, told(response)
-    page = clerk.get("/letters")
-    assert "1 person must be told" in told(page), "a letter that was written tells nobody"
-    assert "It was sent" in told(page)
-    assert clerk.get(f"/cases/{case}").text.count("Send the letter") >= 1
-    form = clerk.form("/letters") | {"request": "1"}
-    assert clerk.post(f"/cases/{case}/told", data=form).status_code == 303
-    assert "No letter is due" in told(clerk.get("/letters"))
-    assert desk.store.history(case)[-1].did is Did.SENT_LETTER
-    assert clerk.post(f"/cases/{case}/told", data=form).status_code != 303, "nobody is told twice"
+    told_by_letter(desk, clerk, case)
     did = [event.did for event in desk.store.history(case)]
     wanted = [Did.MADE_CASE, Did.MADE_REQUEST, Did.SENT_REQUEST, Did.TOOK_IN, Did.AGREED, Did.BEGAN_OPENING, Did.OPENED]
     assert [one for one in did if one in wanted and did.count(one) == 1] == [

@@ -6,7 +6,7 @@ from typing import Final
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.hold import Hold, parse_hold
-from coffer.desk import case as cases
+from coffer.desk import edits
 from coffer.desk.case import (
     Case,
     CaseId,
@@ -18,6 +18,7 @@ from coffer.desk.case import (
 )
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Lease, Store
+from coffer.desk.signed import amended_of
 from coffer.entropy import Entropy
 from coffer.errors import Refused, Unavailable
 from coffer.ledger.entries import Commitment
@@ -52,6 +53,10 @@ class Entry:
         """The holds of a case and what extends them, as they were signed, the oldest first."""
         return [parse_hold(self.store.document(case.id, one.id), "hold") for one in case.holds]
 
+    def amended(self, request: Request, now: dt.datetime) -> Authorization:
+        """The authorization of a request, with the amendment that counts and allows most, if one does."""
+        return amended_of(request, self.vault.replay(), now)
+
     def new_document(
         self,
         content: bytes,
@@ -64,7 +69,7 @@ class Entry:
     ) -> NewDocument:
         """A document under a fresh id."""
         fresh = DocumentId(self._entropy(16).hex())
-        return cases.new_document(content, id=fresh, kind=kind, name=name, by=by, now=now, request=request)
+        return edits.new_document(content, id=fresh, kind=kind, name=name, by=by, now=now, request=request)
 
     def apply(
         self,

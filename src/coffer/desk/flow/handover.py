@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
-from coffer.desk import case as cases
+from coffer.desk import edits
 from coffer.desk.case import (
     Case,
     CaseId,
@@ -67,12 +67,12 @@ class Handover(Entry):
         key = self.vault.operator_key(DESK)
         raw = format_package(disclosure, rendered, key, language=style.language)
         made = self.new_document(raw, kind=DocumentKind.PACKAGE, name=name, by=by, now=now, request=about.request)
-        edit = cases.with_documents(Edit(case=case, events=(cases.document_event(made.about),)), [made])
+        edit = edits.with_documents(Edit(case=case, events=(edits.document_event(made.about),)), [made])
         return self.store.write(edit, by=by, now=now, post=post).case
 
     def read_document(self, case: Case, document: DocumentId, *, by: PersonId, now: dt.datetime) -> bytes:
         """A document's content. That it was read is in the history before it is handed out."""
-        event = cases.document_event(case.document(document), Did.READ_DOCUMENT)
+        event = edits.document_event(case.document(document), Did.READ_DOCUMENT)
         self.apply(case.id, lambda now_case: Edit(case=now_case, events=(event,)), by=by, now=now)
         return self.store.document(case.id, document)
 
@@ -110,8 +110,8 @@ class Handover(Entry):
             event = NewEvent(did=Did.WROTE_LETTER, values={"request": number, "language": language})
 
             def edit(now_case: Case) -> Edit:
-                events = (event, *(cases.document_event(item.about) for item in documents))
-                return cases.with_documents(Edit(case=now_case, events=events), documents)
+                events = (event, *(edits.document_event(item.about) for item in documents))
+                return edits.with_documents(Edit(case=now_case, events=events), documents)
 
             return self.apply(case.id, edit, by=by, now=now)
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coffer.authority.hold import Hold
-from coffer.desk import case as cases
-from coffer.desk.case import Case, Did, DocumentKind, Edit, document_event
+from coffer.desk import edits
+from coffer.desk.case import Case, Did, DocumentKind, Edit
 from coffer.desk.flow.entry import Entry
 from coffer.desk.people import PersonId
 from coffer.procedures.holding import HoldKeeper, PreparedHold, keep_hold, log_holds, release_hold, sign_hold
@@ -23,8 +23,11 @@ class Holds(Entry):
         *,
         by: PersonId,
         now: dt.datetime,
+        part: int = 0,
     ) -> Case:
         """Sign what was prepared, keep its note in the case, and log it. ``texts``: what a passkey agreed to.
+
+        ``part``: of the order, as of the draft that it was made from.
 
         The case has it before the log does: without its note a hold can be neither released nor opened.
 
@@ -36,7 +39,9 @@ class Holds(Entry):
         did = Did.MADE_HOLD if is_first else Did.EXTENDED_HOLD
         name = f"{'hold' if is_first else 'extension'}-{len(case.holds) + 1}.note"
         document = self.new_document(hold.note.raw, kind=DocumentKind.HOLD, name=name, by=by, now=now, request=None)
-        kept = self.apply(case.id, lambda current: cases.add_hold(current, document, did, texts), by=by, now=now)
+        kept = self.apply(
+            case.id, lambda current: edits.add_hold(current, document, did, texts, part=part), by=by, now=now
+        )
         log_holds(self.vault, [hold])
         return kept
 
@@ -60,6 +65,6 @@ class Holds(Entry):
 
     def _note(self, case: Case, hold: Hold, did: Did, texts: Mapping[str, str], by: PersonId, now: dt.datetime) -> None:
         about = next(one for one in case.holds if self.store.document(case.id, one.id) == hold.note.raw)
-        event = document_event(about, did)
+        event = edits.document_event(about, did)
         event = replace(event, texts={**event.texts, **texts})
         self.apply(case.id, lambda current: Edit(case=current, events=(event,)), by=by, now=now)

@@ -9,7 +9,7 @@ from typing import Final
 
 from coffer.authority.authorization import Authorization
 from coffer.custody.port import Custodian
-from coffer.desk import case as cases
+from coffer.desk import edits
 from coffer.desk.case import (
     Case,
     CaseId,
@@ -21,19 +21,19 @@ from coffer.desk.case import (
     Request,
     Told,
 )
+from coffer.desk.course import Course, course_of
 from coffer.desk.flow.entry import Entry, authorization_of, verify_alive
 from coffer.desk.people import PersonId
 from coffer.desk.port import Lease
 from coffer.desk.preview import pack_answer
+from coffer.desk.signed import amended_of
 from coffer.disclosure.answer import Answer, answer_files
 from coffer.errors import CofferError, Unavailable
 from coffer.ledger.state import State
 from coffer.notify.message import News
-from coffer.procedures.opening.continuing import Due, decide_next
 from coffer.procedures.opening.journal import Journal
 from coffer.procedures.opening.kept import forget_spent_key
 from coffer.procedures.opening.run import OnProgress, Stage, run_opening
-from coffer.vault.folder import Vault
 
 LEASE_S: Final = 30.0
 """How long after a crash another process has to wait before it resumes the opening."""
@@ -79,6 +79,30 @@ class Openings(Entry):
         finally:
             self.store.release(lease)
 
+    def course(self, request: Request, state: State, now: dt.datetime) -> Course:
+        """How far a request is: each of its days, what is due now, and what is left."""
+        authorization = amended_of(request, state, now)
+        return self._course(request, authorization, state, now)
+
+    def _course(self, request: Request, authorization: Authorization, state: State, now: dt.datetime) -> Course:
+        desk, commitment = self.vault.desk, authorization.commitment
+        return course_of(
+            authorization,
+            state,
+            now,
+            owed=desk.read_owed(commitment),
+            needed=desk.read_short(commitment),
+            has_key=desk.has_seal_key(commitment) and request.withdrawn is None,
+            is_opening=self.is_undelivered(request, commitment),
+        )
+
+    def is_part_due(self, request: Request, state: State, now: dt.datetime) -> bool:
+        """Whether something came since a request was opened and delivered, that may be opened now."""
+        is_done = bool(request.delivered) and request.withdrawn is None
+        if not is_done or not self.vault.desk.has_seal_key(authorization_of(request).commitment):
+            return False
+        return self.course(request, state, now).is_due
+
     @contextmanager
     def _beating(self, lease: Lease, clock: Callable[[], dt.datetime]) -> Iterator[None]:
         """Renew the lease meanwhile.
@@ -101,24 +125,12 @@ class Openings(Entry):
             thread.join()
 
 
-def is_part_due(vault: Vault, request: Request, state: State, now: dt.datetime) -> bool:
-    """Whether something came since a request was opened and delivered, that may be opened now."""
-    authorization = authorization_of(request)
-    is_done = bool(request.delivered) and request.withdrawn is None
-    if not is_done or not vault.desk.has_seal_key(authorization.commitment):
-        return False
-    needed, owed = vault.desk.read_short(authorization.commitment), vault.desk.read_owed(authorization.commitment)
-    return isinstance(
-        decide_next(authorization, state, now, in_progress=None, needed=needed, owed=owed, has_key=True), Due
-    )
-
-
 class _Run:
     """One run of ``Openings.open``, under its lease."""
 
     def __init__(
         self,
-        entry: Entry,
+        entry: Openings,
         case: CaseId,
         number: int,
         *,
@@ -148,7 +160,8 @@ class _Run:
         if raw is not None and Journal.parse(raw).intent in intents:
             self._finish(authorization)
             raw = None
-        is_next = is_next and raw is None and is_part_due(self._vault, request, self._vault.replay(), self._clock())
+        now = self._clock()
+        is_next = is_next and raw is None and self._entry.is_part_due(request, self._vault.replay(), now)
         if raw is None and request.delivered and not is_again and not is_next:
             return case
         if raw is None:
@@ -156,7 +169,7 @@ class _Run:
         try:
             run_opening(
                 self._vault,
-                request.note,
+                self._entry.amended(request, now).raw,
                 custodians,
                 deliver=self._deliver,
                 patience_s=patience_s,
@@ -197,9 +210,9 @@ class _Run:
             request = case.request(self._number)
             if answer.intent in {item.intent for item in request.delivered}:
                 return Edit(case=case, events=())
-            changed = cases.with_request(case, replace(request, delivered=(*request.delivered, delivered)))
+            changed = edits.with_request(case, replace(request, delivered=(*request.delivered, delivered)))
             told = self._told(case, News.ANSWERED, str(answer.intent))
-            return cases.with_documents(Edit(case=changed, events=(event,), told=told), [document])
+            return edits.with_documents(Edit(case=changed, events=(event,), told=told), [document])
 
         self._entry.apply(self._case, edit, by=self._by, now=now, lease=self._lease)
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.authority.countersign import signers_of, verify_requested
-from coffer.desk import case as cases
+from coffer.desk import edits
 from coffer.desk.case import (
     Case,
     Did,
     DocumentKind,
     Edit,
     NewEvent,
+    Place,
     Told,
 )
 from coffer.desk.flow.entry import Entry, authorization_of, verify_alive
@@ -22,7 +23,8 @@ from coffer.desk.orders import came_of, order_documents
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Post, Written
 from coffer.desk.review import review_draft
-from coffer.desk.steps import AtDesk, NextStep, news_of, next_step
+from coffer.desk.standing import AtDesk, Standing, standing_of
+from coffer.desk.steps import NextStep, newest_places, news_of, next_step, request_step
 from coffer.errors import MalformedInput, NotProven, Refused
 from coffer.ledger.entries import Commitment
 from coffer.ledger.state import State
@@ -45,6 +47,7 @@ class Requests(Entry):
             by_commitment[commitment] = AtDesk(
                 has_key=desk.has_seal_key(commitment),
                 in_progress=self.is_undelivered(request, commitment),
+                needed=desk.read_short(commitment),
                 told=told.get(commitment),
             )
         return by_commitment
@@ -52,6 +55,21 @@ class Requests(Entry):
     def next_step(self, case: Case, state: State, now: dt.datetime) -> NextStep:
         """What to do next in a case, by the log as it was replayed."""
         return next_step(case, state, self.at_desk(case), now, holds=self.holds_of(case))
+
+    @staticmethod
+    def commitments(case: Case) -> tuple[Commitment, ...]:
+        """Of every note of a case that custodians sign."""
+        return tuple(_places_of(case))
+
+    def standings(self, case: Case, state: State, now: dt.datetime) -> list[Standing]:
+        """Where each request of a case stands, with its amendments, in order."""
+        at_desk = self.at_desk(case)
+        return [standing_of(request, state, at_desk, now) for request in case.requests]
+
+    def request_step(self, case: Case, number: int, state: State, now: dt.datetime) -> NextStep:
+        """What to do next about one request of an open case."""
+        standing = standing_of(case.request(number), state, self.at_desk(case), now)
+        return request_step(standing, case, now)
 
     def review(self, case: Case, state: State, now: dt.datetime) -> Review:
         """What there is to say about the case's draft."""
@@ -70,7 +88,8 @@ class Requests(Entry):
         if review.order is None:
             raise Refused("draft: it cannot be sent yet", code="form", hint="mend the fields that are marked")
         authorization = make_request(self.vault, review.order, roster="" if case.draft is None else case.draft.roster)
-        edit = cases.add_request(case, authorization.note.raw, by=by, now=now)
+        part = 0 if case.draft is None else case.draft.part
+        edit = edits.add_request(case, authorization.note.raw, by=by, now=now, part=part)
         try:
             written = self.store.write(edit, by=by, now=now, post=post)
         except (Conflict, Refused):
@@ -87,24 +106,29 @@ class Requests(Entry):
         self, case: Case, number: int, to: Sequence[Recipient], *, by: PersonId, now: dt.datetime
     ) -> tuple[Case, Sent]:
         """Hand a request, with its order's files, to custodians elsewhere; sending it again is harmless."""
-        request = case.request(number)
-        verify_alive(request)
-        authorization = authorization_of(request)
+        return self.send_note(case, Place(request=number), to, by=by, now=now)
+
+    def send_note(
+        self, case: Case, place: Place, to: Sequence[Recipient], *, by: PersonId, now: dt.datetime
+    ) -> tuple[Case, Sent]:
+        """The same of a request or of one of its amendments."""
+        verify_alive(case.request(place.request))
+        authorization = parse_authorization(case.at(place).note, "request")
         orders = [self.store.document(case.id, one) for one in order_documents(case, authorization)] if to else []
         sent = send_request(authorization, self.vault.replay(), to, orders)
         note_sent(self.vault, authorization.commitment, sent.reached, now)
+        values = place.values | {"reached": len(sent.reached), "failed": len(sent.failed)}
+        event = NewEvent(did=Did.SENT_REQUEST, values=values)
 
-        def edit(now_case: Case) -> Edit:
-            current = now_case.request(number)
-            names = tuple(dict.fromkeys((*current.sent, *sent.reached)))
-            changed = cases.with_request(now_case, replace(current, sent=names, sent_at=now))
-            values = {"request": number, "reached": len(sent.reached), "failed": len(sent.failed)}
-            return Edit(case=changed, events=(NewEvent(did=Did.SENT_REQUEST, values=values),))
+        def edit(current: Case) -> Edit:
+            return Edit(case=edits.with_sent(current, place, sent.reached, now), events=(event,))
 
         return self.apply(case.id, edit, by=by, now=now), sent
 
     def take_in(self, case: Case, copies: Sequence[tuple[str, bytes]], *, by: PersonId, now: dt.datetime) -> Case:
-        """Merge signed copies of the case's requests into them. ``copies``: file name and content of each.
+        """Merge signed copies of the case's requests and amendments into them.
+
+        ``copies``: file name and content of each.
 
         Only signatures that verify, of custodians of this log, are kept; the copies themselves become documents.
 
@@ -112,45 +136,47 @@ class Requests(Entry):
             MalformedInput: one is not a copy of a request of this case.
             NotProven: a signature that claims to be a custodian's does not verify. Nothing is taken in.
         """
-        state = self.vault.replay()
-        numbers = {authorization_of(request).commitment: request.number for request in case.requests}
-        merged: dict[int, list[tuple[str, Note]]] = {}
-        for place, (name, raw) in enumerate(copies, 1):
-            authorization = parse_authorization(raw, f"copy {place}")
-            number = numbers.get(authorization.commitment)
-            if number is None:
-                raise MalformedInput(f"copy {place}: not of a request of this case", hint="is it another case's?")
-            merged.setdefault(number, []).append((name, _proven(authorization, state)))
+        state, places = self.vault.replay(), _places_of(case)
+        merged: dict[Place, list[tuple[str, Note]]] = {}
+        for number, (name, raw) in enumerate(copies, 1):
+            authorization = parse_authorization(raw, f"copy {number}")
+            place = places.get(authorization.commitment)
+            if place is None:
+                raise MalformedInput(f"copy {number}: not of a request of this case", hint="is it another case's?")
+            merged.setdefault(place, []).append((name, _proven(authorization, state)))
         updated = case
-        for number, own in merged.items():
-            updated = self._take_in(updated, number, own, by=by, now=now)
+        for place, own in merged.items():
+            updated = self._take_in(updated, place, own, by=by, now=now)
         return updated
 
     def _take_in(
-        self, case: Case, number: int, copies: Sequence[tuple[str, Note]], *, by: PersonId, now: dt.datetime
+        self, case: Case, place: Place, copies: Sequence[tuple[str, Note]], *, by: PersonId, now: dt.datetime
     ) -> Case:
         state = self.vault.replay()
 
-        def edit(now_case: Case) -> Edit:
-            request = now_case.request(number)
-            before = authorization_of(request)
-            note = join_notes([before.note, *(note for _, note in copies)], "request")
-            after = parse_authorization(note.raw, "request")
-            roster = state.rosters[after.terms.roster]
-            news = [name for name in signers_of(after, roster) if name not in signers_of(before, roster)]
-            known = {item.sha256 for item in now_case.documents}
-            documents = [
-                self.new_document(note.raw, kind=DocumentKind.COPY, name=name, by=by, now=now, request=number)
+        def edit(current: Case) -> Edit:
+            joined = _with_signatures(current, place, [note for _, note in copies], state)
+            known = {item.sha256 for item in current.documents}
+            made = [
+                self.new_document(note.raw, kind=DocumentKind.COPY, name=name, by=by, now=now, request=place.request)
                 for name, note in copies
             ]
-            documents = [item for item in documents if item.about.sha256 not in known]
-            changed = cases.with_request(now_case, replace(request, note=note.raw))
-            values: dict[str, int | str] = {"request": number, "signed": len(news)}
-            values |= {f"signer-{place}": name for place, name in enumerate(news, 1)}
-            events = (NewEvent(did=Did.TOOK_IN, values=values), *(cases.document_event(d.about) for d in documents))
-            return cases.with_documents(Edit(case=changed, events=events), documents)
+            documents = [item for item in made if item.about.sha256 not in known]
+            events = (*joined.events, *(edits.document_event(item.about) for item in documents))
+            return edits.with_documents(replace(joined, events=events), documents)
 
         return self.apply(case.id, edit, by=by, now=now)
+
+    def take_signatures(self, case: Case, place: Place, note: Note, now: dt.datetime) -> Case:
+        """Keep what the desk fetched itself: proven signatures on a note. No copy is kept beside it."""
+        state = self.vault.replay()
+
+        def edit(current: Case) -> Edit:
+            joined = _with_signatures(current, place, [note], state)
+            is_new = joined.events[0].values["signed"] != 0
+            return joined if is_new else Edit(case=current, events=())
+
+        return self.apply(case.id, edit, by=None, now=now)
 
     def withdraw(self, case: Case, number: int, *, by: PersonId, now: dt.datetime) -> Case:
         """End a request: its seal key is destroyed, so that nothing can be opened under it any more.
@@ -169,7 +195,7 @@ class Requests(Entry):
 
         def edit(now_case: Case) -> Edit:
             current = now_case.request(number)
-            changed = cases.with_request(now_case, replace(current, withdrawn=current.withdrawn or now))
+            changed = edits.with_request(now_case, replace(current, withdrawn=current.withdrawn or now))
             return Edit(case=changed, events=(NewEvent(did=Did.WITHDREW, values={"request": number}),))
 
         return self.apply(case.id, edit, by=by, now=now)
@@ -181,25 +207,54 @@ class Requests(Entry):
         """
         count = 0
         for case in self.store.open_cases():
-            news = news_of(self.next_step(case, state, now), case, now)
-            about = [news] if news is not None else []
-            about += [News.QUESTION] if self._is_asked(case, state) else []
-            if case.assigned is not None and about:
-                told = [Told(person=case.assigned, news=one, about=f"{case.id} {len(case.requests)}") for one in about]
-                self.store.tell(told, case.due, now)
+            step = self.next_step(case, state, now)
+            news = news_of(step, case, now)
+            kinds = [news] if news is not None else []
+            kinds += [News.QUESTION] if self._is_asked(case, state) else []
+            if case.assigned is not None and kinds:
+                about = f"{case.id} {_turn_of(case, step)}"
+                self.store.tell([Told(person=case.assigned, news=one, about=about) for one in kinds], case.due, now)
                 count += 1
         return count
 
     def _is_asked(self, case: Case, state: State) -> bool:
-        """Whether a custodian's question about the newest request waits, by what it reported last."""
-        if not case.requests:
-            return False
-        with suppress(
-            MalformedInput, NotProven
-        ):  # a file of the desk was changed: its page and ``coffer status`` say so
-            kept = read_kept(self.vault, authorization_of(case.requests[-1]).commitment, state)
-            return kept is not None and bool(kept.open_questions)
+        """Whether a custodian's question about a note of the case waits, by what it reported last."""
+        for place in newest_places(case):
+            with suppress(
+                MalformedInput, NotProven
+            ):  # a file of the desk was changed: its page and ``coffer status`` say so
+                commitment = parse_authorization(case.at(place).note, "request").commitment
+                kept = read_kept(self.vault, commitment, state)
+                if kept is not None and kept.open_questions:
+                    return True
         return False
+
+
+def _turn_of(case: Case, step: NextStep) -> str:
+    """What makes a turn of a case another one, of which its person is told: request and amendment."""
+    number = step.request if step.request is not None and step.request <= len(case.requests) else len(case.requests)
+    amendments = len(case.request(number).amendments) if number else 0
+    return f"{number} {amendments}" if amendments else str(number)
+
+
+def _places_of(case: Case) -> dict[Commitment, Place]:
+    """Where each note of a case stands that custodians sign."""
+    places = [Place(request=request.number) for request in case.requests]
+    places += [
+        Place(request=request.number, amendment=one.number) for request in case.requests for one in request.amendments
+    ]
+    return {parse_authorization(case.at(place).note, "request").commitment: place for place in places}
+
+
+def _with_signatures(case: Case, place: Place, notes: Sequence[Note], state: State) -> Edit:
+    """The note at a place with the signatures of these copies."""
+    before = parse_authorization(case.at(place).note, "request")
+    after = parse_authorization(join_notes([before.note, *notes], "request").raw, "request")
+    roster = state.rosters[after.terms.roster]
+    news = [name for name in signers_of(after, roster) if name not in signers_of(before, roster)]
+    values = place.values | {"signed": len(news)} | {f"signer-{n}": name for n, name in enumerate(news, 1)}
+    changed = edits.with_note(case, place, after.note.raw)
+    return Edit(case=changed, events=(NewEvent(did=Did.TOOK_IN, values=values),))
 
 
 def _proven(authorization: Authorization, state: State) -> Note:

@@ -111,6 +111,18 @@ class Form:
         return self.authority.country if self.is_message else self.case_id.split("-")[1]
 
     @property
+    def texts(self) -> tuple[Shown, ...]:
+        """Every text that has no effect on the notes that are made of it, for people to read."""
+        said: list[Shown] = []
+        for one in self.identifiers:
+            for category in one.categories:
+                text = ", ".join((*category.options, *([category.other] if category.other else [])))
+                said.append(Shown(path=f"identifier {one.id} {category.category}", text=text))
+            if one.other:
+                said.append(Shown(path=f"identifier {one.id} other information", text=one.other))
+        return (*said, *self.shown)
+
+    @property
     def first_id(self) -> str:
         """The form that its tasks are named after: the one that it follows, or itself."""
         return self.parent_id or self.form_id

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from coffer.desk.rights import Allowed, Denied, decide_may
 from coffer.passkeys.passkey import RelyingParty
 from coffer.serving.crowd import Crowd
+from coffer.web.desk.acts import CaseActs
 from coffer.web.desk.case import CasePages
 from coffer.web.desk.door import DeskDoor
 from coffer.web.desk.frame import Frame
@@ -20,6 +21,7 @@ from coffer.web.desk.office import Office
 from coffer.web.desk.papers import MAX_ORDER_MIB, PaperPages
 from coffer.web.desk.people import PeoplePages
 from coffer.web.desk.questions import QuestionPages
+from coffer.web.desk.raising import AmendmentPages
 from coffer.web.desk.requests import RequestPages
 from coffer.web.desk.routes import ROUTES, Route
 from coffer.web.desk.visit import Visit
@@ -71,6 +73,8 @@ class _Reception:
     def __init__(self, frame: Frame, entrance: Entrance) -> None:
         self._frame, self._entrance = frame, entrance
         self._groups = {
+            "acts": CaseActs(frame),
+            "amendments": AmendmentPages(frame),
             "case": CasePages(frame),
             "holds": HoldPages(frame),
             "listing": ListingPages(frame),

@@ -226,6 +226,7 @@ _SENTENCES: Final[dict[Code, Callable[[Finding, Wording], str]]] = {
     Code.KIND_UNKNOWN: _plain(N_("There is no such kind of record.")),
     Code.KIND_NOT_KEPT: _kind_not_kept,
     Code.LIMIT_FORM: _plain(N_("Write a whole number from 1 to %(most)s.")),
+    Code.LIMIT_NOT_MORE: _plain(N_("It allows %(least)s already: write more.")),
     Code.TEXT_FORM: _plain(
         N_(
             "This is too long, at most %(most)s, or holds a sign that does not show as itself. "

@@ -1,7 +1,6 @@
 """Holds at the desk: what a passkey agrees to, and what is sent to custodians."""
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -9,13 +8,13 @@ from typing import Final
 
 from coffer.authority.hold import Hold
 from coffer.custody.port import Custodian
-from coffer.desk.case import Case, CaseId, DocumentId, DocumentKind
+from coffer.desk.case import Case, DocumentId, DocumentKind
 from coffer.desk.draft import Draft
 from coffer.desk.flow.flow import Flow
 from coffer.desk.orders import came_of
 from coffer.desk.people import PersonId
 from coffer.desk.review import review_hold
-from coffer.errors import Refused, Unavailable
+from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
 from coffer.ledger.holds import MOST_LIFE, HoldStatus
 from coffer.ledger.state import State
@@ -31,12 +30,10 @@ from coffer.procedures.holding import (
 from coffer.procedures.opening.found_by import found_types
 from coffer.web.desk.door import Act, Proven
 from coffer.web.desk.held import late_segments
+from coffer.web.desk.prepared import PreparedNotes
 from coffer.web.desk.typed import ReadOrder, fill_from_order
 from coffer.web.desk.visit import Visit
 
-PREPARED_FOR: Final = dt.timedelta(minutes=5)
-"""As long as the challenge of a passkey lives."""
-MAX_PREPARED: Final = 256
 LOOK_AGAIN: Final = dt.timedelta(minutes=1)
 SEND_AGAIN: Final = dt.timedelta(minutes=10)
 SLOWER: Final = 6
@@ -47,9 +44,11 @@ Prove = Callable[[Visit, Act, Commitment], Proven]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Waiting:
+class _Hold:
+    """A hold that waits for a passkey. ``part``: of the order, as of its draft."""
+
     prepared: PreparedHold
-    until: dt.datetime
+    part: int
 
 
 class HoldDesk:
@@ -57,8 +56,7 @@ class HoldDesk:
 
     def __init__(self, flow: Flow, custodians: Callable[[], AbstractContextManager[Sequence[Custodian]]]) -> None:
         self._flow, self._custodians = flow, custodians
-        self._lock = threading.Lock()
-        self._prepared: dict[tuple[PersonId, CaseId], _Waiting] = {}
+        self._prepared: PreparedNotes[_Hold] = PreparedNotes()
         self._sent: dict[Commitment, dt.datetime] = {}
         self._looked: dt.datetime | None = None
 
@@ -72,7 +70,7 @@ class HoldDesk:
         if reviewed.sought is None:
             raise Refused("draft: no hold can be made of it yet", code="form", hint="mend the fields that are marked")
         prepared = prepare_hold(self._flow.vault, reviewed.sought, state, until=reviewed.until)
-        return self._keep(visit, prepared)
+        return self._keep(visit, prepared, draft.part)
 
     def prepare_extension(self, visit: Visit, hold: Hold, until: dt.datetime, state: State) -> PreparedHold:
         """What makes a hold of the case last longer, for this person's passkey to agree to.
@@ -85,16 +83,12 @@ class HoldDesk:
         came = came_of(visit.the_case)
         ordered = replace(hold.terms.ordered, files=came.files or hold.terms.ordered.files)
         sought = replace(sought_of(hold), ordered=ordered)
-        return self._keep(visit, prepare_extension(self._flow.vault, hold, sought, state, until=until))
+        prepared = prepare_extension(self._flow.vault, hold, sought, state, until=until)
+        return self._keep(visit, prepared, 0)
 
-    def _keep(self, visit: Visit, prepared: PreparedHold) -> PreparedHold:
-        with self._lock:
-            self._prepared = {key: one for key, one in self._prepared.items() if visit.now < one.until}
-            if len(self._prepared) >= MAX_PREPARED:
-                raise Unavailable("desk: too many holds are being signed", hint="try again in some minutes")
-            waiting = _Waiting(prepared=prepared, until=visit.now + PREPARED_FOR)
-            self._prepared[visit.person.id, visit.the_case.id] = waiting
-        return prepared
+    def _keep(self, visit: Visit, prepared: PreparedHold, part: int) -> PreparedHold:
+        kept = _Hold(prepared=prepared, part=part)
+        return self._prepared.keep(visit.person.id, visit.the_case.id, kept, visit.now).prepared
 
     def make_prepared(self, visit: Visit, prove: Prove) -> Case:
         """Sign and log what was prepared, keep it in the case, and send it.
@@ -103,8 +97,7 @@ class HoldDesk:
             Refused: nothing was prepared, the passkey did not agree to it, or the log would not take it.
         """
         case, person = visit.the_case, visit.person.id
-        with self._lock:
-            waiting = self._prepared.pop((person, case.id), None)
+        waiting = self._prepared.take(person, case.id)
         if waiting is None:
             raise Refused(
                 "hold: nothing waits for this passkey, or for longer than 5 minutes",
@@ -112,7 +105,7 @@ class HoldDesk:
                 hint="load the page again: if it was sent before, the case has it",
             )
         proven = prove(visit, Act.HOLD, waiting.prepared.commitment)
-        kept = self._flow.make_hold(case, waiting.prepared, proven.texts(), by=person, now=visit.now)
+        kept = self._flow.make_hold(case, waiting.prepared, proven.texts(), by=person, now=visit.now, part=waiting.part)
         newest = self._flow.holds_of(kept)[-1]
         self._send(kept, newest, by=None, now=visit.now)
         return kept

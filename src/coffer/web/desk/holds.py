@@ -8,8 +8,9 @@ from fastapi import Response
 from coffer import wire
 from coffer.authority.hold import Hold, HoldTerms, format_hold_terms
 from coffer.authority.period import whole_days
-from coffer.desk.case import Case, Did, DocumentId, Edit, NewEvent, save_draft
+from coffer.desk.case import Case, Did, DocumentId, Edit, NewEvent
 from coffer.desk.draft import Draft
+from coffer.desk.edits import save_draft
 from coffer.desk.orders import came_of
 from coffer.desk.port import Conflict
 from coffer.desk.review import review_hold
@@ -18,12 +19,14 @@ from coffer.notes.keys import Secret
 from coffer.procedures.opening.request import asked_of
 from coffer.web.desk.door import Act
 from coffer.web.desk.frame import case_path, to, trouble
+from coffer.web.desk.parts import PartShown, shown_draft
 from coffer.web.desk.requesting import Preview, draft_of_hold, shown_text
 from coffer.web.desk.requests import Looked, RequestPages
-from coffer.web.desk.typed import ReadOrder, read_draft
+from coffer.web.desk.typed import ReadOrder, parse_number, read_draft
 from coffer.web.desk.visit import Visit
 from coffer.web.ground.preserved import read_hold
 from coffer.web.ground.standing import mark_authority
+from coffer.web.ground.wording import N_, Wording
 
 
 class HoldPages(RequestPages):
@@ -58,10 +61,34 @@ class HoldPages(RequestPages):
     # The form is made, checked and kept as that of a request.
 
     def _draft_of(self, case: Case, visit: Visit) -> Draft:
-        """The draft, or what the next part of the order asks to keep."""
+        """The draft, or what the next part of the order asks to keep; or the part that was chosen."""
+        part = parse_number(visit.request.query_params.get("part", ""))
         draft = super()._draft_of(case, visit)
-        read = self._frame.office.holds.next(case, draft, visit.now) if case.draft is None and case.holds else None
-        return draft if read is None else read.draft
+        is_kept = case.draft is not None and part in {0, draft.part}
+        read = None if is_kept or not (case.holds or part) else self._frame.office.holds.next(case, draft, visit.now)
+        if read is None:
+            return draft
+        return next((one.draft for one in read.parts if one.draft.part == part and not one.is_made), read.draft)
+
+    def _parts(self, case: Case, draft: Draft, words: Wording) -> list[PartShown]:
+        """The holds that the order needs; nothing where it needs but one."""
+        read = self._frame.office.holds.next(case, Draft(), self._frame.office.clock())
+        shown = []
+        for one in read.parts if read is not None else ():
+            is_here, path = one.draft.part == draft.part, f"{case_path(case.id)}/{self.WORD}?part={one.draft.part}"
+            text, kind = (N_("made"), "ok") if one.is_made else (N_("to be checked and sent"), "wait")
+            text, kind = (N_("in the form"), "") if is_here else (text, kind)
+            shown.append(
+                shown_draft(
+                    one.draft,
+                    text=words.gettext(text),
+                    kind=kind,
+                    path="" if one.is_made else path,
+                    is_here=is_here,
+                    words=words,
+                )
+            )
+        return shown if len(shown) > 1 else []
 
     def _read_again(self, case: Case) -> ReadOrder | None:
         office = self._frame.office

@@ -37,7 +37,7 @@ class ListingPages:
             rows=rows,
             waiting=sum(row.needs_desk for row in rows),
             closed=closed,
-            letters=len(office.letters_due(visit.now)),
+            letters=len(office.telling.due(visit.now)),
             may_make=self._frame.may(visit, Action.MAKE_CASE),
         )
 
@@ -45,8 +45,7 @@ class ListingPages:
         klass = visit.words.gettext(CLASSES[case.order_class])
         office = self._frame.office
         step = office.next_step(case, visit.now)
-        said_no = office.refusers(case) if step.lacks else frozenset()
-        return row_of(case, step, klass, visit.words, visit.now, said_no=said_no, asks=askers(office, case))
+        return row_of(case, step, klass, visit.words, visit.now, asks=askers(office, case))
 
     def _figures(self, visit: Visit) -> Response:
         store = self._frame.office.store
@@ -69,7 +68,7 @@ class ListingPages:
     def letters(self, visit: Visit) -> Response:
         """Whom to tell."""
         office = self._frame.office
-        due = office.letters_due(visit.now)
+        due = office.telling.due(visit.now)
         return self._frame.respond(
             visit,
             "letters",
@@ -88,8 +87,8 @@ class ListingPages:
                 }
                 for item in due
             ],
-            later=office.next_letter(visit.now),
-            told=office.told_lately(visit.words.gettext("of no case here")),
+            later=office.telling.next(visit.now),
+            told=office.telling.told(visit.words.gettext("of no case here")),
         )
 
     def history(self, visit: Visit) -> Response:

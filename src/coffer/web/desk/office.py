@@ -1,94 +1,54 @@
 """The desk at work behind its pages.
 
-It is the flow of ``coffer.desk`` on one vault and store, and what runs in the background.
-
-Promises: an opening goes on when its reader leaves, one process at a time runs it, and after a restart it is taken up
-again; custodians are asked in the background, never once a visitor. Rights are proven by the site before a page calls.
+It is the flow of ``coffer.desk`` on one vault and store, and what runs in the background: custodians are asked there,
+never once a visitor. Rights are proven by the site before a page calls.
 """
 
 import datetime as dt
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from coffer.authority.authorization import Authorization, parse_authorization
-from coffer.authority.countersign import signers_of
-from coffer.authority.known import Authorities, is_urgent
+from coffer.authority.authorization import Authorization
+from coffer.authority.countersign import may_open_at_once, signers_of
+from coffer.authority.known import Authorities
 from coffer.authority.lacking import Part, parts_for
 from coffer.custody.port import Custodian
-from coffer.desk import case as cases
-from coffer.desk.case import Case, CaseId, Did, Document, DocumentId, Edit, NewEvent, Request
+from coffer.desk.case import Case, CaseId, Document, DocumentId, Request, Stage
 from coffer.desk.draft import Draft
-from coffer.desk.flow.entry import authorization_of, verify_alive
+from coffer.desk.flow.entry import authorization_of
 from coffer.desk.flow.flow import Flow
-from coffer.desk.flow.opening import is_part_due
-from coffer.desk.orders import came_of
 from coffer.desk.people import PersonId
 from coffer.desk.port import Conflict, Store
-from coffer.desk.review import review_draft
-from coffer.desk.steps import Actor, CaseState, NextStep, Step
+from coffer.desk.standing import CaseState
+from coffer.desk.steps import Actor, NextStep, Step
 from coffer.disclosure.etsi import default_header
 from coffer.disclosure.formats import Rendering, parse_formats
-from coffer.disclosure.notice import Notice
 from coffer.disclosure.pdf import PdfStyle
 from coffer.disclosure.verified import Disclosure
-from coffer.errors import CofferError, Refused, Unavailable
+from coffer.errors import CofferError, Unavailable
 from coffer.identity.identifier import IdentityType
-from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import VerifyKey
-from coffer.procedures.notices import notices_of
 from coffer.procedures.opening.found_by import found_types
-from coffer.procedures.opening.kept import send_kept, take_reports
-from coffer.procedures.opening.request import Prepared, prepare_request, sign_request
-from coffer.procedures.opening.run import Stage
-from coffer.procedures.opening.send import Recipient
-from coffer.procedures.opening.standings import ask_standings, roster_of, shown_words
+from coffer.procedures.opening.standings import roster_of
 from coffer.vault.folder import Vault
 from coffer.vault.known import desk_authorities
 from coffer.vault.operator import DESK
-from coffer.web.desk.door import Act, Proven
+from coffer.web.desk.hearing import HearingDesk
 from coffer.web.desk.holding import HoldDesk
-from coffer.web.desk.steps_shown import Progress
-from coffer.web.desk.visit import Visit, mark_of
-from coffer.web.desk.watching import Custodians, Seen, Watch, refusers
+from coffer.web.desk.openings import OpeningDesk
+from coffer.web.desk.sending import SendingDesk
+from coffer.web.desk.telling import TellingDesk
+from coffer.web.desk.visit import Visit
+from coffer.web.desk.watching import Custodians
 from coffer.web.ground.wording import Wording
 
 _log = logging.getLogger(__name__)
-Prove = Callable[[Visit, Act, Commitment], Proven]
-PREPARED_FOR: Final = dt.timedelta(minutes=5)
-"""As long as the challenge of a passkey lives: then the form is signed anew."""
-MAX_PREPARED: Final = 256
-OPENINGS_AT_ONCE: Final = 4
-"""The vault has one writer, so that more would only wait; each waits in a thread of its own."""
-REMIND_AGAIN: Final = dt.timedelta(hours=1)
-PATIENCE_S: Final = 120.0
-ASK_S: Final = 8.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Waiting:
-    """A request that was prepared for a passkey."""
-
-    prepared: Prepared
-    draft: Draft
-    until: dt.datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LetterDue:
-    """Somebody who is due to be told. ``case``: None for what was opened without one."""
-
-    case: Case | None
-    request: int
-    person: str
-    ended: dt.date
 
 
 class Office:
@@ -106,14 +66,12 @@ class Office:
         self.flow = Flow(vault, store, process=vault.outside.entropy(8).hex())
         self.requester: VerifyKey = vault.operator_key(DESK).verify_key
         self._custodians = custodians
+        self.sending = SendingDesk(self.flow, custodians)
+        self.hearing = HearingDesk(self.flow, custodians)
+        self.openings = OpeningDesk(self.flow, custodians)
         self.holds = HoldDesk(self.flow, custodians)
+        self.telling = TellingDesk(vault, store)
         self._version = version
-        self._lock = threading.Lock()
-        self._prepared: dict[tuple[PersonId, CaseId], _Waiting] = {}
-        self._progress: dict[CaseId, Progress] = {}
-        self._pool = ThreadPoolExecutor(OPENINGS_AT_ONCE, thread_name_prefix="opening")
-        self._watch = Watch()
-        self._known_notices: tuple[object, tuple[Notice, ...]] | None = None
         self._stopping = threading.Event()
 
     def foot(self, words: Wording) -> list[str]:
@@ -145,27 +103,45 @@ class Office:
         step = self.flow.next_step(case, self.state(), now)
         if step.state in {CaseState.HOLD_BEGUN, CaseState.HELD} and self.holds.next(case, Draft(), now) is not None:
             return replace(step, step=Step.NEXT_HOLD, actor=Actor.DESK)
-        lacks = self._lacks_without_refusers(case) if step.step is Step.OPEN else ()
+        return self._heard(step, case, now)
+
+    def step_of(self, case: Case, number: int, now: dt.datetime) -> NextStep:
+        """The same of one of its requests."""
+        if case.stage is not Stage.OPEN or not 1 <= number <= len(case.requests):
+            return self.next_step(case, now)
+        return self._heard(self.flow.request_step(case, number, self.state(), now), case, now)
+
+    def _heard(self, step: NextStep, case: Case, now: dt.datetime) -> NextStep:
+        """A step with those who said no to the note that it is about, and what follows from that."""
+        if step.request is None or step.state not in {CaseState.SENT, CaseState.SIGNED, CaseState.SHORT}:
+            return step
+        request = case.request(step.request)
+        about = authorization_of(request).commitment
+        if step.state is CaseState.SHORT:
+            waiting = self.flow.standings(case, self.state(), now)[step.request - 1].waiting
+            about = about if waiting is None else waiting.authorization.commitment
+        step = replace(step, refused=step.refused | self.hearing.refusers(about))
+        lacks = self._lacks_without_refusers(self.flow.amended(request, now)) if step.step is Step.OPEN else ()
         if not lacks:
             return step
-        said_no = self.refusers(case)
-        left = [len([name for name in part.lacks if name not in said_no]) + len(part.signed) for part in lacks]
+        left = [len([one for one in part.lacks if one not in step.refused]) + len(part.signed) for part in lacks]
         if any(count < part.needed for count, part in zip(left, lacks, strict=True)):
             return replace(step, state=CaseState.REFUSED, step=Step.MAKE_ANOTHER_REQUEST, lacks=lacks)
         return replace(step, state=CaseState.SENT, step=Step.ASK_OTHERS, lacks=lacks)
 
-    def _lacks_without_refusers(self, case: Case) -> tuple[Part, ...]:
-        """The parts of the newest request's rules that are not met once those who said no are left out."""
-        said_no = self.refusers(case)
-        authorization = authorization_of(case.requests[-1])
-        roster = self.roster_of(authorization)
-        signers = signers_of(authorization, roster)
-        if not said_no & set(signers):
-            return ()
-        terms = authorization.terms
-        left = [name for name in signers if name not in said_no]
-        parts = parts_for(terms.subjects, roster, left, is_hub=terms.is_hub, is_urgent=is_urgent(terms))
-        return tuple(part for part in parts if not part.is_met)
+    def _lacks_without_refusers(self, authorization: Authorization) -> tuple[Part, ...]:
+        """The parts of a request's rules, and of its amendment's, that are not met without those who said no."""
+        lacks: list[Part] = []
+        for note in authorization.notes:
+            said_no, signers = self.hearing.refusers(note.commitment), self.signers(note)
+            if not said_no & set(signers):
+                continue
+            terms = note.terms
+            left = [name for name in signers if name not in said_no]
+            at_once = may_open_at_once(terms)
+            parts = parts_for(terms.subjects, self.roster_of(note), left, is_hub=terms.is_hub, is_urgent=at_once)
+            lacks += [part for part in parts if not part.is_met]
+        return tuple(lacks)
 
     @staticmethod
     def authorization(request: Request) -> Authorization:
@@ -188,281 +164,14 @@ class Office:
         """A document's content. That it was read is written first."""
         return self.flow.read_document(self.store.case(case), document, by=by, now=now)
 
-    def _notices(self, state: State) -> tuple[Notice, ...]:
-        """The notices of the log as it is now.
-
-        Notes are unsealed once, not at each view of the list of cases, which counts them. A note that somebody changes
-        afterwards is found when its letter is written, which reads it again.
-        """
-        key = (state.size, self.vault.desk.kept_names(), self.vault.desk.told())
-        with self._lock:
-            known = self._known_notices
-        if known is None or known[0] != key:
-            known = (key, notices_of(self.vault, state))
-            with self._lock:
-                self._known_notices = known
-        return known[1]
-
-    def letters_due(self, now: dt.datetime) -> list[LetterDue]:
-        """Who must be told now."""
-        state = self.state()
-        due = []
-        for notice in self._notices(state):
-            if not notice.is_due(now):
-                continue
-            terms = notice.authorization.terms
-            place = self.store.case_of(notice.authorization.commitment)
-            case = None if place is None else self.store.case(place[0])
-            number = 0 if place is None else place[1]
-            due.append(LetterDue(case=case, request=number, person=", ".join(notice.persons), ended=terms.secret_until))
-        return due
-
-    def next_letter(self, now: dt.datetime) -> dt.date | None:
-        """After which day the next letter is due; None if nobody else waits."""
-        later = [
-            notice.authorization.terms.secret_until
-            for notice in self._notices(self.state())
-            if notice.told is None and not notice.is_due(now)
-        ]
-        return min(later, default=None)
-
-    def told_lately(self, of_none: str) -> list[dict[str, object]]:
-        """Who was told, the last first. ``of_none``: what stands for a case where there is none."""
-        told = []
-        for notice in self._notices(self.state()):
-            if notice.told is None:
-                continue
-            place = self.store.case_of(notice.authorization.commitment)
-            number = of_none if place is None else self.store.case(place[0]).number
-            told.append({"number": number, "told": notice.told})
-        return sorted(told, key=lambda row: str(row["told"]), reverse=True)[:50]
-
     def custodians(self) -> AbstractContextManager[Sequence[Custodian]]:
         """The custodians of the vault; what they hold open is closed at the end."""
         return self._custodians()
 
     def forget_requests(self, case: Case) -> None:
-        """Remove the desk's own copies of a case's requests before it is destroyed: they name persons."""
-        for request in case.requests:
-            self.vault.desk.forget_request(authorization_of(request).commitment)
-
-    # Requests.
-
-    def prepare(self, person: PersonId, case: CaseId, draft: Draft, now: dt.datetime) -> Prepared:
-        """The request of a draft, for this person's passkey to agree to. Nothing is signed or stored.
-
-        Raises:
-            Refused: something about the draft stops it.
-        """
-        state = self.state()
-        review = review_draft(draft, came_of(self.store.case(case)), state, now)
-        if review.order is None:
-            raise Refused("draft: it cannot be sent yet", code="form", hint="mend the fields that are marked")
-        prepared = prepare_request(self.vault, review.order, state, roster=draft.roster)
-        with self._lock:
-            self._prepared = {key: one for key, one in self._prepared.items() if now < one.until}
-            if len(self._prepared) >= MAX_PREPARED:
-                raise Unavailable("desk: too many requests are being signed", hint="try again in some minutes")
-            self._prepared[person, case] = _Waiting(prepared=prepared, draft=draft, until=now + PREPARED_FOR)
-        return prepared
-
-    def send_prepared(self, visit: Visit, prove: Prove) -> Case:
-        """Sign the prepared request, keep it in the case and send it.
-
-        Raises:
-            Conflict: the case was changed meanwhile. Nothing was signed.
-            Refused: nothing was prepared, or the passkey did not agree to it.
-        """
-        case, person = visit.the_case, visit.person.id
-        with self._lock:
-            waiting = self._prepared.pop((person, case.id), None)
-        if waiting is None:
-            return self._sent_before(visit)
-        proven = prove(visit, Act.SEND, waiting.prepared.commitment)
-        if visit.form.text("version") != mark_of(case):
-            raise Conflict(Edit(case=case, events=()), case, ())
-        authorization = sign_request(self.vault, waiting.prepared)
-        try:
-            edit = cases.add_request(case, authorization.note.raw, by=person, now=visit.now)
-            edit = replace(edit, events=tuple(replace(event, texts=proven.texts()) for event in edit.events))
-            written = self.store.write(edit, by=person, now=visit.now, post=visit.post)
-        except (Conflict, Refused):
-            self.vault.desk.remove_seal_key(authorization.commitment)
-            self.vault.desk.forget_request(authorization.commitment)
-            raise
-        if written.is_repeated:
-            self.vault.desk.remove_seal_key(authorization.commitment)
-            self.vault.desk.forget_request(authorization.commitment)
-            return written.case
-        return self._send(written.case, person, visit.now)
-
-    def _sent_before(self, visit: Visit) -> Case:
-        """A form that was sent twice is done once; any other has to be signed."""
-        case, nothing = visit.the_case, Edit(case=visit.the_case, events=())
-        old = replace(nothing, case=replace(case, version=case.version - 1))
-        try:
-            written = self.store.write(old, by=visit.person.id, now=visit.now, post=visit.post)
-        except Conflict:
-            raise Refused(
-                "request: nothing waits for this passkey, or for longer than 5 minutes",
-                code="time",
-                hint="press the button again",
-            ) from None
-        return written.case
-
-    def _send(self, case: Case, person: PersonId, now: dt.datetime) -> Case:
-        """Hand the newest request to the custodians on other machines."""
-        with self._custodians() as custodians:
-            remotes: list[Recipient] = [one for one in custodians if isinstance(one, Recipient)]
-            updated, sent = self.flow.send(case, len(case.requests), remotes, by=person, now=now)
-            send_kept(self.vault, authorization_of(case.requests[-1]), remotes)
-        for message in sent.failed.values():
-            _log.warning("desk: a request could not be handed over: %s", message)
-        return updated
-
-    def send_signed(self, visit: Visit, prove: Prove) -> Case:
-        """Send a request that was signed and not sent, or only in part."""
-        case = visit.the_case
-        if not case.requests:
-            raise Refused("case: it has no request yet", code="form")
-        authorization = authorization_of(case.requests[-1])
-        proven = prove(visit, Act.SEND, authorization.commitment)
-        self._note_agreement(case, proven, visit)
-        return self._send(case, visit.person.id, visit.now)
-
-    def take_in(self, visit: Visit, raw: bytes) -> Case:
-        """Merge a signed copy that came another way."""
-        return self.flow.take_in(visit.the_case, [("copy.note", raw)], by=visit.person.id, now=visit.now)
-
-    def withdraw(self, visit: Visit) -> Case:
-        """End the newest request."""
-        case = visit.the_case
-        if visit.form.text("version") != mark_of(case):
-            raise Conflict(Edit(case=case, events=()), case, ())
-        return self.flow.withdraw(case, len(case.requests), by=visit.person.id, now=visit.now)
-
-    def remind(self, visit: Visit) -> Case:
-        """Hand the newest request over again, at most hourly.
-
-        The custodians' machines then tell their people.
-        """
-        case = visit.the_case
-        if not case.requests:
-            raise Refused("case: it has no request yet", code="form")
-        request = case.requests[-1]
-        verify_alive(request)
-        if request.sent_at is not None and visit.now - request.sent_at < REMIND_AGAIN:
-            again = (request.sent_at + REMIND_AGAIN - visit.now) // dt.timedelta(minutes=1) + 1
-            raise Refused(
-                "remind: within the last hour they were told already", code="time", hint=f"again in {again} minutes"
-            )
-        return self._send(case, visit.person.id, visit.now)
-
-    def _note_agreement(self, case: Case, proven: Proven, visit: Visit) -> None:
-        """Keep what the passkey signed in the history."""
-        event = NewEvent(
-            did=Did.AGREED, values={"request": len(case.requests), "act": proven.act.value}, texts=proven.texts()
-        )
-        self.flow.apply(case.id, lambda now: Edit(case=now, events=(event,)), by=visit.person.id, now=visit.now)
-
-    # Openings.
-
-    def begin_opening(self, visit: Visit, prove: Prove) -> None:
-        """Begin to open the newest request, or take it up again. It goes on by itself.
-
-        Raises:
-            Refused: nothing can be opened now, or the passkey did not agree.
-        """
-        case = visit.the_case
-        step = self.next_step(case, visit.now)
-        is_next = self.is_part_due(case, visit.now)
-        if step.step not in {Step.OPEN, Step.RESUME} and not is_next:
-            if self.is_opening(case) or step.state in {CaseState.ANSWERED, CaseState.LETTER_DUE}:
-                return  # the same form again
-            raise Refused("case: nothing can be opened now", code="form", hint="its page says what is missing")
-        if self.is_opening(case):
-            return
-        authorization = authorization_of(case.requests[-1])
-        proven = prove(visit, Act.OPEN, authorization.commitment)
-        self._note_agreement(case, proven, visit)
-        self._run(case, visit.person.id, is_next=is_next)
-
-    def is_part_due(self, case: Case, now: dt.datetime) -> bool:
-        """Whether something came since the newest request was answered, that may be opened now."""
-        is_open = bool(case.requests) and case.stage is cases.Stage.OPEN and not self.is_opening(case)
-        return is_open and is_part_due(self.vault, case.requests[-1], self.state(), now)
-
-    def is_opening(self, case: Case) -> bool:
-        """Whether this process opens it at this moment."""
-        with self._lock:
-            progress = self._progress.get(case.id)
-        return progress is not None and progress.is_running
-
-    def opening_of(self, case: Case) -> Progress | None:
-        """How far the case's newest opening is, if this process runs or ran it."""
-        with self._lock:
-            progress = self._progress.get(case.id)
-        return progress if progress is not None and progress.request == len(case.requests) else None
-
-    def _run(self, case: Case, person: PersonId, *, is_next: bool = False) -> None:
-        number = len(case.requests)
-        with self._lock:
-            known = self._progress.get(case.id)
-            if known is not None and known.is_running:
-                return
-            self._progress[case.id] = Progress(request=number, began=self.clock())
-        self._pool.submit(self._open, case.id, number, person, is_next)
-
-    def _open(self, case: CaseId, number: int, person: PersonId, is_next: bool) -> None:
-        """One opening, in a thread of its own. What it ends with stands in its progress."""
-
-        def tell(stage: Stage, count: int) -> None:
-            if self._stopping.is_set():
-                raise Unavailable("opening: the desk stops", hint="it is taken up again when the desk starts")
-            self._change(case, lambda old: replace(old, reached=(*old.reached, (stage, count, self.clock()))))
-
-        try:
-            with self._custodians() as custodians:
-                self.flow.open(
-                    case,
-                    number,
-                    custodians,
-                    by=person,
-                    clock=self.clock,
-                    on_progress=tell,
-                    patience_s=PATIENCE_S,
-                    next_part=is_next,
-                )
-        except CofferError as error:
-            _log.warning("desk: an opening stopped: %s", error.message)
-            stopped = error
-            self._change(case, lambda old: replace(old, stopped=stopped))
-        except Exception as error:  # noqa: BLE001 - a thread that ends in silence is worse; its words may name somebody
-            _log.error("desk: an opening failed (%s)", type(error).__name__)
-            fault = Unavailable("opening: something is wrong here", hint="the operator finds the cause on the machine")
-            self._change(case, lambda old: replace(old, stopped=fault))
-        else:
-            self._change(case, lambda old: replace(old, is_over=True))
-
-    def _change(self, case: CaseId, change: Callable[[Progress], Progress]) -> None:
-        with self._lock:
-            self._progress[case] = change(self._progress[case])
-
-    def resume_openings(self) -> int:
-        """Take up what a restart cut short; how many. Whoever began stays the one who did it."""
-        count, state, now = 0, self.state(), self.clock()
-        for case in self.store.open_cases():
-            if (
-                case.requests
-                and self.flow.next_step(case, state, now).step is Step.RESUME
-                and not self.is_opening(case)
-            ):
-                began = [event for event in self.store.history(case.id) if event.did is Did.BEGAN_OPENING]
-                person = began[-1].by if began else None
-                if person is not None:
-                    self._run(case, person)
-                    count += 1
-        return count
+        """Remove the desk's own copies of a case's notes before it is destroyed: they name persons."""
+        for commitment in self.flow.commitments(case):
+            self.vault.desk.forget_request(commitment)
 
     # What leaves the desk.
 
@@ -501,70 +210,17 @@ class Office:
             visit.the_case, number, language=language, complaints=None, by=visit.person.id, now=visit.now
         )
 
+    def mark_told(self, visit: Visit, number: int) -> Case:
+        """The letter was sent; the person counts as told."""
+        return self.flow.mark_told(visit.the_case, number, by=visit.person.id, now=visit.now)
+
     # In the background.
-
-    def watch(self, case: Case) -> None:
-        """Somebody looks at a case."""
-        self._watch.look(case.id, self.clock())
-
-    def seen(self, commitment: Commitment) -> Seen | None:
-        """What custodians said of a request last."""
-        return self._watch.seen(commitment)
-
-    def refusers(self, case: Case) -> frozenset[str]:
-        """Who refused the newest request of a case, by the log or by what their machines said last."""
-        if not case.requests:
-            return frozenset()
-        commitment = authorization_of(case.requests[-1]).commitment
-        return refusers(commitment, self.seen(commitment), self.state())
-
-    def ask_custodians(self) -> int:
-        """Ask about every request that waits, if it is time, and take in what was signed; how many."""
-        count = 0
-        for case in self.store.open_cases():
-            if not case.requests or case.requests[-1].withdrawn is not None or self._stopping.is_set():
-                continue
-            now, request = self.clock(), case.requests[-1]
-            authorization = authorization_of(request)
-            if self._watch.is_due(case.id, authorization.commitment, now) and self.next_step(case, now).state in {
-                CaseState.SENT,
-                CaseState.SIGNED,
-            }:
-                self._ask(case, authorization, now)
-                count += 1
-        return count
-
-    def _ask(self, case: Case, authorization: Authorization, now: dt.datetime) -> None:
-        with self._custodians() as custodians:
-            standings = ask_standings(self.vault, authorization, custodians, deadline_s=ASK_S)
-        words = shown_words(self.vault, authorization, standings)
-        self._watch.keep(authorization.commitment, Seen(time=now, standings=standings, words=words))
-        note = take_reports(self.vault, authorization, self.roster_of(authorization), standings)
-        if note.raw != authorization.note.raw:
-            self._take_signatures(case, len(case.requests), note.raw, now)
-
-    def _take_signatures(self, case: Case, number: int, raw: bytes, now: dt.datetime) -> None:
-        """Signatures that the desk fetched itself go into the case; no copy is kept beside it."""
-        merged = parse_authorization(raw, "request")
-
-        def edit(current: Case) -> Edit:
-            request = current.request(number)
-            before, after = self.signers(authorization_of(request)), self.signers(merged)
-            new = [name for name in after if name not in before]
-            if not new:
-                return Edit(case=current, events=())
-            values: dict[str, int | str] = {"request": number, "signed": len(new)}
-            values |= {f"signer-{place}": name for place, name in enumerate(new, 1)}
-            changed = cases.with_request(current, replace(request, note=raw))
-            return Edit(case=changed, events=(NewEvent(did=Did.TOOK_IN, values=values),))
-
-        self.flow.apply(case.id, edit, by=None, now=now)
 
     def attend(self, *, every_s: float = 1.0) -> None:
         """The background of one process until ``stop``: custodians are asked, openings of a restart taken up."""
-        self._quietly(self.resume_openings)
+        self._quietly(self.openings.resume)
         while not self._stopping.wait(every_s):
-            self._quietly(self.ask_custodians)
+            self._quietly(lambda: self.hearing.ask(is_stopping=self._stopping.is_set))
             self._quietly(lambda: self.holds.send_due(self.clock()))
 
     @staticmethod
@@ -580,8 +236,4 @@ class Office:
     def stop(self) -> None:
         """End the background. An opening that runs stops at its next stage and is taken up at the next start."""
         self._stopping.set()
-        self._pool.shutdown(wait=True)
-
-    def mark_told(self, visit: Visit, number: int) -> Case:
-        """The letter was sent; the person counts as told."""
-        return self.flow.mark_told(visit.the_case, number, by=visit.person.id, now=visit.now)
+        self.openings.stop()

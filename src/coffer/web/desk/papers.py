@@ -16,9 +16,8 @@ from coffer.desk.case import (
     DocumentId,
     DocumentKind,
     Edit,
-    add_documents,
-    new_document,
 )
+from coffer.desk.edits import add_documents, new_document
 from coffer.desk.port import Conflict
 from coffer.desk.preview import Preview, preview_of, unpack_answer
 from coffer.errors import CofferError, MalformedInput, Refused

@@ -1,34 +1,78 @@
-"""How far an order is that is opened part by part, in words."""
+"""The requests that a case's order needs, made or drafts, in words. Pure."""
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from dataclasses import dataclass
 
-from coffer.authority.authorization import Authorization
-from coffer.ledger.state import State
-from coffer.procedures.opening.continuing import Opened, opened_parts
+from coffer import wire
+from coffer.authority.authorization import Terms
+from coffer.desk.draft import Draft
+from coffer.errors import MalformedInput
+from coffer.identity.identifier import parse_subject
+from coffer.kinds import KINDS
+from coffer.web.ground.asked import kinds_named, show_subject, span_of_days
 from coffer.web.ground.wording import Wording
 
 
-def parts_shown(authorization: Authorization, state: State, words: Wording) -> list[str]:
-    """A line for each part that was opened; none while only one was, of days that are all over."""
-    parts = opened_parts(authorization, state)
-    is_going_on = bool(parts) and authorization.terms.all_days[-1] >= state.newest.date()
-    return [_line(part, words) for part in parts] if len(parts) > 1 or is_going_on else []
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PartShown:
+    """One request or draft.
+
+    ``kind``: as of ``chip``. ``path``: where it is looked at. ``is_here``: by this page.
+    """
+
+    title: str
+    subjects: str
+    times: str
+    kinds: str
+    text: str
+    kind: str
+    path: str
+    is_here: bool
 
 
-def _line(opened: Opened, words: Wording) -> str:
-    said = words.ngettext(
-        "Part %(number)s: UTC days %(days)s; %(num)s record opened",
-        "Part %(number)s: UTC days %(days)s; %(num)s records opened",
-        opened.drawn,
+def shown_request(
+    terms: Terms, *, number: int, state: tuple[str, str], path: str, is_here: bool, words: Wording
+) -> PartShown:
+    """A request that was made. ``state``: its word and kind of chip."""
+    return PartShown(
+        title=words.gettext("Request %(number)s") % {"number": number},
+        subjects=", ".join(show_subject(subject) for subject in terms.subjects),
+        times=span_of_days(terms, words),
+        kinds=kinds_named(terms.kinds, words),
+        text=words.gettext(state[0]),
+        kind=state[1],
+        path=path,
+        is_here=is_here,
     )
-    days = ", ".join(words.days(first, last) for first, last in _spans(opened.days))
-    return said % {"number": opened.part.number, "days": days or "-", "num": words.number(opened.drawn)}
 
 
-def _spans(days: Sequence[dt.date]) -> Iterator[tuple[dt.date, dt.date]]:
-    """Days as spans without a gap."""
-    for _, run in groupby(enumerate(days), lambda item: item[1].toordinal() - item[0]):
-        own = [day for _, day in run]
-        yield own[0], own[-1]
+def shown_draft(draft: Draft, *, text: str, kind: str = "", path: str, is_here: bool, words: Wording) -> PartShown:
+    """A draft, which may be wrong in every field. ``text``: how it stands."""
+    return PartShown(
+        title=words.gettext("Draft %(number)s") % {"number": draft.part} if draft.part else words.gettext("Draft"),
+        subjects=", ".join(_subject(one.text) for one in draft.subjects),
+        times="; ".join(_times(one.first, one.last, words) for one in draft.spans),
+        kinds=_kinds(draft.kinds, words),
+        text=text,
+        kind=kind,
+        path=path,
+        is_here=is_here,
+    )
+
+
+def _subject(text: str) -> str:
+    try:
+        return show_subject(parse_subject(text, "subject"))
+    except MalformedInput:
+        return text
+
+
+def _times(first: str, last: str, words: Wording) -> str:
+    try:
+        return words.days(wire.parse_day(first, "first"), wire.parse_day(last, "last"))
+    except MalformedInput:
+        return words.gettext("%(first)s to %(last)s") % {"first": first, "last": last}
+
+
+def _kinds(kinds: tuple[str, ...], words: Wording) -> str:
+    known = tuple(kind for kind in KINDS if kind in kinds)
+    return kinds_named(known, words) if known and len(known) == len(kinds) else ", ".join(kinds)

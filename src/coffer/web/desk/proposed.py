@@ -1,19 +1,20 @@
-"""What an order says besides its draft, in words. Pure."""
+"""What an order says that is in none of its drafts, in words. Pure."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from coffer.desk.proposal import Besides, Line
+from coffer.disclosure.epoc.form import Shown
+from coffer.disclosure.epoc.names import Reason
+from coffer.visible import visible
 from coffer.web.ground.times import show_time
 from coffer.web.ground.wording import N_, Wording
 
 _WORDS: Final[Mapping[Besides, str]] = {
-    Besides.LACKING: N_("Identifier %(id)s: it cannot be answered here (%(reason)s)"),
+    Besides.LACKING: N_("Identifier %(id)s: it cannot be answered here: %(why)s (%(reason)s)"),
     Besides.ELSEWHERE: N_("Identifier %(id)s: ask the customer systems for %(what)s"),
-    Besides.OWN_TIMES: N_("Identifier %(id)s is not in this draft, because its times are others"),
-    Besides.OWN_NOTE: N_("Identifier %(id)s is not in this draft, because it needs one of its own"),
-    Besides.MORE_NOTES: N_("Notes that the order needs in all: %(count)s"),
     Besides.UNSUPPORTED: N_("Action %(id)s of the message (%(what)s) is not done here"),
     Besides.EMERGENCY: N_("It is an emergency: eight hours from its receipt"),
     Besides.TEN_DAYS: N_("It is due ten days after its receipt"),
@@ -24,7 +25,37 @@ _WORDS: Final[Mapping[Besides, str]] = {
     ),
     Besides.DELAY: N_("The person must not be told yet"),
 }
-_PART: Final = N_("Identifier %(id)s: %(what)s cannot be answered here (%(reason)s)")
+_PART: Final = N_("Identifier %(id)s: %(what)s cannot be answered here: %(why)s (%(reason)s)")
+_UNANSWERED: Final = frozenset({Besides.LACKING, Besides.ELSEWHERE, Besides.UNSUPPORTED})
+_WHY: Final[Mapping[str, str]] = {
+    Reason.DATA_NOT_HELD: N_("no record holds it"),
+    Reason.INSUFFICIENT_INFORMATION: N_("the order says too little, or not in its form"),
+    Reason.MANIFEST_ERRORS: N_("the order contradicts itself"),
+    Reason.DE_FACTO_IMPOSSIBILITY: N_("no record is found by it"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OrderSaid:
+    """What an order says besides.
+
+    ``unanswered``: what cannot be answered, by identifier. ``heed``: what a person must heed. ``texts``: what no machine
+    reads, as it stands in the order: where, and its lines.
+    """
+
+    unanswered: tuple[str, ...] = ()
+    heed: tuple[str, ...] = ()
+    texts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def order_said(besides: Sequence[Line], texts: Sequence[Shown], words: Wording) -> OrderSaid:
+    """What an order says besides its drafts."""
+    lines = [(line.says in _UNANSWERED, besides_words(line, words)) for line in besides]
+    return OrderSaid(
+        unanswered=tuple(text for is_lacking, text in lines if is_lacking),
+        heed=tuple(text for is_lacking, text in lines if not is_lacking),
+        texts=tuple((visible(one.path), tuple(map(visible, one.text.splitlines()))) for one in texts),
+    )
 
 
 def besides_words(line: Line, words: Wording) -> str:
@@ -33,5 +64,8 @@ def besides_words(line: Line, words: Wording) -> str:
         name: show_time(value, words.language, words.zone) if isinstance(value, dt.datetime) else value
         for name, value in line.values.items()
     }
+    if line.says is Besides.LACKING:
+        reason = str(values["reason"])
+        values["why"] = words.gettext(_WHY[reason]) if reason in _WHY else reason
     text = _PART if line.says is Besides.LACKING and "what" in values else _WORDS[line.says]
     return words.gettext(text) % values

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from fastapi import Response
 
-from coffer.authority.authorization import Authorization
+from coffer.authority.authorization import Authorization, parse_authorization
 from coffer.custody.standing import Standing
 from coffer.desk.case import Case, Did, Edit, NewEvent
-from coffer.desk.flow.entry import authorization_of
+from coffer.desk.steps import newest_places
 from coffer.errors import CofferError, Refused
 from coffer.procedures.opening.kept import Kept, explain_once, read_kept, refused_before, send_kept
 from coffer.web.desk.frame import Frame, case_path, to
 from coffer.web.desk.office import Office
-from coffer.web.desk.visit import Visit
+from coffer.web.desk.visit import Visit, asked_again, place_of
 from coffer.web.ground.again import again_words
 from coffer.web.ground.wording import Wording
 
@@ -58,15 +58,16 @@ def _said(kept: Kept) -> list[Said]:
 
 
 def askers(office: Office, case: Case) -> tuple[str, ...]:
-    """The custodians whose question about the newest request waits, by what was heard last."""
-    if not case.requests:
-        return ()
-    authorization = authorization_of(case.requests[-1])
-    seen = office.seen(authorization.commitment)
-    heard = () if seen is None else [one for one in seen.standings.values() if isinstance(one, Standing)]
-    if not any(one.held is not None and one.held.asked is not None for one in heard):
-        return ()  # nothing is read for the others: the list looks again every few seconds
-    return tuple(one.custodian for one in said_of(office, authorization) if one.explained is None)
+    """The custodians whose question about a note of the case waits, by what was heard last."""
+    asking: list[str] = []
+    for place in newest_places(case):
+        authorization = parse_authorization(case.at(place).note, "request")
+        seen = office.hearing.seen(authorization.commitment)
+        heard = () if seen is None else [one for one in seen.standings.values() if isinstance(one, Standing)]
+        if any(one.held is not None and one.held.asked is not None for one in heard):
+            # nothing is read for the others: the list looks again every few seconds
+            asking += [one.custodian for one in said_of(office, authorization) if one.explained is None]
+    return tuple(dict.fromkeys(asking))
 
 
 def refused_lines(
@@ -93,18 +94,17 @@ class QuestionPages:
         self._frame = frame
 
     def explain(self, visit: Visit) -> Response:
-        """Explain what a custodian asked about the newest request, to every custodian of it."""
+        """Explain what a custodian asked about a request or its amendment, to every custodian of it."""
         try:
             self._explain(visit)
         except CofferError as error:
             return self._frame.show_case(visit, refused=error)
-        return to(case_path(visit.the_case.id))
+        return to(f"{case_path(visit.the_case.id)}{asked_again(visit)}")
 
     def _explain(self, visit: Visit) -> None:
         case, office = visit.the_case, self._frame.office
-        if not case.requests:
-            raise Refused("case: it has no request yet", code="form")
-        authorization = authorization_of(case.requests[-1])
+        place = place_of(visit, office.next_step(case, visit.now))
+        authorization = parse_authorization(case.at(place).note, "request")
         kept = read_kept(office.vault, authorization.commitment, office.state())
         name = visit.form.text("custodian")
         asked = [] if kept is None else [one for one in kept.questions if one.custodian == name]
@@ -115,6 +115,6 @@ class QuestionPages:
         with office.custodians() as custodians:
             send_kept(office.vault, authorization, custodians)  # whoever is silent gets it when the desk reminds
         if is_new:
-            values: dict[str, int | str] = {"request": len(case.requests), "custodian": name}
+            values = place.values | {"custodian": name}
             event = NewEvent(did=Did.EXPLAINED, values=values, texts={"note": explanation.text})
             office.flow.apply(case.id, lambda now: Edit(case=now, events=(event,)), by=visit.person.id, now=visit.now)

@@ -150,6 +150,16 @@ def draft_of_terms(terms: Terms, zone: str, home: str) -> Draft:
     )
 
 
+def with_blanks(draft: Draft, asked: Draft) -> Draft:
+    """The draft of a part of an order; what that does not say is as in a request of the same order.
+
+    ``asked``: what that request asked. The person is the same only where the subjects are.
+    """
+    names = ["purpose", "max_records", "issued_by", "secret_until"]
+    names += ["person"] if [one.text for one in draft.subjects] == [one.text for one in asked.subjects] else []
+    return replace(draft, **{name: getattr(asked, name) for name in names if not getattr(draft, name)})
+
+
 def draft_of_hold(terms: HoldTerms, zone: str, home: str) -> Draft:
     """The draft for the request that opens what is held: the same persons, times and kinds."""
     return _draft_of_named(terms, zone, home)

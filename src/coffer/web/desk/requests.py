@@ -15,14 +15,10 @@ from coffer.desk.case import (
     CaseId,
     DocumentId,
     DocumentKind,
-    document_event,
-    make_case,
-    new_document,
     parse_text,
-    save_draft,
-    with_documents,
 )
 from coffer.desk.draft import Draft
+from coffer.desk.edits import document_event, make_case, new_document, save_draft, with_documents, with_drafts
 from coffer.desk.found import Review
 from coffer.desk.orders import came_of
 from coffer.desk.port import Conflict
@@ -37,12 +33,30 @@ from coffer.web.desk.door import Act
 from coffer.web.desk.findings import tell
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
-from coffer.web.desk.proposed import besides_words
+from coffer.web.desk.parts import PartShown, shown_draft, shown_request
+from coffer.web.desk.proposed import OrderSaid, order_said
 from coffer.web.desk.questions import refused_lines
-from coffer.web.desk.requesting import Preview, differing, draft_of_terms, needed, preview, spans_shown
+from coffer.web.desk.requesting import (
+    Preview,
+    differing,
+    draft_of_terms,
+    needed,
+    preview,
+    spans_shown,
+    with_blanks,
+)
 from coffer.web.desk.saying import CLASSES, NOT_HELD, PAPER_LANGUAGES
-from coffer.web.desk.typed import ReadOrder, fill_from_order, is_pdf, read_draft, subjects_text
+from coffer.web.desk.typed import (
+    ReadOrder,
+    fill_from_order,
+    is_pdf,
+    parse_number,
+    read_draft,
+    subjects_text,
+    texts_for_people,
+)
 from coffer.web.desk.visit import Visit, mark_of
+from coffer.web.ground.wording import N_, Wording
 
 _LOCAL: Final = "%Y-%m-%dT%H:%M"
 """What a browser's field for a day and time holds."""
@@ -173,7 +187,7 @@ class RequestPages:
         draft = Draft(
             authority=typed.authority, zone=visit.reader.zone.key, home=self._frame.office.home, issued_in="home"
         )
-        filled = ReadOrder(draft=draft, is_read=False)
+        filled = ReadOrder(drafts=(draft,), is_read=False)
         if upload is not None:
             filled = fill_from_order(draft, upload.raw, found_by=self._frame.office.found_types())
             document = new_document(
@@ -185,7 +199,8 @@ class RequestPages:
                 now=visit.now,
             )
             edit = with_documents(replace(edit, events=(*edit.events, document_event(document.about))), [document])
-        edit = replace(edit, case=replace(edit.case, draft=filled.draft))
+        drafts = (filled.draft,) if filled.is_hold else filled.drafts
+        edit = replace(edit, case=with_drafts(edit.case, drafts))
         case = self._frame.office.store.write(edit, by=visit.person.id, now=visit.now, post=visit.post).case
         how = "" if upload is None or is_pdf(upload.raw) else "?order=read" if filled.is_read else "?order=unread"
         return to(f"{case_path(case.id)}/{'hold' if filled.is_hold else 'request'}{how}")
@@ -203,23 +218,29 @@ class RequestPages:
     # The form of the request.
 
     def _draft_of(self, case: Case, visit: Visit) -> Draft:
-        """What the form shows first: the draft, or what the case's last request asked."""
-        if case.draft is not None:
-            return case.draft
-        zone, home = visit.reader.zone.key, self._frame.office.home
-        if case.requests:
-            return draft_of_terms(self._frame.office.authorization(case.requests[-1]).terms, zone, home)
-        return Draft(authority=case.authority, zone=zone, home=home, issued_in="home")
+        """What the form shows first: the draft, or what the last request of the same part of the order asked.
+
+        What the order does not say is taken from the case's newest request, where it may be the same.
+        """
+        office = self._frame.office
+        part = parse_number(visit.request.query_params.get("part", "")) or None
+        draft = case.draft if part is None else case.draft_of(part)
+        zone, home = visit.reader.zone.key, office.home
+        asked = [one for one in case.requests if part in (None, one.part)] if draft is None else case.requests
+        if draft is None and asked:
+            return replace(draft_of_terms(office.authorization(asked[-1]).terms, zone, home), part=asked[-1].part)
+        if draft is None:
+            return Draft(authority=case.authority, zone=zone, home=home, issued_in="home")
+        if draft.part and asked:
+            return with_blanks(draft, draft_of_terms(office.authorization(asked[-1]).terms, zone, home))
+        return draft
 
     def request(self, visit: Visit) -> Response:
         """The form."""
         case = visit.the_case
         filled = self._read_again(case) if visit.request.query_params.get("order", "") in {"read", "unread"} else None
-        besides = [] if filled is None else [besides_words(line, visit.words) for line in filled.besides]
         saved = visit.request.query_params.get("kept") == "yes"
-        return self._show(
-            visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled, besides=besides
-        )
+        return self._show(visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled)
 
     def _read_again(self, case: Case) -> ReadOrder | None:
         """What the case's order says, or why it could not be read: found anew, so that no address carries it."""
@@ -229,6 +250,38 @@ class RequestPages:
         office = self._frame.office
         raw = office.store.document(case.id, orders[-1].id)
         return fill_from_order(Draft(), raw, found_by=office.found_types())
+
+    def _said(self, case: Case, words: Wording) -> OrderSaid:
+        """What the case's orders in XML say that is in no draft."""
+        office = self._frame.office
+        orders = [office.store.document(case.id, one.id) for one in case.documents if one.kind is DocumentKind.ORDER]
+        read = [fill_from_order(Draft(), raw, found_by=office.found_types()) for raw in orders]
+        besides = [line for one in read for line in one.besides]
+        return order_said(besides, tuple(text for raw in orders for text in texts_for_people(raw)), words)
+
+    def _parts(self, case: Case, draft: Draft, words: Wording) -> list[PartShown]:
+        """The other drafts and requests of the case's order; nothing where it needs but one."""
+        path, shown = case_path(case.id), []
+        for request in case.requests if draft.part else ():
+            terms = self._frame.office.authorization(request).terms
+            shown.append(
+                shown_request(
+                    terms,
+                    number=request.number,
+                    state=(N_("made"), "ok"),
+                    path=f"{path}?request={request.number}",
+                    is_here=False,
+                    words=words,
+                )
+            )
+        for one in case.drafts if draft.part else ():
+            is_here = one.part == draft.part
+            text = words.gettext(N_("in the form") if is_here else N_("to be checked and sent"))
+            own = f"{path}/{self.WORD}?part={one.part}"
+            shown.append(
+                shown_draft(one, text=text, kind="" if is_here else "wait", path=own, is_here=is_here, words=words)
+            )
+        return shown if len(shown) > 1 else []
 
     def _show(
         self,
@@ -240,6 +293,7 @@ class RequestPages:
         is_new: bool = False,
         more: bool = False,
         is_sent: bool = False,
+        is_typing: bool = False,
         mark: str = "",
         **values: Any,  # noqa: ANN401 - the template's own
     ) -> Response:
@@ -248,10 +302,13 @@ class RequestPages:
         looked = self._looked_at(draft, case, visit)
         told, shown = tell(looked.review, words, is_new=is_new), looked.shown
         parts, why = needed(looked.review, office.state().roster, words, is_hub=draft.is_hub)
-        defaults: dict[str, object] = {"saved": False, "conflict": None, "filled": None, "besides": [], "refused": None}
-        if "refused_before" not in values:
+        defaults: dict[str, object] = dict.fromkeys(("saved", "conflict", "filled", "refused", "order_said"))
+        defaults |= {"refused_before": [], "order_parts": []}
+        if not is_typing:  # what stands beside the form is read once, not at each key that is pressed
             sids = {parse_subject(text, "subject").sid for text in looked.review.subjects}
             values["refused_before"] = refused_lines(office, sids, words)
+            values["order_said"] = self._said(case, words)
+            values["order_parts"] = self._parts(case, draft, words)
         zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())
         return self._frame.respond(
             visit,
@@ -278,9 +335,7 @@ class RequestPages:
     def validate(self, visit: Visit) -> Response:
         """The form as it is typed at this moment, checked; nothing is kept."""
         draft = read_draft(visit.form)
-        # Who refused before is read from every kept request: not at each key that is pressed.
-        mark = visit.form.text("version")
-        return self._show(visit, visit.the_case, draft, is_new=True, mark=mark, refused_before=[])
+        return self._show(visit, visit.the_case, draft, is_new=True, is_typing=True, mark=visit.form.text("version"))
 
     def edit_request(self, visit: Visit) -> Response:
         """A button of the form other than sending: check, another time, keep."""
@@ -303,13 +358,14 @@ class RequestPages:
             self._frame.write(visit, lambda case: save_draft(case, draft))
         except Conflict as conflict:
             return self._in_conflict(visit, conflict, draft)
-        return to(f"{case_path(visit.the_case.id)}/{self.WORD}?kept=yes")
+        part = f"part={draft.part}&" if draft.part else ""
+        return to(f"{case_path(visit.the_case.id)}/{self.WORD}?{part}kept=yes")
 
     def _in_conflict(self, visit: Visit, conflict: Conflict, draft: Draft) -> Response:
         """Both texts. The form now rests on what the other saved, so that keeping it again is a decision."""
         shown = _Conflict(
             who=self._frame.who_changed(conflict, visit.words),
-            lines=differing(conflict.theirs.draft, draft, visit.words),
+            lines=differing(conflict.theirs.draft_of(draft.part), draft, visit.words),
         )
         return self._show(visit, conflict.theirs, draft, status=409, conflict=shown)
 
@@ -319,7 +375,8 @@ class RequestPages:
         """The request is prepared; its commitment is what the clerk's passkey signs."""
         try:
             self._frame.verify_current(visit)
-            prepared = self._frame.office.prepare(visit.person.id, visit.the_case.id, read_draft(visit.form), visit.now)
+            draft, office = read_draft(visit.form), self._frame.office
+            prepared = office.sending.prepare(visit.person.id, visit.the_case.id, draft, visit.now)
             return self._frame.ask_passkey(visit, Act.SEND, prepared.commitment)
         except CofferError as error:
             return trouble(error)
@@ -328,7 +385,7 @@ class RequestPages:
         """The desk signs what was prepared, keeps it and sends it."""
         office, draft, case = self._frame.office, read_draft(visit.form), visit.the_case
         try:
-            office.send_prepared(visit, self._frame.proven)
+            office.sending.send_prepared(visit, self._frame.proven)
         except Conflict as conflict:
             return self._in_conflict(visit, conflict, draft)
         except CofferError as error:

@@ -45,17 +45,15 @@ def row_of(
     words: Wording,
     now: dt.datetime,
     *,
-    said_no: frozenset[str] = frozenset(),
     asks: tuple[str, ...] = (),
 ) -> Row:
     """A case in a list.
 
-    ``klass``: the word for how urgent its order is. ``said_no``: who refused its newest request. ``asks``: whose
-    question about it waits.
+    ``klass``: the word for how urgent its order is. ``asks``: whose question about it waits.
     """
     _ = words.gettext
     state, kind = STATES[step.state]
-    missing = lacking(step, words, said_no)
+    missing = lacking(step, words)
     nobody = _("not sent") if step.step in {Step.FINISH_DRAFT, Step.SEND} else _("nobody")
     return Row(
         id=case.id,

@@ -1,18 +1,16 @@
 """States, steps and events of a case in words. Pure."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from coffer.authority.lacking import Part, Share
 from coffer.desk.case import CaseClass, Did, DocumentKind, Event
 from coffer.desk.people import Role
-from coffer.desk.steps import CaseState, NextStep, Step
+from coffer.desk.standing import CaseState
+from coffer.desk.steps import NextStep, Step
 from coffer.disclosure import pdf_texts
 from coffer.identity.not_held import NotHeld
-from coffer.ledger.debts import DebtStatus
-from coffer.ledger.entries import Commitment
-from coffer.ledger.state import State
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import N_, Wording
 
@@ -20,6 +18,7 @@ STATES: Final[Mapping[CaseState, tuple[str, str]]] = {
     CaseState.DRAFT: (N_("draft"), ""),
     CaseState.SENT: (N_("waiting for signatures"), "wait"),
     CaseState.SIGNED: (N_("signed"), "ok"),
+    CaseState.SHORT: (N_("over its limit"), "bad"),
     CaseState.OPENING: (N_("opening"), "info"),
     CaseState.ANSWERED: (N_("answered"), "ok"),
     CaseState.LETTER_DUE: (N_("letter due"), "wait"),
@@ -41,6 +40,7 @@ _STEPS: Final[Mapping[Step, str]] = {
     Step.MAKE_ANOTHER_REQUEST: N_("Make another request, or let the head of the desk close the case"),
     Step.WAIT_UNTIL: N_("None before the request is in force"),
     Step.OPEN: N_("Open the records"),
+    Step.RAISE_LIMIT: N_("Raise its limit, once an order allows more"),
     Step.RESUME: N_("The opening goes on"),
     Step.HAND_OVER: N_("Hand the answer over"),
     Step.WRITE_LETTER: N_("Write the letter"),
@@ -55,6 +55,7 @@ _HEADINGS: Final[Mapping[CaseState, str]] = {
     CaseState.DRAFT: N_("Case %(case)s: request %(request)s is a draft"),
     CaseState.SENT: N_("Case %(case)s: request %(request)s waits for signatures"),
     CaseState.SIGNED: N_("Case %(case)s: everybody needed has signed request %(request)s"),
+    CaseState.SHORT: N_("Case %(case)s: more records were found than request %(request)s allows"),
     CaseState.OPENING: N_("Case %(case)s: request %(request)s is being opened"),
     CaseState.ANSWERED: N_("Case %(case)s: request %(request)s is answered"),
     CaseState.LETTER_DUE: N_("Case %(case)s: the person must be told by letter"),
@@ -109,6 +110,7 @@ _EVENTS: Final[Mapping[Did, str]] = {
     Did.ADDED_DOCUMENT: N_("%(who)s added a document"),
     Did.READ_DOCUMENT: N_("%(who)s read a document"),
     Did.MADE_REQUEST: N_("%(who)s signed request %(request)s"),
+    Did.AMENDED: N_("%(who)s signed an amendment that raises the limit of request %(request)s"),
     Did.SENT_REQUEST: N_("%(who)s sent request %(request)s"),
     Did.AGREED: N_("%(who)s agreed by passkey, for request %(request)s"),
     Did.EXPLAINED: N_("%(who)s explained what a custodian asked about request %(request)s"),
@@ -129,6 +131,14 @@ _EVENTS: Final[Mapping[Did, str]] = {
 }
 
 
+_OF_AMENDMENTS: Final[Mapping[Did, str]] = {
+    Did.SENT_REQUEST: N_("%(who)s sent the amendment of request %(request)s"),
+    Did.TOOK_IN: N_("%(who)s took in signatures on the amendment of request %(request)s"),
+    Did.EXPLAINED: N_("%(who)s explained what a custodian asked about the amendment of request %(request)s"),
+}
+"""The same events, where they are about an amendment."""
+
+
 def heading(number: str, step: NextStep, words: Wording) -> str:
     """The sentence of a case: what is the case now. ``number``: as the order writes it."""
     return words.gettext(_HEADINGS[step.state]) % {"case": number, "request": step.request or 1}
@@ -139,15 +149,13 @@ def step_words(step: NextStep, words: Wording) -> str:
     return words.gettext(_STEPS[step.step])
 
 
-def lacking(step: NextStep, words: Wording, said_no: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def lacking(step: NextStep, words: Wording) -> tuple[str, ...]:
     """Who is missing, a sentence for each part of the rule that is not met.
 
-    ``said_no``: custodians that refused; they are waited for no more.
+    Who refused is waited for no more.
     """
     is_hold = step.state is CaseState.HOLD_BEGUN
-    return tuple(
-        _lacking(part, words, said_no | step.refused, is_hold=is_hold) for part in step.lacks if not part.is_met
-    )
+    return tuple(_lacking(part, words, step.refused, is_hold=is_hold) for part in step.lacks if not part.is_met)
 
 
 def time_to_keep(until: dt.datetime, now: dt.datetime, words: Wording) -> str:
@@ -178,18 +186,8 @@ def _lacking(part: Part, words: Wording, said_no: frozenset[str], *, is_hold: bo
     return _("%(num)s of %(names)s must sign.") % {"num": words.number(left), "names": names}
 
 
-def owed_words(state: State, own: Collection[Commitment], now: dt.datetime, words: Wording) -> list[str]:
-    """Which of a case's requests (``own``) were opened in an emergency and are not ratified yet."""
-    _ = words.gettext
-    unpaid = [debt for debt in state.debts.values() if debt.paid is None and debt.authorization in own]
-    if not unpaid:
-        return []
-    if any(debt.status(max(now, state.newest)) is DebtStatus.OVERDUE for debt in unpaid):
-        return [_("Opened in an emergency, and not agreed to in time: no further emergency is opened until it is.")]
-    return [_("Opened in an emergency: custodians of the ordinary rule must still agree to it.")]
-
-
 def event_words(event: Event, who: Callable[[Event], str], words: Wording) -> str:
     """One line of the history."""
     values = {"who": who(event), "request": event.values.get("request", 1)}
-    return words.gettext(_EVENTS[event.did]) % values
+    text = _OF_AMENDMENTS.get(event.did) if "amendment" in event.values else None
+    return words.gettext(text or _EVENTS[event.did]) % values

@@ -8,7 +8,8 @@ from typing import Any, Final
 from coffer.authority.period import Period, parse_instant, whole_days
 from coffer.authority.typed import parse_zone
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
-from coffer.desk.proposal import Line, propose
+from coffer.desk.proposal import Line, ProposedPart, propose, texts_of
+from coffer.disclosure.epoc.form import Shown
 from coffer.disclosure.strict_xml import begins_as_xml
 from coffer.errors import CofferError, MalformedInput
 from coffer.identity.identifier import IdentityType
@@ -32,8 +33,14 @@ def read_draft(form: Form) -> Draft:
         kinds=form.all("kinds"),
         is_hub=form.is_ticked("is_hub"),
         is_extension=form.is_ticked("is_extension"),
+        part=parse_number(form.text("part")),
         **dict[str, Any]((name, form.text(name)) for name in (*_TEXTS, *_LATER)),
     )
+
+
+def parse_number(text: str) -> int:
+    """A number from 1 to 999 that a form or an address names; 0 where it names none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
 def subjects_text(draft: Draft) -> str:
@@ -45,30 +52,56 @@ def subjects_text(draft: Draft) -> str:
 class ReadOrder:
     """What an uploaded order says.
 
-    ``is_read``: it filled the draft. ``is_hold``: it asks to keep, and not to open. ``besides``: what it says that is not
-    in the draft. ``why_not``: why it could not, where it looked so.
+    ``drafts``: one for each note that it needs, which no note was made of; the draft itself where it was not read.
+    ``is_read``: it filled them. ``is_hold``: it asks to keep, and not to open. ``parts``: every part of it. ``besides``:
+    what it says that is in none of them. ``why_not``: why it could not be read, where it looked so.
     """
 
-    draft: Draft
+    drafts: tuple[Draft, ...]
     is_read: bool
     is_hold: bool = False
+    parts: tuple[ProposedPart, ...] = field(default=(), repr=False)
     besides: tuple[Line, ...] = field(default=(), repr=False)
     why_not: CofferError | None = field(default=None, repr=False)
+
+    @property
+    def draft(self) -> Draft:
+        """The first of them."""
+        return self.drafts[0]
 
 
 def fill_from_order(
     draft: Draft, raw: bytes, *, found_by: Collection[IdentityType], made: Sequence[str] = ()
 ) -> ReadOrder:
-    """The draft with what an order in XML says; another file leaves it. ``made``: as in ``propose``."""
+    """The drafts with what an order in XML says; another file leaves it. ``made``: as in ``propose``."""
     if not begins_as_xml(raw):
-        return ReadOrder(draft=draft, is_read=False)
+        return ReadOrder(drafts=(draft,), is_read=False)
     try:
         read = propose(raw, draft, "order", found_by=found_by, made=made)
     except CofferError as error:
-        return ReadOrder(draft=draft, is_read=False, why_not=error)
-    spans = tuple(_as_days(span, draft.zone) for span in read.draft.spans)
-    filled = replace(read.draft, spans=spans)
-    return ReadOrder(draft=filled, is_read=True, is_hold=read.is_hold, besides=read.besides)
+        return ReadOrder(drafts=(draft,), is_read=False, why_not=error)
+    parts = tuple(replace(part, draft=_in_days(part.draft)) for part in read.parts)
+    return ReadOrder(
+        drafts=tuple(part.draft for part in parts if not part.is_made),
+        is_read=True,
+        is_hold=read.is_hold,
+        parts=parts,
+        besides=read.besides,
+    )
+
+
+def texts_for_people(raw: bytes) -> tuple[Shown, ...]:
+    """What an order in XML says that no machine reads; nothing where it cannot be read at all."""
+    if not begins_as_xml(raw):
+        return ()
+    try:
+        return texts_of(raw, "order")
+    except CofferError:
+        return ()
+
+
+def _in_days(draft: Draft) -> Draft:
+    return replace(draft, spans=tuple(_as_days(span, draft.zone) for span in draft.spans))
 
 
 def is_pdf(raw: bytes) -> bool:

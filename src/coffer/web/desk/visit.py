@@ -16,10 +16,12 @@ import msgspec
 from fastapi import Request
 
 from coffer import wire
-from coffer.desk.case import Case, Edit
+from coffer.desk.case import Case, Edit, Place
 from coffer.desk.people import Person
 from coffer.desk.port import Cases, Conflict, Post, Written
-from coffer.errors import MalformedInput
+from coffer.desk.steps import NextStep
+from coffer.errors import MalformedInput, Refused
+from coffer.web.desk.typed import parse_number
 from coffer.web.ground.forms import Form
 from coffer.web.ground.render import Reader
 from coffer.web.ground.wording import Wording
@@ -62,6 +64,36 @@ class Visit:
         return Post(person=self.person.id, key=key)
 
 
+def request_of(visit: Visit, step: NextStep) -> int:
+    """The number of the request that a page or form is about; 0 for none.
+
+    That is the one that it names, else the one that ``step`` is about, else the newest.
+    """
+    count = len(visit.the_case.requests)
+    named = parse_number(visit.form.text("request") or visit.request.query_params.get("request", ""))
+    if 1 <= named <= count:
+        return named
+    return step.request if step.request is not None and 1 <= step.request <= count else count
+
+
+def place_of(visit: Visit, step: NextStep) -> Place:
+    """The note that a form is about: the request, or the amendment of it that the form names.
+
+    Raises:
+        Refused: the case has no request.
+    """
+    number = request_of(visit, step)
+    if not number:
+        raise Refused("case: it has no request yet", code="form")
+    return Place(request=number, amendment=parse_number(visit.form.text("amendment")))
+
+
+def asked_again(visit: Visit) -> str:
+    """What leads back to the request that a form was about, where the case has several."""
+    number = parse_number(visit.form.text("request"))
+    return f"?request={number}" if number and len(visit.the_case.requests) > 1 else ""
+
+
 def mark_of(case: Case) -> str:
     """Stands for what a page shows of a case for people to decide on.
 
@@ -69,8 +101,10 @@ def mark_of(case: Case) -> str:
 
     Documents, readings, notes and signatures that arrive are no reason to ask somebody to look again.
     """
-    requests = [(one.number, one.sent_at, one.withdrawn, len(one.delivered)) for one in case.requests]
-    shown = (case.stage.value, case.due, case.assigned, case.draft, requests, [one.id for one in case.holds])
+    requests = [
+        (one.number, one.sent_at, one.withdrawn, len(one.delivered), len(one.amendments)) for one in case.requests
+    ]
+    shown = (case.stage.value, case.due, case.assigned, case.drafts, requests, [one.id for one in case.holds])
     return wire.digest(wire.tag("desk-page"), msgspec.msgpack.encode(shown)).hex()[:MARK_DIGITS]
 
 

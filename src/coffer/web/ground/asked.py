@@ -149,7 +149,7 @@ def lede_of(terms: Named, words: Wording) -> list[str]:
     """What stands below the heading: whom and when, and what for."""
     _ = words.gettext
     first, more = show_subject(terms.subjects[0]), len(terms.subjects) - 1
-    when = _span(terms, words)
+    when = span_of_days(terms, words)
     if more:
         pattern = words.ngettext(
             "%(subject)s and %(num)s more, %(days)s.", "%(subject)s and %(num)s more, %(days)s.", more
@@ -163,7 +163,7 @@ def lede_of(terms: Named, words: Wording) -> list[str]:
     return lede
 
 
-def _span(terms: Named, words: Wording) -> str:
+def span_of_days(terms: Named, words: Wording) -> str:
     """From the first to the last day of all subjects, on the clock of the order."""
     periods = [period for own in terms.periods for period in own]
     first = min(periods, key=lambda period: period.first).first.date()

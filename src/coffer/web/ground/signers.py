@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coffer.authority.authorization import Named
-from coffer.authority.countersign import subject_rule
-from coffer.authority.known import is_urgent
+from coffer.authority.countersign import may_open_at_once, subject_rule
 from coffer.authority.lacking import rule_to_meet
 from coffer.errors import Unavailable
 from coffer.ledger.roster import Roster
@@ -55,9 +54,10 @@ def read_rule(
     rules = {rule.name: rule for rule in _rules(terms, roster)}
     parts = []
     for own in rules.values():
-        rule = rule_to_meet(own, roster, signed, is_urgent=is_urgent(terms) and not is_ratifying, is_hub=terms.is_hub)
+        is_at_once = may_open_at_once(terms) and not is_ratifying
+        rule = rule_to_meet(own, roster, signed, is_urgent=is_at_once, is_hub=terms.is_hub)
         label = rule.name if len(rules) > 1 else ""
-        parts += _parts(rule, set(signed), known, words, label=label, is_hub=terms.is_hub, at_once=rule is not own)
+        parts += rule_parts(rule, set(signed), known, words, label=label, is_hub=terms.is_hub, at_once=rule is not own)
     return tuple(parts)
 
 
@@ -68,7 +68,7 @@ def _rules(terms: Named, roster: Roster) -> list[Rule]:
         return [roster.rules[name] for name in terms.rules if name in roster.rules]
 
 
-def _parts(
+def rule_parts(
     rule: Rule,
     signed: set[str],
     known: Mapping[str, Member],
@@ -78,6 +78,7 @@ def _parts(
     is_hub: bool,
     at_once: bool,
 ) -> list[Part]:
+    """The parts of one rule. ``known``: what is said of a custodian in the place of signed or missing."""
     _ = words.gettext
     groups: list[tuple[str, tuple[str, ...], int]] = []
     if is_hub:
