@@ -56,6 +56,11 @@ PAGES = {
 }
 
 
+def tell(text: str) -> None:
+    """How far it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class Album:
     """Takes pictures into a folder."""
 
@@ -82,6 +87,7 @@ class Album:
             height = min(cut, page.evaluate("document.documentElement.scrollHeight"))
             self._write(page, f"{name}-{look}.webp", width, height)
         self.taken.append(name)
+        tell(f"{len(self.taken)} of {len(PAGES)}: {name}")
 
     def _write(self, page: Page, name: str, width: int, height: int) -> None:
         session = page.context.new_cdp_session(page)
@@ -188,6 +194,7 @@ def made(folder: Path, take: Callable[[Browser, Demonstration, Album], None], re
     with tempfile.TemporaryDirectory() as place:
         demonstration = Demonstration(Path(place) / "demo", "--port", "0", records=records)
         try:
+            tell("founds a demonstration, which takes about a minute")
             demonstration.wait()
             with browser() as chromium:
                 album = Album(folder)
