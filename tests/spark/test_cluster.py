@@ -73,15 +73,15 @@ def ingesting(cluster, vault, files, paths=None):
     )  # fmt: skip
 
 
-def verify_exact(done, vault):
-    document = verify_counts(done)
+def verify_exact(done, vault, cluster):
+    document = verify_counts(done, cluster)
     assert not list(vault.rglob("*.tmp-*"))
     names = {path.name.split(".")[0] for path in (vault / "segments").rglob("*.*")}
     assert len(names) == document["segments"]
     assert audit(["vault", str(vault)]) == 0
 
 
-def verify_counts(done, files=FILES):
+def verify_counts(done, cluster, files=FILES):
     out, err = done.communicate(timeout=400)
     assert done.returncode == 0, err.decode()[-2000:]
     document = json.loads(out)
@@ -89,7 +89,16 @@ def verify_counts(done, files=FILES):
     assert [file["read"] for file in document["files"]] == [RECORDS] * files
     assert [file["kept"] for file in document["files"]] == [RECORDS - rejected] * files
     assert [sum(file["rejected"].values()) for file in document["files"]] == [rejected] * files
+    verify_no_number_was_written(cluster)
     return document
+
+
+def verify_no_number_was_written(cluster):
+    """All that Spark wrote so far: local folders, work folders with logs, event logs, the driver's own words."""
+    written = [path for path in cluster.folder.rglob("*") if path.is_file()]
+    assert any("events" in path.parts for path in written)
+    wanted = [number(i).encode()[-9:] for i in (1, RECORDS - 1, 3 * RECORDS + 7)] + [b"98765432"]
+    assert [path.name for path in written if any(digits in path.read_bytes() for digits in wanted)] == []
 
 
 def staged(vault):
@@ -126,7 +135,7 @@ def test_executor_that_is_killed_costs_nothing(cluster, vault, files):
     executors = [pid for pid, command in children(cluster.processes["worker-1"].pid) if b"ExecutorBackend" in command]
     assert executors, "an executor works for this ingest"
     os.kill(executors[0], signal.SIGKILL)
-    verify_exact(running, vault)
+    verify_exact(running, vault, cluster)
 
 
 def test_task_that_hangs_is_run_twice_and_counts_once(cluster, vault, files):
@@ -139,7 +148,7 @@ def test_task_that_hangs_is_run_twice_and_counts_once(cluster, vault, files):
     for pid in tasks:
         if Path(f"/proc/{pid}").exists():
             os.kill(pid, signal.SIGCONT)
-    verify_exact(running, vault)
+    verify_exact(running, vault, cluster)
 
 
 def python_of(cluster, worker):
@@ -177,19 +186,9 @@ def test_vault_and_files_in_a_store_are_exact_whatever_dies_and_the_store_has_no
     for pid in stopped:
         if Path(f"/proc/{pid}").exists():
             os.kill(pid, signal.SIGCONT)
-    document = verify_counts(running, STORED)
+    document = verify_counts(running, cluster, STORED)
     assert run(["fsck", str(path), "--deep", "--json"]) == 0, capsys.readouterr().out
     stored = StoreObjects(address, None, os.urandom)
     assert len(list(stored.keys("segments/"))) == 3 * document["segments"]
     assert list(stored.keys("tasks/")) == []
     assert not list(path.rglob("segments/*"))
-
-
-def test_nothing_that_spark_wrote_holds_a_number(cluster, vault, files):
-    """Also what the tests before left: local folders, work folders with logs, event logs, the driver's own words."""
-    running = ingesting(cluster, vault, files)
-    verify_exact(running, vault)
-    written = [path for path in cluster.folder.rglob("*") if path.is_file()]
-    assert any("events" in path.parts for path in written)
-    wanted = [number(i).encode()[-9:] for i in (1, RECORDS - 1, 3 * RECORDS + 7)] + [b"98765432"]
-    assert [path.name for path in written if any(digits in path.read_bytes() for digits in wanted)] == []
