@@ -8,6 +8,7 @@ above 60 kB is taken again with less quality, then smaller. Look at them before 
 
 import argparse
 import base64
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -45,6 +46,7 @@ PAGES = {
     "desk-answered": "What was answered, and in which forms is it handed over?",
     "desk-preview": "What do the first rows look like?",
     "desk-history": "Who did what when?",
+    "desk-hold": "Who keeps, and for how long?",
     "desk-letters": "Who must be told?",
     "desk-closed": "Which cases are over?",
     "desk-people": "Who works here?",
@@ -52,6 +54,7 @@ PAGES = {
     "operator": "What do I do now?",
     "custodian": "What waits for us, and is our machine well?",
     "custodian-review": "Do I agree to exactly this?",
+    "custodian-hold": "Do I keep exactly this, and read nothing?",
     "custodian-people": "Who is here?",
 }
 
@@ -59,7 +62,6 @@ PAGES = {
 def tell(text: str) -> None:
     """How far it is."""
     print(text, file=sys.stderr, flush=True)
-
 
 class Album:
     """Takes pictures into a folder."""
@@ -143,6 +145,13 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     clerk.page.click("a[href$='/preview']")
     clerk.page.wait_for_url("**/preview")
     album.look(clerk, "desk-preview")
+    make_hold(clerk, case)
+    album.look(clerk, "desk-hold")
+    judge.go("/")
+    judge.wait_for("to decide")
+    judge.page.click("main a[href^='/holds/']")
+    judge.page.wait_for_url("**/holds/*")
+    album.look(judge, "custodian-hold")
     head = Visitor(chromium, folder, "H. Head").enroll()
     shoot(head, "/people", "desk-people")
     operator = Visitor(chromium, folder, "O. Operator").enroll()
@@ -150,6 +159,29 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     operator.wait_for("Custodians and witnesses")
     album.look(operator, "operator")
     take_window(chromium, plan.window, package, album)
+
+
+def make_hold(clerk: Visitor, case: str) -> None:
+    """A second case, in which what the first one asked for is to be kept."""
+    page = clerk.page
+    clerk.go(f"{case}/request")
+    asked = {field: page.input_value(f"#{field}") for field in ("subjects", "home", "first_1", "last_1")}
+    clerk.go("/new")
+    page.fill("#number", "INVENTED-2")
+    page.fill("#authority", "Invented Court of Appeal")
+    page.check("input[name=class] >> nth=0")
+    page.click("form[action='/new'] button")
+    page.wait_for_url(re.compile(r"/request(\?.*)?$"))
+    page.goto(re.sub(r"/request(\?.*)?$", "/hold", page.url))
+    texts = {"basis": "Invented law, art. 2", "purpose": "An invented fraud", "person": "I. Nvented"}
+    for field, text in (asked | texts).items():
+        page.fill(f"#{field}", text)
+    page.check("input[name=issued_by][value=court]")
+    page.check("input[name=issued_in][value=home]")
+    page.check("input[name=kinds][value=call]")
+    page.click("button[value=check]:not(.hide)")
+    page.wait_for_load_state()
+    send_request(clerk)
 
 
 def take_window(chromium: Browser, origin: str, package: Path, album: Album) -> None:
