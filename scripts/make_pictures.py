@@ -63,6 +63,7 @@ def tell(text: str) -> None:
     """How far it is."""
     print(text, file=sys.stderr, flush=True)
 
+
 class Album:
     """Takes pictures into a folder."""
 
@@ -91,6 +92,11 @@ class Album:
         self.taken.append(name)
         tell(f"{len(self.taken)} of {len(PAGES)}: {name}")
 
+    def settle(self, page: Page) -> None:
+        """The page as its visitor had it, before it was taken in each look."""
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+
     def _write(self, page: Page, name: str, width: int, height: int) -> None:
         session = page.context.new_cdp_session(page)
         for quality, scale in TRIES:
@@ -118,7 +124,8 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     signers = [Visitor(chromium, folder, name).enroll() for name in ("J. Judge", "D. Officer", "O. Oversight")]
     shoot(clerk, "/new", "desk-new")
     write_request(clerk, folder / "order.xml")
-    album.look(clerk, "desk-request")
+    album.take(clerk.page, "desk-request")  # what was typed is on this page alone
+    album.settle(clerk.page)
     send_request(clerk)
     case = clerk.page.url.removeprefix(clerk.origin)
     judge, officer, oversight = signers
@@ -181,7 +188,8 @@ def make_hold(clerk: Visitor, case: str) -> None:
     page.check("input[name=kinds][value=call]")
     page.click("button[value=check]:not(.hide)")
     page.wait_for_load_state()
-    send_request(clerk)
+    page.click("#send")
+    page.wait_for_url("**#holds")
 
 
 def take_window(chromium: Browser, origin: str, package: Path, album: Album) -> None:
