@@ -8,6 +8,7 @@ above 60 kB is taken again with less quality, then smaller. Look at them before 
 
 import argparse
 import base64
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -45,6 +46,7 @@ PAGES = {
     "desk-answered": "What was answered, and in which forms is it handed over?",
     "desk-preview": "What do the first rows look like?",
     "desk-history": "Who did what when?",
+    "desk-hold": "Who keeps, and for how long?",
     "desk-letters": "Who must be told?",
     "desk-closed": "Which cases are over?",
     "desk-people": "Who works here?",
@@ -52,8 +54,14 @@ PAGES = {
     "operator": "What do I do now?",
     "custodian": "What waits for us, and is our machine well?",
     "custodian-review": "Do I agree to exactly this?",
+    "custodian-hold": "Do I keep exactly this, and read nothing?",
     "custodian-people": "Who is here?",
 }
+
+
+def tell(text: str) -> None:
+    """How far it is."""
+    print(text, file=sys.stderr, flush=True)
 
 
 class Album:
@@ -82,6 +90,12 @@ class Album:
             height = min(cut, page.evaluate("document.documentElement.scrollHeight"))
             self._write(page, f"{name}-{look}.webp", width, height)
         self.taken.append(name)
+        tell(f"{len(self.taken)} of {len(PAGES)}: {name}")
+
+    def settle(self, page: Page) -> None:
+        """The page as its visitor had it, before it was taken in each look."""
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.emulate_media(color_scheme="light", reduced_motion="no-preference")
 
     def _write(self, page: Page, name: str, width: int, height: int) -> None:
         session = page.context.new_cdp_session(page)
@@ -110,7 +124,8 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     signers = [Visitor(chromium, folder, name).enroll() for name in ("J. Judge", "D. Officer", "O. Oversight")]
     shoot(clerk, "/new", "desk-new")
     write_request(clerk, folder / "order.xml")
-    album.look(clerk, "desk-request")
+    album.take(clerk.page, "desk-request")  # what was typed is on this page alone
+    album.settle(clerk.page)
     send_request(clerk)
     case = clerk.page.url.removeprefix(clerk.origin)
     judge, officer, oversight = signers
@@ -137,6 +152,13 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     clerk.page.click("a[href$='/preview']")
     clerk.page.wait_for_url("**/preview")
     album.look(clerk, "desk-preview")
+    make_hold(clerk, case)
+    album.look(clerk, "desk-hold")
+    judge.go("/")
+    judge.wait_for("to decide")
+    judge.page.click("main a[href^='/holds/']")
+    judge.page.wait_for_url("**/holds/*")
+    album.look(judge, "custodian-hold")
     head = Visitor(chromium, folder, "H. Head").enroll()
     shoot(head, "/people", "desk-people")
     operator = Visitor(chromium, folder, "O. Operator").enroll()
@@ -144,6 +166,30 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     operator.wait_for("Custodians and witnesses")
     album.look(operator, "operator")
     take_window(chromium, plan.window, package, album)
+
+
+def make_hold(clerk: Visitor, case: str) -> None:
+    """A second case, in which what the first one asked for is to be kept."""
+    page = clerk.page
+    clerk.go(f"{case}/request")
+    asked = {field: page.input_value(f"#{field}") for field in ("subjects", "home", "first_1", "last_1")}
+    clerk.go("/new")
+    page.fill("#number", "INVENTED-2")
+    page.fill("#authority", "Invented Court of Appeal")
+    page.check("input[name=class] >> nth=0")
+    page.click("form[action='/new'] button")
+    page.wait_for_url(re.compile(r"/request(\?.*)?$"))
+    page.goto(re.sub(r"/request(\?.*)?$", "/hold", page.url))
+    texts = {"basis": "Invented law, art. 2", "purpose": "An invented fraud", "person": "I. Nvented"}
+    for field, text in (asked | texts).items():
+        page.fill(f"#{field}", text)
+    page.check("input[name=issued_by][value=court]")
+    page.check("input[name=issued_in][value=home]")
+    page.check("input[name=kinds][value=call]")
+    page.click("button[value=check]:not(.hide)")
+    page.wait_for_load_state()
+    page.click("#send")
+    page.wait_for_url("**#holds")
 
 
 def take_window(chromium: Browser, origin: str, package: Path, album: Album) -> None:
@@ -188,6 +234,7 @@ def made(folder: Path, take: Callable[[Browser, Demonstration, Album], None], re
     with tempfile.TemporaryDirectory() as place:
         demonstration = Demonstration(Path(place) / "demo", "--port", "0", records=records)
         try:
+            tell("founds a demonstration, which takes about a minute")
             demonstration.wait()
             with browser() as chromium:
                 album = Album(folder)

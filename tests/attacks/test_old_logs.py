@@ -209,7 +209,7 @@ def test_a_command_that_fails_anywhere_while_it_puts_files_aside_or_back_loses_n
         shutil.copytree(put_back(world, which).path, world.path.with_name(f"{mode.name}-{which}-count"))
         counted = World.reopen_at(world, world.path.with_name(f"{mode.name}-{which}-count"), FaultyDisk(None, mode))
         write(counted)
-        for n in range(counted.disk.operations):
+        for n in counted.disk.places():
             again = world.path.with_name(f"{mode.name}-{which}-{n}")
             shutil.copytree(world.path, again)
             with contextlib.suppress(CofferError, Killed):

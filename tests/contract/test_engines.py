@@ -23,6 +23,8 @@ from coffer.procedures.ingest.spread.outcome import Outcome, format_outcome, par
 from coffer.procedures.ingest.spread.sealers import SpreadSealers
 from coffer.procedures.ingest.spread.task import TaskFailed, outcome_info, seal_split
 from coffer_audit.cli import main as audit
+from procedures.test_devices import FEED as DEVICES
+from procedures.test_devices import GERMAN, HANDSET, LINES, SIM, STRICT
 from storing import Bucket
 from world import FEED, World, feed
 
@@ -69,6 +71,21 @@ def engines():
 ENGINES = engines()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_application():
+    """Spark keeps its executors from one ingest to the next, because starting them takes longer than any of these tests."""
+    if "COFFER_SPARK_MASTER" not in os.environ:
+        yield
+        return
+    from pyspark.sql import SparkSession
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SparkSession, "stop", lambda _session: None)
+        yield
+    if session := SparkSession.getActiveSession():
+        session.stop()
+
+
 @pytest.fixture(params=list(ENGINES))
 def engine(request):
     return ENGINES[request.param]
@@ -90,14 +107,14 @@ def worlds(tmp_path, request):
     is_stored = "-store" in str(callspec.params.get("engine", "")) if callspec else False
     bucket = request.getfixturevalue("bucket") if is_stored else None
 
-    def make(name, *, in_folder=False):
+    def make(name, *, in_folder=False, **changes):
         (tmp_path / name).mkdir()
         place = (
             None
             if in_folder or bucket is None
             else StoreAddress(scheme="s3", root=f"{bucket.name}/{os.urandom(4).hex()}-{name}")
         )
-        own = World.make(tmp_path / name, objects=place)
+        own = World.make(tmp_path / name, objects=place, **changes)
         own.epoch("2016-09-01", "2016-09-03")
         return own
 
@@ -157,10 +174,10 @@ def outcome_of(world, summary, rejects, subject, kinds="call"):
     return Result(counts, rejects, tally, sorted(b",".join(line.split(b",")[:9]) for line in lines))
 
 
-def compared(world, make, engine):
+def compared(world, make, engine, **changes):
     """What an engine made of the files that ``make`` writes, and what a sealer in this process makes of them."""
     outcomes = []
-    for one, own in ((engine, world("a")), (None, world("b", in_folder=True))):
+    for one, own in ((engine, world("a", **changes)), (None, world("b", in_folder=True, **changes))):
         outcomes.append(make(own, one))
         assert examine(own.vault.objects, expected_of(own.vault), is_deep=True).faults == ()
         if own.vault.stored is None:
@@ -209,6 +226,23 @@ def test_an_event_in_two_files_is_one_record(worlds, engine):
 
     theirs, ours = compared(worlds, make, engine)
     assert len(ours.records) == 2
+    assert theirs == ours
+
+
+def test_records_are_found_by_number_sim_and_handset_alike(worlds, engine):
+    """Under a rule that is stricter for some, with values that name no handset, in plain files and a packed one."""
+    calls = "".join((LINES + GERMAN).replace(":00:00", f":{n:02}:00") for n in range(50))
+
+    def make(world, one):
+        files = {"a.csv": calls, "b.csv.gz": gzip.compress(calls.replace("+33611111111", "+33622222222").encode())}
+        summary, _ = ingest(world, [given(world, name, text) for name, text in files.items()], one, feed(DEVICES))
+        subjects = ["tel:+33612345678", SIM, HANDSET]
+        note = world.authorize(subjects=subjects, persons=["A"] * 3, kinds="call", max_records=10_000, is_hub=True)
+        counts = [replace(file, changed_year=0) for file in summary.files]
+        return summary.rows, counts, sorted(world.open(note).records_csv.splitlines())
+
+    theirs, ours = compared(worlds, make, engine, rules=STRICT)
+    assert (ours[0], len(ours[2])) == (100 * 30, 1 + 100 * 15)
     assert theirs == ours
 
 

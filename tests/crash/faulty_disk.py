@@ -1,5 +1,6 @@
 """A disk whose n-th operation fails: with an error, after half a write, or because the process dies there."""
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from threading import Lock
@@ -28,7 +29,15 @@ class FaultyDisk(Disk):
         self.operations = 0
         self.is_dead = False
         self.failed: Path | None = None
+        self._writes: list[int] = []
         self._alone = Lock()
+
+    def places(self) -> Sequence[int]:
+        """The operations that it counted at which its mode is worth trying.
+
+        Half a write is one only where bytes are written: elsewhere ``FULL`` is ``ERROR``, and ``SHORT`` is ``KILL``.
+        """
+        return self._writes if self.mode in (Mode.FULL, Mode.SHORT) else range(self.operations)
 
     def _tick(self, path: Path, half: bytes | None = None) -> None:
         with self._alone:  # threads stage side by side
@@ -47,6 +56,8 @@ class FaultyDisk(Disk):
                 raise Killed
             self.operations += 1
             raise Unavailable(f"{path.name}: No space left on device", hint="the disk is full")
+        if half is not None:
+            self._writes.append(self.operations)
         self.operations += 1
 
     def stage(self, path, *parts, private=False, is_synced=True):

@@ -98,19 +98,19 @@ def verify_nothing_is_left(world, capsys):
     assert is_clean(world), capsys.readouterr().out
 
 
-def count_operations(template, tmp_path, act):
-    disk = FaultyDisk(None, Mode.ERROR)
-    world = copy_of(template, tmp_path / "count", disk)
-    act(world)
-    return disk.operations
+def places_of(template, tmp_path, act, mode, *, least=10):
+    """The operations of an act at which it is to fail; ``least``: how many operations it has at least."""
+    disk = FaultyDisk(None, mode)
+    act(copy_of(template, tmp_path / "count", disk))
+    assert disk.operations > least
+    return disk.places()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
 def test_an_ingest_that_fails_anywhere_leaves_every_row_in_exactly_one_segment(template, tmp_path, mode, capsys):
-    operations = count_operations(template, tmp_path, ingest)
-    assert operations > 20
-    for n in range(operations):
+    places = places_of(template, tmp_path, ingest, mode, least=20)
+    for n in places:
         disk = FaultyDisk(n, mode)
         world = copy_of(template, tmp_path / f"{n}", disk)
         fail(ingest, world, disk)
@@ -144,9 +144,8 @@ def test_threads_whose_disk_fails_anywhere_leave_every_row_in_exactly_one_segmen
     monkeypatch.setattr("coffer.procedures.ingest.threads.MAX_ROWS", 8)  # of which half may be held
     # One chunk at a time, or it would be chance after which one so many are held.
     monkeypatch.setattr("coffer.procedures.ingest.threads.QUEUED", 0.5)
-    operations = count_operations(template, tmp_path, ingest_by_threads)
-    assert operations > 30
-    for n in range(operations):
+    places = places_of(template, tmp_path, ingest_by_threads, mode, least=30)
+    for n in places:
         disk = FaultyDisk(n, mode)
         world = copy_of(template, tmp_path / f"{n}", disk)
         fail(ingest_by_threads, world, disk)
@@ -162,8 +161,8 @@ def test_threads_whose_disk_fails_anywhere_leave_every_row_in_exactly_one_segmen
 @pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
 def test_a_grown_file_whose_ingest_fails_anywhere_is_sealed_once(template, tmp_path, mode, capsys):
     """What is remembered of a file and the log that has its batch: both or neither, wherever it stops."""
-    operations = count_operations(template, tmp_path, grow)
-    for n in range(operations):
+    places = places_of(template, tmp_path, grow, mode)
+    for n in places:
         disk = FaultyDisk(n, mode)
         world = copy_of(template, tmp_path / f"{n}", disk)
         fail(grow, world, disk)
@@ -179,8 +178,8 @@ def test_a_grown_file_whose_ingest_fails_anywhere_is_sealed_once(template, tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.ERROR, Mode.KILL], ids=lambda mode: mode.name)
 def test_a_superseding_that_fails_anywhere_is_done_or_not(template, tmp_path, mode, capsys):
-    operations = count_operations(template, tmp_path, supersede_first)
-    for n in range(operations):
+    places = places_of(template, tmp_path, supersede_first, mode)
+    for n in places:
         world = copy_of(template, tmp_path / f"{n}", FaultyDisk(n, mode))
         with suppress(CofferError, Killed):  # what fails after the entry is durable may fail the command or not
             supersede_first(world)
@@ -207,8 +206,8 @@ def test_an_opening_that_fails_anywhere_goes_on_without_a_second_draw(template, 
     ingest(prepared)
     expected = open_rows(copy_of(prepared, tmp_path / "expected"))
     assert expected.count(b"\n") == 4, "a header and the three records of the subject"
-    operations = count_operations(prepared, tmp_path, open_rows)
-    for n in range(operations):
+    places = places_of(prepared, tmp_path, open_rows, mode)
+    for n in places:
         world = copy_of(prepared, tmp_path / f"{n}", FaultyDisk(n, mode))
         try:
             rows = open_rows(world)  # what fails after the close is durable does not fail the command

@@ -42,7 +42,7 @@ def test_every_operation_of_a_custodian_may_fail_and_nothing_is_lost(desk, tmp_p
     shutil.copytree(world.machines["judge"], tmp_path / "count")
     story(desk, Machine.open(tmp_path / "count", counting), request, refused)
     assert counting.operations > 15
-    for number in range(counting.operations):
+    for number in counting.places():
         path = tmp_path / str(number)
         shutil.copytree(world.machines["judge"], path)
         try:

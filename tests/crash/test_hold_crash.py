@@ -71,7 +71,7 @@ def test_keeping_fails_anywhere_and_the_next_try_keeps_the_same_values(approved,
     shutil.copytree(base, tmp_path / "count")
     whole = values_of(keep(tmp_path / "count", counting), hold)
     assert (len(whole), counting.operations > 12) == (2, True)
-    for number in range(counting.operations):
+    for number in counting.places():
         path = tmp_path / str(number)
         shutil.copytree(base, path)
         with contextlib.suppress(Killed, CofferError):
@@ -100,7 +100,7 @@ def test_destroying_fails_anywhere_and_the_next_try_leaves_nothing_and_no_other_
     counting = FaultyDisk(None, mode)
     shutil.copytree(base, tmp_path / "count")
     destroy(tmp_path / "count", counting)
-    for number in range(counting.operations):
+    for number in counting.places():
         path = tmp_path / str(number)
         shutil.copytree(base, path)
         with contextlib.suppress(Killed, CofferError):

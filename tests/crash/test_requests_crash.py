@@ -47,7 +47,7 @@ def test_every_operation_may_fail_and_the_nonce_stays(world, tmp_path, mode):
     shutil.copytree(world.machines["judge"], tmp_path / "count")
     story(world, Machine.open(tmp_path / "count", counting), note, signed, set())
     assert counting.operations > 8
-    for number in range(counting.operations):
+    for number in counting.places():
         path, seen = tmp_path / str(number), set()
         shutil.copytree(world.machines["judge"], path)
         with suppress(Killed, CofferError):

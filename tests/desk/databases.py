@@ -31,7 +31,8 @@ class Cluster:
 
     @classmethod
     def start(cls, bin_folder):
-        folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        # In memory where the other files of tests are: removing its thousands keeps a busy disk for minutes.
+        folder = Path(tempfile.mkdtemp(prefix="pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
         user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
         if user is not None:
             os.chown(folder, pwd.getpwnam(user).pw_uid, -1)

@@ -192,10 +192,10 @@ def test_a_retirement_that_fails_anywhere_loses_no_living_key_and_is_finished_by
         world.now = DUE
         return retire(world, "dpo", "judge")
 
-    disk = FaultyDisk(None, Mode.ERROR)
+    disk = FaultyDisk(None, mode)
     act(copy_of(made, tmp_path / "count", disk))
     assert disk.operations > 30
-    for n in range(disk.operations):
+    for n in disk.places():
         world = copy_of(made, tmp_path / f"{n}", FaultyDisk(n, mode))
         try:
             act(world)

@@ -84,15 +84,12 @@ def test_survivors_are_named_and_the_work_tree_is_not_touched(project, capsys):
     ]
 
 
-@pytest.mark.slow
 def test_mutant_that_never_ends_is_ended_by_the_clock(project, capsys):
-    (project / "src/thing/room.py").write_text("def count(n):\n    while n:\n        n -= 1\n")
+    """The one possible change of this source leaves nothing but the clock to end it."""
+    (project / "src/thing/room.py").write_text("def count(n):\n    while n:\n        n -= n\n")
     (project / "tests/test_room.py").write_text("from thing.room import count\n\n\ndef test_it():\n    count(2)\n")
-    assert mutate.main(["src/thing", "--timeout", "15"], project) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == [
-        "survives: src/thing/room.py:3: constant: 1 -> 2",
-        "killed 0, timed out 1, survive 1",
-    ]
+    assert mutate.main(["src/thing", "--timeout", "0.5"], project) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["killed 0, timed out 1, survive 0"]
 
 
 def test_tests_that_fail_unchanged_prove_nothing(project, capsys):

@@ -1,14 +1,26 @@
 """The vaults of these tests, and the window on one."""
 
+import shutil
+
 import pytest
 
 from month import make_month
 from windows import client_of, enrich, window_on
+from world import World
+
+
+@pytest.fixture(scope="session")
+def enriched(tmp_path_factory):
+    """The vault of which each test gets a copy."""
+    made = World.make(tmp_path_factory.mktemp("enriched"))
+    made.epoch("2016-09-01", "2016-09-03")
+    return enrich(made)
 
 
 @pytest.fixture
-def rich(world):
-    return enrich(world)
+def rich(enriched, tmp_path):
+    shutil.copytree(enriched.path, tmp_path, dirs_exist_ok=True)
+    return enriched.reopen_at(tmp_path)
 
 
 @pytest.fixture
