@@ -39,6 +39,8 @@ FAULT: Final = "fault"
 CONSTANT: Final = "refused: constant"
 _SHARE: Final = 0.5
 """The share of the remaining time that one request may take."""
+_FOLLOWS_WITHIN_S: Final = 2.0
+"""How long a request waits for its custodian's own cosignature, which one that answers nothing right never gives."""
 _COSIGNED_FOR: Final = dt.timedelta(minutes=5)
 """How long the same cosignatures are sent. Custodians accept them for 15 minutes, and one opening may take long."""
 
@@ -260,8 +262,9 @@ class Asking:
         member = self.roster.custodian(custodian.name)
         assert member is not None, "only custodians of the roster are asked"
         sealed = seal(request.raw, member.req, info=request_info(self.roster.hash, member.index))
-        if (following := self._following.get(custodian.name)) is not None:
-            wait([following])  # it may not know the roster yet under which the request is sealed, and would refuse
+        if (following := self._following.pop(custodian.name, None)) is not None:
+            # It may not know the roster yet under which the request is sealed, and would refuse.
+            wait([following], _FOLLOWS_WITHIN_S)
         try:
             answer = custodian.answer(sealed)
             if answer == CONSTANT_REFUSAL:
