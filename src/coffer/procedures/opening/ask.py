@@ -74,8 +74,6 @@ class Asking:
     _outcomes: dict[str, list[str]] = field(default_factory=dict)
     _hashes: list[bytes] = field(default_factory=list)
     _cosigned: tuple[Note, dt.datetime] | None = None
-    _following: dict[str, Future[bytes]] = field(default_factory=dict)
-    """Those that still follow the log up to the checkpoint, when enough others have cosigned it."""
 
     def cosigned(self, checkpoint: bytes, rules: Sequence[str], clock: Callable[[], dt.datetime]) -> bytes:
         """The checkpoint with enough custodians' cosignatures for each of these rules.
@@ -111,7 +109,6 @@ class Asking:
                 failed |= dict.fromkeys(pending.values(), NO_ANSWER)
                 break
         pool.shutdown(wait=False)
-        self._following = {name: future for future, name in pending.items()}
         if self.patience_s is not None:
             self.patience_s = max(0.0, self.patience_s - (self.timer() - started))
         names = cosigners_of(note, self.roster, clock())
@@ -260,8 +257,6 @@ class Asking:
         member = self.roster.custodian(custodian.name)
         assert member is not None, "only custodians of the roster are asked"
         sealed = seal(request.raw, member.req, info=request_info(self.roster.hash, member.index))
-        if (following := self._following.get(custodian.name)) is not None:
-            wait([following])  # it may not know the roster yet under which the request is sealed, and would refuse
         try:
             answer = custodian.answer(sealed)
             if answer == CONSTANT_REFUSAL:
