@@ -26,21 +26,28 @@ from coffer.vault.operator import DESK
 
 
 def amend_request(
-    vault: Vault, raw_note: bytes, *, max_records: int, authority: str, basis: str, files: Sequence[OrderFile]
+    vault: Vault,
+    raw_note: bytes,
+    *,
+    max_records: int,
+    authority: str,
+    basis: str,
+    files: Sequence[OrderFile],
+    place: str = "request",
 ) -> Authorization:
     """The amendment of a request of this vault, signed by its desk and kept there.
 
-    ``authority``, ``basis``, ``files``: of the order that asks for more.
+    ``authority``, ``basis``, ``files``: of the order that asks for more. ``place``: what errors call the note.
 
     Raises:
         MalformedInput: it is no request, or a field is wrong.
         Refused: it has expired or was revoked.
         Unavailable: it was not requested here, or nothing can be opened under it any more.
     """
-    authorization, now = parse_authorization(raw_note, "request"), vault.outside.clock().replace(microsecond=0)
+    authorization, now = parse_authorization(raw_note, place), vault.outside.clock().replace(microsecond=0)
     terms = authorization.terms
     if terms.amends is not None:
-        raise MalformedInput("request: an amendment, expected the request itself")
+        raise MalformedInput(f"{place}: an amendment, expected the request itself")
     if not terms.max_records < max_records <= MAX_RECORDS:
         raise MalformedInput(
             f"--max-records: found {max_records}, expected more than {terms.max_records} and at most {MAX_RECORDS:,}"
@@ -50,12 +57,12 @@ def amend_request(
     with vault.writing() as state:
         verify_clock(state, now)
         if terms.origin != state.origin or terms.roster not in state.rosters:
-            raise Refused("request: written for another vault", code="scope")
+            raise Refused(f"{place}: written for another vault", code="scope", hint=f"this vault is {state.origin}")
         if authorization.commitment in state.revoked or max(now, state.newest) >= terms.expires:
-            raise Refused("request: it has expired or was revoked", code="time", hint="make a new request")
+            raise Refused(f"{place}: it has expired or was revoked", code="time", hint="make a new request")
         if not vault.desk.has_seal_key(authorization.commitment):
             raise Unavailable(
-                "request: its seal key is not here",
+                f"{place}: its seal key is not here",
                 hint="it was requested elsewhere, or all its records were drawn: make a new request",
             )
         due = terms.ordered.due
@@ -73,7 +80,7 @@ def amend_request(
             max_records=max_records,
             amends=authorization.commitment,
         )
-        verify_amends(authorization, changed, "request")
+        verify_amends(authorization, changed, place)
         note = sign_note(format_terms(changed), vault.operator_key(DESK))
         amendment = parse_authorization(note.raw, "amendment")
         vault.desk.keep_request(amendment.commitment, note.raw, changed.expires)
