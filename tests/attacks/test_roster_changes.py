@@ -1,15 +1,18 @@
 """Custodians join, leave and are replaced, and rules change, from a day on: what is sealed keeps its roster, nothing is re-encrypted."""
 
 import datetime as dt
-import time
-from dataclasses import dataclass, field
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 import pytest
 from forging import OTHER, RECORDS, ROWS, rows_of
 
 from coffer.custodian.service import CustodianService
+from coffer.custody.exchange import CONSTANT_REFUSAL
 from coffer.custody.public import PublicKeys
 from coffer.errors import MalformedInput, NotProven, Refused, Unavailable
+from coffer.ledger.state import State
 from coffer.notes.note import parse_note
 from coffer.procedures.opening import beginning
 from coffer.procedures.receipts.run import run_receipts
@@ -47,33 +50,44 @@ def test_replaced_custodian_old_and_new_days_open_with_one_authorization(sealed)
 
 
 @dataclass
-class Slow:
-    """A custodian that still follows the log when the others have cosigned it."""
+class Down:
+    """A custodian that is gone when it is asked, and the request that it should have answered."""
 
     service: CustodianService
-    said: list[str] = field(default_factory=list)
+    sealed: bytes = b""
 
     def __getattr__(self, name):
         return getattr(self.service, name)
 
-    def cosign(self, checkpoint):
-        time.sleep(0.2)
-        line = self.service.cosign(checkpoint)
-        self.said.append("cosigned")
-        return line
-
     def answer(self, sealed):
-        self.said.append("answered")
-        return self.service.answer(sealed)
+        self.sealed = sealed
+        raise Unavailable("judge: down")
 
 
-def test_custodian_that_follows_slowly_is_asked_once_it_knows_the_new_roster(sealed):
+def test_custodian_that_just_started_answers_once_it_has_replayed_the_new_roster(sealed, monkeypatch):
     sealed.publish(sealed.propose(replaced={"regulator": sealed.joins("cnctr")}), "judge", "dpo", "cnctr")
-    note = sealed.authorize(by=("judge", "dpo"))
     judge, *others = sealed.custodians("judge", "dpo", "cnctr")
-    slow = Slow(judge)
-    assert rows_of(sealed.open(note, [slow, *others])) == ROWS
-    assert slow.said[:2] == ["cosigned", "answered"]
+    down = Down(judge)
+    with pytest.raises(Unavailable, match="judge: no answer"):
+        sealed.open(sealed.authorize(by=("judge", "dpo")), [down, *others])
+    has_begun, may_go_on, apply_all = threading.Event(), threading.Event(), State.apply_all
+
+    def halting(state, entries):
+        verdicts = apply_all(state, entries[:1])  # the first roster
+        has_begun.set()
+        assert may_go_on.wait(10)
+        return [*verdicts, *apply_all(state, entries[1:])]
+
+    monkeypatch.setattr(State, "apply_all", halting)
+    fresh = sealed.custodian("judge")
+    with ThreadPoolExecutor(2) as pool:
+        cosigning = pool.submit(fresh.cosign, sealed.vault.log.checkpoint())
+        assert has_begun.wait(10)
+        answering = pool.submit(fresh.answer, down.sealed)
+        wait([answering], timeout=0.1)
+        may_go_on.set()
+        assert cosigning.result() != b""
+        assert answering.result() != CONSTANT_REFUSAL
 
 
 def test_custodian_whose_place_in_the_roster_changes_answers_for_old_and_new(sealed):

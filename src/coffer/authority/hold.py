@@ -93,6 +93,8 @@ def parse_hold(raw: bytes, place: str) -> Hold:
         MalformedInput: a line is not in its form; the message names the line and never a value of a subject or person.
     """
     note = parse_note(raw, place, has_letters=True)
+    if note.text.startswith((b"coffer.authorization/", b"coffer.amend/")):
+        raise MalformedInput(f"{place}: a request, expected a hold", hint="coffer hold make turns an order into a hold")
     fields = wire.Fields(wire.parse_lines(note.text, place, has_letters=True), place)
     terms = _parse_terms(fields, place)
     if format_hold_terms(terms) != note.text:

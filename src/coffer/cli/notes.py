@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coffer.authority.amended import amended_bytes
-from coffer.authority.hold import Requested
+from coffer.authority.hold import Hold, Requested, parse_hold
 from coffer.cli.console import read_file, say
 from coffer.disk import Disk
+from coffer.errors import Refused
 from coffer.notes.mailed import unmailed
 from coffer.notes.note import join_notes, parse_note
+from coffer.vault.folder import Vault
 
 
 def read_note(name: str) -> bytes:
@@ -33,6 +35,19 @@ def read_notes(names: Sequence[str]) -> tuple[bytes, str]:
         return read_note(names[0]), place
     notes = [parse_note(read_note(name), Path(name).name, has_letters=True) for name in names]
     return join_notes(notes, place).raw, place
+
+
+def hold_of(vault: Vault, raw: bytes, place: str) -> Hold:
+    """The hold in a note, of this vault.
+
+    Raises:
+        MalformedInput: it is none.
+        Refused: it was written for another vault.
+    """
+    hold = parse_hold(raw, place)
+    if hold.terms.origin != vault.pins.origin:
+        raise Refused(f"{place}: written for another vault", code="scope", hint=f"this vault is {vault.pins.origin}")
+    return hold
 
 
 def write_notes(path: Path, made: Sequence[Requested], name: str) -> list[str]:

@@ -93,7 +93,10 @@ def typed_end(typed: str, place: str) -> dt.datetime:
     Raises:
         MalformedInput: it is neither.
     """
-    return wire.parse_time(f"{_until(typed)}Z" if _DAY.fullmatch(typed) else typed, place)
+    try:
+        return wire.parse_time(f"{_until(typed)}Z" if _DAY.fullmatch(typed) else typed, place)
+    except MalformedInput as error:
+        raise MalformedInput(error.message, hint=error.hint or "a day alone is until its end: 2016-09-30") from None
 
 
 def verify_until(until: dt.datetime, now: dt.datetime) -> None:

@@ -129,7 +129,8 @@ def ratifications_of(
         if debt.authorization == requested.commitment and may_ratify(debt, state, name, auth)
     ]
     if not own:
-        raise Refused(f"{place}: no emergency of it that {name} may ratify", code="scope")
+        hint = "who has ratified, or is in neither roster, may not; coffer ratify VAULT lists what must be ratified"
+        raise Refused(f"{place}: no emergency of it that {name} may ratify", code="scope", hint=hint)
     entries = tuple(
         RatifyEntry(intent=debt.index, authorization=debt.authorization, custodian=name)
         for debt in own

@@ -50,6 +50,7 @@ def amend(
         max_records=max_records,
         authority=authority,
         basis=basis,
+        place=Path(note).name,
         files=[order_file(read_file(name), Path(name).name) for name in dict.fromkeys(orders)],
     )
     Disk().write(path, amendment.note.raw, private=True)

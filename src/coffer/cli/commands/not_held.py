@@ -50,8 +50,9 @@ def not_held(
     by a person. A European order has a form of its own: coffer reply.
     """
     if not asked:
-        if output is not None:
-            raise MalformedInput("-o: nothing is named", hint=f"name some of {', '.join(NotHeld)}")
+        given = {"-o": output, "--authority": authority, "--basis": basis, "--received": received}
+        if typed := [name for name, value in given.items() if value]:
+            raise MalformedInput(f"{typed[0]}: nothing is named", hint=f"name some of {', '.join(NotHeld)}")
         _list(as_json=as_json)
         return
     path = None if output is None else verify_absent(output)

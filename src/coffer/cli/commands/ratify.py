@@ -37,6 +37,10 @@ def ratify(
     NOTE is its request. A custodian on its own machine agrees there (coffer custodian ratify), and coffer sync logs it.
     """
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
+    if note is None and name is not None:
+        raise MalformedInput("--as: no request is named", hint=f"coffer ratify {vault} lists what must be ratified")
+    if note is not None and as_json:
+        raise MalformedInput("--json: of the list alone, expected no NOTE")
     if note is None:
         state = opened.replay()
         if as_json:

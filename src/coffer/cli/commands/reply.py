@@ -90,7 +90,7 @@ def reply(
     """Make the replies to a European order or an ETSI TS 103 120 message: status, reasons, the data.
 
     Drafts: nothing is sent or signed. Without --answer they say what was received and what will be answered. With
-    --answer they hold the answers, as messages of ETSI TS 103 120. With --hold they say until when what is preserved.
+    --answer they hold the answers, as messages of ETSI TS 103 120. With --hold they say what is preserved, and until when.
     """
     raw, place = read_file(form), Path(form).name
     path = verify_absent(output.rstrip("/"))

@@ -67,6 +67,7 @@ def status(
 
     NOTE is a file, or the first digits of a request that the desk keeps. Without any nobody is asked: the requests that
     it keeps are listed by what is known here.
+
     The check words are computed from NOTE, as it lies here. Read them to the custodian's people on the phone: they see
     the same four only if their machine holds this very text.
     """

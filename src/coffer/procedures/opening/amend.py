@@ -31,12 +31,16 @@ from coffer.vault.operator import DESK
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class More:
-    """What an order says that asks for more. ``max_records``: in all. ``files``: of that order."""
+    """What an order says that asks for more.
+
+    ``max_records``: in all. ``files``: of that order. ``place``: what errors call the note that is amended.
+    """
 
     max_records: int
     authority: str
     basis: str
     files: Sequence[OrderFile]
+    place: str = "request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +60,26 @@ class PreparedAmendment:
 
 
 def amend_request(
-    vault: Vault, raw_note: bytes, *, max_records: int, authority: str, basis: str, files: Sequence[OrderFile]
+    vault: Vault,
+    raw_note: bytes,
+    *,
+    max_records: int,
+    authority: str,
+    basis: str,
+    files: Sequence[OrderFile],
+    place: str = "request",
 ) -> Authorization:
     """The amendment of a request of this vault, signed by its desk and kept there.
 
-    ``authority``, ``basis``, ``files``: of the order that asks for more.
+    ``authority``, ``basis``, ``files``: of the order that asks for more. ``place``: what errors call the note.
 
     Raises:
         MalformedInput: it is no request, or a field is wrong.
         Refused: it has expired or was revoked.
         Unavailable: it was not requested here, or nothing can be opened under it any more.
     """
-    authorization = parse_authorization(raw_note, "request")
-    more = More(max_records=max_records, authority=authority, basis=basis, files=files)
+    authorization = parse_authorization(raw_note, place)
+    more = More(max_records=max_records, authority=authority, basis=basis, files=files, place=place)
     with vault.writing() as state:
         return _signed(vault, prepare_amendment(vault, authorization, more, state))
 
@@ -80,14 +91,15 @@ def prepare_amendment(vault: Vault, authorization: Authorization, more: More, st
     """
     now, entropy = vault.outside.clock().replace(microsecond=0), vault.outside.entropy
     terms = amendment_terms(authorization, more, now, id=entropy(16), salt=Secret(entropy(32), "salt"))
-    _verify_alive(vault, authorization, state, now)
+    _verify_alive(vault, authorization, state, now, more.place)
     return PreparedAmendment(authorization=authorization, terms=terms)
 
 
 def sign_amendment(vault: Vault, prepared: PreparedAmendment) -> Authorization:
     """The signed note, which the vault keeps a copy of. Raises as ``amend_request``."""
     with vault.writing() as state:
-        _verify_alive(vault, prepared.authorization, state, vault.outside.clock().replace(microsecond=0))
+        now = vault.outside.clock().replace(microsecond=0)
+        _verify_alive(vault, prepared.authorization, state, now, "request")
         return _signed(vault, prepared)
 
 
@@ -113,7 +125,7 @@ def amendment_terms(
     """
     terms = authorization.terms
     if terms.amends is not None:
-        raise MalformedInput("request: an amendment, expected the request itself")
+        raise MalformedInput(f"{more.place}: an amendment, expected the request itself")
     if not terms.max_records < more.max_records <= MAX_RECORDS:
         raise MalformedInput(
             f"--max-records: found {more.max_records}, expected more than {terms.max_records} and at most {MAX_RECORDS:,}"
@@ -132,11 +144,11 @@ def amendment_terms(
         max_records=more.max_records,
         amends=authorization.commitment,
     )
-    verify_amends(authorization, changed, "request")
+    verify_amends(authorization, changed, more.place)
     return changed
 
 
-def _verify_alive(vault: Vault, authorization: Authorization, state: State, now: dt.datetime) -> None:
+def _verify_alive(vault: Vault, authorization: Authorization, state: State, now: dt.datetime, place: str) -> None:
     """Refuse to amend what nothing can be opened under.
 
     The client's check: the custodians decide for themselves.
@@ -144,11 +156,11 @@ def _verify_alive(vault: Vault, authorization: Authorization, state: State, now:
     terms = authorization.terms
     verify_clock(state, now)
     if terms.origin != state.origin or terms.roster not in state.rosters:
-        raise Refused("request: written for another vault", code="scope")
+        raise Refused(f"{place}: written for another vault", code="scope", hint=f"this vault is {state.origin}")
     if authorization.commitment in state.revoked or max(now, state.newest) >= terms.expires:
-        raise Refused("request: it has expired or was revoked", code="time", hint="make a new request")
+        raise Refused(f"{place}: it has expired or was revoked", code="time", hint="make a new request")
     if not vault.desk.has_seal_key(authorization.commitment):
         raise Unavailable(
-            "request: its seal key is not here",
+            f"{place}: its seal key is not here",
             hint="it was requested elsewhere, or all its records were drawn: make a new request",
         )

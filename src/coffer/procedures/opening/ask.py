@@ -39,8 +39,6 @@ FAULT: Final = "fault"
 CONSTANT: Final = "refused: constant"
 _SHARE: Final = 0.5
 """The share of the remaining time that one request may take."""
-_FOLLOWS_WITHIN_S: Final = 2.0
-"""How long a request waits for its custodian's own cosignature, which one that answers nothing right never gives."""
 _COSIGNED_FOR: Final = dt.timedelta(minutes=5)
 """How long the same cosignatures are sent. Custodians accept them for 15 minutes, and one opening may take long."""
 
@@ -76,8 +74,6 @@ class Asking:
     _outcomes: dict[str, list[str]] = field(default_factory=dict)
     _hashes: list[bytes] = field(default_factory=list)
     _cosigned: tuple[Note, dt.datetime] | None = None
-    _following: dict[str, Future[bytes]] = field(default_factory=dict)
-    """Those that still follow the log up to the checkpoint, when enough others have cosigned it."""
 
     def cosigned(self, checkpoint: bytes, rules: Sequence[str], clock: Callable[[], dt.datetime]) -> bytes:
         """The checkpoint with enough custodians' cosignatures for each of these rules.
@@ -113,7 +109,6 @@ class Asking:
                 failed |= dict.fromkeys(pending.values(), NO_ANSWER)
                 break
         pool.shutdown(wait=False)
-        self._following = {name: future for future, name in pending.items()}
         if self.patience_s is not None:
             self.patience_s = max(0.0, self.patience_s - (self.timer() - started))
         names = cosigners_of(note, self.roster, clock())
@@ -262,9 +257,6 @@ class Asking:
         member = self.roster.custodian(custodian.name)
         assert member is not None, "only custodians of the roster are asked"
         sealed = seal(request.raw, member.req, info=request_info(self.roster.hash, member.index))
-        if (following := self._following.pop(custodian.name, None)) is not None:
-            # It may not know the roster yet under which the request is sealed, and would refuse.
-            wait([following], _FOLLOWS_WITHIN_S)
         try:
             answer = custodian.answer(sealed)
             if answer == CONSTANT_REFUSAL:

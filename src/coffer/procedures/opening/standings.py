@@ -149,7 +149,7 @@ def roster_of(vault: Vault, authorization: Requested) -> Roster:
     state = vault.replay()
     roster = state.rosters.get(authorization.terms.roster)
     if roster is None or authorization.terms.origin != state.origin:
-        raise NotProven("request: written for another vault")
+        raise NotProven("request: written for another vault", hint=f"this vault is {state.origin}")
     return roster
 
 

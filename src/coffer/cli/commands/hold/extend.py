@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from coffer import wire
-from coffer.authority.hold import parse_hold
 from coffer.authority.ordered import OrderClass
 from coffer.cli.console import clock, say, verify_absent
 from coffer.cli.from_epoc import print_shown
-from coffer.cli.notes import read_note
+from coffer.cli.notes import hold_of, read_note
 from coffer.cli.ordering import order_options, typed_end, typed_order, verify_until
 from coffer.cli.preserving import read_following, verify_within
 from coffer.cli.vaults import vault_at
@@ -54,7 +53,8 @@ def extend(
     It names the same subjects, times and kinds as the first note. Until enough custodians approve it within 72 hours,
     the hold ends when it did.
     """
-    now, first = clock().replace(microsecond=0), parse_hold(read_note(note), Path(note).name)
+    now, opened = clock().replace(microsecond=0), vault_at(vault)
+    first = hold_of(opened, read_note(note), Path(note).name)
     ends = typed_end(until, "--until") if until else None
     ordered = typed_order(dict(typed), now, message=from_order, order_class=OrderClass.PRESERVE)
     epoc = read_following(from_order, first, now, basis) if from_order else None
@@ -65,7 +65,7 @@ def extend(
         ordered = replace(ordered, issuer=first.terms.ordered.issuer, issued_in=first.terms.ordered.issued_in)
     if until:
         verify_until(ends, now)
-    path, opened = verify_absent(output), vault_at(vault)
+    path = verify_absent(output)
     sought = replace(
         sought_of(first),
         ordered=ordered,

@@ -4,7 +4,7 @@ import click
 
 from coffer.cli.console import say
 from coffer.cli.custodians import remote_custodians, unlock
-from coffer.cli.notes import read_notes
+from coffer.cli.notes import hold_of, read_notes
 from coffer.cli.passphrases import Passphrases, passphrases_option
 from coffer.cli.patience import deadline_option
 from coffer.cli.vaults import vault_at
@@ -24,7 +24,8 @@ def keep(vault: str, notes: tuple[str, ...], passphrase_file: str | None, deadli
     of the hold apart, give all copies.
     """
     opened, passphrases = vault_at(vault), Passphrases(passphrase_file)
-    raw, _ = read_notes(notes)
+    raw, place = read_notes(notes)
+    hold_of(opened, raw, place)
     services = unlock(opened, passphrases, opened.custodian_names(), may_skip=True)
     with remote_custodians(opened, deadline_s) as remotes:
         distant = [DistantKeeper(remote, opened.replay()) for remote in remotes]

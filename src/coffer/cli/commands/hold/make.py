@@ -115,21 +115,19 @@ def make(
         for remark in (*letters_remarks(hold.terms), *marks_of(hold.terms, desk_authorities(opened))):
             say(remark)
         say_signers(opened, hold)
-        _say_days(hold, opened.replay(), now)
+        _say_days(hold, opened.replay(), now, f"coffer hold keep {vault} {name}")
     say(f"kept until {wire.format_time(ends)}, if enough custodians keep within 72 hours: coffer countersign, for each")
     if epoc is not None:
         say("the codes of traffic data are not interpreted: what is kept is all of these kinds")
         print_shown(epoc.form)
 
 
-def _say_days(hold: Hold, state: State, now: dt.datetime) -> None:
+def _say_days(hold: Hold, state: State, now: dt.datetime, keep: str) -> None:
     """Say of how many of its days there are records now: what is sealed later must be kept later."""
     coverage, today = Coverage(hold.terms), now.date()
     days = {one.line.day for one in state.segments.values() if coverage.lines(one) and not is_segment_past(one, today)}
     asked = len(hold.terms.all_days)
-    say(
-        f"with records now: {len(days)} of {counted(asked, 'UTC day')}; what is sealed later: coffer hold keep VAULT NOTE"
-    )
+    say(f"with records now: {len(days)} of {counted(asked, 'UTC day')}; what is sealed later: {keep}")
 
 
 def _of_options(asked: dict[str, Any], now: dt.datetime, secret_until: dt.date) -> Sought:

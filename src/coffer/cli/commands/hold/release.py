@@ -1,9 +1,11 @@
 """``coffer hold release``."""
 
+from pathlib import Path
+
 import click
 
 from coffer.cli.console import say
-from coffer.cli.notes import read_note
+from coffer.cli.notes import hold_of, read_note
 from coffer.cli.vaults import vault_at
 from coffer.procedures.holding import release_hold
 
@@ -17,6 +19,8 @@ def release(vault: str, note: str) -> None:
     The desk does it here; a custodian does it with coffer revoke. Files and values go with the next coffer retire, and
     nobody answers from it any more.
     """
-    ended = release_hold(vault_at(vault), read_note(note))
+    opened, raw = vault_at(vault), read_note(note)
+    hold_of(opened, raw, Path(note).name)
+    ended = release_hold(opened, raw)
     say(f"the hold of entry {ended.index} is released: nobody answers from it")
     say("what was kept for it is destroyed by the next coffer retire, and coffer custodian destroy elsewhere")
