@@ -152,13 +152,7 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     clerk.page.click("a[href$='/preview']")
     clerk.page.wait_for_url("**/preview")
     album.look(clerk, "desk-preview")
-    make_hold(clerk, case)
-    album.look(clerk, "desk-hold")
-    judge.go("/")
-    judge.wait_for("to decide")
-    judge.page.click("main a[href^='/holds/']")
-    judge.page.wait_for_url("**/holds/*")
-    album.look(judge, "custodian-hold")
+    take_hold(clerk, judge, case, album)
     head = Visitor(chromium, folder, "H. Head").enroll()
     shoot(head, "/people", "desk-people")
     operator = Visitor(chromium, folder, "O. Operator").enroll()
@@ -166,6 +160,17 @@ def take_all(chromium: Browser, demonstration: Demonstration, album: Album) -> N
     operator.wait_for("Custodians and witnesses")
     album.look(operator, "operator")
     take_window(chromium, plan.window, package, album)
+
+
+def take_hold(clerk: Visitor, judge: Visitor, case: str, album: Album) -> None:
+    """A hold, where the desk made it and where a custodian decides it."""
+    make_hold(clerk, case)
+    album.look(clerk, "desk-hold")
+    judge.go("/")
+    judge.wait_for("to decide")
+    judge.page.click("main a[href^='/holds/']")
+    judge.page.wait_for_url("**/holds/*")
+    album.look(judge, "custodian-hold")
 
 
 def make_hold(clerk: Visitor, case: str) -> None:
