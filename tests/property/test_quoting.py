@@ -191,7 +191,7 @@ def test_joined_rows_are_the_same_in_pieces_of_any_size(found, size):
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example([], b"x", 1, 20, False)  # a header whose line does not end
+@example(found=[], tail=b"x", skipped=1, chunk=20, is_packed=False)  # a header whose line does not end
 @given(messages, any_bytes, st.integers(0, 1), st.integers(20, 200), st.booleans())
 def test_chunks_of_a_file_begin_where_rows_begin(tmp_path_factory, found, tail, skipped, chunk, is_packed):
     """Of a plain file, whose chunks are places, and of a packed one; a file with a row that is longer than a chunk is refused."""
