@@ -44,9 +44,9 @@ class Days:
 class Course:
     """How far a request is.
 
-    ``next``: the part that is due, or why there is none; None while an opening goes on, and once it was withdrawn. ``unconfirmed``: cells of the
-    last part, by the log; ``is_lost``: the desk has no file that says which. ``needed``: the limit that the next part
-    asks for, where it is over the limit; else 0.
+    ``next``: the part that is due, or why there is none; None while an opening goes on, and once it was withdrawn.
+    ``unconfirmed``: cells of the last part, by the log; ``is_lost``: the desk has no file that says which. ``needed``:
+    the limit that the next part asks for, where it is over the limit; else 0.
     """
 
     days: tuple[Days, ...]
