@@ -107,12 +107,9 @@ class Requests:
         return list(self.inbox(keys).notes)
 
     def begins_with(self, digits: str, keys: CustodianKeys) -> Authorization | None:
-        """The note that waits or was decided and whose commitment begins so; None if there is none.
-
-        Only its own file is read.
-        """
+        """The note, waiting or decided, whose commitment begins so; None without one. No other file is read."""
         for folder in (INBOX, DECIDED):
-            for path in self._files(folder):
+            for path in self._sealed.files(folder):
                 if path.name.startswith(digits):
                     with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or moved just now
                         if folder == INBOX:
@@ -133,12 +130,12 @@ class Requests:
 
     def waiting(self) -> int:
         """How many notes wait for a person."""
-        return len(self._files(INBOX))
+        return len(self._sealed.files(INBOX))
 
     def inbox(self, keys: CustodianKeys) -> Inbox:
         """What waits, with what is no note. Each file is opened once, which takes half a millisecond."""
         readable, unreadable = [], []
-        for path in self._files(INBOX):
+        for path in self._sealed.files(INBOX):
             try:
                 readable.append(self._read_inbox_note(path, keys))
             except Unavailable:
@@ -325,7 +322,7 @@ class Requests:
     def _decided(self, keys: CustodianKeys) -> list[Requested]:
         """The same, with decided holds."""
         notes = []
-        for path in self._files(DECIDED):
+        for path in self._sealed.files(DECIDED):
             with suppress(MalformedInput, NotProven, Unavailable):  # not its own, or gone just now
                 commitment = Commitment(wire.parse_hex(path.name, DECIDED, size=32))
                 note = self.decided_note(commitment, keys)
@@ -352,7 +349,7 @@ class Requests:
                 self._disk.remove(self._file(INBOX, note.commitment))
         self._orders.remove_unless(self.is_held)
         self.questions.remove_unless(self.is_held)
-        for path in self._files(MARKS):
+        for path in self._sealed.files(MARKS):
             with suppress(MalformedInput, NotProven, Unavailable):  # not its own: it matters only when it is read
                 commitment = Commitment(wire.parse_hex(path.name, MARKS, size=32))
                 marks = self._read_marks(commitment, keys)
@@ -385,9 +382,6 @@ class Requests:
 
     def _is_file(self, folder: str, commitment: Commitment) -> bool:
         return self._disk.is_file(self._file(folder, commitment))
-
-    def _files(self, folder: str) -> list[Path]:
-        return self._sealed.files(folder)
 
 
 def _is_over(note: Requested, state: State, now: dt.datetime) -> bool:
