@@ -1,4 +1,4 @@
-"""One vault: its configuration, its stores, and its replayed log."""
+"""One vault: its parts put together, held by one command at a time, and read as its log says."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
