@@ -88,6 +88,7 @@ class Album:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.evaluate("scrollTo(0, 0)")
             height = min(cut, page.evaluate("document.documentElement.scrollHeight"))
+            page.set_viewport_size({"width": width, "height": height})  # what sticks to its edge is at the picture's
             self._write(page, f"{name}-{look}.webp", width, height)
         self.taken.append(name)
         tell(f"{len(self.taken)} of {len(PAGES)}: {name}")
