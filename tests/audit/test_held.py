@@ -63,10 +63,18 @@ def judged(world, capsys, monkeypatch, *holds, **changes):
     return code, [one["message"] for one in report["violations"]]
 
 
-def test_an_answer_from_a_released_hold_under_another_is_refused(tmp_path, capsys, monkeypatch):
+def died_early(world):
+    """Every key of the two days is said to be destroyed while their retention lasts."""
+    for name in ("judge", "dpo", "regulator"):
+        bodies = [DestroyEntry(custodian=name, day=dt.date(2016, 9, day)) for day in (1, 2)]
+        log_entries(world, *bodies, key=world.keys(name).resp)
+
+
+@pytest.mark.parametrize("die", [died, died_early])
+def test_an_answer_from_a_released_hold_under_another_is_refused(tmp_path, capsys, monkeypatch, die):
     world = founded(tmp_path)
     hold = held(world)
-    died(world)
+    die(world)
     release_hold(world.vault, hold.note.raw)
     late = begun(world, subjects=["tel:+33600000001"], days=[("2015-01-01", "2015-01-01")], kinds="text")
     index = max(world.state().holds)

@@ -19,6 +19,7 @@ import coffer_audit.entries.roster
 import coffer_audit.notes
 import coffer_audit.validity.debts
 import coffer_audit.validity.holds
+import coffer_audit.validity.ingests
 import coffer_audit.validity.rosters
 import coffer_audit.validity.state
 from differential.compare import compare
@@ -95,7 +96,7 @@ def test_real_signatures_are_read_alike():
         (coffer.ledger.roster, "MAX_WAITING_DAYS", 3_651),
         (coffer_audit.validity.rosters, "find_guards", lambda _old, _new: set()),
         (
-            coffer_audit.validity.state.State,
+            coffer_audit.validity.ingests.Ingests,
             "superseded",
             lambda state: {s.line.supersedes for s in state.segments.values()} - {""},
         ),
