@@ -6,7 +6,7 @@ import pytest
 from forging import RECORDS, Desk, log_entries
 
 import coffer.custody.decide
-import coffer.procedures.opening.run
+import coffer.procedures.opening.beginning
 from coffer.authority.authorization import parse_authorization
 from coffer.authority.countersign import verify_countersigned
 from coffer.ledger.entries import DrawEntry, RefuseEntry, RevokeEntry
@@ -41,7 +41,7 @@ def careless(monkeypatch):
     """Desk and custodians that do not look at revocations and refusals."""
     monkeypatch.setattr(coffer.custody.decide, "_verify_time", lambda *_: None)
     monkeypatch.setattr(
-        coffer.procedures.opening.run,
+        coffer.procedures.opening.beginning,
         "verify_may_ask",
         lambda order, state, _now: verify_countersigned(order, state.rosters[order.terms.roster]),
     )
