@@ -10,7 +10,7 @@ from known_answers.folder import Folder
 COUNTS = {
     "amendment": 30,
     "answer": 23,
-    "approvals": 102,
+    "approvals": 104,
     "authorization": 171,
     "desk": 27,
     "entries": 169,

@@ -180,10 +180,17 @@ class _Reader:
                 if decision.person:
                     people.person(decision.person)
                 self._withdrawn.add(decision.commitment)
+                self._look_again(decision.commitment)
         self._lines = lines
 
     def _is_settled(self, about: Agreeable) -> bool:
         return about in (self._ratified if isinstance(about, Ratification) else self._approved)
+
+    def _look_again(self, refused: Commitment) -> None:
+        """Agreements to ratify under it end: whoever looks again agrees after the refusal."""
+        for about in list(self._agreements):
+            if isinstance(about, Ratification) and about.commitment == refused and about not in self._ratified:
+                del self._agreements[about]
 
     def _take_back(self, decision: TakenBack) -> None:
         standing = self._agreements.get(decision.about, ())

@@ -3,11 +3,13 @@
 Whether it may be is decided in ``coffer.custody.review``; who of its people must agree, by the approvals file.
 """
 
+import datetime as dt
+
 from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import signers_of
-from coffer.authority.hold import Requested, is_hold, parse_hold, parse_requested_note
+from coffer.authority.hold import Hold, Requested, is_hold, parse_hold, parse_requested_note
 from coffer.authority.known import needs_every_signature
-from coffer.custodian.approvals import Approved, Ratification, Withdrawn, must_agree
+from coffer.custodian.approvals import Agreed, Approved, Ratification, TakenBack, Withdrawn, must_agree
 from coffer.custodian.unlocked import Unlocked
 from coffer.custody.review import (
     may_ratify,
@@ -20,6 +22,7 @@ from coffer.custody.review import (
 )
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment, RatifyEntry
+from coffer.ledger.grammar import parse_entry
 from coffer.ledger.state import State, verify_clock
 from coffer.notes.note import Note
 
@@ -39,6 +42,18 @@ class Deciding(Unlocked):
         self._verify_not_refused(authorization.commitment, state, place)
         verify_in_roster(authorization, state, self.name, self.keys.auth.verify_key, place)
         return authorization
+
+    def verify_stands(self, requested: Requested) -> None:
+        """Prove that a hold has not ended, by the log that was read; of a request nothing.
+
+        Raises:
+            Refused: the log has none that stands.
+        """
+        if not isinstance(requested, Hold):
+            return
+        logged, state = self.state.hold_of(requested.commitment), self.state
+        if logged is None or not logged.is_open(state.rosters[logged.entry.roster], state.newest):
+            raise Refused("hold: the log has none that stands", code="time", hint="it was released, lapsed, or is over")
 
     def verify_not_refused(self, commitment: Commitment) -> None:
         """Prove that this custodian has not refused a request, by its own file and the log that it read.
@@ -128,6 +143,36 @@ class Deciding(Unlocked):
             if not bodies:
                 raise must_agree(required)
         return [self._entry(body, auth) for body in bodies]
+
+    def end_outdated(self) -> None:
+        """End the agreements to ratify that are older than the draw, so that these persons are asked again.
+
+        They read that nothing was drawn. What enough persons agreed to stays.
+        """
+        if not self._outdated():
+            return
+        with self._folder.deciding():
+            for one in self._outdated():  # again: another process may have ended them meanwhile
+                ended = TakenBack(about=one.about, person=one.person)
+                self._folder.append_decision(ended, self._clock(), self.keys)
+
+    def _outdated(self) -> list[Agreed]:
+        """Those of its persons of today: nobody else's counts with a later one."""
+        approvals, persons = self._folder.decided(self.keys), self._folder.people(self.keys).now.persons
+        outdated = list[Agreed]()
+        for about, agreements in approvals.agreements.items():
+            if isinstance(about, Ratification) and agreements and not approvals.is_settled(about):
+                drawn = self._drawn(about)
+                outdated += [one.agreed for one in agreements if drawn is not None and one.time < drawn]
+        return [one for one in outdated if one.person in persons]
+
+    def _drawn(self, about: Ratification) -> dt.datetime | None:
+        """When something was drawn, by the log; None if nothing was, or it has no such opening."""
+        opening = self.state.openings.get(about.intent)
+        index = None if opening is None else opening.draw_index
+        if opening is None or index is None or opening.intent.authorization != about.commitment:
+            return None
+        return parse_entry(self._following.entries(index, index + 1)[0], f"entry {index}").time
 
     def ratified_entries(self) -> list[bytes]:
         """The signed ``ratify`` entries for what enough persons agreed to and the log does not show yet."""

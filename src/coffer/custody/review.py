@@ -6,6 +6,7 @@ These checks come before any opening. ``decide`` trusts none of them when it dec
 import datetime as dt
 
 from coffer import wire
+from coffer.authority.authorization import Authorization
 from coffer.authority.countersign import verify_requested
 from coffer.authority.hold import Hold, Requested, parse_requested_note
 from coffer.errors import Refused
@@ -121,8 +122,14 @@ def ratifications_of(
     It may have refused the request before, if its people looked again; both stay in the log.
 
     Raises:
-        Refused: nothing is left for it to ratify, or it is in neither roster.
+        Refused: nothing is left for it to ratify, it is in neither roster, or this is an amendment.
     """
+    if isinstance(requested, Authorization) and requested.terms.amends is not None:
+        raise Refused(
+            f"{place}: an amendment, and no emergency rule raises a limit",
+            code="scope",
+            hint="the log names it for an emergency: ask the desk why, and ratify nothing of it",
+        )
     own = [
         debt
         for debt in state.debts.values()

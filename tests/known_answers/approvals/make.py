@@ -168,6 +168,8 @@ def decided(out):
     add("ratified-by-two", "ok", [first, second], ratified=7)
     add("ratified-by-one-of-two", "ok", [first])
     add("ratified-once-withdrawn", "ok", [no, first, second], ratified=7)
+    add("ratified-by-one-before-it-is-withdrawn-and-one-after", "ok", [first, no, second])
+    add("ratified-by-two-before-it-is-withdrawn", "ok", [first, second, no], ratified=7)
     add("ratified-another-opening-each", "ok", [first, ratifies(2, at=21, intent=8)])
     add("ratified-and-approved-by-one-each", "ok", [first, two])
     add("ratified-taken-back", "ok", [first, undone, second])

@@ -11,6 +11,7 @@ from coffer.authority.ordered import Urgency
 from coffer.custodian.approvals import Ratification
 from coffer.errors import Refused
 from coffer.ledger.debts import KEPT_FOR, DebtStatus
+from coffer.procedures.opening.amend import amend_request
 from custodian_page import Page, form_of, options_of, version_of
 from elsewhere import Elsewhere
 from emergencies import ON_CALL, begin, close, draw
@@ -266,6 +267,75 @@ def test_office_that_refused_looks_again_and_ratifies(page):
     for ordinal in (1, 2):  # the twin
         assert page.approve(page.signed_in(ordinal), index, ordinal).status_code == 303
     assert is_signed(page, index)
+
+
+def test_attack_agreement_that_is_older_than_a_refusal_counts_with_no_later_one(world):
+    page = Page.make(world, people=3)
+    note, index = opened(page)
+    first, second, third = (page.signed_in(ordinal) for ordinal in (1, 2, 3))
+    page.approve(first, index, 1)
+    assert "What was agreed here so far ends with it." in text_of(first.get(page.path(index)))
+    assert page.post(third, index, "refuse", reason="merit").status_code == 303
+    assert page.approve(second, index, 2).status_code == 303
+    page.attendant.look()
+    assert not is_signed(page, index)
+    assert not at_terminal(page, note)
+    assert page.approve(first, index, 1).status_code == 303  # the twin: both looked again
+    assert is_signed(page, index)
+
+
+def test_what_two_ratified_before_a_refusal_stays_ratified(page):
+    _, index = opened(page)
+    for ordinal in (1, 2):
+        page.approve(page.signed_in(ordinal), index, ordinal)
+    page.bench.clerks.refuse(_about(page.bench.world, index).commitment, 1, "merit", page.bench.now)
+    assert page.bench.clerks.standing(_about(page.bench.world, index)).is_approved
+
+
+@pytest.mark.parametrize("is_looking", [True, False])
+def test_attack_agreement_that_is_older_than_the_draw_counts_with_no_later_one(world, page, is_looking):
+    note, index = opened(page, records=0)
+    first, second = page.signed_in(1), page.signed_in(2)
+    page.approve(first, index, 1)
+    world.now += dt.timedelta(seconds=1)
+    draw(world, index, 900)
+    if is_looking:  # else the second's own challenge reads the log
+        page.attendant.look()
+        assert "Your decision" in text_of(first.get(page.path(index))), "the first is asked again"
+        assert page.approve(second, index, 2).status_code == 303
+    else:
+        page.bench.ratify(index, 2)
+    assert page.bench.clerks.standing(_about(world, index)).agreed_by == (2,)
+    assert not is_signed(page, index)
+    assert not at_terminal(page, note)
+    close(world, index, 900)  # no draw: what the second read stands
+    page.attendant.look()
+    assert page.approve(first, index, 1).status_code == 303  # the twin
+    assert is_signed(page, index)
+
+
+def test_attack_amendment_that_the_log_names_for_an_emergency_is_ratified_by_nobody(world, alone):
+    note, index = opened(alone)
+    asked = {"max_records": 100_000, "authority": "Court", "basis": "more", "files": ()}
+    amendment = amend_request(world.vault, note, **asked)
+    alone.bench.take(amendment.note.raw)
+    named = begin(world, amendment)
+    alone.attendant.look()
+    client = alone.signed_in(1)
+    assert client.get(alone.path(named)).status_code == 404
+    home = client.get("/")
+    assert f'href="{alone.path(named)}"' not in home.text
+    assert "The log names an amendment, and nobody ratifies one" in text_of(home)
+    for act in (
+        lambda: alone.bench.ratify(named, 1),
+        lambda: alone.bench.service.ratify_entries(amendment.note.raw, "note"),
+    ):
+        with pytest.raises(Refused, match="an amendment, and no emergency rule raises a limit"):
+            act()
+    alone.attendant.look()
+    assert not is_signed(alone, named)
+    assert alone.approve(client, index, 1).status_code == 303  # the twin
+    assert is_signed(alone, index)
 
 
 def test_crash_between_the_agreement_and_the_entry_costs_a_minute(alone, monkeypatch):

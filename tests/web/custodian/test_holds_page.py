@@ -69,12 +69,16 @@ def test_two_persons_approve_a_hold_by_passkey_and_the_machine_keeps_when_it_is_
     assert "Nobody reads them for it." in shown
     assert "until: " in shown
     assert "An order to keep records." in shown
+    assert "No custodian's signature is here." in shown
+    assert '<a href="/#holds" aria-current="page">' in first.get(page.path(hold)).text
     assert page.approve(first, hold, 1).headers["location"] == page.path(hold)
     assert "You approved; a second person must agree" in text_of(first.get(page.path(hold)))
     assert hold.commitment not in page.bench.in_force()
     assert page.approve(second, hold, 2).status_code == 303
     assert hold.commitment in page.bench.in_force()
-    assert "Nothing is kept yet." in text_of(second.get(page.path(hold)))
+    shown = text_of(second.get(page.path(hold)))
+    assert "Nothing is kept yet." in shown
+    assert "Signatures that are here: judge." in shown
     sent(page, hold)
     shown = text_of(second.get(page.path(hold)))
     assert "Your machine keeps for this hold" in shown
@@ -124,6 +128,20 @@ def test_hold_that_one_of_two_persons_approved_is_not_signed_and_a_crash_costs_a
     world.now += dt.timedelta(days=1)
     page.attendant.look()
     assert requests.decided_note(hold.commitment, keys) is None
+
+
+@pytest.mark.parametrize("is_released", [True, False])
+def test_hold_that_was_released_before_a_crash_was_mended_is_not_signed(world, monkeypatch, is_released):
+    page = Page.make(world, required=1)
+    hold = waiting(world, page)
+    with monkeypatch.context() as crash:  # between the agreement and the signature
+        crash.setattr(type(page.bench.machine), "keep_approved", lambda *_: 0)
+        page.approve(page.signed_in(1), hold, 1)
+    if is_released:
+        release_hold(world.vault, hold.note.raw)
+    page.attendant.look()
+    signed = page.bench.machine.requests.decided_note(hold.commitment, page.bench.service.keys)
+    assert (signed is None) == is_released
 
 
 def test_hold_is_taken_back_and_refused_with_a_reason_that_the_log_gets(world):

@@ -9,14 +9,13 @@ import datetime as dt
 from dataclasses import dataclass
 
 from coffer import wire
-from coffer.authority.hold import Hold, Requested, verify_opens
+from coffer.authority.hold import Requested, verify_opens
 from coffer.custodian.approvals import Agreeable, Agreed, Approvals, Ratification, TakenBack, challenge_of
 from coffer.custodian.machine.enrolment import Enrolment, ordinal_bytes, used
 from coffer.custody.again import Again
 from coffer.custody.questions import ask_question
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
-from coffer.ledger.state import State
 from coffer.notes.note import Note
 from coffer.passkeys.ceremonies import Assertion, authentication_options, parse_assertion, verify_assertion
 from coffer.passkeys.challenges import Purpose
@@ -65,7 +64,8 @@ class Clerks(Enrolment):
     def approve(self, about: Agreeable, ordinal: int, response: bytes, now: dt.datetime) -> Standing:
         """Keep that a person agrees, with what their authenticator signed. What enough agreed to is approved.
 
-        A person who agreed before counts once; asking twice changes nothing.
+        A person who agreed before counts once; asking twice changes nothing. Who agreed to ratify before the draw counts no
+        more: they read that nothing was drawn.
 
         Raises:
             MalformedInput, Refused: the browser's answer does not hold, or it cannot be agreed to.
@@ -73,6 +73,7 @@ class Clerks(Enrolment):
         assertion = parse_assertion(response)
         issued = self._challenges.take(assertion.challenge, Purpose.APPROVE, _subject(about, ordinal), now)
         text_hash = wire.digest(self._waiting(about).note.text)
+        self._service.end_outdated()
         folder, keys = self._machine.folder, self._service.keys
         agreed = Agreed(about=about, person=ordinal, nonce=issued.nonce, text_hash=text_hash, assertion=assertion)
         with folder.deciding():
@@ -174,15 +175,8 @@ class Clerks(Enrolment):
             raw = self._note(about.commitment).note.raw
             return self._service.verify_ratifiable(raw, about.intent, "request")
         requested = self._service.verify_approvable(self._note(about).note.raw, "request")
-        if isinstance(requested, Hold):
-            self._verify_stands(requested, self._service.state)
+        self._service.verify_stands(requested)
         return requested
-
-    def _verify_stands(self, hold: Hold, state: State) -> None:
-        """A hold that ended is not approved: nobody could keep for it any more."""
-        logged = state.hold_of(hold.commitment)
-        if logged is None or not logged.is_open(state.rosters[logged.entry.roster], state.newest):
-            raise Refused("hold: the log has none that stands", code="time", hint="it was released, lapsed, or is over")
 
     def _note_use(self, assertion: Assertion, challenge: bytes, now: dt.datetime) -> None:
         """Keep a counter that moved.

@@ -371,13 +371,15 @@ class Machine:
                 hold = holds.waiting_note(commitment, service.keys)
                 waiting += [] if hold is None else [hold]
         for note in waiting:
-            with suppress(CofferError):  # it expired or was revoked since, or the log cannot be read now
+            with suppress(CofferError):  # it expired or ended since, or the log cannot be read now
+                service.verify_stands(note)
                 self.requests.keep_signed(service.countersign(note.note.raw, "request"), service.keys, now, entropy)
                 kept += 1
         return kept
 
     def keep_ratified(self, service: CustodianService) -> int:
         """Sign that this custodian ratifies what enough persons agreed to, to be logged; how many are new."""
+        service.end_outdated()
         return self.put(service.ratified_entries())
 
     def waiting_notes(self) -> int:

@@ -38,6 +38,8 @@ Value = TypeVar("Value")
 class Matter:
     """What is decided: the path of its pages, its template, and how it is found and read.
 
+    ``here``: what the navigation marks, where its list stands.
+
     ``find``: by what an address says.
 
     ``read``: the values of its page, for a person; they hold ``review``, with its version. ``ask``: asks the desk a
@@ -49,6 +51,7 @@ class Matter:
     find: Callable[[Office, str], Decidable | None]
     read: Callable[[Office, Decidable, int, Wording], dict[str, Any]]
     ask: Callable[[Office, Requested, int, str], None] | None = None
+    here: str = "/"
 
 
 class _Stale(Exception):  # noqa: N818 - never leaves this module
@@ -114,7 +117,7 @@ class Deciding:
             refused=refused,
             mistake=mistake,
             reasons=[(reason, reason_words(reason, words)) for reason in REFUSE_REASONS],
-            here="/",
+            here=matter.here,
             path_of=f"{matter.path}/{digits}",
             is_behind=office.attendant.is_behind,
             **values,

@@ -40,13 +40,13 @@ _INDEX: Final = re.compile("0|[1-9][0-9]{0,17}")
 def find_emergency(office: Office, digits: str) -> Decidable | None:
     """An emergency that this custodian may ratify, or has, by the index of its intent.
 
-    Its request lies here.
+    Its request lies here, and is no amendment: no emergency rule raises a limit.
     """
     debt = office.service.state.debts.get(int(digits)) if _INDEX.fullmatch(digits) else None
     if debt is None or not _concerns(office, debt):
         return None
     note = _request(office, debt.authorization)
-    return None if note is None else Decidable(note=note, debt=debt)
+    return None if note is None or _is_amendment(note) else Decidable(note=note, debt=debt)
 
 
 def emergency_rows(office: Office, you: int, words: Wording) -> list[EmergencyRow]:
@@ -62,8 +62,9 @@ def emergency_rows(office: Office, you: int, words: Wording) -> list[EmergencyRo
             EmergencyRow(
                 index=debt.index,
                 asked=None
-                if note is None
+                if note is None or _is_amendment(note)
                 else read_terms(note.terms, words, marked=mark_authority(note.terms, known, words)),
+                is_amendment=note is not None and _is_amendment(note),
                 opened=_opened(state, debt),
                 deadline=debt.deadline,
                 seconds_left=int((debt.deadline - now).total_seconds()),
@@ -131,6 +132,10 @@ def _request(office: Office, commitment: Commitment) -> Authorization | None:
     except NotProven:  # somebody changed the file: then it is not here
         return None
     return note if isinstance(note, Authorization) else None
+
+
+def _is_amendment(note: Authorization) -> bool:
+    return note.terms.amends is not None
 
 
 def _opened(state: State, debt: Debt) -> Opened:

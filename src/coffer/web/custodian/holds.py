@@ -3,13 +3,15 @@
 from functools import partial
 from typing import Any, Final, cast
 
+from coffer.authority.countersign import signers_of
 from coffer.authority.hold import Hold
 from coffer.custodian.approvals import Approvals
 from coffer.custodian.held_here import first_note, held_here
 from coffer.custodian.people import People
 from coffer.custody.review import parse_requested
-from coffer.errors import Refused
+from coffer.errors import NotProven, Refused
 from coffer.ledger.holds import HoldStatus, LoggedHold, Term
+from coffer.ledger.roster import Roster
 from coffer.web.custodian.deciding import Matter
 from coffer.web.custodian.office import Office, names_of, steadily
 from coffer.web.custodian.standing import (
@@ -114,6 +116,7 @@ def review_hold(office: Office, note: Hold, you: int, words: Wording) -> HoldRev
         share=share_of(term.time, note.terms.until, now),
         seconds_left=int((note.terms.until - now).total_seconds()),
         requester=note.terms.requester.name,
+        signed=_signed(office, note, roster),
         protected=protected_lines(office, note),
         days=days_of(note, state, now.date()),
         parts=read_rule(note.terms, roster, term.holders, words, members=_members(office, note, term, stage, words)),
@@ -124,6 +127,16 @@ def review_hold(office: Office, note: Hold, you: int, words: Wording) -> HoldRev
         here=steadily(partial(held_here, folder, note, state, now)),
         at_most=dict(term.held).get(office.name, 0),
     )
+
+
+def _signed(office: Office, note: Hold, roster: Roster) -> tuple[str, ...]:
+    """The custodians whose signature is here: on the hold as it came, or as it was signed here."""
+    try:
+        own = office.machine.requests.decided_note(note.commitment, office.service.keys)
+    except NotProven:  # somebody changed the file: then it is not here
+        own = None
+    signers = {name for one in (note, own) if one is not None for name in signers_of(one, roster)}
+    return tuple(name for name in roster.names if name in signers)
 
 
 def _place(office: Office, note: Hold) -> tuple[LoggedHold, Term] | None:
@@ -166,4 +179,4 @@ def _read(office: Office, item: Decidable, you: int, words: Wording) -> dict[str
     return {"review": review_hold(office, item.note, you, words)}
 
 
-HOLDS: Final = Matter(path="/holds", template="custodian/hold.html", find=find_hold, read=_read)
+HOLDS: Final = Matter(path="/holds", template="custodian/hold.html", find=find_hold, read=_read, here="/#holds")

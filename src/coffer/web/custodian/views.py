@@ -168,6 +168,7 @@ class HoldReview:
 
     ``status``: how it stands in the log. ``joined_by``: by when enough custodians must keep. ``logged_at``: of its
     entry. ``ends``: of what stands in the log, with what enough custodians joined. ``here``: None if nothing is kept.
+    ``signed``: the custodians whose signature on it is here.
     """
 
     digits: str
@@ -185,6 +186,7 @@ class HoldReview:
     share: float
     seconds_left: int
     requester: str
+    signed: tuple[str, ...]
     protected: tuple[int, ...] | None
     days: Days
     parts: tuple[Part, ...]
@@ -218,11 +220,13 @@ class Opened:
 class EmergencyRow:
     """An emergency that is owed.
 
-    ``asked``: None if its request does not lie here. ``seconds_left``: to be ratified.
+    ``asked``: None if its request does not lie here. ``is_amendment``: the log names an amendment, which is ratified by
+    nobody. ``seconds_left``: to be ratified.
     """
 
     index: int
     asked: Asked | None
+    is_amendment: bool
     opened: Opened
     deadline: dt.datetime
     seconds_left: int
