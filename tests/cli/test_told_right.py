@@ -270,3 +270,15 @@ def test_both_programs_say_their_version(capsys):
     assert stop.value.code == 0
     assert capsys.readouterr().out.split() == ["coffer-audit", coffer.__version__]
     assert said(capsys, "--version").split() == ["coffer,", "version", coffer.__version__]
+
+
+# coffer request
+
+
+@pytest.mark.parametrize(("subject", "is_told"), [("tel:+33639980001", True), ("tel:+33612345678", False)])
+def test_number_that_cannot_exist_is_asked_for_as_dialled_too(world, capsys, subject, is_told):
+    days, order = ("--days", "2016-09-01", "2016-09-01"), ("--kinds", "call", "--max-records", "5")
+    why = ("--authority", "Court", "--basis", "case 1", "--purpose", "theft", "--person", "A. Example")
+    text = said(capsys, "request", world.vault.path, "--subject", subject, *days, *order, *why, "-o", "r.note")
+    assert ("no such number can exist" in text) == is_told
+    assert ("ask for dialled:FR/... too" in text) == is_told

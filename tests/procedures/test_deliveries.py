@@ -108,7 +108,7 @@ def test_part_is_called_the_last_one_only_if_none_can_follow(world):
     comes(world, "2016-09-06", line("2016-09-06"))
     assert open_next(world, "a.note") == 0
     assert listed(world, "last_sequence") == [("no",)]
-    comes(world, "2016-09-07", line("2016-09-07"))
+    comes(world, "2016-09-09", line("2016-09-07"))  # the last of its days is over
     assert open_next(world, "a.note") == 6  # drawn, and its amendment allows more
     assert listed(world, "last_sequence") == [("no",)]
     before = world.now
@@ -118,3 +118,81 @@ def test_part_is_called_the_last_one_only_if_none_can_follow(world):
     world.now = before
     assert open_next(world, "a.note", "m.note") == 0
     assert listed(world, "last_sequence") == [("no",), ("yes",)]
+
+
+def amendment(world, note, limit):
+    terms = {"max_records": limit, "authority": "Court of Appeal", "basis": "extended", "files": ()}
+    raw = world.countersign(amend_request(world.vault, note, **terms).note.raw, *ALL)
+    (world.path / f"{limit}.note").write_bytes(raw)
+
+
+def test_limit_reached_exactly_ends_nothing_while_days_lie_ahead(world, capfd):
+    """An amendment to the number that the tool named left an order of coming days without a key."""
+    note = order(world, "a.note", max_records=1)
+    comes(world, "2016-09-06", line("2016-09-06"), line("2016-09-06", 11))
+    assert open_next(world, "a.note") == 4
+    assert open_next(world, "a.note") == 4
+    assert "--max-records 2 or more: 3 UTC days of it still to come" in capfd.readouterr().err
+    amendment(world, note, 2)
+    assert open_next(world, "a.note", "2.note") == 0
+    assert "no record is left for the 3 UTC days still to come" in capfd.readouterr().err
+    assert listed(world, "last_sequence") == [("no",)]
+    comes(world, "2016-09-07", line("2016-09-07"))
+    assert open_next(world, "a.note", "2.note") == 6
+    assert "or make one (coffer amend)" in capfd.readouterr().out
+    amendment(world, note, 3)
+    comes(world, "2016-09-09", line("2016-09-09", subject=OTHER))
+    assert open_next(world, "a.note", "3.note") == 0
+    assert "still to come" not in capfd.readouterr().err
+    assert listed(world, "last_sequence") == [("no",), ("yes",)]  # the twin: no day lies ahead
+
+
+def test_opening_of_all_days_says_nothing_of_what_the_next_part_needs(world, capfd):
+    order(world, "a.note", max_records=3)
+    comes(world, "2016-09-06", line("2016-09-06"), line("2016-09-06", 11))
+    assert open_next(world, "a.note") == 0
+    comes(world, "2016-09-07", line("2016-09-07"), line("2016-09-07", 11))
+    capfd.readouterr()
+    assert run(["open", str(world.vault.path), "a.note", "-o", "whole"]) == 4
+    assert "4 found, after 2 drawn before" in (text := capfd.readouterr().err)
+    assert "coffer open --since-last asks only for what came since" in text
+    assert open_next(world, "a.note") == 4
+    assert "2 found, after 2 drawn before" in capfd.readouterr().err  # asked, and not refused by another's number
+    assert open_next(world, "a.note") == 4
+    assert "the next part needs max-records 4" in (text := capfd.readouterr().err)
+    assert f"coffer amend {world.vault.path} a.note --max-records 4 or more" in text
+
+
+def test_request_over_its_limit_is_not_called_answered_and_counts_no_opening(world, capfd):
+    note = order(world, "a.note", max_records=1)
+    comes(world, "2016-09-06", line("2016-09-06"), line("2016-09-06", 11))
+    assert run(["open", str(world.vault.path), "a.note", "-o", "out"]) == 4
+    capfd.readouterr()
+    assert run(["status", str(world.vault.path)]) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert "needs max-records 2: amend it" in text
+    assert "answered" not in text
+    assert "opened 1 time" not in text
+    assert run(["status", str(world.vault.path), "a.note"]) == 0
+    said = capfd.readouterr()
+    assert "closed with nothing opened" in " ".join(said.out.split())
+    assert "needs max-records 2: amend it" in said.err
+    amendment(world, note, 2)
+    assert run(["open", str(world.vault.path), "a.note", "2.note", "-o", "out"]) == 0  # the twin
+    capfd.readouterr()
+    assert run(["status", str(world.vault.path)]) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert "opened 1 time, 2 of 2 records" in text
+    assert "answered" in text
+    assert run(["status", str(world.vault.path), "a.note"]) == 0
+    assert "2 of 2 records drawn" in capfd.readouterr().err
+
+
+def test_custodian_that_signed_the_request_alone_is_not_said_to_refuse(world, capfd):
+    note = order(world, "a.note", max_records=1)
+    terms = {"max_records": 2, "authority": "Court of Appeal", "basis": "extended", "files": ()}
+    raw = world.countersign(amend_request(world.vault, note, **terms).note.raw, "judge", "dpo")
+    (world.path / "m.note").write_bytes(raw)
+    comes(world, "2016-09-06", line("2016-09-06"))
+    assert run(["open", str(world.vault.path), "a.note", "m.note", "-o", "out"]) == 0
+    assert "regulator: has not approved the amendment" in capfd.readouterr().out

@@ -22,8 +22,10 @@ from coffer.cli.vaults import vault_at
 from coffer.errors import MalformedInput, Refused
 from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import Due, End, Next, Nothing, Opened, decide_next, opened_parts
+from coffer.procedures.opening.early import days_ahead
 from coffer.procedures.opening.journal import Journal
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 NOTHING_NEW: Final = 6
 """Exit code: a later run may open something."""
@@ -33,7 +35,7 @@ _SAID: Final = {
     Nothing.EARLY: "it is not in force yet",
     Nothing.TODAY: "a part was opened on this UTC day",
     Nothing.NOTHING_CAME: "nothing that it asks for was ingested since",
-    Nothing.DRAWN: "all records that these notes allow were drawn; its amendment allows more: give it too",
+    Nothing.DRAWN: "all records that these notes allow were drawn: give its amendment too, or make one (coffer amend)",
     End.EXPIRED: "the authorization has expired",
     End.REVOKED: "the authorization was revoked",
     End.SPENT: "all records that it allows were drawn (max-records)",
@@ -90,7 +92,8 @@ def open_next(
         print_json(_document(authorization, parts, due, owed_of(opened.desk, authorization, parts, state)))
     elif not isinstance(due, Due):
         console().print(f"nothing to open: {_SAID[due]}", soft_wrap=True)
-    say_progress(authorization, parts, owed_of(opened.desk, authorization, parts, state))
+    ahead = () if is_ended else days_ahead(authorization, state, clock())
+    say_progress(authorization, parts, owed_of(opened.desk, authorization, parts, state), ahead=ahead)
     if not isinstance(due, Due):
         click.get_current_context().exit(ENDED if isinstance(due, End) else NOTHING_NEW)
 
@@ -120,10 +123,12 @@ def _short(vault: str, note: str, authorization: Authorization, state: State, ne
             code="budget",
             hint="make a new request: with --hub for a number that so many call, else for fewer days",
         )
+    ahead = len(days_ahead(authorization, state, clock()))
+    room = f" or more: {counted(ahead, 'UTC day')} of it still to come" if ahead else ""
     return Refused(
         f"records: the next part needs max-records {needed}, found {authorization.limit}",
         code="budget",
-        hint=f"coffer amend {vault} {note} --max-records ...",
+        hint=f"coffer amend {vault} {note} --max-records {needed}{room}",
     )
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from coffer import wire
-from coffer.authority.authorization import Authorization, Terms
+from coffer.authority.authorization import MAX_RECORDS, Authorization, Terms
 from coffer.authority.countersign import Footing, footing_of, may_open_at_once, rules_of, signers_of
 from coffer.authority.due import deadline_of
 from coffer.authority.hold import Requested
@@ -19,6 +19,7 @@ from coffer.ledger.entries import Commitment
 from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.procedures.opening.kept import Kept
+from coffer.vault.desk import Desk
 from coffer.visible import counted
 
 
@@ -36,7 +37,7 @@ def course_rows(
     if history.is_revoked:
         yield "revoked", "nobody answers to it any more"
     for use in history.uses:
-        yield "opened", shown_use(use)
+        yield "not opened" if use.is_void else "opened", shown_use(use)
     if history.uses:
         yield "records", f"{history.drawn:,} of at most {max(limit, terms.max_records):,} opened"
     for line in debt_lines(authorization.commitment, state, now):
@@ -47,6 +48,8 @@ def course_rows(
 
 def shown_use(use: Use) -> str:
     """One opening as the log shows it."""
+    if use.is_void:
+        return f"{wire.format_time(use.time)}, entry {use.intent}: closed with nothing opened"
     handed = "it goes on" if use.records is None else f"{counted(use.records, 'record')} handed over"
     return f"{wire.format_time(use.time)}, entry {use.intent}: {counted(use.drawn, 'record')} drawn, {handed}"
 
@@ -71,20 +74,21 @@ def stage_of(
     *,
     has_key: bool,
     limit: int,
+    needed: int = 0,
     untold: Collection[str] = (),
 ) -> str:
     """In a few words, what holds a request up, or how it ended.
 
     ``has_key``: it can still be opened here. ``limit``: how many records it may open, by what amends it too.
-    ``untold``: custodians that decided, and the desk was not told how.
+    ``needed``: as of ``needed_of``. ``untold``: custodians that decided, and the desk was not told how.
     """
     terms, history = authorization.terms, history_of(authorization, state)
     roster = state.rosters[terms.roster]
     refusers = refusers_of(authorization, reports, state)
     signers = [name for name in signers_of(authorization, roster) if name not in refusers]
     parts = parts_for(terms.subjects, roster, signers, is_hub=terms.is_hub)
-    opened = f"opened {counted(len(history.uses), 'time')}, {history.drawn:,} of {limit:,} records"
-    said = [opened] if history.uses else []
+    times = sum(not use.is_void for use in history.uses)
+    said = [f"opened {counted(times, 'time')}, {history.drawn:,} of {limit:,} records"] if times else []
     said += [
         standing_of(debt, state, now) for debt in state.debts.values() if debt.authorization == authorization.commitment
     ]
@@ -97,6 +101,7 @@ def stage_of(
     elif not has_key and not history.uses:
         said.append("withdrawn by the desk")
     elif has_key:
+        said += [shown_need(needed)] if needed else []
         said += [f"refused by {', '.join(sorted(refusers))}"] if refusers else []
         lacks = [lack_of(part, without=refusers) for part in parts if not part.is_met]
         footings = {footing_of(name, roster, signers, terms) for name in rules_of(terms.subjects, roster)}
@@ -120,6 +125,23 @@ def limit_in_use(commitment: Commitment, kept: Mapping[Commitment, Terms], state
     drawn = state.drawn(commitment, up_to=state.size)
     limits = sorted(terms.max_records for note, terms in kept.items() if commitment in (note, terms.amends))
     return next((limit for limit in limits if drawn <= limit), drawn)
+
+
+def needed_of(desk: Desk, commitment: Commitment, kept: Mapping[Commitment, Terms]) -> int:
+    """The limit that an opening of a request needed, where no note that the desk keeps allows it; else 0.
+
+    ``kept``: as of ``limit_in_use``.
+    """
+    needed = desk.read_short(commitment)
+    limits = [terms.max_records for note, terms in kept.items() if commitment in (note, terms.amends)]
+    return needed if needed > max(limits, default=0) else 0
+
+
+def shown_need(needed: int) -> str:
+    """What an opening needs that was over its limit. ``needed``: as of ``needed_of``."""
+    if needed > MAX_RECORDS:
+        return "found more than any amendment allows: make a new request"
+    return f"needs max-records {needed}: amend it"
 
 
 def lack_of(part: Part, *, without: Collection[str] = ()) -> str:
@@ -208,6 +230,7 @@ def course_document(
     now: dt.datetime,
     *,
     limit: int,
+    needed: int = 0,
     untold: Collection[str] = (),
 ) -> dict[str, object]:
     """The same for programs."""
@@ -219,7 +242,9 @@ def course_document(
         "received": terms.ordered.received.isoformat(),
         "due": wire.format_time(deadline_of(terms)),
         "expires": wire.format_time(terms.expires),
-        "what_holds_it": stage_of(authorization, reports, state, now, has_key=has_key, limit=limit, untold=untold),
+        "what_holds_it": stage_of(
+            authorization, reports, state, now, has_key=has_key, limit=limit, needed=needed, untold=untold
+        ),
         "signed": signers_of(authorization, state.rosters[terms.roster]),
         "untold": list(untold),
         "sent": {name: wire.format_time(time) for name, time in (kept.sent if kept is not None else {}).items()},

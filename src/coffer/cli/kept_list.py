@@ -5,6 +5,7 @@ Nobody is asked.
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from coffer import wire
 from coffer.authority.authorization import Terms
@@ -12,7 +13,7 @@ from coffer.authority.countersign import signers_of
 from coffer.authority.due import deadline_of, has_deadline, shown_left
 from coffer.authority.lacking import parts_for
 from coffer.cli.console import clock, console, print_json, say
-from coffer.cli.course import course_document, limit_in_use, refusers_of, stage_of
+from coffer.cli.course import course_document, limit_in_use, needed_of, refusers_of, stage_of
 from coffer.cli.tables import Table
 from coffer.custody.earlier import history_of
 from coffer.ledger.entries import NAME_DIGITS, Commitment
@@ -22,19 +23,29 @@ from coffer.vault.folder import Vault
 from coffer.visible import counted
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the vault's folder knows of a request besides. Fields: as of ``stage_of``."""
+
+    needed: int
+    untold: Sequence[str]
+
+
 def list_requests(opened: Vault, vault: str, *, as_json: bool) -> None:
     """Print the requests by time left. ``vault``: its path as typed."""
     state, now = opened.replay(), clock()
     kept, damaged = kept_requests(opened, state)
     rows = sorted(kept, key=lambda one: (not is_living(one, state, now), deadline_of(one.authorization.terms)))
     terms, untold = terms_of(kept), {one.authorization.commitment: _untold(opened, one, state) for one in kept}
+    needed = {commitment: needed_of(opened.desk, commitment, terms) for commitment in terms}
+    told = {commitment: _Told(needed=needed[commitment], untold=untold[commitment]) for commitment in terms}
     if as_json:
-        listed = [_document(one, state, now, terms, untold[one.authorization.commitment]) for one in rows]
+        listed = [_document(one, state, now, terms, told[one.authorization.commitment]) for one in rows]
         print_json({"format": "coffer.requests/v1", "requests": listed})
     elif rows:
         table = Table("request", "class", "due", "what", whole=("request", "class"))
         for one in rows:
-            table.add_row(*_row(one, state, now, terms, untold[one.authorization.commitment]))
+            table.add_row(*_row(one, state, now, terms, told[one.authorization.commitment]))
         console().print(table)
         local, living = set(opened.custodian_names()), [one for one in rows if is_living(one, state, now)]
         unsure = {
@@ -79,21 +90,26 @@ def _lacking(one: Kept, state: State) -> set[str]:
 
 
 def _document(
-    one: Kept, state: State, now: dt.datetime, terms: dict[Commitment, Terms], untold: Sequence[str]
+    one: Kept, state: State, now: dt.datetime, terms: dict[Commitment, Terms], told: _Told
 ) -> dict[str, object]:
     authorization = one.authorization
     limit = limit_in_use(authorization.terms.amends or authorization.commitment, terms, state)
-    course = course_document(authorization, one, one.reports, state, now, limit=limit, untold=untold)
+    course = course_document(
+        authorization, one, one.reports, state, now, limit=limit, needed=told.needed, untold=told.untold
+    )
     return {"request": authorization.commitment.hex()} | course
 
 
 def _row(
-    one: Kept, state: State, now: dt.datetime, terms: dict[Commitment, Terms], untold: Sequence[str]
+    one: Kept, state: State, now: dt.datetime, terms: dict[Commitment, Terms], told: _Told
 ) -> tuple[str, str, str, str]:
     authorization = one.authorization
     amends, left = authorization.terms.amends, _left(one, state, now)
     limit = limit_in_use(amends or authorization.commitment, terms, state)
-    what = stage_of(authorization, one.reports, state, now, has_key=one.has_key, limit=limit, untold=untold)
+    needed, untold = told.needed, told.untold
+    what = stage_of(
+        authorization, one.reports, state, now, has_key=one.has_key, limit=limit, needed=needed, untold=untold
+    )
     if amends is not None and limit == authorization.limit:
         what, left = f"amends {amends.hex()[:NAME_DIGITS]}; in use", "answered"
     elif amends is not None:
@@ -103,9 +119,9 @@ def _row(
 
 
 def _left(one: Kept, state: State, now: dt.datetime) -> str:
-    """The time left to answer; what was opened and closed is answered."""
+    """The time left to answer; what was opened and closed is answered, unless nothing could be opened."""
     terms = one.authorization.terms
-    if any(use.records is not None for use in history_of(one.authorization, state).uses):
+    if any(use.records is not None and not use.is_void for use in history_of(one.authorization, state).uses):
         return "answered"
     due = deadline_of(terms)
     left = shown_left(due, now) if is_living(one, state, now) else wire.format_time(due)

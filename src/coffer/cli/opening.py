@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coffer.authority.amended import parse_amended
+from coffer.authority.authorization import Authorization
 from coffer.authority.hold import parse_hold
 from coffer.cli.console import clock, console, print_json, say
 from coffer.cli.custodians import remote_custodians, unlock
@@ -163,9 +164,14 @@ def _conduct(name: str, status: str, answer: Answer) -> str:
     """A custodian's conduct, for people: one that had not approved a request did not refuse it."""
     if status != CONSTANT:
         return status
-    note = parse_amended(answer.evidence.note, "request").note
-    signed = {line.name for line in note.signatures}
-    return "refused" if f"{name}/auth" in signed else "has not approved it"
+    request, *amendments = parse_amended(answer.evidence.note, "request").notes
+    if not _has_signed(request, name):
+        return "has not approved it"
+    return "refused" if all(_has_signed(one, name) for one in amendments) else "has not approved the amendment"
+
+
+def _has_signed(note: Authorization, name: str) -> bool:
+    return f"{name}/auth" in {line.name for line in note.note.signatures}
 
 
 def columns_that_fit(

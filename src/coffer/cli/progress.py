@@ -59,25 +59,37 @@ def opened_document(authorization: Authorization, parts: Sequence[Opened], owed:
     }
 
 
-def say_progress(authorization: Authorization, parts: Sequence[Opened], owed: Debt) -> None:
-    """How far a continuing order is, in a line, and what is owed of it."""
+def say_progress(
+    authorization: Authorization, parts: Sequence[Opened], owed: Debt, *, ahead: Sequence[dt.date], limit: int = 0
+) -> None:
+    """How far a continuing order is, in a line, and what is owed of it.
+
+    ``ahead``: its days that are not over. ``limit``: how many records it may open by what amends it too, where known.
+    """
+    limit = max(limit, authorization.limit)
     terms = authorization.terms
     days = sorted({day for one in parts for day in one.days})
     drawn = sum(one.drawn for one in parts)
     said = f"{show_days(days)}, {len(days)} of " if days else "none of "
     say(
         f"opened so far: {counted(len(parts), 'part')}, {said}{counted(len(terms.all_days), 'UTC day')};"
-        f" {drawn} of {counted(authorization.limit, 'record')} drawn; until {wire.format_time(terms.expires)}"
+        f" {drawn} of {counted(limit, 'record')} drawn; until {wire.format_time(terms.expires)}"
     )
+    if ahead and drawn >= limit:
+        say(f"no record is left for the {counted(len(ahead), 'UTC day')} still to come: coffer amend raises the limit")
     cells = counted(owed.cells, "unconfirmed cell")
-    if owed.cells and owed.days is None:
+    if owed.cells and owed.days is None and drawn >= limit:
+        say(f"owed: {cells}, and all records that it allows were drawn")
+    elif owed.cells and owed.days is None:
         say(f"owed: {cells}, and the desk has no file that says which")
         say("hint: coffer open without --since-last asks for all days again, and draws what it finds again")
     elif owed.days:
         say(f"owed: {cells} of {show_days(owed.days)}; the next part asks again, once a custodian can say more")
 
 
-def say_opened(authorization: Authorization, parts: Sequence[Opened], owed: Debt) -> None:
+def say_opened(
+    authorization: Authorization, parts: Sequence[Opened], owed: Debt, *, ahead: Sequence[dt.date], limit: int
+) -> None:
     """The same of a request under which something was opened."""
     if parts:
-        say_progress(authorization, parts, owed)
+        say_progress(authorization, parts, owed, ahead=ahead, limit=limit)

@@ -16,13 +16,15 @@ from coffer.ledger.state import State
 class Use:
     """One opening that the log shows.
 
-    ``records``: handed over, None while it goes on; ``drawn``: opened, 0 without a draw.
+    ``records``: handed over, None while it goes on; ``drawn``: opened, 0 without a draw. ``is_void``: closed with
+    nothing opened, over the limit or too late.
     """
 
     intent: int
     time: dt.datetime
     drawn: int
     records: int | None
+    is_void: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ def history_of(authorization: Authorization, state: State) -> History:
             time=opening.time,
             drawn=opening.draw.records if opening.draw else 0,
             records=opening.close.records if opening.close else None,
+            is_void=opening.close is not None and opening.close.answers == 0,
         )
         for opening in state.openings.values()
         if opening.intent.authorization == commitment

@@ -24,7 +24,7 @@ from coffer.cli.vaults import found_types_in, vault_at
 from coffer.disclosure.order_times import has_own_periods, opens_part_of_a_day
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.procedures.opening.decide import segments_of
-from coffer.procedures.opening.found_by import verify_found
+from coffer.procedures.opening.found_by import unlikely_numbers, verify_found
 from coffer.procedures.opening.kept import refused_before
 from coffer.procedures.opening.request import Order, prepare_request, sign_request
 from coffer.vault.folder import Vault
@@ -208,10 +208,14 @@ def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -
     for remark in (*letters_remarks(authorization.terms), *marks_of(authorization.terms, desk_authorities(vault))):
         say(remark)
     say_signers(vault, authorization)
-    for remark in verify_found(vault, vault.replay(), authorization.terms):
+    state = vault.replay()
+    for remark in (
+        *verify_found(vault, state, authorization.terms),
+        *unlikely_numbers(vault, state, authorization.terms),
+    ):
         say(remark)
     sids = {subject.sid for subject in authorization.terms.subjects}
-    for one in refused_before(vault, sids, vault.replay()):
+    for one in refused_before(vault, sids, state):
         again = f", {shown_again(one.again)}" if one.again is not None else ""
         earlier = one.authorization.commitment.hex()[:NAME_DIGITS]
         say(

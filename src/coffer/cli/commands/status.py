@@ -14,9 +14,11 @@ from coffer.cli.course import (
     course_document,
     course_rows,
     limit_in_use,
+    needed_of,
     question_rows,
     said_no,
     shown_again,
+    shown_need,
 )
 from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.kept import kept_or_read
@@ -34,6 +36,7 @@ from coffer.errors import CofferError, MalformedInput, Unavailable
 from coffer.ledger.entries import NAME_DIGITS
 from coffer.ledger.state import State
 from coffer.procedures.opening.continuing import opened_parts
+from coffer.procedures.opening.early import days_ahead
 from coffer.procedures.opening.kept import Kept, kept_requests, read_kept, take_reports
 from coffer.procedures.opening.standings import Words, ask_standings, roster_of, shown_words
 
@@ -92,13 +95,11 @@ def status(
     owed = owed_of(opened.desk, authorization, parts, state)
     kept = read_kept(opened, authorization.commitment, state)
     reports = {name: one for name, one in standings.items() if isinstance(one, Standing)}
-    limit = limit_in_use(
-        authorization.terms.amends or authorization.commitment,
-        {authorization.commitment: authorization.terms, **terms_of(kept_requests(opened, state)[0])},
-        state,
-    )
+    terms = {authorization.commitment: authorization.terms, **terms_of(kept_requests(opened, state)[0])}
+    limit = limit_in_use(authorization.terms.amends or authorization.commitment, terms, state)
+    needed = needed_of(opened.desk, authorization.commitment, terms)
     if as_json:
-        course = course_document(merged, kept, reports, state, clock(), limit=limit)
+        course = course_document(merged, kept, reports, state, clock(), limit=limit, needed=needed)
         progress = {"opened": opened_document(authorization, parts, owed)}
         print_json(_document(merged, standings, words) | course | progress)
     else:
@@ -106,7 +107,10 @@ def status(
         _print_course(merged, kept, reports, state, limit=limit)
     _say_heard(standings, words)
     say_signers(opened, merged)
-    say_opened(authorization, parts, owed)
+    if needed and kept is not None and kept.has_key:
+        say(f"an opening was over its limit: {shown_need(needed)}")
+    ahead = days_ahead(authorization, state, clock()) if kept is None or kept.has_key else ()
+    say_opened(authorization, parts, owed, ahead=ahead, limit=limit)
     if kept is not None and kept.open_questions:
         asker, digits = kept.open_questions[0].custodian, authorization.commitment.hex()[:NAME_DIGITS]
         say(f"{asker} asks something: coffer send {vault} {digits} --explain TEXT, once, to every custodian")

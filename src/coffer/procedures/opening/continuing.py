@@ -36,7 +36,7 @@ class Nothing(StrEnum):
     SHORT = "short"
     """The next part has more records than the budget has left."""
     DRAWN = "drawn"
-    """All records that the notes allow were drawn, and an amendment that the desk keeps allows more."""
+    """All records that the notes allow were drawn. An amendment allows more, or may still: days lie ahead."""
 
 
 class End(StrEnum):

@@ -249,8 +249,12 @@ def needs_another_window(matches: Matches, windows: int) -> bool:
     return len(matches.rows) == windows * WINDOW
 
 
-def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, drawn: int) -> int:
+def verify_budget(
+    matches: Sequence[Matches], countersigned: Countersigned, drawn: int, *, is_part: bool = False
+) -> int:
     """Step R3: the number of records to draw.
+
+    ``is_part``: of a continuing order, so that nothing is asked for that was drawn before.
 
     Raises:
         Refused: more than the authorization has left, or more of one subject on one day than the cap. Then nothing is
@@ -270,9 +274,16 @@ def verify_budget(matches: Sequence[Matches], countersigned: Countersigned, draw
         raise Refused(
             f"records: {total} found{before}, expected at most {limit} (max-records)",
             code="budget",
-            hint="raise the limit (coffer amend), ask for fewer days, or make a new request",
+            hint=_over(is_again=bool(drawn) and not is_part),
         )
     return total
+
+
+def _over(*, is_again: bool) -> str:
+    """What helps where an opening is over its limit. ``is_again``: it asks for what was drawn before."""
+    if is_again:
+        return "this asks again for what was drawn before: coffer open --since-last asks only for what came since"
+    return "raise the limit (coffer amend), ask for fewer days, or make a new request"
 
 
 def records_needed(matches: Sequence[Matches], countersigned: Countersigned, drawn: int) -> int:

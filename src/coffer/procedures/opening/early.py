@@ -113,6 +113,12 @@ def is_spent(authorization: Authorization, state: State) -> bool:
     return state.drawn(authorization.commitment, up_to=state.size) >= authorization.limit
 
 
+def days_ahead(authorization: Authorization, state: State, now: dt.datetime) -> tuple[dt.date, ...]:
+    """The UTC days of an authorization that are not over, so that records of them may still come."""
+    today = max(now, state.newest).date()
+    return tuple(day for day in authorization.terms.all_days if day >= today)
+
+
 def verify_unspent(authorization: Authorization, state: State) -> None:
     """Step R0, if no opening is to be resumed: refuse an authorization whose records were all drawn.
 

@@ -23,7 +23,7 @@ from coffer.ledger.roster import Roster
 from coffer.ledger.state import State
 from coffer.notes.keys import seal
 from coffer.notes.note import Note, join_notes
-from coffer.procedures.opening.early import is_spent
+from coffer.procedures.opening.early import days_ahead, is_spent
 from coffer.procedures.opening.standings import Reporter, ask_standings, with_countersignatures
 from coffer.vault.folder import Vault
 from coffer.vault.operator import DESK
@@ -343,10 +343,11 @@ def _said_no(standings: Mapping[str, Standing | CofferError] | Mapping[str, Stan
 def forget_spent_key(vault: Vault, authorization: Authorization, state: State) -> None:
     """Remove the seal key of an authorization under which nothing more can be drawn.
 
-    It stays while an amendment that the desk keeps allows more, whether this opening was asked for with it or not, and
-    where the desk's copies cannot be read: it is then removed when the authorization ends.
+    It stays while an amendment that the desk keeps allows more, whether this opening was asked for with it or not, while
+    days of it lie ahead, which an amendment may still open, and where the desk's copies cannot be read: it is then
+    removed when the authorization ends.
     """
-    if not is_spent(authorization, state):
+    if not is_spent(authorization, state) or days_ahead(authorization, state, vault.outside.clock()):
         return
     desk, commitment = vault.desk, authorization.commitment
     try:

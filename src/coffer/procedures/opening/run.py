@@ -19,6 +19,7 @@ from coffer.custody.exchange import NO_DRAW, NO_SALT, Cell, Reply, draw_commitme
 from coffer.custody.logged import verify_logged
 from coffer.custody.port import Custodian
 from coffer.disclosure.answer import Answer, Evidence, SegmentEvidence
+from coffer.disclosure.part import part_before
 from coffer.errors import NotProven, Refused, Unavailable
 from coffer.ledger.entries import DrawEntry, FaultEntry, SegmentId
 from coffer.ledger.facts import Opening, Segment
@@ -225,9 +226,11 @@ class _UnderWay:
         authorization = self._countersigned.authorization
         drawn = self._state.drawn(authorization.commitment, up_to=self._state.size)
         try:
-            total = verify_budget(matches, self._countersigned, drawn)
+            total = verify_budget(matches, self._countersigned, drawn, is_part=self._journal.part is not None)
         except Refused:
-            self._vault.desk.mark_short(authorization.commitment, records_needed(matches, self._countersigned, drawn))
+            if self._asks_for_next():
+                needed = records_needed(matches, self._countersigned, drawn)
+                self._vault.desk.mark_short(authorization.commitment, needed)
             self._abandon()  # or was, before a crash that left the journal behind
             raise
         if total == 0 or self._opening.close is not None:
@@ -237,6 +240,12 @@ class _UnderWay:
         self._vault.desk.write_opening(authorization.commitment, self._journal.format())
         table = draw_commitment(self._journal.salt, cells)
         return self._log(DrawEntry(intent=self._journal.intent, table=table, records=total))
+
+    def _asks_for_next(self) -> bool:
+        """Whether it asks for what the next part would, and not again for what an opening before it gave."""
+        commitment = self._countersigned.authorization.commitment
+        is_first = part_before(commitment, self._state, before=self._journal.intent).since is None
+        return self._journal.part is not None or is_first
 
     def _data(self, targets: Mapping[Key, Target], draw: int) -> dict[str, Reply]:
         """R4: the data lane for exactly the drawn cells.

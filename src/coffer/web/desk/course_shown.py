@@ -24,7 +24,7 @@ _NEXT: Final = {
     Nothing.TODAY: N_("A part was opened today (UTC). The next one can be opened tomorrow."),
     Nothing.NOTHING_CAME: N_("Nothing that it asks for came since the last part."),
     Nothing.SHORT: N_("The next part has more records than the limit leaves."),
-    Nothing.DRAWN: N_("All records that it allows were opened, and its amendment is not signed yet."),
+    Nothing.DRAWN: N_("All records that it allows were opened. A higher limit that is signed opens more."),
     End.EXPIRED: N_("It has expired: nothing more is opened."),
     End.REVOKED: N_("It was revoked: nothing more is opened."),
     End.SPENT: N_("All records that it allows were opened: nothing more is opened."),
