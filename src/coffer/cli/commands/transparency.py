@@ -9,6 +9,7 @@ from coffer.cli.vaults import vault_at
 from coffer.disclosure.tables_pdf import format_tables_pdf
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
+from coffer.ledger.codes import LEVEL_WORDS, LEVELS
 from coffer.ledger.state import State
 from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
@@ -82,6 +83,10 @@ def transparency(
         out.print(shown)
         out.print("")
     asked = "" if table is None else f" --table {table}"
+    if table is not None and state.roster.statistics != LEVELS[-1]:
+        say(
+            f"statistics: {state.roster.statistics}: {LEVEL_WORDS[state.roster.statistics]}; what waits is not told here"
+        )
     say(f"recompute it: coffer-audit transparency {vault} --from {first} --to {last}{asked} --json")
 
 
