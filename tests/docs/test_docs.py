@@ -100,7 +100,7 @@ def test_every_command_on_a_page_exists_with_its_options(name, least):
 
 
 def torn(text):
-    """Lines of a page at which a command that goes on over several lines would not be pasted whole."""
+    """Lines of a page at which a command of several lines would not be pasted whole."""
     lines = ["", *text.splitlines()]
     begins = [n for n, line in enumerate(lines) if re.match(r" {4,}--?[a-z]", line) and not lines[n - 1].endswith("\\")]
     return sorted({*begins, *(n for n, line in enumerate(lines) if re.match(r" {4,}.*\\ +-", line))})

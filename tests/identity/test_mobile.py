@@ -75,7 +75,7 @@ def test_people_write_them_in_their_own_way(typed, line):
 
 
 def test_hint_for_an_imei_without_its_check_digit_can_be_followed():
-    """A network's record ends with 0 where the check digit stands: its 14 digits are written in two parts."""
+    """A network's record ends with 0 instead of the check digit: 14 digits are written in two parts."""
     with pytest.raises(MalformedInput, match="no handset has this IMEI") as error:
         parse_typed_subject("IMEI 490154203237510", "FR", "subject")
     assert error.value.hint.endswith("write its first 14 digits as TAC 49015420 SNR 323751")

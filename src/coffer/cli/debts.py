@@ -51,7 +51,7 @@ def standing_of(debt: Debt, state: State, now: dt.datetime) -> str:
 
 
 def say_if_idle(authorization: Commitment, name: str, state: State) -> None:
-    """Say that a custodian's agreement to an emergency counts for nothing, where no rule of it names the custodian."""
+    """Say that an agreement counts for nothing, where no rule of it names the custodian."""
     debts = [debt for debt in state.debts.values() if debt.authorization == authorization]
     if debts and not any(debt.is_for(name, _rosters(debt, state)) for debt in debts):
         say(f"the rules of this emergency do not name {name}: its agreement is logged and counts for nothing")

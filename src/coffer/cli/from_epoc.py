@@ -139,12 +139,12 @@ def print_shown(form: "Form") -> None:
 
 
 def print_message(rows: Sequence[tuple[str, str]]) -> None:
-    """The texts of a message as a table on stdout, its paths in words. The JSON has the paths themselves."""
+    """The texts of a message as a table on stdout, its paths in words; JSON has the paths."""
     print_texts("in the message", message_rows(rows))
 
 
 def message_rows(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Paths as words, which a narrow screen does not break; an entry of a dictionary is one row, not three."""
+    """Paths as words, which no screen breaks; an entry of a dictionary is one row, not three."""
     shown, place = list[tuple[str, str]](), 0
     while place < len(rows):
         path, text = rows[place]

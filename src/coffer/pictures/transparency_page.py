@@ -57,8 +57,8 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
         facts.append((words["overdue"], number(document["overdue"])))
     tally, collected = document["tally"], [(words[key], number(count)) for key, count in log["collected"].items()]
     noise = tally["noise_standard_deviation"]
-    right_to = f"{NBSP}±{NBSP}{number(round(2 * noise))}" if noise else ""
-    collected.append((words["tally"], number(tally["records"]) + right_to))
+    margin = number(round(2 * (noise or 0)))
+    collected.append((words["tally"], number(tally["records"]) + (f"{NBSP}±{NBSP}{margin}" if noise else "")))
     tables = [
         Section(caption=words["asked"], heads=("", words["number"]), rows=tuple(facts), note=words["asked_note"]),
         _openings_by("authority", log, language, note=words["revealed_note"]),
@@ -86,9 +86,7 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
             caption=words["collected"],
             heads=("", words["number"]),
             rows=tuple(collected),
-            note=words["noise" if noise else "exact" if tally["records"] else "no_tally"].format(
-                noise=number(round(2 * (noise or 0)))
-            ),
+            note=words["noise" if noise else "exact" if tally["records"] else "no_tally"].format(noise=margin),
         ),
         Section(
             caption=words["segments"],

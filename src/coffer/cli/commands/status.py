@@ -39,7 +39,7 @@ from coffer.procedures.opening.standings import Words, ask_standings, roster_of,
 
 UNKNOWN = "no answer"
 NOT_HELD = "not held"
-"""In JSON. The table says it in more words, since ``not held`` sounds like records that are not kept."""
+"""In JSON. The table says more, since ``not held`` sounds like records that are not kept."""
 _NOT_HELD_SHOWN = "does not have the request"
 
 

@@ -92,7 +92,7 @@ def transparency(
 
 
 def _say_untold(level: str, emergencies: Mapping[str, int]) -> None:
-    """Say what a table lacks under the roster's level of statistics, and what the log tells all the same."""
+    """Say what a table lacks under the roster's level, and what the log tells all the same."""
     say(f"statistics: {level}: {LEVEL_WORDS[level]}; what waits is not told here")
     opened = sum(count for status, count in emergencies.items() if status != "disapproved")
     if opened:

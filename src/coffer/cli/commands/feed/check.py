@@ -79,7 +79,7 @@ def check(
 
 
 def _verify_plausible(reports: list[FileReport], most_percent: Decimal, *, is_written: bool) -> None:
-    """Refuse files that were not understood. ``is_written``: the proposed feed would have been written."""
+    """Refuse files that were not understood. ``is_written``: the proposed feed was to be."""
     try:
         for report in reports:
             report.verify_plausible(most_percent)
