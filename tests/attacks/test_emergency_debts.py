@@ -314,7 +314,7 @@ def test_burst_ends_at_the_bound_of_a_day_though_all_is_ratified(world):
 
 def test_emergency_of_an_authority_that_nobody_verified_needs_every_signature(world):
     note, size = ask(world, *AT_NIGHT, authority="Another court"), world.state().size
-    with pytest.raises(Refused, match=r"authority: called back by nobody, says the list of .*dpo"):
+    with pytest.raises(Refused, match=r"authority: nobody called it back, by the own list of .*dpo"):
         world.open(note)
     assert world.state().size == size, "no intent, and no debt"
     elsewhere = [Elsewhere(one) for one in world.custodians()]

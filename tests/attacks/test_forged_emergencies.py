@@ -49,7 +49,7 @@ def listed(world, name="judge"):
 def test_emergency_of_an_authority_that_nobody_verified_is_not_opened_by_two_of_three(world, text):
     if text:
         take(world, text, *ALL)
-    with pytest.raises(Refused, match="called back by nobody"):
+    with pytest.raises(Refused, match="nobody called it back"):
         world.open(emergency(world, "judge", "dpo"))
     assert rows_of(world.open(emergency(world, *ALL))) == ROWS
 
@@ -66,13 +66,13 @@ def test_twin_that_is_no_emergency_needs_the_rule_alone(world, urgency):
 
 def test_one_custodians_list_does_not_count_for_another(world):
     take(world, LIST.format(name="Court") + VERIFIED, "judge")
-    with pytest.raises(Refused, match="called back by nobody"):
+    with pytest.raises(Refused, match="nobody called it back"):
         world.open(emergency(world, "judge", "dpo"))
 
 
 def test_desks_list_counts_for_no_custodian(world):
     (world.vault.path / "authorities.toml").write_text(LIST.format(name="Court") + VERIFIED)
-    with pytest.raises(Refused, match="called back by nobody"):
+    with pytest.raises(Refused, match="nobody called it back"):
         world.open(emergency(world, "judge", "dpo"))
 
 
@@ -106,7 +106,7 @@ def test_list_that_is_taken_away_verifies_nobody(world):
     take(world, LIST.format(name="Court") + VERIFIED, *ALL)
     for name in ALL:
         world.vault.custodian(name).remove_authorities()
-    with pytest.raises(Refused, match="called back by nobody"):
+    with pytest.raises(Refused, match="nobody called it back"):
         world.open(emergency(world, "judge", "dpo"))
 
 

@@ -61,6 +61,24 @@ def test_who_signed_in_the_folder_is_known_without_asking(world, capsys):
     assert said_of(world, digits, capsys)[0].endswith("signed by judge, dpo")
 
 
+def test_time_left_is_said_in_one_way_and_a_request_that_is_revoked_has_none(world, capsys):
+    note, digits = requested(world)
+    line, _ = said_of(world, digits, capsys)
+    assert " days left, no deadline  waits for" in line
+    assert run(["revoke", str(world.vault.path), str(note), "--as", "judge"]) == 0
+    line, _ = said_of(world, digits, capsys)
+    assert "ordinary  over " in line
+    assert line.endswith("revoked")
+
+
+def test_a_custodian_without_the_request_is_not_said_to_keep_no_records(world, capsys):
+    _, digits = requested(world)
+    for words, expected in (((), "does not have the request"), (("--json",), '"what": "not held"')):
+        capsys.readouterr()
+        assert run(["status", str(world.vault.path), digits, *words]) == 0
+        assert expected in capsys.readouterr().out
+
+
 def test_a_decision_that_the_desk_was_not_told_is_said_to_be_unknown(world, capsys, monkeypatch):
     note, digits = requested(world)
     world.reopen().vault.operator.change_passphrase(Secret(SECRET.encode(), "passphrase"))

@@ -9,15 +9,18 @@ import pytest
 from lxml import etree
 
 from coffer.authority.hold import parse_hold
+from coffer.cli.from_epoc import message_rows
 from coffer.cli.main import run
 from epoc_forms import RANGE, evidence, form1, form2
 from hi1_messages import (
     APPROVAL,
     DOCUMENT,
     EIGHT_HOURS,
+    END,
     ORDER,
     PRESERVES,
     REFERENCE,
+    START,
     TIMES,
     TRANSACTION,
     create,
@@ -61,6 +64,25 @@ def test_a_message_becomes_exactly_its_requests_and_lists_the_rest(story, capfd)
     assert (one.ordered.urgency, one.ordered.issuer, one.ordered.issued_in) == ("ordinary", "prosecutor", "union")
     assert (one.ordered.due - one.ordered.received).days == 10
     assert one.ordered.files[0].is_of(raw)
+
+
+def test_paths_are_read_as_words_and_an_entry_of_a_dictionary_is_one_row():
+    a, b = "action 1/CREATE/HI1Object/LDDeliveryProfile", "action 2/CREATE/HI1Object/Lawful/Owner"
+    rows = [(f"{a}/Owner", "ETSI"), (f"{a}/Name", "Profile"), (f"{a}/Value", "Court"), (b, "A"), ("Header/Time", "x")]
+    assert message_rows(rows) == [
+        ("action 1, CREATE, LD Delivery Profile", "ETSI Profile: Court"),
+        ("action 2, CREATE, Lawful, Owner", "A"),  # no entry: its name is kept
+        ("Header, Time", "x"),
+    ]
+
+
+def test_whole_days_of_a_message_are_said_for_each_request(story, capfd):
+    times = TIMES.replace(START, "2016-09-01T00:00:00Z").replace(END, "2016-09-02T23:59:59Z")
+    mail = task(2, values=value("InternationalizedEmailAddress", "a@corp.example"), times=times)
+    assert request(story, order(task(times=times), mail), "notes") == 0
+    said = capfd.readouterr().err
+    assert said.count("subject 1: 2016-09-01 to 2016-09-02 (whole UTC days: 2)") == 2
+    assert "records outside these times are dropped" not in said
 
 
 def test_eight_hours_and_an_earlier_deadline_are_taken(story):

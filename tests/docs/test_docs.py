@@ -99,6 +99,24 @@ def test_every_command_on_a_page_exists_with_its_options(name, least):
         assert [word for word in rest if re.match(r"--?[a-z]", word) and word not in options] == [], words[:2]
 
 
+def torn(text):
+    """Lines of a page at which a command of several lines would not be pasted whole."""
+    lines = ["", *text.splitlines()]
+    begins = [n for n, line in enumerate(lines) if re.match(r" {4,}--?[a-z]", line) and not lines[n - 1].endswith("\\")]
+    return sorted({*begins, *(n for n, line in enumerate(lines) if re.match(r" {4,}.*\\ +-", line))})
+
+
+def test_a_command_over_several_lines_can_be_pasted():
+    assert {path.name: torn(path.read_text()) for path in PAGES if torn(path.read_text())} == {}
+
+
+def test_twin_a_torn_command_is_found():
+    whole = "        coffer init v \\\n            --rule a\n"
+    assert torn(whole) == []
+    assert torn(whole.replace("\\\n", "\n")) == [2]
+    assert torn("        coffer init v \\ --rule a\n") == [1]
+
+
 def test_exit_codes_are_those_of_the_readme():
     text = " ".join((ROOT / "README.md").read_text().split())
     found = {

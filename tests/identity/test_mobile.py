@@ -74,6 +74,14 @@ def test_people_write_them_in_their_own_way(typed, line):
     assert parse_typed_subject(typed, "FR", "subject").format() == line
 
 
+def test_hint_for_an_imei_without_its_check_digit_can_be_followed():
+    """A network's record ends with 0 instead of the check digit: 14 digits are written in two parts."""
+    with pytest.raises(MalformedInput, match="no handset has this IMEI") as error:
+        parse_typed_subject("IMEI 490154203237510", "FR", "subject")
+    assert error.value.hint.endswith("write its first 14 digits as TAC 49015420 SNR 323751")
+    assert parse_typed_subject("TAC 49015420 SNR 323751", "FR", "subject").value == "490154203237518"
+
+
 def test_a_mistyped_imei_is_no_strangers_handset():
     """A digit left out or typed twice leaves 14 or 16, in which nothing could be seen to be wrong."""
     right = "490154203237518"

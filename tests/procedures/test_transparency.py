@@ -143,5 +143,8 @@ def test_words_are_the_same_keys_in_every_language():
 def test_a_tally_is_called_exact_only_if_it_counts_something_without_noise(rich, records, noise, word):
     document = {"origin": "o", "from": "2016-09-05", "to": "2016-09-06", "log": figures(rich, 5, 6), "overdue": 0}
     document["tally"] = {"records": records, "noise_standard_deviation": noise}
-    notes = [section.note for section in sections(document, "en")]
+    shown = sections(document, "en")
+    notes = [section.note for section in shown]
     assert WORDS["en"][word].format(noise=25) in notes
+    (collected,) = [dict(section.rows) for section in shown if section.caption == WORDS["en"]["collected"]]
+    assert collected[WORDS["en"]["tally"]] == f"{records}\u00a0±\u00a025" if noise else str(records)

@@ -145,7 +145,9 @@ def verify_countersigned(authorization: Authorization, roster: Roster) -> Counte
         footing = footing_of(rule.name, roster, signers, terms)
         is_emergency |= footing is Footing.EMERGENCY
         if not (everyone <= set(signers) if terms.is_hub else footing is not Footing.NONE):
-            missing = [name for name in roster.names if name in everyone and name not in signers]
+            emergency = roster.emergency_rules.get(rule.name) if may_open_at_once(terms) else None
+            could = everyone if emergency is None else {*everyone, *emergency.members, *emergency.indispensable}
+            missing = [name for name in roster.names if name in could and name not in signers]
             asked = (
                 f"all of {','.join(sorted(everyone))}, since it says hub: yes"
                 if terms.is_hub

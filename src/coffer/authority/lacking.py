@@ -48,6 +48,12 @@ class Part:
         """Those who could still sign; empty if it is met."""
         return () if self.is_met else tuple(name for name in self.members if name not in self.signed)
 
+    def missing(self, *, without: Collection[str] = ()) -> str:
+        """Whom it still needs, in words. ``without``: who said no."""
+        names = [name for name in self.lacks if name not in without]
+        needed = self.needed - len(self.signed)
+        return ", ".join(names) if needed >= len(names) else f"{needed} of {', '.join(names)}"
+
 
 def parts_of(rule: Rule, roster: Roster, signers: Collection[str], *, is_hub: bool) -> tuple[Part, ...]:
     """The parts of one rule, with who signed for each."""

@@ -110,7 +110,7 @@ def stage_of(
                 said
             )  # what was opened was signed; what is missing is in a copy that the desk has not seen
         if lacks and Footing.NONE not in footings:
-            said.append("signed for an emergency")
+            said.append("signed for an emergency, if the authority was called back")
         said += [f"signed by {', '.join(signers)}"] if signers else []
         said += [f"decided by {', '.join(untold)}, and the desk was not told how"] if untold and lacks else []
         said += [f"waits for {'; '.join(lacks)}"] if lacks else []
@@ -146,13 +146,7 @@ def shown_need(needed: int) -> str:
 
 def lack_of(part: Part, *, without: Collection[str] = ()) -> str:
     """Whom a part of a rule still needs. ``without``: who said no."""
-    return f"{_whom(part, without)} (rule {part.rule})"
-
-
-def _whom(part: Part, without: Collection[str]) -> str:
-    names = [name for name in part.lacks if name not in without]
-    missing = part.needed - len(part.signed)
-    return ", ".join(names) if missing >= len(names) else f"{missing} of {', '.join(names)}"
+    return f"{part.missing(without=without)} (rule {part.rule})"
 
 
 def rule_rows(requested: Requested, roster: Roster, refusers: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -168,7 +162,7 @@ def rule_rows(requested: Requested, roster: Roster, refusers: Collection[str]) -
         if part.share is Share.HUB:
             asked = f"all of {names}, since it is a hub"
         signed = f"signed by {', '.join(part.signed)}" if part.signed else "nobody signed"
-        lacks = "complete" if part.is_met else f"missing: {_whom(part, refusers)}"
+        lacks = "complete" if part.is_met else f"missing: {part.missing(without=refusers)}"
         no = [name for name in part.members if name in refusers]
         refused = f"; refused by {', '.join(no)}" if no else ""
         yield f"rule {part.rule}", f"{asked}: {signed}; {lacks}{refused}"

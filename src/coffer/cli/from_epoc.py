@@ -4,6 +4,7 @@ The form says whom, when, on whose authority and how soon. The desk adds what no
 """
 
 import datetime as dt
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 TEN_DAYS: Final = dt.timedelta(days=10)
 EIGHT_HOURS: Final = dt.timedelta(hours=8)
+_ENTRY: Final = ("Owner", "Name", "Value")
+"""What an entry of a dictionary holds, in this order (ETSI TS 103 120, DictionaryEntry)."""
+_IN_A_NAME: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Between two words of a name such as ``LDDeliveryProfile``."""
 _SAID_BY_ALL: Final = ("subjects", "ranges", "begins", "ends")
 """Options that would contradict any order, by the names of their parameters."""
 
@@ -127,7 +132,31 @@ def shown_rows(form: "Form") -> list[tuple[str, str]]:
 
 def print_shown(form: "Form") -> None:
     """The texts as a table on stdout: they are the order's, and may name people."""
-    print_texts("in the message" if form.is_message else "in the form", shown_rows(form))
+    if form.is_message:
+        print_message(shown_rows(form))
+    else:
+        print_texts("in the form", shown_rows(form))
+
+
+def print_message(rows: Sequence[tuple[str, str]]) -> None:
+    """The texts of a message as a table on stdout, its paths in words; JSON has the paths."""
+    print_texts("in the message", message_rows(rows))
+
+
+def message_rows(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Paths as words, which no screen breaks; an entry of a dictionary is one row, not three."""
+    shown, place = list[tuple[str, str]](), 0
+    while place < len(rows):
+        path, text = rows[place]
+        entry = path.removesuffix("/Owner")
+        paths = [path for path, _ in rows[place : place + len(_ENTRY)]]
+        if paths == [f"{entry}/{name}" for name in _ENTRY]:
+            owner, name, value = (text for _, text in rows[place : place + len(_ENTRY)])
+            path, text = entry, f"{owner} {name}: {value}"
+            place += len(_ENTRY) - 1
+        shown.append((", ".join(_IN_A_NAME.sub(" ", step) for step in path.split("/") if step != "HI1Object"), text))
+        place += 1
+    return shown
 
 
 def print_texts(heading: str, rows: Sequence[tuple[str, str]]) -> None:

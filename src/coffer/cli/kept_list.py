@@ -7,7 +7,6 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coffer import wire
 from coffer.authority.authorization import Terms
 from coffer.authority.countersign import signers_of
 from coffer.authority.due import deadline_of, has_deadline, shown_left
@@ -123,6 +122,7 @@ def _left(one: Kept, state: State, now: dt.datetime) -> str:
     terms = one.authorization.terms
     if any(use.records is not None and not use.is_void for use in history_of(one.authorization, state).uses):
         return "answered"
-    due = deadline_of(terms)
-    left = shown_left(due, now) if is_living(one, state, now) else wire.format_time(due)
-    return left if has_deadline(terms.ordered) else f"none; expires: {left}"
+    if not is_living(one, state, now):
+        return "over"
+    left = shown_left(deadline_of(terms), now)
+    return left if has_deadline(terms.ordered) else f"{left}, no deadline"

@@ -245,7 +245,7 @@ def _parse_imei(value: str, place: str) -> Identifier:
     if whole_imei(value) != value:
         raise MalformedInput(
             f"{place}: no handset has this IMEI, expected 15 digits of which the last checks the others",
-            hint="was a digit mistyped? one from a network's records ends with 0 instead: leave that digit out where you type it",
+            hint="was a digit mistyped? one from a network's records ends with 0 instead: write its first 14 digits as TAC 49015420 SNR 323751",
         )
     return Identifier(type=IdentityType.IMEI, value=value)
 

@@ -90,6 +90,14 @@ class Debt:
         mask = mask_of(self.ratified, roster.names)
         return tuple(name for name in self.rules if not roster.rule_for_country(name).is_satisfied_by(mask))
 
+    def is_for(self, name: str, rosters: Iterable[Roster]) -> bool:
+        """Whether a rule to be satisfied names this custodian, as one of these rosters has it.
+
+        The agreement of any other counts for nothing.
+        """
+        rules = (roster.rule_for_country(rule) for roster in rosters for rule in self.rules)
+        return any(name in {*rule.members, *rule.indispensable} for rule in rules)
+
 
 def why_no_emergency(debts: Iterable[Debt], requester: str, now: dt.datetime) -> str | None:
     """Why this requester may not open in an emergency; None if it may.

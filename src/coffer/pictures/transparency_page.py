@@ -13,7 +13,7 @@ from coffer.pictures.page import STYLE
 from coffer.pictures.sections import Section, digits
 from coffer.pictures.table_sections import table_sections
 from coffer.pictures.table_words import TABLE_WORDS
-from coffer.pictures.transparency_words import WORDS
+from coffer.pictures.transparency_words import NBSP, WORDS
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _DATES: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y", "de": "%d.%m.%Y"}
@@ -56,8 +56,9 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
     if document["overdue"] is not None:
         facts.append((words["overdue"], number(document["overdue"])))
     tally, collected = document["tally"], [(words[key], number(count)) for key, count in log["collected"].items()]
-    collected.append((words["tally"], number(tally["records"])))
     noise = tally["noise_standard_deviation"]
+    margin = number(round(2 * (noise or 0)))
+    collected.append((words["tally"], number(tally["records"]) + (f"{NBSP}±{NBSP}{margin}" if noise else "")))
     tables = [
         Section(caption=words["asked"], heads=("", words["number"]), rows=tuple(facts), note=words["asked_note"]),
         _openings_by("authority", log, language, note=words["revealed_note"]),
@@ -85,9 +86,7 @@ def sections(document: Mapping[str, Any], language: str) -> list[Section]:
             caption=words["collected"],
             heads=("", words["number"]),
             rows=tuple(collected),
-            note=words["noise" if noise else "exact" if tally["records"] else "no_tally"].format(
-                noise=number(round(2 * (noise or 0)))
-            ),
+            note=words["noise" if noise else "exact" if tally["records"] else "no_tally"].format(noise=margin),
         ),
         Section(
             caption=words["segments"],

@@ -7,7 +7,7 @@ import click
 from coffer.authority.authorization import parse_authorization
 from coffer.cli.console import clock, confirm, print_json, say
 from coffer.cli.custodians import unlock
-from coffer.cli.debts import debts_document, show_debts
+from coffer.cli.debts import debt_lines, debts_document, say_if_idle, show_debts
 from coffer.cli.machine import yes_option
 from coffer.cli.notes import read_note
 from coffer.cli.passphrases import Passphrases, passphrase_option
@@ -55,11 +55,14 @@ def ratify(
     raw, place = read_note(note), Path(note).name
     request = parse_authorization(raw, place)
     passphrases.opener(opened.custodian(name))  # a prompt must not hold the vault up
+    state = opened.replay()
+    say_if_idle(request.commitment, name, state)
     if not yes:
-        state = opened.replay()
         show_terms(request, state.rosters.get(request.terms.roster), status_of(request, state, clock()))
         confirm(f"agree to what was opened under it, as {name}?")
     with opened.writing() as state:
         service = unlock(opened, passphrases, [name])[0]
         indexes = opened.append(service.ratify_entries(raw, place), state)
-    say(f"{counted(len(indexes), 'emergency')} ratified by {name}, logged as {', '.join(map(str, indexes))}")
+    say(f"{name} agrees to {counted(len(indexes), 'emergency')}, logged as {', '.join(map(str, indexes))}")
+    for line in debt_lines(request.commitment, state, clock()):
+        say(line)

@@ -13,7 +13,7 @@ from coffer.authority.hold import Hold
 from coffer.cli.answers import read_answer, states_of
 from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.forms import pins_of
-from coffer.cli.from_epoc import lacking_document, print_texts, say_lacking
+from coffer.cli.from_epoc import lacking_document, print_message, say_lacking
 from coffer.cli.from_hi1 import refuse_changes, say_actions
 from coffer.cli.kept_holds import ids_of, read_holds, unnamed_holds
 from coffer.cli.replying import RESPONSE, Reply, delivered, documents_of, received, reply_to_form, reply_to_message
@@ -156,7 +156,7 @@ def _read_message(
     say_actions(content)
     refuse_changes(content)
     if content.order is None:
-        print_texts("in the message", [(one.path, one.text) for one in content.shown])
+        print_message([(one.path, one.text) for one in content.shown])
         return {RESPONSE: format_response(content, "", {}, clock())} | documents_of(content)
     fits(content.order.form)
     return reply_to_message(content, content.order, _provider(content.order.form, provider), clock())

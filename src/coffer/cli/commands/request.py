@@ -158,7 +158,7 @@ def request(
     for number, (name, authorization) in enumerate(zip(written, authorizations, strict=True)):
         about = f", identifier {','.join(epoc.ids[number])}" if epoc else ""
         say(f"written to {name}{about}; it names a person: keep it as you would keep the order")
-        _say_request(opened, authorization, now)
+        _say_request(opened, authorization, now, says_times=from_order is not None)
     if epoc is not None:
         say_order(epoc)
     if as_json:
@@ -204,7 +204,7 @@ def _document(written: Sequence[str], epoc: EpocOrder | None) -> dict[str, objec
     return {"requests": requests, "not_answered": lacking_document(epoc.judgement.lacking), "shown": shown}
 
 
-def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
+def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime, *, says_times: bool) -> None:
     for remark in (*letters_remarks(authorization.terms), *marks_of(authorization.terms, desk_authorities(vault))):
         say(remark)
     say_signers(vault, authorization)
@@ -221,16 +221,21 @@ def _say_request(vault: Vault, authorization: Authorization, now: dt.datetime) -
         say(
             f"{one.custodian} refused an earlier request about the same subject ({one.reason or 'no reason told'}{again}): {earlier}"
         )
-    _say_days(vault, authorization, now)
+    _say_days(vault, authorization, now, says_times=says_times)
 
 
-def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime) -> None:
-    """Say what the request cannot reach, while the desk can still ask for something else."""
+def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime, *, says_times: bool) -> None:
+    """Say what the request cannot reach, while the desk can still ask for something else.
+
+    ``says_times``: whether nobody typed its times, so that also whole days are said.
+    """
     terms, state = authorization.terms, vault.replay()
     reached = segments_of(authorization, state, before=state.size, now=now)
-    if opens_part_of_a_day(terms) or has_own_periods(terms) or any(len(periods) > 1 for periods in terms.periods):
+    is_cut = opens_part_of_a_day(terms) or has_own_periods(terms) or any(len(periods) > 1 for periods in terms.periods)
+    if is_cut or says_times:
         for number, periods in enumerate(terms.periods, 1):
             say(f"subject {number}: {'; '.join(show_period(period) for period in periods)}")
+    if is_cut:
         say(f"opens whole UTC days, {show_days(terms.all_days)}; records outside these times are dropped")
     asked, held = len(terms.all_days), len({s.line.day for s, _ in reached})
     if held < asked:

@@ -42,6 +42,8 @@ from coffer.procedures.opening.standings import Words, ask_standings, roster_of,
 
 UNKNOWN = "no answer"
 NOT_HELD = "not held"
+"""In JSON. The table says more, since ``not held`` sounds like records that are not kept."""
+_NOT_HELD_SHOWN = "does not have the request"
 
 
 @click.command(
@@ -164,7 +166,7 @@ def describe(standing: Standing | CofferError) -> tuple[str, str]:
         return UNKNOWN, ""
     held = standing.held
     if held is None:
-        return NOT_HELD + _away(standing), ""
+        return _NOT_HELD_SHOWN + _away(standing), ""
     what, since = _what(held)
     return what + _away(standing), "" if since is None else wire.format_time(since)
 
@@ -216,8 +218,8 @@ def _entry(standing: Standing | CofferError, words: Words | None) -> dict[str, o
     if isinstance(standing, CofferError):
         return {"what": UNKNOWN, "trouble": standing.message}
     what, since = describe(standing)
-    entry: dict[str, object] = {"what": what.partition(";")[0], "since": since or None}
     held, away = standing.held, standing.away
+    entry: dict[str, object] = {"what": NOT_HELD if held is None else what.partition(";")[0], "since": since or None}
     if held is not None:
         entry |= {"held": wire.format_time(held.since), "agreed": held.agreed, "needed": held.needed}
     if words is not None:

@@ -1,5 +1,7 @@
 """``coffer transparency``."""
 
+from collections.abc import Mapping
+
 import click
 
 from coffer import wire
@@ -9,6 +11,7 @@ from coffer.cli.vaults import vault_at
 from coffer.disclosure.tables_pdf import format_tables_pdf
 from coffer.disk import Disk
 from coffer.errors import MalformedInput, Refused
+from coffer.ledger.codes import LEVEL_WORDS, LEVELS
 from coffer.ledger.state import State
 from coffer.pictures.transparency_page import format_transparency_page, printed, sections
 from coffer.pictures.transparency_words import WORDS
@@ -17,6 +20,7 @@ from coffer.procedures.reports.tables import TABLES, make_table
 from coffer.procedures.reports.totals import make_report
 from coffer.procedures.reports.transparency import figures, read_entries
 from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 
 @click.command(
@@ -57,10 +61,10 @@ def transparency(
     if table is not None:
         document |= {"table": make_table(table, replayed, dated, **days).document()}
     else:
-        counted = make_report(opened, state, first=days["first"], last=days["last"], by=["kind"], country=None)
+        totals = make_report(opened, state, first=days["first"], last=days["last"], by=["kind"], country=None)
         document |= {
             "log": figures(replayed, dated, **days).document(),
-            "tally": {"records": counted.total, "noise_standard_deviation": counted.noise_sd},
+            "tally": {"records": totals.total, "noise_standard_deviation": totals.noise_sd},
             "overdue": _overdue(opened, state),
         }
     makers = {
@@ -82,7 +86,17 @@ def transparency(
         out.print(shown)
         out.print("")
     asked = "" if table is None else f" --table {table}"
+    if table is not None and state.roster.statistics != LEVELS[-1]:
+        _say_untold(state.roster.statistics, figures(replayed, dated, **days).emergencies)
     say(f"recompute it: coffer-audit transparency {vault} --from {first} --to {last}{asked} --json")
+
+
+def _say_untold(level: str, emergencies: Mapping[str, int]) -> None:
+    """Say what a table lacks under the roster's level, and what the log tells all the same."""
+    say(f"statistics: {level}: {LEVEL_WORDS[level]}; what waits is not told here")
+    opened = sum(count for status, count in emergencies.items() if status != "disapproved")
+    if opened:
+        say(f"{counted(opened, 'opening')} of these days under the emergency rule, as the report without --table says")
 
 
 def _overdue(vault: Vault, state: State) -> int | None:

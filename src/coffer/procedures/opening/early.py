@@ -182,8 +182,8 @@ def verify_authority(countersigned: Countersigned, at_hand: Sequence[str], doubt
         rule = subject_rule(subject, roster)
         if not is_all and not roster.locks[rule.name].is_satisfied_by(mask):
             raise Refused(
-                f"authority: called back by nobody, says the list of {', '.join(doubting)}, and not every custodian of "
-                f"rule {rule.name} has signed this emergency",
+                f"authority: nobody called it back, by the own list of {', '.join(doubting)}; and not every custodian "
+                f"of rule {rule.name} has signed this emergency",
                 code="scope",
                 hint=UNKNOWN_AUTHORITY,
             )

@@ -4,6 +4,7 @@ import click
 
 from coffer.cli.authorities import marks_of
 from coffer.cli.console import clock, confirm, say
+from coffer.cli.debts import say_if_idle
 from coffer.cli.inbox import say_order, verified_request
 from coffer.cli.machine import at_work, yes_option
 from coffer.cli.passphrases import passphrase_option
@@ -31,11 +32,11 @@ def ratify(folder: str, note: str, passphrase_file: str | None, *, yes: bool) ->
         known = machine.folder.authorities(service.keys)
         marks = list(marks_of(request.terms, known, machine.config.name))
         show_terms(request, state.rosters[request.terms.roster], status_of(request, state, clock()), marks)
+    say_if_idle(request.commitment, machine.config.name, state)
     say_protected(machine.folder, service.keys, request)
     say_order(machine, service, request, folder)
     if not yes:
         confirm(f"agree to what was opened under it, as {machine.config.name}?")
     machine.put(entries)
-    say(
-        f"{counted(len(entries), 'emergency')} ratified by {machine.config.name}; in the log after the operator's next: coffer sync"
-    )
+    what = counted(len(entries), "emergency")
+    say(f"{machine.config.name} agrees to {what}; in the log after the operator's next: coffer sync")

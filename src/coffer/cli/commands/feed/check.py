@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -67,8 +68,7 @@ def check(
         _show(reports, proposal, error_console() if output == "-" else console())
     for hint in _hints(reports, proposal, slow=why_slow(parsed)):
         say(f"hint: {hint}")
-    for report in reports:
-        report.verify_plausible(parsed.max_rejects_percent)
+    _verify_plausible(reports, parsed.max_rejects_percent, is_written=output is not None)
     if output == "-":
         print_text(text)
     elif path is not None:
@@ -76,6 +76,17 @@ def check(
         say(f"{path.name}: the proposed feed, to be read before it is used")
     elif proposal is not None and not as_json:
         say("hint: -o FEED.toml writes the feed by which this was read")
+
+
+def _verify_plausible(reports: list[FileReport], most_percent: Decimal, *, is_written: bool) -> None:
+    """Refuse files that were not understood. ``is_written``: the proposed feed was to be."""
+    try:
+        for report in reports:
+            report.verify_plausible(most_percent)
+    except MalformedInput:
+        if is_written:
+            say("the proposed feed is not written")
+        raise
 
 
 def _hints(reports: list[FileReport], proposal: Proposal | None, *, slow: str) -> Iterator[str]:
