@@ -88,7 +88,7 @@ class HoldDesk:
 
     def _keep(self, visit: Visit, prepared: PreparedHold, part: int) -> PreparedHold:
         kept = _Hold(prepared=prepared, part=part)
-        return self._prepared.keep(visit.person.id, visit.the_case.id, kept, visit.now).prepared
+        return self._prepared.keep(visit.post, visit.the_case.id, kept, visit.now).prepared
 
     def make_prepared(self, visit: Visit, prove: Prove) -> Case:
         """Sign and log what was prepared, keep it in the case, and send it.
@@ -97,7 +97,7 @@ class HoldDesk:
             Refused: nothing was prepared, the passkey did not agree to it, or the log would not take it.
         """
         case, person = visit.the_case, visit.person.id
-        waiting = self._prepared.take(person, case.id)
+        waiting = self._prepared.take(visit.post, case.id)
         if waiting is None:
             raise Refused(
                 "hold: nothing waits for this passkey, or for longer than 5 minutes",

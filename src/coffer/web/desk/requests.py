@@ -376,7 +376,7 @@ class RequestPages:
         try:
             self._frame.verify_current(visit)
             draft, office = read_draft(visit.form), self._frame.office
-            prepared = office.sending.prepare(visit.person.id, visit.the_case.id, draft, visit.now)
+            prepared = office.sending.prepare(visit, draft)
             return self._frame.ask_passkey(visit, Act.SEND, prepared.commitment)
         except CofferError as error:
             return trouble(error)
