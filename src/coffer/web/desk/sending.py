@@ -63,8 +63,9 @@ class SendingDesk:
         """The request of a draft, for this person's passkey to agree to. Nothing is signed or stored.
 
         Raises:
-            Refused: something about the draft stops it.
+            Refused: something about the draft stops it, or the case has no room for one more.
         """
+        edits.verify_room(visit.the_case)
         state = self._vault.replay()
         review = review_draft(draft, came_of(visit.the_case), state, visit.now)
         if review.order is None:
