@@ -8,7 +8,7 @@ import hi1_messages
 from coffer.desk.edits import MAX_REQUESTS
 from coffer.web.desk import orders_read, typed
 from desking import FIELDS, DeskWorld, told
-from epoc_forms import evidence, form1
+from epoc_forms import evidence, form1, form2
 
 HOURS = (("2016-09-02T00:00:00Z", "2016-09-02T23:59:59Z"),)
 
@@ -120,6 +120,19 @@ def test_order_that_needs_more_than_its_case_can_send_is_said_so_at_once(desk, c
     fits = uploaded(clerk, order_of(3))
     assert len(desk.store.case(fits).drafts) == 3
     assert "further cases" not in told(clerk.get(f"/cases/{fits}/request?order=read"))
+
+
+def test_list_of_the_holds_that_an_order_needs_is_bounded_and_leads_to_each(desk, clerk):
+    asked = [
+        evidence(n, value=f"+336123450{n:02}", ranges=((f"2016-09-01T00:{n:02}:00Z", HOURS[0][1]),)) for n in range(50)
+    ]
+    case = uploaded(clerk, form2(*asked))
+    for here, shown in ((1, 40), (30, 49), (50, 50)):
+        page = clerk.get(f"/cases/{case}/hold?part={here}")
+        assert "Others that are not shown: 10" in told(page)
+        assert f"/cases/{case}/hold?part={shown}" in page.text or shown == here
+    few = uploaded(clerk, form2(*asked[:3]))
+    assert "not shown" not in told(clerk.get(f"/cases/{few}/hold"))
 
 
 def test_request_that_the_case_has_no_room_for_is_refused_before_the_passkey(desk, clerk, monkeypatch):

@@ -41,7 +41,7 @@ from coffer.web.desk.door import Act
 from coffer.web.desk.findings import tell
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
-from coffer.web.desk.parts import PartShown, shown_draft, shown_request
+from coffer.web.desk.parts import PartShown, around_here, shown_draft, shown_request
 from coffer.web.desk.questions import refused_lines
 from coffer.web.desk.requesting import (
     Preview,
@@ -296,12 +296,12 @@ class RequestPages:
         told, shown = tell(looked.review, words, is_new=is_new), looked.shown
         parts, why = needed(looked.review, office.state().roster, words, is_hub=draft.is_hub)
         defaults: dict[str, object] = dict.fromkeys(("saved", "conflict", "filled", "refused", "order_said"))
-        defaults |= {"refused_before": [], "order_parts": []}
+        defaults |= {"refused_before": [], "order_parts": [], "parts_left": 0}
         if not is_typing:  # what stands beside the form is read once, not at each key that is pressed
             sids = {parse_subject(text, "subject").sid for text in looked.review.subjects}
             values["refused_before"] = refused_lines(office, sids, words)
             values["order_said"] = office.orders.said(case, words)
-            values["order_parts"] = self._parts(case, draft, words)
+            values["order_parts"], values["parts_left"] = around_here(self._parts(case, draft, words))
         zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())
         return self._frame.respond(
             visit,
