@@ -1,11 +1,14 @@
 """A form is about what its page showed, and is done once: sent twice, sent at the same moment, or beside another."""
 
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from coffer.desk.case import Did
 from coffer.desk.people import Role
+from coffer.desk.port import Post
+from coffer.web.desk.prepared import MOST_EACH, PreparedNotes
 from desking import FIELDS, MORE, DeskWorld, amend, order_of_three, short_case, signed_case, told
 
 
@@ -89,6 +92,19 @@ def test_opening_that_is_begun_twice_at_once_is_one(desk, clerk):
     desk.settle()
     events = [event.did for event in desk.store.history(case)]
     assert (events.count(Did.AGREED), len(desk.store.case(case).requests[0].delivered)) == (1, 1)
+
+
+def test_attack_person_who_prepares_without_end_loses_their_oldest_and_nobody_elses():
+    notes, now = PreparedNotes(), dt.datetime(2016, 9, 5, tzinfo=dt.UTC)
+    one, other = ([Post(person=person, key=str(n)) for n in range(MOST_EACH + 1)] for person in ("c", "d"))
+    notes.keep(other[0], "case", "theirs", now)
+    for post in one[:-1]:
+        notes.keep(post, "case", post.key, now)
+    assert notes.keep(one[-2], "case", "again", now) == "again", "the same page anew takes no other place"
+    notes.keep(one[-1], "case", "newest", now)
+    assert [notes.take(post, "case") for post in one] == [None, *(post.key for post in one[1:-2]), "again", "newest"]
+    assert notes.take(other[0], "case") == "theirs"
+    assert notes.take(one[-1], "case") is None, "each is taken once"
 
 
 def test_passkey_of_one_page_leaves_what_another_page_prepared(desk, clerk):

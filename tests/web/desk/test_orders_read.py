@@ -100,6 +100,7 @@ def test_attack_thousands_of_identifiers_and_texts_are_counted_and_not_all_shown
     assert "are not shown" not in told(few)
     refused = typed.fill_from_order(typed.Draft(), form1(*lacking), found_by=()).why_not
     assert "and 280 more" in refused.message
+    assert (refused.__traceback__, refused.__context__) == (None, None), "what is kept keeps no order alive"
     assert len(refused.message) < 5_000
 
 

@@ -21,8 +21,8 @@ from coffer.web.ground.wording import Wording
 
 MAX_FILES_READ: Final = 8
 """Files of one case's order that are read, the newest. An order in XML is one; a hundred are no order."""
-MAX_KEPT: Final = 128
-"""What was read of that many files. A file that no page has shown for long is read again."""
+MAX_KEPT: Final = 256
+"""Readings that are kept, each of about 1 MB at the very most. A file that no page has shown for long is read again."""
 T = TypeVar("T")
 
 

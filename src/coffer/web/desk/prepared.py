@@ -40,7 +40,7 @@ class PreparedNotes(Generic[T]):
             self._kept = {key: one for key, one in self._kept.items() if now < one.until}
             self._kept.pop((post, case), None)
             own = [key for key in self._kept if key[0].person == post.person]
-            for key in own[: len(own) + 1 - MOST_EACH]:
+            for key in own[: max(0, len(own) + 1 - MOST_EACH)]:
                 del self._kept[key]
             if len(self._kept) >= MOST:
                 raise Unavailable("desk: too many notes are being signed", hint="try again in some minutes")

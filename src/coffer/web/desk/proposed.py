@@ -38,8 +38,8 @@ _WHY: Final[Mapping[str, str]] = {
 class OrderSaid:
     """What an order says besides.
 
-    ``unanswered``: what cannot be answered, by identifier. ``heed``: what a person must heed. ``texts``: what no machine
-    reads, as it stands in the order: where, and its lines. ``over``: that it needs more than one case can send.
+    ``unanswered``: what cannot be answered, by identifier. ``heed``: what a person must heed. ``texts``: what no
+    machine reads, as it stands in the order: where, and its lines. ``over``: that it needs more than one case can send.
     """
 
     over: str = ""

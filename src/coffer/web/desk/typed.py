@@ -58,9 +58,9 @@ class ReadOrder:
     """What an uploaded order says.
 
     ``drafts``: one for each note that it needs, which no note was made of; the draft itself where it was not read.
-    ``is_read``: it filled them. ``is_hold``: it asks to keep, and not to open. ``parts``: every part of it. ``besides``:
-    what it says that is in none of them, of which ``unsaid`` lines were left out. ``why_not``: why it could not be read,
-    where it looked so.
+    ``is_read``: it filled them. ``is_hold``: it asks to keep, and not to open. ``parts``: every part of it.
+    ``besides``: what it says that is in none of them, of which ``unsaid`` lines were left out. ``why_not``: why it
+    could not be read, where it looked so.
     """
 
     drafts: tuple[Draft, ...]
@@ -86,7 +86,9 @@ def fill_from_order(
     try:
         read = propose(raw, draft, "order", found_by=found_by, made=made)
     except CofferError as error:
-        return ReadOrder(drafts=(draft,), is_read=False, why_not=error)
+        why = error.with_traceback(None)  # what is kept of it must not keep the whole order
+        why.__cause__ = why.__context__ = None
+        return ReadOrder(drafts=(draft,), is_read=False, why_not=why)
     parts = tuple(replace(part, draft=_in_days(part.draft)) for part in read.parts)
     unanswered = [line for line in read.besides if line.says in UNANSWERED]
     heed = [line for line in read.besides if line.says not in UNANSWERED]
