@@ -9,7 +9,7 @@ from coffer.desk.draft import Draft
 from coffer.desk.proposal import Besides, Line, propose, texts_of
 from coffer.errors import MalformedInput, Refused
 from coffer.web.desk.proposed import besides_words
-from coffer.web.desk.typed import fill_from_order, texts_for_people
+from coffer.web.desk.typed import TextsRead, fill_from_order, texts_for_people
 from coffer.web.ground.languages import LANGUAGES
 from coffer.web.ground.wording import Wording
 from epoc_forms import CONTENT, EMERGENCY, FORM_ID, SUBSCRIBER, TRAFFIC, evidence, form1, form2, later_form
@@ -111,7 +111,7 @@ def test_every_text_that_nothing_is_made_of_is_shown():
     assert texts["identifier 1 Subscriber"] == "USER_INFORMATION"
     said = {one.text for one in texts_of(order(documents=(document(raw),)), "order")}
     assert said
-    assert texts_for_people(b"%PDF-1.7") == texts_for_people(b"<html/>") == ()
+    assert texts_for_people(b"%PDF-1.7") == texts_for_people(b"<html/>") == TextsRead()
 
 
 def test_order_that_fits_into_one_note_has_one_draft_of_no_part():

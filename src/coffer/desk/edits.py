@@ -162,14 +162,20 @@ def add_request(case: Case, note: bytes, *, by: PersonId, now: dt.datetime, part
     ``part``: of the order, as of the draft.
     """
     _verify_open(case)
+    verify_room(case)
+    number = len(case.requests) + 1
+    request = Request(number=number, note=note, made=now, by=by, part=part)
+    changed = replace(without_draft(case, part), requests=(*case.requests, request))
+    return Edit(case=changed, events=(NewEvent(did=Did.MADE_REQUEST, values={"request": number}),))
+
+
+def verify_room(case: Case) -> None:
+    """Refuse one request more than a case can have."""
     number = len(case.requests) + 1
     if number > MAX_REQUESTS:
         raise Refused(
             f"case: {number} requests, expected at most {MAX_REQUESTS}", code="form", hint="make another case"
         )
-    request = Request(number=number, note=note, made=now, by=by, part=part)
-    changed = replace(without_draft(case, part), requests=(*case.requests, request))
-    return Edit(case=changed, events=(NewEvent(did=Did.MADE_REQUEST, values={"request": number}),))
 
 
 def add_amendment(

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from coffer.authority.period import format_instant
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
@@ -37,6 +37,12 @@ class Besides(StrEnum):
     UNTIL = "until"  # moment
     NOTIFIED = "notified"
     DELAY = "delay"
+
+
+UNANSWERED: Final = frozenset({Besides.LACKING, Besides.ELSEWHERE, Besides.UNSUPPORTED})
+"""What is said of each identifier that is not answered, so that there may be thousands."""
+_SAID: Final = 20
+"""Identifiers of which a refusal says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +101,9 @@ def propose(
     form, tasks, further = _read(raw, place)
     judgement = judge(form, found_by=found_by)
     if not judgement.asked:
-        why = "; ".join(f"identifier {one.id}: {one.reason}: {one.sentence}" for one in judgement.lacking)
+        lacking = [f"identifier {one.id}: {one.reason}: {one.sentence}" for one in judgement.lacking[:_SAID]]
+        more = len(judgement.lacking) - len(lacking)
+        why = "; ".join([*lacking, *([f"and {more:,} more"] if more else [])])
         raise Refused(f"{place}: nothing of it can be asked: {why}", code="scope")
     notes = [part for note in plan_notes(judgement.asked) for part in _alike(note)]
     told = _told(form, notes, made)

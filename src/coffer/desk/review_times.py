@@ -62,7 +62,7 @@ def _spans(look: Look, typed: Sequence[TypedSpan], zone: ZoneInfo | None, number
     periods: list[Period] = []
     for place, span in enumerate(typed[:MAX_PERIODS], 1):
         try:
-            first, end = _ends(span, zone)
+            first, end = ends_of(span, zone)
         except MalformedInput:
             if zone is not None:  # else the zone is what is wrong, and was named
                 look.add("spans", Code.SPAN_FORM, number=number, span=place)
@@ -145,7 +145,7 @@ def secrecy_of(look: Look, start: dt.datetime, end: dt.datetime) -> dt.date:
     return day
 
 
-def _ends(span: TypedSpan, zone: ZoneInfo | None) -> tuple[dt.datetime, dt.datetime]:
+def ends_of(span: TypedSpan, zone: ZoneInfo | None) -> tuple[dt.datetime, dt.datetime]:
     """First moment and end of a span; raises ``MalformedInput`` where a part is not in its form."""
     first, last = span.first.strip(), span.last.strip()
     if "T" in first or "T" in last:

@@ -8,6 +8,7 @@ from coffer.desk.case import Case, Edit, Place
 from coffer.desk.flow.entry import authorization_of, verify_alive
 from coffer.desk.flow.requests import Requests
 from coffer.desk.people import PersonId
+from coffer.desk.port import Post
 from coffer.errors import Refused
 from coffer.ledger.state import State
 from coffer.procedures.opening.amend import More, PreparedAmendment, prepare_amendment, sign_amendment
@@ -36,10 +37,11 @@ class Amendments(Requests):
         *,
         by: PersonId,
         now: dt.datetime,
-    ) -> tuple[Case, Place]:
-        """Sign what was prepared and keep it in the case; where it stands.
+        post: Post | None = None,
+    ) -> tuple[Case, Place | None]:
+        """Sign what was prepared and keep it in the case; where it stands, None if its form was written before.
 
-        ``texts``: what a passkey agreed to.
+        ``texts``: what a passkey agreed to. ``post``: the form that it came with.
 
         If the case does not take it, the desk's own copy is forgotten.
         """
@@ -50,9 +52,11 @@ class Amendments(Requests):
             return edits.add_amendment(current, number, raw, texts, by=by, now=now)
 
         try:
-            kept = self.apply(case.id, edit, by=by, now=now)
+            kept = self.apply(case.id, edit, by=by, now=now, post=post)
         except Refused:
             self.vault.desk.forget_request(amendment.commitment)
             raise
-        at = next(one.number for one in kept.request(number).amendments if one.note == raw)
-        return kept, Place(request=number, amendment=at)
+        at = next((one.number for one in kept.request(number).amendments if one.note == raw), None)
+        if at is None:
+            self.vault.desk.forget_request(amendment.commitment)
+        return kept, None if at is None else Place(request=number, amendment=at)

@@ -17,7 +17,7 @@ from coffer.desk.case import (
     Request,
 )
 from coffer.desk.people import PersonId
-from coffer.desk.port import Conflict, Lease, Store
+from coffer.desk.port import Conflict, Lease, Post, Store
 from coffer.desk.signed import amended_of
 from coffer.entropy import Entropy
 from coffer.errors import Refused, Unavailable
@@ -79,11 +79,15 @@ class Entry:
         by: PersonId | None,
         now: dt.datetime,
         lease: Lease | None = None,
+        post: Post | None = None,
     ) -> Case:
-        """Make an edit that goes with any other: when somebody was faster, it is made anew on what they left."""
+        """Make an edit that goes with any other: when somebody was faster, it is made anew on what they left.
+
+        ``post``: the form that it came with, which is written once.
+        """
         for _ in range(AGAIN):
             try:
-                return self.store.write(edit(self.store.case(case)), by=by, now=now, lease=lease).case
+                return self.store.write(edit(self.store.case(case)), by=by, now=now, lease=lease, post=post).case
             except Conflict:
                 continue
         raise Unavailable("case: it is changed all the time", hint="try again in a moment")

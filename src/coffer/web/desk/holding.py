@@ -8,7 +8,7 @@ from typing import Final
 
 from coffer.authority.hold import Hold
 from coffer.custody.port import Custodian
-from coffer.desk.case import Case, DocumentId, DocumentKind
+from coffer.desk.case import Case, DocumentId
 from coffer.desk.draft import Draft
 from coffer.desk.flow.flow import Flow
 from coffer.desk.orders import came_of
@@ -27,11 +27,11 @@ from coffer.procedures.holding import (
     prepare_hold,
     sought_of,
 )
-from coffer.procedures.opening.found_by import found_types
 from coffer.web.desk.door import Act, Proven
 from coffer.web.desk.held import late_segments
+from coffer.web.desk.orders_read import OrdersRead, files_of
 from coffer.web.desk.prepared import PreparedNotes
-from coffer.web.desk.typed import ReadOrder, fill_from_order
+from coffer.web.desk.typed import ReadOrder
 from coffer.web.desk.visit import Visit
 
 LOOK_AGAIN: Final = dt.timedelta(minutes=1)
@@ -54,8 +54,10 @@ class _Hold:
 class HoldDesk:
     """Makes, extends, sends and releases the holds of cases. Any thread may call."""
 
-    def __init__(self, flow: Flow, custodians: Callable[[], AbstractContextManager[Sequence[Custodian]]]) -> None:
-        self._flow, self._custodians = flow, custodians
+    def __init__(
+        self, flow: Flow, custodians: Callable[[], AbstractContextManager[Sequence[Custodian]]], orders: OrdersRead
+    ) -> None:
+        self._flow, self._custodians, self._orders = flow, custodians, orders
         self._prepared: PreparedNotes[_Hold] = PreparedNotes()
         self._sent: dict[Commitment, dt.datetime] = {}
         self._looked: dt.datetime | None = None
@@ -88,7 +90,7 @@ class HoldDesk:
 
     def _keep(self, visit: Visit, prepared: PreparedHold, part: int) -> PreparedHold:
         kept = _Hold(prepared=prepared, part=part)
-        return self._prepared.keep(visit.person.id, visit.the_case.id, kept, visit.now).prepared
+        return self._prepared.keep(visit.post, visit.the_case.id, kept, visit.now).prepared
 
     def make_prepared(self, visit: Visit, prove: Prove) -> Case:
         """Sign and log what was prepared, keep it in the case, and send it.
@@ -97,7 +99,7 @@ class HoldDesk:
             Refused: nothing was prepared, the passkey did not agree to it, or the log would not take it.
         """
         case, person = visit.the_case, visit.person.id
-        waiting = self._prepared.take(person, case.id)
+        waiting = self._prepared.take(visit.post, case.id)
         if waiting is None:
             raise Refused(
                 "hold: nothing waits for this passkey, or for longer than 5 minutes",
@@ -115,18 +117,14 @@ class HoldDesk:
 
         What a hold is about that did not lapse needs no other.
         """
-        orders = [one for one in case.documents if one.kind is DocumentKind.ORDER]
-        if not orders:
+        files = files_of(case)
+        if not files:
             return None
         state = self._flow.vault.replay()
         holds = [hold for hold in self._flow.holds_of(case) if hold.terms.extends is None]
         logged = [(hold, one) for hold in holds if (one := state.hold_of(hold.commitment)) is not None]
-        read = fill_from_order(
-            before,
-            self._flow.store.document(case.id, orders[-1].id),
-            found_by=found_types(self._flow.vault, state),
-            made=[hold.terms.basis for hold, one in logged if state.hold_status(one, now) is not HoldStatus.LAPSED],
-        )
+        made = [hold.terms.basis for hold, one in logged if state.hold_status(one, now) is not HoldStatus.LAPSED]
+        read = self._orders.fill(case.id, files[-1], before, made=made)
         return read if read.is_hold else None
 
     def send(self, visit: Visit, hold: Hold) -> dict[str, str]:

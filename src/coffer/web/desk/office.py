@@ -42,6 +42,7 @@ from coffer.vault.operator import DESK
 from coffer.web.desk.hearing import HearingDesk
 from coffer.web.desk.holding import HoldDesk
 from coffer.web.desk.openings import OpeningDesk
+from coffer.web.desk.orders_read import OrdersRead
 from coffer.web.desk.sending import SendingDesk
 from coffer.web.desk.telling import TellingDesk
 from coffer.web.desk.visit import Visit
@@ -69,7 +70,8 @@ class Office:
         self.sending = SendingDesk(self.flow, custodians)
         self.hearing = HearingDesk(self.flow, custodians)
         self.openings = OpeningDesk(self.flow, custodians)
-        self.holds = HoldDesk(self.flow, custodians)
+        self.orders = OrdersRead(store, self.found_types)
+        self.holds = HoldDesk(self.flow, custodians, self.orders)
         self.telling = TellingDesk(vault, store)
         self._version = version
         self._stopping = threading.Event()

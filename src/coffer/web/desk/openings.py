@@ -21,7 +21,7 @@ from coffer.desk.steps import NextStep, Step
 from coffer.errors import CofferError, Refused, Unavailable
 from coffer.procedures.opening import run
 from coffer.web.desk.door import Act
-from coffer.web.desk.sending import Prove, note_agreement
+from coffer.web.desk.sending import Prove, agreed_before, note_agreement
 from coffer.web.desk.steps_shown import Progress
 from coffer.web.desk.visit import Visit
 from coffer.web.desk.watching import Custodians
@@ -40,6 +40,8 @@ class OpeningDesk:
     def __init__(self, flow: Flow, custodians: Custodians) -> None:
         self._flow, self._custodians, self._clock = flow, custodians, flow.vault.outside.clock
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
+        """One form after another, so that the second of two that are one finds that the first began."""
         self._progress: dict[_Key, Progress] = {}
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="opening")
         self._stopping = threading.Event()
@@ -52,6 +54,11 @@ class OpeningDesk:
         Raises:
             Refused: nothing can be opened now, or the passkey did not agree.
         """
+        with self._beginning:
+            if agreed_before(self._flow, visit, Act.OPEN) is None:
+                self._begin(visit, number, step, prove)
+
+    def _begin(self, visit: Visit, number: int, step: NextStep, prove: Prove) -> None:
         case = visit.the_case
         is_next = self.is_part_due(case, number, visit.now)
         if step.step not in {Step.OPEN, Step.RESUME} and not is_next:

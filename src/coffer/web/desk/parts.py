@@ -1,6 +1,8 @@
 """The requests that a case's order needs, made or drafts, in words. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from coffer import wire
 from coffer.authority.authorization import Terms
@@ -10,6 +12,9 @@ from coffer.identity.identifier import parse_subject
 from coffer.kinds import KINDS
 from coffer.web.ground.asked import kinds_named, show_subject, span_of_days
 from coffer.web.ground.wording import Wording
+
+MAX_PARTS: Final = 40
+"""Shown in one list: all requests of a case, and as many drafts. An order to preserve may need hundreds of holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -27,6 +32,13 @@ class PartShown:
     kind: str
     path: str
     is_here: bool
+
+
+def around_here(parts: Sequence[PartShown]) -> tuple[Sequence[PartShown], int]:
+    """Those nearest to the one that the page looks at, and how many are left out."""
+    here = next((number for number, one in enumerate(parts) if one.is_here), 0)
+    start = max(0, min(here - MAX_PARTS // 2, len(parts) - MAX_PARTS))
+    return parts[start : start + MAX_PARTS], max(0, len(parts) - MAX_PARTS)
 
 
 def shown_request(

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from coffer.desk.proposal import Besides, Line
-from coffer.disclosure.epoc.form import Shown
+from coffer.desk.proposal import UNANSWERED, Besides, Line
 from coffer.disclosure.epoc.names import Reason
 from coffer.visible import visible
+from coffer.web.desk.typed import ReadOrder, TextsRead
 from coffer.web.ground.times import show_time
 from coffer.web.ground.wording import N_, Wording
 
@@ -26,7 +26,6 @@ _WORDS: Final[Mapping[Besides, str]] = {
     Besides.DELAY: N_("The person must not be told yet"),
 }
 _PART: Final = N_("Identifier %(id)s: %(what)s cannot be answered here: %(why)s (%(reason)s)")
-_UNANSWERED: Final = frozenset({Besides.LACKING, Besides.ELSEWHERE, Besides.UNSUPPORTED})
 _WHY: Final[Mapping[str, str]] = {
     Reason.DATA_NOT_HELD: N_("no record holds it"),
     Reason.INSUFFICIENT_INFORMATION: N_("the order says too little, or not in its form"),
@@ -39,23 +38,50 @@ _WHY: Final[Mapping[str, str]] = {
 class OrderSaid:
     """What an order says besides.
 
-    ``unanswered``: what cannot be answered, by identifier. ``heed``: what a person must heed. ``texts``: what no machine
-    reads, as it stands in the order: where, and its lines.
+    ``unanswered``: what cannot be answered, by identifier. ``heed``: what a person must heed. ``texts``: what no
+    machine reads, as it stands in the order: where, and its lines. ``over``: that it needs more than one case can send.
     """
 
+    over: str = ""
     unanswered: tuple[str, ...] = ()
     heed: tuple[str, ...] = ()
     texts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def order_said(besides: Sequence[Line], texts: Sequence[Shown], words: Wording) -> OrderSaid:
-    """What an order says besides its drafts."""
-    lines = [(line.says in _UNANSWERED, besides_words(line, words)) for line in besides]
+def order_said(
+    read: Sequence[ReadOrder], texts: Sequence[TextsRead], words: Wording, *, unread: int = 0, most: int
+) -> OrderSaid:
+    """What the files of an order say besides its drafts.
+
+    ``unread``: how many older files were not read. ``most``: requests that a case can send.
+    """
+    lines = [(line.says in UNANSWERED, besides_words(line, words)) for one in read for line in one.besides]
+    unsaid, left = sum(one.unsaid for one in read), sum(one.left for one in texts)
+    more = _counted(N_("Others that cannot be answered and are not shown: %(count)s"), unsaid, words)
+    rest = _counted(N_("Texts of the order that are not shown: %(count)s"), left, words)
+    rest += _counted(N_("Older files of the order that no machine read: %(count)s"), unread, words)
     return OrderSaid(
-        unanswered=tuple(text for is_lacking, text in lines if is_lacking),
-        heed=tuple(text for is_lacking, text in lines if not is_lacking),
-        texts=tuple((visible(one.path), tuple(map(visible, one.text.splitlines()))) for one in texts),
+        over=_over(max((len(one.parts) for one in read if not one.is_hold), default=0), most, words),
+        unanswered=(*(text for is_lacking, text in lines if is_lacking), *more),
+        heed=(*(text for is_lacking, text in lines if not is_lacking), *rest),
+        texts=tuple(
+            (visible(one.path), tuple(map(visible, one.text.splitlines()))) for many in texts for one in many.shown
+        ),
     )
+
+
+def _counted(text: str, count: int, words: Wording) -> list[str]:
+    return [words.gettext(text) % {"count": words.number(count)}] if count else []
+
+
+def _over(count: int, most: int, words: Wording) -> str:
+    if count <= most:
+        return ""
+    text = words.gettext(
+        N_("It needs %(count)s requests. The first %(most)s are drafts; write the other %(rest)s in further cases.")
+    )
+    values = {"count": count, "most": most, "rest": count - most}
+    return text % {name: words.number(value) for name, value in values.items()}
 
 
 def besides_words(line: Line, words: Wording) -> str:

@@ -115,13 +115,14 @@ def differing(theirs: Draft | None, mine: Draft, words: Wording) -> list[tuple[s
     for item in fields(Draft):
         if item.name not in FIELDS:
             continue
-        texts = (_text(other, item.name), _text(mine, item.name))
+        texts = (text_of(other, item.name), text_of(mine, item.name))
         if texts[0] != texts[1]:
             lines.append((_(FIELDS[item.name]), texts[0] or _("empty"), texts[1] or _("empty")))
     return lines
 
 
-def _text(draft: Draft, name: str) -> str:
+def text_of(draft: Draft, name: str) -> str:
+    """A field of a draft as text."""
     value = getattr(draft, name)
     match name:
         case "subjects":

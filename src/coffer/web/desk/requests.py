@@ -18,7 +18,15 @@ from coffer.desk.case import (
     parse_text,
 )
 from coffer.desk.draft import Draft
-from coffer.desk.edits import document_event, make_case, new_document, save_draft, with_documents, with_drafts
+from coffer.desk.edits import (
+    MAX_REQUESTS,
+    document_event,
+    make_case,
+    new_document,
+    save_draft,
+    with_documents,
+    with_drafts,
+)
 from coffer.desk.found import Review
 from coffer.desk.orders import came_of
 from coffer.desk.port import Conflict
@@ -33,8 +41,7 @@ from coffer.web.desk.door import Act
 from coffer.web.desk.findings import tell
 from coffer.web.desk.frame import Frame, case_path, to, trouble
 from coffer.web.desk.papers import MAX_ORDER_MIB, neutral
-from coffer.web.desk.parts import PartShown, shown_draft, shown_request
-from coffer.web.desk.proposed import OrderSaid, order_said
+from coffer.web.desk.parts import PartShown, around_here, shown_draft, shown_request
 from coffer.web.desk.questions import refused_lines
 from coffer.web.desk.requesting import (
     Preview,
@@ -53,7 +60,6 @@ from coffer.web.desk.typed import (
     parse_number,
     read_draft,
     subjects_text,
-    texts_for_people,
 )
 from coffer.web.desk.visit import Visit, mark_of
 from coffer.web.ground.wording import N_, Wording
@@ -199,7 +205,7 @@ class RequestPages:
                 now=visit.now,
             )
             edit = with_documents(replace(edit, events=(*edit.events, document_event(document.about))), [document])
-        drafts = (filled.draft,) if filled.is_hold else filled.drafts
+        drafts = filled.drafts[: 1 if filled.is_hold else MAX_REQUESTS]
         edit = replace(edit, case=with_drafts(edit.case, drafts))
         case = self._frame.office.store.write(edit, by=visit.person.id, now=visit.now, post=visit.post).case
         how = "" if upload is None or is_pdf(upload.raw) else "?order=read" if filled.is_read else "?order=unread"
@@ -243,21 +249,8 @@ class RequestPages:
         return self._show(visit, case, self._draft_of(case, visit), is_new=True, saved=saved, filled=filled)
 
     def _read_again(self, case: Case) -> ReadOrder | None:
-        """What the case's order says, or why it could not be read: found anew, so that no address carries it."""
-        orders = [one for one in case.documents if one.kind is DocumentKind.ORDER]
-        if not orders:
-            return None
-        office = self._frame.office
-        raw = office.store.document(case.id, orders[-1].id)
-        return fill_from_order(Draft(), raw, found_by=office.found_types())
-
-    def _said(self, case: Case, words: Wording) -> OrderSaid:
-        """What the case's orders in XML say that is in no draft."""
-        office = self._frame.office
-        orders = [office.store.document(case.id, one.id) for one in case.documents if one.kind is DocumentKind.ORDER]
-        read = [fill_from_order(Draft(), raw, found_by=office.found_types()) for raw in orders]
-        besides = [line for one in read for line in one.besides]
-        return order_said(besides, tuple(text for raw in orders for text in texts_for_people(raw)), words)
+        """What the case's order says, or why it could not be read: no address carries it."""
+        return self._frame.office.orders.newest(case)
 
     def _parts(self, case: Case, draft: Draft, words: Wording) -> list[PartShown]:
         """The other drafts and requests of the case's order; nothing where it needs but one."""
@@ -303,12 +296,12 @@ class RequestPages:
         told, shown = tell(looked.review, words, is_new=is_new), looked.shown
         parts, why = needed(looked.review, office.state().roster, words, is_hub=draft.is_hub)
         defaults: dict[str, object] = dict.fromkeys(("saved", "conflict", "filled", "refused", "order_said"))
-        defaults |= {"refused_before": [], "order_parts": []}
+        defaults |= {"refused_before": [], "order_parts": [], "parts_left": 0}
         if not is_typing:  # what stands beside the form is read once, not at each key that is pressed
             sids = {parse_subject(text, "subject").sid for text in looked.review.subjects}
             values["refused_before"] = refused_lines(office, sids, words)
-            values["order_said"] = self._said(case, words)
-            values["order_parts"] = self._parts(case, draft, words)
+            values["order_said"] = office.orders.said(case, words)
+            values["order_parts"], values["parts_left"] = around_here(self._parts(case, draft, words))
         zones = sorted({visit.reader.zone.key, self._frame.pages.site.zone, "UTC"} & available_timezones())
         return self._frame.respond(
             visit,
@@ -322,6 +315,7 @@ class RequestPages:
             subjects=subjects_text(draft),
             spans=spans_shown(draft, more=more),
             told=told,
+            differs=office.orders.differing(case, draft, words, is_hold=self.WORD == "hold"),
             exact=shown.exact if shown is not None else "",
             asked=shown.asked if shown is not None else None,
             parts=parts,
@@ -376,7 +370,7 @@ class RequestPages:
         try:
             self._frame.verify_current(visit)
             draft, office = read_draft(visit.form), self._frame.office
-            prepared = office.sending.prepare(visit.person.id, visit.the_case.id, draft, visit.now)
+            prepared = office.sending.prepare(visit, draft)
             return self._frame.ask_passkey(visit, Act.SEND, prepared.commitment)
         except CofferError as error:
             return trouble(error)

@@ -2,19 +2,20 @@
 
 import datetime as dt
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from coffer.authority.authorization import parse_authorization
 from coffer.desk import edits
-from coffer.desk.case import Case, CaseId, Did, Edit, NewEvent, Place
+from coffer.desk.case import Case, Did, Edit, NewEvent, Place
 from coffer.desk.draft import Draft
 from coffer.desk.flow.entry import verify_alive
 from coffer.desk.flow.flow import Flow
 from coffer.desk.orders import came_of
 from coffer.desk.people import PersonId
-from coffer.desk.port import Conflict
+from coffer.desk.port import Conflict, Post, Written
 from coffer.desk.review import review_draft
 from coffer.errors import Refused
 from coffer.ledger.entries import Commitment
@@ -24,7 +25,7 @@ from coffer.procedures.opening.request import Prepared, prepare_request, sign_re
 from coffer.procedures.opening.send import Recipient
 from coffer.web.desk.door import Act, Proven
 from coffer.web.desk.prepared import PreparedNotes
-from coffer.web.desk.visit import Visit, mark_of
+from coffer.web.desk.visit import Visit, mark_of, written_before
 from coffer.web.desk.watching import Custodians
 
 _log = logging.getLogger(__name__)
@@ -53,21 +54,25 @@ class SendingDesk:
         self._flow, self._vault, self._store, self._custodians = flow, flow.vault, flow.store, custodians
         self._requests: PreparedNotes[_Request] = PreparedNotes()
         self._amendments: PreparedNotes[_Amendment] = PreparedNotes()
+        self._signing = threading.Lock()
+        """One form after another: the second of two that are one finds what the first wrote, and not half of it."""
 
     # A request.
 
-    def prepare(self, person: PersonId, case: CaseId, draft: Draft, now: dt.datetime) -> Prepared:
+    def prepare(self, visit: Visit, draft: Draft) -> Prepared:
         """The request of a draft, for this person's passkey to agree to. Nothing is signed or stored.
 
         Raises:
-            Refused: something about the draft stops it.
+            Refused: something about the draft stops it, or the case has no room for one more.
         """
+        edits.verify_room(visit.the_case)
         state = self._vault.replay()
-        review = review_draft(draft, came_of(self._store.case(case)), state, now)
+        review = review_draft(draft, came_of(visit.the_case), state, visit.now)
         if review.order is None:
             raise Refused("draft: it cannot be sent yet", code="form", hint="mend the fields that are marked")
         prepared = prepare_request(self._vault, review.order, state, roster=draft.roster)
-        self._requests.keep(person, case, _Request(prepared=prepared, part=draft.part), now)
+        waiting = _Request(prepared=prepared, part=draft.part)
+        self._requests.keep(visit.post, visit.the_case.id, waiting, visit.now)
         return prepared
 
     def send_prepared(self, visit: Visit, prove: Prove) -> Case:
@@ -77,10 +82,18 @@ class SendingDesk:
             Conflict: the case was changed meanwhile. Nothing was signed.
             Refused: nothing was prepared, or the passkey did not agree to it.
         """
+        with self._signing:
+            waiting = self._requests.take(visit.post, visit.the_case.id)
+            if waiting is None:
+                return self._sent_before(visit)
+            written = self._sign(waiting, visit, prove)
+        if written.is_repeated:
+            return written.case
+        return self._send(written.case, Place(request=len(written.case.requests)), visit.person.id, visit.now)
+
+    def _sign(self, waiting: _Request, visit: Visit, prove: Prove) -> Written:
+        """The case with the request, once the passkey agreed to it."""
         case, person = visit.the_case, visit.person.id
-        waiting = self._requests.take(person, case.id)
-        if waiting is None:
-            return self._sent_before(visit)
         proven = prove(visit, Act.SEND, waiting.prepared.commitment)
         _verify_shown(visit)
         authorization = sign_request(self._vault, waiting.prepared)
@@ -93,8 +106,7 @@ class SendingDesk:
             raise
         if written.is_repeated:
             self._forget(authorization.commitment)
-            return written.case
-        return self._send(written.case, Place(request=len(written.case.requests)), person, visit.now)
+        return written
 
     def _forget(self, commitment: Commitment) -> None:
         """Remove what was stored for a request that no case has."""
@@ -103,13 +115,10 @@ class SendingDesk:
 
     def _sent_before(self, visit: Visit) -> Case:
         """A form that was sent twice is done once; any other has to be signed."""
-        case, nothing = visit.the_case, Edit(case=visit.the_case, events=())
-        old = replace(nothing, case=replace(case, version=case.version - 1))
-        try:
-            written = self._store.write(old, by=visit.person.id, now=visit.now, post=visit.post)
-        except Conflict:
-            raise _nothing_waits() from None
-        return written.case
+        before = written_before(self._store, visit, visit.post)
+        if before is None:
+            raise _nothing_waits()
+        return before
 
     # An amendment.
 
@@ -124,7 +133,7 @@ class SendingDesk:
         """
         case = visit.the_case
         prepared = self._flow.prepare_amendment(case, number, more, self._vault.replay())
-        self._amendments.keep(visit.person.id, case.id, _Amendment(prepared=prepared, number=number), visit.now)
+        self._amendments.keep(visit.post, case.id, _Amendment(prepared=prepared, number=number), visit.now)
         return prepared
 
     def send_amendment(self, visit: Visit, prove: Prove) -> Case:
@@ -135,15 +144,16 @@ class SendingDesk:
             Refused: nothing was prepared, or the passkey did not agree to it.
         """
         case, person = visit.the_case, visit.person.id
-        waiting = self._amendments.take(person, case.id)
-        if waiting is None:
-            raise _nothing_waits()
-        proven = prove(visit, Act.SEND, waiting.prepared.commitment)
-        _verify_shown(visit)
-        kept, place = self._flow.make_amendment(
-            case, waiting.number, waiting.prepared, proven.texts(), by=person, now=visit.now
-        )
-        return self._send(kept, place, person, visit.now)
+        with self._signing:
+            waiting = self._amendments.take(visit.post, case.id)
+            if waiting is None:
+                return self._sent_before(visit)
+            proven = prove(visit, Act.SEND, waiting.prepared.commitment)
+            _verify_shown(visit)
+            kept, place = self._flow.make_amendment(
+                case, waiting.number, waiting.prepared, proven.texts(), by=person, now=visit.now, post=visit.post
+            )
+        return kept if place is None else self._send(kept, place, person, visit.now)
 
     # Either of them.
 
@@ -162,8 +172,11 @@ class SendingDesk:
         """Send a request that was signed and not sent, or only in part."""
         case = visit.the_case
         authorization = parse_authorization(case.request(number).note, "request")
-        proven = prove(visit, Act.SEND, authorization.commitment)
-        note_agreement(self._flow, case, number, proven, visit)
+        with self._signing:
+            before = agreed_before(self._flow, visit, Act.SEND)
+            if before is not None:
+                return before
+            note_agreement(self._flow, case, number, prove(visit, Act.SEND, authorization.commitment), visit)
         return self._send(case, Place(request=number), visit.person.id, visit.now)
 
     def remind(self, visit: Visit, place: Place) -> Case:
@@ -191,7 +204,23 @@ class SendingDesk:
 def note_agreement(flow: Flow, case: Case, number: int, proven: Proven, visit: Visit) -> None:
     """Keep what a passkey signed about a request in the history."""
     event = NewEvent(did=Did.AGREED, values={"request": number, "act": proven.act.value}, texts=proven.texts())
-    flow.apply(case.id, lambda now: Edit(case=now, events=(event,)), by=visit.person.id, now=visit.now)
+    flow.apply(
+        case.id,
+        lambda now: Edit(case=now, events=(event,)),
+        by=visit.person.id,
+        now=visit.now,
+        post=_post_of(visit, proven.act),
+    )
+
+
+def agreed_before(flow: Flow, visit: Visit, act: Act) -> Case | None:
+    """The case as it is now, if a passkey agreed to this very form before."""
+    return written_before(flow.store, visit, _post_of(visit, act))
+
+
+def _post_of(visit: Visit, act: Act) -> Post:
+    """The form of one act: a page of a case has several forms under one key."""
+    return replace(visit.post, key=f"{visit.post.key} {act.value}")
 
 
 def _verify_shown(visit: Visit) -> None:

@@ -1,6 +1,7 @@
 """The form of a request: from what a browser sent to a draft, and what an order fills in. Pure."""
 
 import datetime as dt
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -8,7 +9,7 @@ from typing import Any, Final
 from coffer.authority.period import Period, parse_instant, whole_days
 from coffer.authority.typed import parse_zone
 from coffer.desk.draft import Draft, TypedSpan, TypedSubject
-from coffer.desk.proposal import Line, ProposedPart, propose, texts_of
+from coffer.desk.proposal import UNANSWERED, Line, ProposedPart, propose, texts_of
 from coffer.disclosure.epoc.form import Shown
 from coffer.disclosure.strict_xml import begins_as_xml
 from coffer.errors import CofferError, MalformedInput
@@ -16,6 +17,10 @@ from coffer.identity.identifier import IdentityType
 from coffer.web.ground.forms import Form
 
 MAX_SPANS_SHOWN: Final = 20
+MAX_LINES: Final = 100
+"""Lines on what an order asks that is not answered, and its texts that people read. The order itself has the rest."""
+MAX_LETTERS: Final = 50_000
+"""Of all its texts. A person reads as much in an hour."""
 _TEXTS: Final = ("authority", "basis", "purpose", "person", "home", "zone", "max_records", "issued_by", "issued_in")
 _LATER: Final = ("not_before", "expires", "secret_until", "roster", "until")
 _SECOND: Final = dt.timedelta(seconds=1)
@@ -53,8 +58,9 @@ class ReadOrder:
     """What an uploaded order says.
 
     ``drafts``: one for each note that it needs, which no note was made of; the draft itself where it was not read.
-    ``is_read``: it filled them. ``is_hold``: it asks to keep, and not to open. ``parts``: every part of it. ``besides``:
-    what it says that is in none of them. ``why_not``: why it could not be read, where it looked so.
+    ``is_read``: it filled them. ``is_hold``: it asks to keep, and not to open. ``parts``: every part of it.
+    ``besides``: what it says that is in none of them, of which ``unsaid`` lines were left out. ``why_not``: why it
+    could not be read, where it looked so.
     """
 
     drafts: tuple[Draft, ...]
@@ -62,6 +68,7 @@ class ReadOrder:
     is_hold: bool = False
     parts: tuple[ProposedPart, ...] = field(default=(), repr=False)
     besides: tuple[Line, ...] = field(default=(), repr=False)
+    unsaid: int = 0
     why_not: CofferError | None = field(default=None, repr=False)
 
     @property
@@ -79,25 +86,41 @@ def fill_from_order(
     try:
         read = propose(raw, draft, "order", found_by=found_by, made=made)
     except CofferError as error:
-        return ReadOrder(drafts=(draft,), is_read=False, why_not=error)
+        why = error.with_traceback(None)  # what is kept of it must not keep the whole order
+        why.__cause__ = why.__context__ = None
+        return ReadOrder(drafts=(draft,), is_read=False, why_not=why)
     parts = tuple(replace(part, draft=_in_days(part.draft)) for part in read.parts)
+    unanswered = [line for line in read.besides if line.says in UNANSWERED]
+    heed = [line for line in read.besides if line.says not in UNANSWERED]
     return ReadOrder(
         drafts=tuple(part.draft for part in parts if not part.is_made),
         is_read=True,
         is_hold=read.is_hold,
         parts=parts,
-        besides=read.besides,
+        besides=(*unanswered[:MAX_LINES], *heed),
+        unsaid=max(0, len(unanswered) - MAX_LINES),
     )
 
 
-def texts_for_people(raw: bytes) -> tuple[Shown, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TextsRead:
+    """The texts of an order that people read. ``left``: how many more it has."""
+
+    shown: tuple[Shown, ...] = ()
+    left: int = 0
+
+
+def texts_for_people(raw: bytes) -> TextsRead:
     """What an order in XML says that no machine reads; nothing where it cannot be read at all."""
     if not begins_as_xml(raw):
-        return ()
+        return TextsRead()
     try:
-        return texts_of(raw, "order")
+        texts = texts_of(raw, "order")
     except CofferError:
-        return ()
+        return TextsRead()
+    ends = itertools.accumulate(len(one.path) + len(one.text) for one in texts)
+    shown = tuple(one for one, end in zip(texts[:MAX_LINES], ends, strict=False) if end <= MAX_LETTERS)
+    return TextsRead(shown=shown, left=len(texts) - len(shown))
 
 
 def _in_days(draft: Draft) -> Draft:

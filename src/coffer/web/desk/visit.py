@@ -16,7 +16,7 @@ import msgspec
 from fastapi import Request
 
 from coffer import wire
-from coffer.desk.case import Case, Edit, Place
+from coffer.desk.case import Case, DocumentKind, Edit, Place
 from coffer.desk.people import Person
 from coffer.desk.port import Cases, Conflict, Post, Written
 from coffer.desk.steps import NextStep
@@ -97,15 +97,26 @@ def asked_again(visit: Visit) -> str:
 def mark_of(case: Case) -> str:
     """Stands for what a page shows of a case for people to decide on.
 
-    That is draft, requests, holds, deadline, stage and who has the case.
+    That is draft, requests, holds, files of the order, deadline, stage and who has the case: a note names each file.
 
-    Documents, readings, notes and signatures that arrive are no reason to ask somebody to look again.
+    Other documents, readings, notes and signatures that arrive are no reason to ask somebody to look again.
     """
     requests = [
         (one.number, one.sent_at, one.withdrawn, len(one.delivered), len(one.amendments)) for one in case.requests
     ]
-    shown = (case.stage.value, case.due, case.assigned, case.drafts, requests, [one.id for one in case.holds])
+    files = [one.id for one in case.documents if one.kind in {DocumentKind.HOLD, DocumentKind.ORDER}]
+    shown = (case.stage.value, case.due, case.assigned, case.drafts, requests, files)
     return wire.digest(wire.tag("desk-page"), msgspec.msgpack.encode(shown)).hex()[:MARK_DIGITS]
+
+
+def written_before(cases: Cases, visit: Visit, post: Post) -> Case | None:
+    """The case as it is now, if this form was written before; else None. Nothing is written."""
+    case = visit.the_case
+    nothing = Edit(case=replace(case, version=case.version - 1), events=())
+    try:
+        return cases.write(nothing, by=visit.person.id, now=visit.now, post=post).case
+    except Conflict:
+        return None
 
 
 def write(cases: Cases, visit: Visit, make: Callable[[Case], Edit]) -> Written:
