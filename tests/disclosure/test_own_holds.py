@@ -49,8 +49,10 @@ def test_request_open_and_reply_name_the_hold_that_keeps_the_days(desk, capfd):
     opened(desk, "from-hold", "--hold", "hold.note")
     assert "not searched" not in capfd.readouterr().err
     assert reply("all", answer="from-hold") == 0
+    assert "searched" not in capfd.readouterr().err
     assert values(desk.path / "all/deliver-0001.xml", "LDTaskStatus") == ["Disclosed"]
     assert reply("why", "--reason", "1", "DE_FACTO_IMPOSSIBILITY", "The custodians are away.") == 0
+    assert f"--answer 1: {named}, and not all of that was searched" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("how", ["another number", "released"])

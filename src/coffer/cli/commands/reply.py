@@ -1,5 +1,6 @@
 """``coffer reply``."""
 
+import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -227,16 +228,20 @@ def _verify_no_hold(
     """Let no answer say that nothing is kept while a hold of this desk keeps it."""
     told = {one.id for one in given}
     for number, disclosure in enumerate(proven, 1):
-        if vault is None or disclosure.cells:
+        if vault is None:
             continue
         about = tasks_of(answered(disclosure.authorization.terms, is_kept=False), judgement.asked)
+        searched = {dt.date.fromisoformat(cell.day) for cell in disclosure.cells}
         kept = own_holds(vault, disclosure.authorization, vault.replay(), clock())
-        if kept and not told.issuperset(about):
+        left = [one for one in kept if not one.days <= searched]
+        if left and not searched and not told.issuperset(about):
             raise Refused(
-                f"--answer {number}: nothing was searched, and {kept[0].text()}",
+                f"--answer {number}: nothing was searched, and {left[0].text()}",
                 code="scope",
                 hint="open it again with --hold and its note, or give its --reason",
             )
+        for one in left:
+            say(f"--answer {number}: {one.text()}, and not all of that was searched")
 
 
 def _say_notified(order: Form, proven: Sequence[Disclosure]) -> None:
