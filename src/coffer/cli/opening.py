@@ -93,12 +93,7 @@ def open_answer(
         if forms is not None and forms.package:
             say(f"the package is {forms.package}")
     _say_unnamed(kept)
-    debt = state.debts.get(answer.intent)
-    if debt is not None and debt.paid is None:
-        within = counted(debt.hours, "hour")
-        say(
-            f"an emergency: custodians of the rules must agree to it within {within}: coffer ratify {vault} {notes[0]} --as CUSTODIAN"
-        )
+    _say_debt(f"{vault} {notes[0]}", answer, state)
 
 
 def _say_held(answer: Answer, state: State) -> None:
@@ -106,6 +101,16 @@ def _say_held(answer: Answer, state: State) -> None:
     segments = [state.segments[SegmentId(bytes.fromhex(cell.segment))] for cell in answer.cells]
     if dead := sum(state.is_dead(segment) for segment in segments):
         say(f"{counted(dead, 'cell')} of {len(segments)} from a hold: the keys of their days are destroyed")
+
+
+def _say_debt(words: str, answer: Answer, state: State) -> None:
+    """Say that an emergency is to be ratified. ``words``: vault and note, as they were typed."""
+    debt = state.debts.get(answer.intent)
+    if debt is not None and debt.paid is None:
+        within = counted(debt.hours, "hour")
+        say(
+            f"an emergency: custodians of the rules must agree to it within {within}: coffer ratify {words} --as CUSTODIAN"
+        )
 
 
 def _say_unnamed(kept: Sequence[OwnHold]) -> None:
