@@ -156,7 +156,10 @@ def say_order(order: EpocOrder) -> None:
 
 
 def say_notified(form: "Form", due: dt.datetime | None) -> None:
-    """Say that an enforcing authority was notified, where one was. ``due``: until when it may refuse, if told."""
+    """Say that an enforcing authority was notified, where one was.
+
+    ``due``: until when it may refuse, if told.
+    """
     from coffer.disclosure.epoc.names import Deadline  # noqa: PLC0415 - only after the form was read
 
     if form.deadline is Deadline.AT_THE_END or form.is_notified:

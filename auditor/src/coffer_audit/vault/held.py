@@ -1,4 +1,4 @@
-"""Which files of dead segments may lie in a vault, because of a hold (docs/procedures/retention.md, step 5)."""
+"""Which files of dead segments may lie in a vault for a hold (docs/procedures/retention.md)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ UNKNOWN = "a hold is open of which the folder does not say what it covers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Open:
-    """A hold that has not ended, or has just ended; `covered`: its days, kinds and rules, None if not told."""
+    """A hold that has not ended, or has just ended.
+
+    `covered`: its days, kinds and rules; None if not told.
+    """
 
     hold: Hold
     is_ended: bool
