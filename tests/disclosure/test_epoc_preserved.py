@@ -306,4 +306,4 @@ def test_list_says_what_was_sealed_since_and_can_still_be_kept(story, capsys):
     story.ingest("+33612345678,+33698765432,2016-09-02 09:00:00,60\n", name="late.csv")
     assert run(["hold", "list", "vault"]) == 0
     index = story.state().hold_of(read(story, "hold.note").commitment).index
-    assert f"entry {index}: 1 segment sealed since: coffer hold keep VAULT NOTE" in capsys.readouterr().err
+    assert f"entry {index}: 1 segment sealed since: coffer hold keep vault NOTE" in capsys.readouterr().err
