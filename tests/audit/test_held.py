@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import os
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +16,7 @@ from coffer.ledger.entries import DestroyEntry, HeldEntry, RefuseEntry, RevokeEn
 from coffer.procedures.holding import release_hold
 from coffer_audit.cli import main as audit
 from coffer_audit.validity.holds import Hold, Term
-from holds import NONE, begun, died, founded, held, opened
+from holds import NONE, begun, died, founded, held, opened, retire
 from public_codes import REFUSED
 
 PRESERVED = REFUSED | {"order_class": "preserve"}
@@ -179,6 +181,93 @@ def test_twin_refusal_of_another_custodian_leaves_the_answer_of_the_others_clean
     answer = world.write_answer(opened(world, hold))
     code, report = said(capsys, "answer", answer, "--vault", world.vault.path)
     assert (code, report["violations"]) == (0, [])
+
+
+def stored(world, capsys, *, code=0):
+    """What the audit of a vault says of files of dead segments: how many violations and warnings, and their texts."""
+    ended, report = said(capsys, "vault", world.vault.path)
+    told = [[one["message"] for one in report[kind] if one["code"] == "DEAD"] for kind in ("violations", "warnings")]
+    assert ended == code
+    assert len(report["violations"]) == len(told[0])
+    return len(told[0]), len(told[1]), {*told[0], *told[1]}
+
+
+def later(world, **span):
+    """The log's newest entry is so much later; nothing is removed meanwhile."""
+    world.now += dt.timedelta(**span)
+    log_entries(world, RevokeEntry(authorization=os.urandom(32)), key=world.keys("judge").auth)
+
+
+def list_of(world, hold):
+    return world.vault.path / "holds" / hold.commitment.hex()
+
+
+def test_vault_whose_dead_segments_a_hold_in_force_covers_is_clean(world, capsys):
+    assert stored(world, capsys) == (0, 0, set())
+
+
+@pytest.mark.parametrize("place", ["segments", "holds"])
+def test_dead_segment_that_no_hold_in_force_covers_is_a_violation(tmp_path, capsys, place):
+    world = founded(tmp_path)
+    hold = held(world, days=[("2016-09-01", "2016-09-01")])
+    kept_files = shutil.copytree(world.vault.path / "segments", tmp_path / "segments")
+    died(world)
+    assert stored(world, capsys) == (0, 0, set())
+    if place == "segments":  # of the other day, which the hold does not name
+        shutil.copytree(kept_files, world.vault.path / "segments", dirs_exist_ok=True)
+    else:
+        list_of(world, hold).write_text("2016-09-01 call other\n2016-09-02 call base\n")
+    assert stored(world, capsys, code=3) == (1, 0, {"dead segment still stored"})
+
+
+def test_segment_that_was_dead_before_the_hold_is_a_violation(tmp_path, capsys):
+    world = founded(tmp_path)
+    kept_files = shutil.copytree(world.vault.path / "segments", tmp_path / "segments")
+    died(world)
+    hold = begun(world)
+    list_of(world, hold).write_text("2016-09-01 call base\n2016-09-02 call base\n")
+    shutil.copytree(kept_files, world.vault.path / "segments", dirs_exist_ok=True)
+    assert stored(world, capsys, code=3)[:2] == (2, 0)
+
+
+def test_file_of_a_held_segment_is_audited_as_one_of_a_living_segment(tmp_path, capsys):
+    world = founded(tmp_path)
+    held(world)
+    died(world)
+    rows = next((world.vault.path / "segments").rglob("*.rows"))
+    rows.write_bytes(bytes(rows.stat().st_size))
+    code, report = said(capsys, "vault", world.vault.path)
+    assert (code, [one["code"] for one in report["violations"]]) == (3, ["SEGMENT"])
+
+
+@pytest.mark.parametrize("raw", [None, b"2016-09-01 call base", b"2016-09-01 call\n", b"", b"\xff\n"])
+def test_dead_segments_are_a_warning_while_it_is_not_told_what_an_open_hold_covers(tmp_path, capsys, raw):
+    world = founded(tmp_path)
+    hold = held(world)
+    died(world)
+    list_of(world, hold).unlink() if raw is None else list_of(world, hold).write_bytes(raw)
+    violations, warnings, (text,) = stored(world, capsys)
+    assert (violations, warnings) == (0, 2)
+    assert "a hold is open of which the folder does not say what it covers" in text
+
+
+@pytest.mark.parametrize("how", ["released", "over"])
+def test_dead_segments_of_a_hold_that_ended_are_a_violation_after_a_night(tmp_path, capsys, how):
+    world = founded(tmp_path)
+    hold = held(world)
+    died(world)
+    if how == "released":
+        release_hold(world.vault, hold.note.raw)
+    else:
+        world.now = hold.terms.until
+    later(world, hours=23)
+    violations, warnings, (text,) = stored(world, capsys)
+    assert (violations, warnings) == (0, 2)
+    assert "the next retirement removes it" in text
+    later(world, hours=1)
+    assert stored(world, capsys, code=3) == (2, 0, {"dead segment still stored"})
+    retire(world)
+    assert stored(world, capsys) == (0, 0, set())
 
 
 NOW = dt.datetime(2016, 9, 5, tzinfo=dt.UTC)

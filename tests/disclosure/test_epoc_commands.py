@@ -1,6 +1,7 @@
 """From a European order to its replies, by the commands: requests, answers, deliveries, Form 3."""
 
 import base64
+import datetime as dt
 import json
 import uuid
 
@@ -124,8 +125,8 @@ def test_a_preservation_order_is_received_and_its_keeping_is_awaited(story):
     ("raw", "options", "code", "message"),
     [
         (later_form(5), [], 4, "it names nobody itself"),
-        (form1(provider=""), [], 2, "--provider: the form names none"),
-        (form1(), ["--provider", "FR/x"], 2, "--provider: the form names it itself"),
+        (form1(provider=""), [], 2, "add --provider COUNTRY/ID, like FR/example-telecom-1"),
+        (form1(), ["--provider", "FR/x"], 2, "leave --provider out"),
         (form1(), ["--provider", "x"], 2, "--provider: expected COUNTRY/ID"),
         (form1(), ["--reason", "9", "INCOMPLETE", "x"], 2, "--reason: an identifier that the form does not have"),
         (form1(), ["--reason", "1", "WHIM", "x"], 2, "--reason 1: an unknown code, expected INCOMPLETE"),
@@ -196,6 +197,21 @@ def test_nothing_kept_is_delivered_as_such(story):
     assert run(["open", "vault", "1.note", "-o", "answer"]) == 0
     assert run(["reply", "order.xml", "--answer", "answer", "-o", "delivered"]) == 0
     assert values(story.path / "delivered/deliver-0001.xml", "LDTaskStatus") == ["DisclosureNotAvailable"]
+
+
+@pytest.mark.parametrize("day", [4, 11])
+def test_reply_says_that_nothing_is_handed_over_while_an_enforcing_authority_may_refuse(story, capfd, day):
+    order = form1(deadline="<f:WithinTenDays>AT_THE_END_OF_TEN_DAYS</f:WithinTenDays>")
+    assert request(story, order, "r.note") == 0
+    told = [line for line in capfd.readouterr().err.splitlines() if "hand nothing over before" in line]
+    (story.path / "1.note").write_bytes(story.countersign((story.path / "r.note").read_bytes(), "judge", "dpo"))
+    assert run(["open", "vault", "1.note", "-o", "answer"]) == 0
+    story.now += dt.timedelta(days=day)
+    capfd.readouterr()
+    assert run(["reply", "order.xml", "--answer", "answer", "-o", "delivered"]) == 0
+    said = [line for line in capfd.readouterr().err.splitlines() if "hand nothing over" in line]
+    assert said == (told if day < 10 else [])  # ten days from its receipt it may refuse no more
+    assert len(told) == 1
 
 
 def test_tasks_are_named_as_the_converter_names_them():

@@ -253,7 +253,32 @@ def test_reply_says_of_each_identifier_how_its_hold_stands(story, capfd):
     assert run(["reply", "order.xml", *both, "-o", "late"]) == 0
     assert task_values(story.path / "late/status.xml")[0][:2] == ["Preserved", "PreservationNotAvailable"]
     form3 = (story.path / "late/form3.xml").read_text()
-    assert "Traffic: too few custodians kept it in time" in form3
+    assert "Traffic: there were no records of these days and kinds to keep" in form3  # the vault has no e-mail
+
+
+@pytest.mark.parametrize(
+    ("day", "said", "section_g"),
+    [
+        ("2016-08-20", "there were no records of these days and kinds to keep", "such data are not held here"),
+        ("2016-09-01", "too few custodians kept it in time", "records are kept for their own time only"),
+    ],
+)
+def test_reply_to_a_hold_that_lapsed_says_whether_there_was_anything_to_keep(story, capfd, day, said, section_g):
+    order = form2(evidence(ranges=((f"{day}T10:00:00Z", f"{day}T11:00:00Z"),)))
+    assert make(story, order, "hold.note") == 0
+    named = ["--hold", "hold.note", "--vault", "vault"]
+    capfd.readouterr()
+    assert run(["reply", "order.xml", *named, "-o", "early"]) == 0
+    assert ("so that nobody can keep it" in capfd.readouterr().err) == (day == "2016-08-20")
+    story.now += dt.timedelta(days=4)
+    assert run(["reply", "order.xml", *named, "-o", "late"]) == 0
+    assert task_values(story.path / "late/status.xml")[0][:1] == ["PreservationNotAvailable"]
+    form3 = (story.path / "late/form3.xml").read_text()
+    assert [said in form3, section_g in form3] == [True, True]
+    assert ("DATA_NOT_HELD" in form3, "DE_FACTO_IMPOSSIBILITY" in form3) == (
+        day == "2016-08-20",
+        day == "2016-09-01",
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,4 +306,4 @@ def test_list_says_what_was_sealed_since_and_can_still_be_kept(story, capsys):
     story.ingest("+33612345678,+33698765432,2016-09-02 09:00:00,60\n", name="late.csv")
     assert run(["hold", "list", "vault"]) == 0
     index = story.state().hold_of(read(story, "hold.note").commitment).index
-    assert f"entry {index}: 1 segment sealed since: coffer hold keep VAULT NOTE" in capsys.readouterr().err
+    assert f"entry {index}: 1 segment sealed since: coffer hold keep vault NOTE" in capsys.readouterr().err

@@ -169,14 +169,12 @@ def print_texts(heading: str, rows: Sequence[tuple[str, str]]) -> None:
 
 def say_order(order: EpocOrder) -> None:
     """Say what a person must heed before anything is handed over."""
-    from coffer.disclosure.epoc.names import Deadline, Recipient  # noqa: PLC0415 - only after the form was read
+    from coffer.disclosure.epoc.names import Recipient  # noqa: PLC0415 - only after the form was read
 
     form, due = order.form, order.ordered.due
     if due is not None:
         say(f"due {show_moment(due)}")
-    if form.deadline is Deadline.AT_THE_END or form.is_notified:
-        until = "" if due is None else f" before {show_moment(due)}"
-        say(f"an enforcing authority was notified: hand nothing over{until}, unless it says that it will not refuse")
+    say_notified(form, due)
     if form.recipient not in {None, Recipient.ISSUING}:
         say(f"the data go to: {form.recipient}")
     if form.has_delay:
@@ -184,6 +182,18 @@ def say_order(order: EpocOrder) -> None:
     say(
         "the codes of traffic data are not interpreted: compare what the answer holds with them before it is handed over"
     )
+
+
+def say_notified(form: "Form", due: dt.datetime | None) -> None:
+    """Say that an enforcing authority was notified, where one was.
+
+    ``due``: until when it may refuse, if told.
+    """
+    from coffer.disclosure.epoc.names import Deadline  # noqa: PLC0415 - only after the form was read
+
+    if form.deadline is Deadline.AT_THE_END or form.is_notified:
+        until = "" if due is None else f" before {show_moment(due)}"
+        say(f"an enforcing authority was notified: hand nothing over{until}, unless it says that it will not refuse")
 
 
 def verify_not_said(names: Sequence[str]) -> None:

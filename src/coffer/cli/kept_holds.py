@@ -10,11 +10,13 @@ from coffer.authority.hold import Hold, parse_hold
 from coffer.cli.console import say
 from coffer.cli.notes import read_note
 from coffer.cli.preserving import holds_of_order, is_of_order
+from coffer.custody.holding import Coverage
 from coffer.custody.review import parse_requested
 from coffer.disclosure.epoc.form import Form
 from coffer.disclosure.epoc.replies import Held
 from coffer.errors import NotProven, Refused
 from coffer.ledger.holds import HoldStatus, LoggedHold, Term
+from coffer.ledger.retention import is_segment_past
 from coffer.ledger.state import State
 from coffer.vault.folder import Vault
 
@@ -44,7 +46,10 @@ def read_holds(names: Sequence[str], raw: bytes, form: Form, state: State, now: 
         until = logged.until(state.rosters[logged.entry.roster])
         if hold.terms.until > until:
             say(f"{place}: too few custodians joined it so far: it lasts until {until:%Y-%m-%d %H:%M} UTC")
-        holds.append((hold, _held(hold, logged, term, state, now)))
+        held = _held(hold, logged, term, state, now)
+        if held.status is HoldStatus.BEGUN and not held.is_kept and not held.is_there:
+            say(f"{place}: nothing of it is in the log, so that nobody can keep it: --reason DATA_NOT_HELD says so now")
+        holds.append((hold, held))
     return holds
 
 
@@ -88,7 +93,14 @@ def _held(hold: Hold, logged: LoggedHold, term: Term, state: State, now: dt.date
         status=_status(logged, term, state, now),
         until=logged.until(state.rosters[logged.entry.roster]),
         is_kept=state.hold_status(logged, now) is HoldStatus.IN_FORCE,
+        is_there=_is_there(hold, logged, state),
     )
+
+
+def _is_there(hold: Hold, logged: LoggedHold, state: State) -> bool:
+    """Whether the log has a segment that it covers, whose retention was not over when it was logged."""
+    coverage, day = Coverage(hold.terms), logged.time.date()
+    return any(coverage.lines(segment) and not is_segment_past(segment, day) for segment in state.segments.values())
 
 
 def _status(hold: LoggedHold, term: Term, state: State, now: dt.datetime) -> HoldStatus:

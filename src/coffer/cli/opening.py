@@ -14,6 +14,7 @@ from coffer.cli.console import clock, console, print_json, say
 from coffer.cli.custodians import remote_custodians, unlock
 from coffer.cli.form_options import FOLDER
 from coffer.cli.notes import read_amended, read_note
+from coffer.cli.own_holds import OwnHold, own_holds
 from coffer.cli.passphrases import Passphrases
 from coffer.cli.periods import show_days
 from coffer.cli.tables import Table
@@ -80,22 +81,20 @@ def open_answer(
                 if remote.trouble is not None:
                     say(remote.trouble.message)
     state = opened.replay()
+    named = [hold.commitment for hold in held]
+    kept = [] if is_continuing else own_holds(opened, parse_amended(raw, "request"), state, clock(), named=named)
     if held:
         _say_held(answer, state)
     if as_json:
         print_json(answer_document(answer))
     elif not is_quiet:
-        _print(answer, path)
+        _print(answer, path, kept)
         if forms is not None and forms.formats and (path / FOLDER).is_dir():
             say(f"the forms ({', '.join(forms.formats)}) are in {path}/{FOLDER}")
         if forms is not None and forms.package:
             say(f"the package is {forms.package}")
-    debt = state.debts.get(answer.intent)
-    if debt is not None and debt.paid is None:
-        within = counted(debt.hours, "hour")
-        say(
-            f"an emergency: custodians of the rules must agree to it within {within}: coffer ratify {vault} {notes[0]} --as CUSTODIAN"
-        )
+    _say_unnamed(kept)
+    _say_debt(f"{vault} {notes[0]}", answer, state)
 
 
 def _say_held(answer: Answer, state: State) -> None:
@@ -103,6 +102,22 @@ def _say_held(answer: Answer, state: State) -> None:
     segments = [state.segments[SegmentId(bytes.fromhex(cell.segment))] for cell in answer.cells]
     if dead := sum(state.is_dead(segment) for segment in segments):
         say(f"{counted(dead, 'cell')} of {len(segments)} from a hold: the keys of their days are destroyed")
+
+
+def _say_debt(words: str, answer: Answer, state: State) -> None:
+    """Say that an emergency is to be ratified. ``words``: vault and note, as they were typed."""
+    debt = state.debts.get(answer.intent)
+    if debt is not None and debt.paid is None:
+        within = counted(debt.hours, "hour")
+        say(
+            f"an emergency: custodians of the rules must agree to it within {within}: coffer ratify {words} --as CUSTODIAN"
+        )
+
+
+def _say_unnamed(kept: Sequence[OwnHold]) -> None:
+    """Say which holds of this desk keep more of the request than was searched."""
+    for one in kept:
+        say(f"{one.text()}, which was not searched: open again with --hold and its note")
 
 
 def _deliver(path: Path, answer: Answer, forms: "Forms | None", vault: Vault) -> None:
@@ -192,7 +207,7 @@ def columns_that_fit(
     return kept, left_out
 
 
-def _print(answer: Answer, path: Path) -> None:
+def _print(answer: Answer, path: Path, kept: Sequence[OwnHold]) -> None:
     header, *lines = list(csv.reader(answer.records_csv.decode("utf-8", "replace").splitlines()))
     shown = [
         i
@@ -220,8 +235,8 @@ def _print(answer: Answer, path: Path) -> None:
     asked, days = len(terms.all_days), [dt.date.fromisoformat(day) for day in days_opened(answer.cells)]
     if len(days) < asked and answer.part is None:
         say(
-            f"searched: {len(days)} of {counted(asked, 'UTC day')}. "
-            "Of the others nothing is kept: their retention is over, or nothing was collected, or not yet"
+            f"searched: {len(days)} of {counted(asked, 'UTC day')}. Of the others{', but for holds,' if kept else ''} "
+            "nothing is kept: their retention is over, or nothing was collected, or not yet"
         )
     if days and (answer.outside_period or opens_part_of_a_day(terms)):
         say(

@@ -42,7 +42,7 @@ class Term:
 class Hold:
     """A hold of State: its own term first, then those of its extensions.
 
-    `roster`: the one that it names. `released`: the entry that ended it; 0 for none.
+    `roster`: the one that it names. `released`: the entry that ended it; 0 for none. `ended`: the time of that entry.
     """
 
     requester: str
@@ -50,6 +50,7 @@ class Hold:
     rules: tuple[str, ...]
     terms: tuple[Term, ...]
     released: int = 0
+    ended: datetime | None = None
 
     def is_joined(self, term: Term) -> bool:
         """Whether custodians that satisfy every rule (no emergency rule) of the hold keep for a term."""
@@ -69,6 +70,16 @@ class Hold:
         if not self.is_joined(first):
             return "begun" if first.may_be_joined(now) else "lapsed"
         return "in force" if now < self.until else "over"
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it is begun or in force at a time."""
+        return self.status(now) in ("begun", "in force")
+
+    def was_open_within(self, span: timedelta, now: datetime) -> bool:
+        """Whether it was begun or in force at any time of the span before."""
+        if self.ended is not None and now - self.ended >= span:
+            return False
+        return replace(self, released=0).is_open(now - span)
 
     def may_answer(
         self, name: str, now: datetime, destroyed: int | None, is_withdrawn: Callable[[str, str], bool]
@@ -118,7 +129,7 @@ class Holds:
             case "extend":
                 self._extend(time, body)
             case _:
-                self._release(index, body)
+                self._release(index, time, body)
 
     def _begin(self, index: int, time: datetime, roster: Roster, body: Act) -> None:
         rules = tuple(body.text["rules"].split(","))
@@ -160,8 +171,9 @@ class Holds:
         term = Term(time=time, note=body.text["note"], until=until)
         self.all[body.number["hold"]] = replace(hold, terms=(*hold.terms, term))
 
-    def _release(self, index: int, body: Act) -> None:
-        self.all[body.number["hold"]] = replace(self.standing(body.number["hold"], "H4"), released=index)
+    def _release(self, index: int, time: datetime, body: Act) -> None:
+        hold = self.standing(body.number["hold"], "H4")
+        self.all[body.number["hold"]] = replace(hold, released=index, ended=time)
 
 
 def _end_of(body: Act, time: datetime, code: str) -> datetime:

@@ -13,6 +13,7 @@ from coffer_audit.log.checkpoint import parse_checkpoint, verify_checkpoint
 from coffer_audit.segments import MAX_HEADER_BYTES, parse_header, verify_header, verify_rows, verify_whole_manifest
 from coffer_audit.validity.facts import Segment
 from coffer_audit.validity.state import State
+from coffer_audit.vault.held import HeldFiles
 from coffer_audit.vault.opened import Audited, open_vault
 from coffer_audit.vault.orders import LIMIT, amended_limits, is_took_false, revealed_lines
 from coffer_audit.wire import list_folder, parse_time, read_file, u32
@@ -51,12 +52,15 @@ def _verify_segments(folder: Path, state: State, findings: Findings, *, quick: b
     for path in sorted(stored - known):
         if not path.endswith("/") or not (folder / "segments" / path).is_dir():
             findings.warn("FILE", f"segments: found {path!a}, which the log does not know")
+    held = HeldFiles(folder, state)
     for seg_id, segment in sorted(state.segments.items(), key=lambda item: item[1].entry):
         base = f"{segment.line.day}/{seg_id}"
         here = [base + end for end in CHECKS if base + end in stored]
-        if state.is_dead(segment):
-            if here:
-                findings.violate("DEAD", "dead segment still stored", entry=segment.entry, segment=seg_id)
+        is_dead = state.is_dead(segment)
+        if is_dead and not held.is_needed(segment):
+            _tell_dead(here, held.excuse(segment), findings, segment, seg_id)
+        elif is_dead and not here:
+            continue  # a hold needs it, and whether it evidently ended the custodians know better than the log
         elif len(here) < len(CHECKS):
             findings.violate(
                 "FILE",
@@ -67,6 +71,14 @@ def _verify_segments(folder: Path, state: State, findings: Findings, *, quick: b
         else:
             with findings.guard("SEGMENT", entry=segment.entry, segment=seg_id):
                 _verify_segment(folder / "segments" / base, segment, state, quick=quick)
+
+
+def _tell_dead(here: list[str], excuse: str, findings: Findings, segment: Segment, seg_id: str) -> None:
+    """Say of a dead segment that no open hold is known to cover that it is stored."""
+    if here and excuse:
+        findings.warn("DEAD", f"dead segment still stored: {excuse}", entry=segment.entry, segment=seg_id)
+    elif here:
+        findings.violate("DEAD", "dead segment still stored", entry=segment.entry, segment=seg_id)
 
 
 def _verify_segment(base: Path, segment: Segment, state: State, *, quick: bool) -> None:

@@ -1,5 +1,6 @@
 """``coffer reply``."""
 
+import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,16 +14,17 @@ from coffer.authority.hold import Hold
 from coffer.cli.answers import read_answer, states_of
 from coffer.cli.console import clock, console, print_json, read_file, say, verify_absent
 from coffer.cli.forms import pins_of
-from coffer.cli.from_epoc import lacking_document, print_message, say_lacking
+from coffer.cli.from_epoc import lacking_document, print_message, say_lacking, say_notified
 from coffer.cli.from_hi1 import refuse_changes, say_actions
 from coffer.cli.kept_holds import ids_of, read_holds, unnamed_holds
+from coffer.cli.own_holds import own_holds
 from coffer.cli.replying import RESPONSE, Reply, delivered, documents_of, received, reply_to_form, reply_to_message
 from coffer.cli.vaults import found_types_in, vault_at
 from coffer.disclosure.epoc.form import Endpoint, Form
 from coffer.disclosure.epoc.judged import Judgement, Lacking, judge
 from coffer.disclosure.epoc.names import TITLES, FormKind, Reason
 from coffer.disclosure.epoc.reading import parse_form
-from coffer.disclosure.epoc.replies import Held, lapsed, preserved, worst_of
+from coffer.disclosure.epoc.replies import Held, answered, lapsed, preserved, tasks_of, worst_of
 from coffer.disclosure.hi1.message import is_message, parse_envelope
 from coffer.disclosure.hi1.order import parse_content
 from coffer.disclosure.hi1.response import format_error, format_response
@@ -107,6 +109,8 @@ def reply(
         judgement = judge(order, found_by=_found_by(vault, proven))
         if answers:
             lacking = given
+            _verify_no_hold(judgement, given, proven, opened)
+            _say_notified(order, proven)
             files = delivered(read, judgement, given, proven)
             if opened is None:
                 say("the answers were compared with no log: add --vault")
@@ -218,6 +222,36 @@ def _proven(name: str, raw: bytes, vault: Vault | None) -> Disclosure:
     return disclosure
 
 
+def _verify_no_hold(
+    judgement: Judgement, given: Sequence[Lacking], proven: Sequence[Disclosure], vault: Vault | None
+) -> None:
+    """Let no answer say that nothing is kept while a hold of this desk keeps it."""
+    told = {one.id for one in given}
+    for number, disclosure in enumerate(proven, 1):
+        if vault is None:
+            continue
+        about = tasks_of(answered(disclosure.authorization.terms, is_kept=False), judgement.asked)
+        searched = {dt.date.fromisoformat(cell.day) for cell in disclosure.cells}
+        kept = own_holds(vault, disclosure.authorization, vault.replay(), clock())
+        left = [one for one in kept if not one.days <= searched]
+        if left and not searched and not told.issuperset(about):
+            raise Refused(
+                f"--answer {number}: nothing was searched, and {left[0].text()}",
+                code="scope",
+                hint="open it again with --hold and its note, or give its --reason",
+            )
+        for one in left:
+            say(f"--answer {number}: {one.text()}, and not all of that was searched")
+
+
+def _say_notified(order: Form, proven: Sequence[Disclosure]) -> None:
+    """Say until when nothing may be handed over, while that is ahead."""
+    dues = [one.authorization.terms.ordered.due for one in proven]
+    due = max((one for one in dues if one is not None), default=None)
+    if due is None or clock() < due:
+        say_notified(order, due)
+
+
 def _given(order: Form, typed: Sequence[tuple[str, str, str]]) -> list[Lacking]:
     ids, given = {one.id for one in order.identifiers}, []
     for id_, code, sentence in typed:
@@ -239,8 +273,11 @@ def _provider(order: Form, typed: str | None) -> Endpoint:
     if typed is not None and match is None:
         raise MalformedInput("--provider: expected COUNTRY/ID, like FR/example-telecom-1")
     if (order.provider is None) != (match is not None):
-        wrong = "the form names none" if order.provider is None else "the form names it itself"
-        raise MalformedInput(f"--provider: {wrong}", hint="give it only where the form does not")
+        if order.provider is None:
+            raise MalformedInput(
+                "--provider: the form names none", hint="add --provider COUNTRY/ID, like FR/example-telecom-1"
+            )
+        raise MalformedInput("--provider: the form names it itself", hint="leave --provider out")
     if order.provider is not None:
         return order.provider
     assert match is not None, "looked at above"

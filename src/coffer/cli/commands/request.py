@@ -17,6 +17,7 @@ from coffer.cli.from_etsi import Asked, Given, asked_by, verified
 from coffer.cli.notes import write_notes
 from coffer.cli.order_files import is_etsi_request, read_order
 from coffer.cli.ordering import order_options, typed_order
+from coffer.cli.own_holds import own_holds
 from coffer.cli.periods import InOrder, show_days, show_period, time_options, typed_times
 from coffer.cli.subjects import canonical_subjects, home_option
 from coffer.cli.terms import letters_remarks, say_older_rosters, say_signers
@@ -238,8 +239,12 @@ def _say_days(vault: Vault, authorization: Authorization, now: dt.datetime, *, s
     if is_cut:
         say(f"opens whole UTC days, {show_days(terms.all_days)}; records outside these times are dropped")
     asked, held = len(terms.all_days), len({s.line.day for s, _ in reached})
+    kept = own_holds(vault, authorization, state, now)
     if held < asked:
-        say(f"with records now: {held} of {counted(asked, 'UTC day')}. Of the others nothing is kept, or not yet")
+        but = ", but for holds," if kept else ""
+        say(f"with records now: {held} of {counted(asked, 'UTC day')}. Of the others{but} nothing is kept, or not yet")
+    for one in kept:
+        say(f"{one.text()}: open it with --hold and its note")
     say_older_rosters(authorization, state, now)
     if authorization.is_secret(now) is False:
         say(f"secret until {terms.secret_until}: its secrecy is over already")

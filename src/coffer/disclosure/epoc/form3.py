@@ -13,13 +13,14 @@ from lxml import etree
 from coffer import wire
 from coffer.disclosure.epoc import names
 from coffer.disclosure.epoc.form import Endpoint, Form
-from coffer.disclosure.epoc.names import FormKind
+from coffer.disclosure.epoc.names import FormKind, Reason
 from coffer.disclosure.epoc.replies import NonExecution
 
 _NAMESPACE: Final = names.NAMESPACES[FormKind.IMPOSSIBLE]
 _PREFIXES: Final = {"eio": names.EIO, "f": _NAMESPACE}
 _PRESERVED: Final = "traffic data are preserved, unread, until {}"
 NOTHING_PRESERVED: Final = "nothing was preserved: records are kept for their own time only"
+NOTHING_HELD: Final = "nothing was preserved: such data are not held here"
 
 
 def format_form3(
@@ -48,11 +49,16 @@ def format_form3(
         _add(item, "IdentifierId", one.id)
         until = kept.get(one.id)
         _add(item, "Preserved", "false" if until is None else "true")
-        _add(item, "Reason", NOTHING_PRESERVED if until is None else _PRESERVED.format(wire.format_time(until)))
+        _add(item, "Reason", _why(one) if until is None else _PRESERVED.format(wire.format_time(until)))
     technical = etree.SubElement(_add(form, "SectionH"), f"{{{names.EIO}}}AuthorityTechnicalIdentifier")
     etree.SubElement(technical, f"{{{names.EIO}}}Country").text = provider.country
     etree.SubElement(technical, f"{{{names.EIO}}}NationalId").text = provider.national_id
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def _why(one: NonExecution) -> str:
+    """Why nothing was preserved: there is nothing, or it is kept for its own time."""
+    return NOTHING_HELD if {*one.reasons} == {Reason.DATA_NOT_HELD} else NOTHING_PRESERVED
 
 
 def _add(parent: etree._Element, name: str, text: str | None = None) -> etree._Element:

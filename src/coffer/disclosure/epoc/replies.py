@@ -59,7 +59,7 @@ class Held:
     """One hold that was made of an order, or a note that extends it, as far as a reply must know it.
 
     ``status``: of the note's own term. ``until``: when the hold ends, as it stands. ``is_kept``: whether the hold is in
-    force, even if its extension is not.
+    force, even if its extension is not. ``is_there``: whether the log has anything that it could have kept.
     """
 
     subjects: tuple[str, ...]
@@ -68,6 +68,7 @@ class Held:
     status: HoldStatus
     until: dt.datetime
     is_kept: bool
+    is_there: bool = True
 
 
 def answered(terms: Terms, *, is_kept: bool) -> Answered:
@@ -153,6 +154,7 @@ _LP_STATUS: Final = {
 }
 """Of a task, the worst first: an identifier whose times are cut into several holds has the worst of theirs."""
 LAPSED: Final = "too few custodians kept it in time"
+NOTHING_THERE: Final = "there were no records of these days and kinds to keep"
 NOT_EXTENDED: Final = "too few custodians approved in time that it last longer; it is preserved until {}, as before"
 
 
@@ -161,11 +163,14 @@ def worst_of(holds: Sequence[Held]) -> Held:
     stand = list(_LP_STATUS)
     worst = min(holds, key=lambda hold: stand.index(hold.status))
     until, is_kept = min(hold.until for hold in holds), all(hold.is_kept for hold in holds)
-    return replace(worst, until=until, is_kept=is_kept)
+    is_there = any(hold.is_there for hold in holds if hold.status is worst.status)
+    return replace(worst, until=until, is_kept=is_kept, is_there=is_there)
 
 
 def lapsed(id_: str, hold: Held) -> Lacking:
     """Why an identifier is not preserved, or for no longer than before."""
+    if not hold.is_kept and not hold.is_there:
+        return Lacking(id=id_, what=DataCategory.TRAFFIC, reason=Reason.DATA_NOT_HELD, sentence=NOTHING_THERE)
     sentence = NOT_EXTENDED.format(wire.format_time(hold.until)) if hold.is_kept else LAPSED
     return Lacking(id=id_, what=DataCategory.TRAFFIC, reason=Reason.DE_FACTO_IMPOSSIBILITY, sentence=sentence)
 
