@@ -39,9 +39,9 @@ class Amendments(Requests):
         now: dt.datetime,
         post: Post | None = None,
     ) -> tuple[Case, Place | None]:
-        """Sign what was prepared and keep it in the case; where it stands, None if its form was written before.
+        """Sign what was prepared and keep it in the case; where it stands.
 
-        ``texts``: what a passkey agreed to. ``post``: the form that it came with.
+        ``texts``: what a passkey agreed to. ``post``: the form that it came with; no place if it was written before.
 
         If the case does not take it, the desk's own copy is forgotten.
         """

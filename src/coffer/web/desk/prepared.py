@@ -1,4 +1,4 @@
-"""Notes that were prepared for a passkey, and wait for it: each for the page whose form asked for it."""
+"""Notes that wait for a passkey, each for the page whose form asked for it."""
 
 import datetime as dt
 import threading
@@ -24,7 +24,7 @@ class _Waiting(Generic[T]):
 
 
 class PreparedNotes(Generic[T]):
-    """The newest note of each form, which is one page of one person for one case. Any thread may call."""
+    """The newest note of each form: one page of one person for one case. Any thread may call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
