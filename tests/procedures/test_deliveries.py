@@ -3,9 +3,11 @@
 import csv
 import datetime as dt
 import shutil
+from pathlib import Path
 
 import pytest
 
+from coffer.authority.authorization import parse_authorization
 from coffer.cli.main import run
 from coffer.procedures.opening.amend import amend_request
 from world import World
@@ -120,6 +122,10 @@ def test_part_is_called_the_last_one_only_if_none_can_follow(world):
     assert listed(world, "last_sequence") == [("no",), ("yes",)]
 
 
+def kept_as(name):
+    return parse_authorization(Path(name).read_bytes(), name).commitment.hex()
+
+
 def amendment(world, note, limit):
     terms = {"max_records": limit, "authority": "Court of Appeal", "basis": "extended", "files": ()}
     raw = world.countersign(amend_request(world.vault, note, **terms).note.raw, *ALL)
@@ -133,6 +139,11 @@ def test_limit_reached_exactly_ends_nothing_while_days_lie_ahead(world, capfd):
     assert open_next(world, "a.note") == 4
     assert open_next(world, "a.note") == 4
     assert "--max-records 2 or more: 3 UTC days of it still to come" in capfd.readouterr().err
+    for limit, is_told in ((2, True), (3, False)):  # none of them is kept, so that it is the days that keep the key
+        why = ["--authority", "Court", "--basis", "case 1", "-o", f"more{limit}.note"]
+        assert run(["amend", str(world.vault.path), "a.note", "--max-records", str(limit), *why]) == 0
+        (world.vault.path / "desk" / f"{kept_as(f'more{limit}.note')}.request").unlink()
+        assert ("needs 2: nothing is left for the 3 UTC days" in capfd.readouterr().err) == is_told
     amendment(world, note, 2)
     assert open_next(world, "a.note", "2.note") == 0
     assert "no record is left for the 3 UTC days still to come" in capfd.readouterr().err

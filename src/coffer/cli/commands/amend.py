@@ -4,13 +4,17 @@ from pathlib import Path
 
 import click
 
+from coffer.authority.authorization import Authorization
 from coffer.authority.ordered import order_file
-from coffer.cli.console import read_file, say, verify_absent
+from coffer.cli.console import clock, read_file, say, verify_absent
 from coffer.cli.notes import read_note
 from coffer.cli.terms import say_signers
 from coffer.cli.vaults import vault_at
 from coffer.disk import Disk
 from coffer.procedures.opening.amend import amend_request
+from coffer.procedures.opening.early import days_ahead
+from coffer.vault.folder import Vault
+from coffer.visible import counted
 
 
 @click.command(
@@ -56,3 +60,12 @@ def amend(
     Disk().write(path, amendment.note.raw, private=True)
     say(f"written to {path.name}; it names a person: keep it as you would keep the order")
     say_signers(opened, amendment)
+    _say_room(opened, amendment)
+
+
+def _say_room(vault: Vault, amendment: Authorization) -> None:
+    """Say where the new limit is all that the next part needs, and days are still to come."""
+    terms, ahead = amendment.terms, len(days_ahead(amendment, vault.replay(), clock()))
+    needed = 0 if terms.amends is None else vault.desk.read_short(terms.amends)
+    if ahead and needed >= terms.max_records:
+        say(f"the next opening alone needs {needed}: nothing is left for the {counted(ahead, 'UTC day')} still to come")

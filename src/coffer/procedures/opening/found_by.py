@@ -79,7 +79,9 @@ def found_types(vault: Vault, state: State) -> frozenset[IdentityType]:
 
 
 def unlikely_numbers(vault: Vault, state: State, terms: Named) -> tuple[str, ...]:
-    """A sentence for each number that cannot exist by the tables: feeds keep such digits as they were dialled.
+    """A sentence for each number that cannot exist by the tables.
+
+    Feeds keep such digits as they were dialled.
 
     Raises:
         NotProven: a header is not the log's.
