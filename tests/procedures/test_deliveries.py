@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import json
 import shutil
 from pathlib import Path
 
@@ -197,6 +198,9 @@ def test_request_over_its_limit_is_not_called_answered_and_counts_no_opening(wor
     assert "answered" in text
     assert run(["status", str(world.vault.path), "a.note"]) == 0
     assert "2 of 2 records drawn" in capfd.readouterr().err
+    assert run(["status", str(world.vault.path), "a.note", "--json"]) == 0
+    opened = json.loads(capfd.readouterr().out)["opened"]
+    assert (opened["drawn"], opened["max_records"]) == (2, 2)
 
 
 def test_custodian_that_signed_the_request_alone_is_not_said_to_refuse(world, capfd):

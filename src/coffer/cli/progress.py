@@ -37,8 +37,10 @@ def owed_of(desk: Desk, authorization: Authorization, parts: Sequence[Opened], s
     return Debt(cells=close.unconfirmed_cells, days=None if owed is None else owed_days(owed, state))
 
 
-def opened_document(authorization: Authorization, parts: Sequence[Opened], owed: Debt) -> dict[str, object]:
-    """The parts that were opened, and what is left of the budget and of the time."""
+def opened_document(
+    authorization: Authorization, parts: Sequence[Opened], owed: Debt, *, limit: int = 0
+) -> dict[str, object]:
+    """The parts that were opened, and what is left of the budget and of the time. ``limit``: as of ``say_progress``."""
     terms = authorization.terms
     return {
         "parts": [
@@ -54,7 +56,7 @@ def opened_document(authorization: Authorization, parts: Sequence[Opened], owed:
         "unconfirmed_cells": owed.cells,
         "days_owed": None if owed.days is None else [day.isoformat() for day in owed.days],
         "drawn": sum(one.drawn for one in parts),
-        "max_records": authorization.limit,
+        "max_records": max(limit, authorization.limit),
         "expires": wire.format_time(terms.expires),
     }
 

@@ -102,7 +102,7 @@ def status(
     needed = needed_of(opened.desk, authorization.commitment, terms)
     if as_json:
         course = course_document(merged, kept, reports, state, clock(), limit=limit, needed=needed)
-        progress = {"opened": opened_document(authorization, parts, owed)}
+        progress = {"opened": opened_document(authorization, parts, owed, limit=limit)}
         print_json(_document(merged, standings, words) | course | progress)
     else:
         _print(standings, words)
