@@ -33,7 +33,7 @@ def test_markup_in_a_sender_breaks_no_answer(world, capfd):
     from coffer.cli.opening import _print
 
     capfd.readouterr()
-    _print(answer, Path("answer"))
+    _print(answer, Path("answer"), ())
     assert "sender:[bold]X" in capfd.readouterr().out
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coffer.errors import Unavailable
-from coffer.identity.numbering import VERSION, verify_version, versions
+from coffer.identity.numbering import VERSION, can_exist, verify_version, versions
 from coffer.identity.validity import are_valid, without_trunk
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
@@ -62,6 +62,15 @@ def test_the_shipped_steps_are_those_that_the_script_makes(code):
     text = resources.files("coffer.identity").joinpath(f"data/valid-{VERSION}.csv").read_text("ascii")
     shipped = [line for line in text.splitlines() if line.startswith(str(code))]
     assert [line for line in made if line.startswith(str(code))] == shipped
+
+
+@given(st.one_of(st.integers(10**5, 10**15 - 1), st.integers(33600000000, 33799999999)))
+@example(33639980001)
+@example(33612345678)
+def test_one_number_can_exist_as_a_column_says(number):
+    digits = str(number)
+    (said,) = are_valid(np.array([number], np.uint64), np.array([len(digits)], np.int64))
+    assert can_exist(digits) == said
 
 
 @given(st.integers(0, 10**19 - 1), st.integers(1, 19))

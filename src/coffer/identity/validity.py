@@ -68,11 +68,6 @@ def are_valid(values: U64, digits: I64) -> Bools:
     return has_length & is_plain
 
 
-def can_exist(number: str) -> bool:
-    """Whether one number can exist, given as its E.164 digits without a plus."""
-    return bool(are_valid(np.array([int(number)], np.uint64), np.array([len(number)], np.int64))[0])
-
-
 @cache
 def has_national_zero(calling_code: int) -> bool:
     """Whether a calling code's national numbers may begin with 0 without a trunk prefix, as in Italy."""

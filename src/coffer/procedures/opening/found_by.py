@@ -12,6 +12,7 @@ from typing import Final
 from coffer.authority.authorization import Named
 from coffer.errors import NotProven, Refused
 from coffer.identity.identifier import IdentityType
+from coffer.identity.numbering import can_exist
 from coffer.kinds import KINDS
 from coffer.ledger.facts import Segment
 from coffer.ledger.retention import is_segment_past
@@ -86,8 +87,6 @@ def unlikely_numbers(vault: Vault, state: State, terms: Named) -> tuple[str, ...
         NotProven: a header is not the log's.
         Unavailable: a header cannot be read.
     """
-    from coffer.identity.validity import can_exist  # noqa: PLC0415 - numpy, which no other step of a request reads
-
     remarks = []
     for line, subject in enumerate(terms.subjects, 1):
         if subject.type is not IdentityType.E164 or can_exist(subject.value):
