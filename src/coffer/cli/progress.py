@@ -40,7 +40,10 @@ def owed_of(desk: Desk, authorization: Authorization, parts: Sequence[Opened], s
 def opened_document(
     authorization: Authorization, parts: Sequence[Opened], owed: Debt, *, limit: int = 0
 ) -> dict[str, object]:
-    """The parts that were opened, and what is left of the budget and of the time. ``limit``: as of ``say_progress``."""
+    """The parts that were opened, and what is left of the budget and of the time.
+
+    ``limit``: as of ``say_progress``.
+    """
     terms = authorization.terms
     return {
         "parts": [
