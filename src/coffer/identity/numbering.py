@@ -267,13 +267,13 @@ def countries_of(numbers: U64, version: str = VERSION) -> npt.NDArray[np.uint16]
 
 @cache
 def _valid() -> tuple[list[str], tuple[str, ...]]:
-    """The steps of the numbers that can exist: their starts, written with 15 digits, and the lengths from there on."""
+    """The steps of the numbers that can exist: starts with 15 digits, and the lengths from there on."""
     columns = read_columns("valid", VERSION)
     return [start.ljust(MAX_DIGITS, "0") for start in columns["start"]], columns["lengths"]
 
 
 def can_exist(number: str) -> bool:
-    """Whether one number can exist, given as its E.164 digits without a plus; ``validity`` says it of columns."""
+    """Whether one number can exist: its E.164 digits without a plus. ``validity`` says it of columns."""
     starts, lengths = _valid()
     at = bisect_right(starts, number.ljust(MAX_DIGITS, "0")) - 1
     return str(len(number)) in lengths[at].split()
