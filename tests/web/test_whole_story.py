@@ -21,7 +21,7 @@ from touring import Demonstration, Visitor, approve, make_request, open_records,
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 WHO = {"judge": "J. Judge", "dpo": "D. Officer", "oversight": "O. Oversight"}
-LOG_STEPS, ANSWER_STEPS = 7, 14
+LOG_STEPS, ANSWER_STEPS = 8, 14
 PATIENCE_MS = 60_000
 
 

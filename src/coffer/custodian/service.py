@@ -36,9 +36,6 @@ class CustodianService(Deciding, Membership, DayKeys):
     ``day_keys``; here it answers others, cosigns, gives receipts and keeps for holds.
     """
 
-    _has_begun = False
-    """Whether it has replayed the log once since it started."""
-
     # A custodian that signs a request answers nothing, and whoever answers gives no receipts: each act reads its own
     # room, which takes a tenth of a second less of ``coffer countersign``.
     @cached_property

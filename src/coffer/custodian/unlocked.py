@@ -30,6 +30,9 @@ class Unlocked:
     It believes of the log only what its own mirror proves.
     """
 
+    _has_begun = False
+    """Whether it has replayed the log once since it started."""
+
     def __init__(
         self,
         folder: CustodianFolder,
@@ -86,6 +89,7 @@ class Unlocked:
         """Catch up with the log's newest checkpoint; this custodian's own replay of it."""
         with self._lock:
             self._following.catch_up()
+            self._has_begun = True
             return self._following.state
 
     def has_news(self) -> bool:

@@ -11,11 +11,12 @@ import test_emergency_debts as night
 from forging import RECORDS, log_entries, signed_note, terms_of
 from test_amendments import amendment_of
 
-import coffer.procedures.opening.run as opening
 from coffer.authority import countersign
 from coffer.authority.countersign import verify_countersigned
 from coffer.custody import decide
 from coffer.ledger.entries import CoarseCounts, IngestEntry
+from coffer.procedures.opening import beginning
+from coffer.procedures.opening.run import run_opening
 from web.verify.browser import needs_node, run_cases
 from web.verify.compared import audited_answer, audited_log, differences
 from web.verify.conftest import pins_of
@@ -102,9 +103,7 @@ def parts(tmp_path_factory):
         world.now = dt.datetime(2016, 9, number + 1, 1, tzinfo=dt.UTC)
         for hour in (10, 11):
             world.ingest(f"{SUBJECT},+33698765432,2016-09-0{number} {hour}:00:00,60\n", name=f"{number}-{hour}.csv")
-        return opening.run_opening(
-            world.vault, note, world.custodians(), deliver=lambda _answer: None, is_continuing=True
-        )
+        return run_opening(world.vault, note, world.custodians(), deliver=lambda _answer: None, is_continuing=True)
 
     first = open_day(6)
     (another,) = log_entries(world, night.intent(1, ()), key=world.vault.operator_key("desk"))
@@ -127,9 +126,9 @@ def parts(tmp_path_factory):
         cases.answer(name, world, "second", rewrite(lambda document, claim=claim: document.update(continues=claim)))
     cases.answer("of no order", world, "second", rewrite(lambda document: document.pop("continues")))
     cases.answer("first as the second", world, "first", rewrite(lambda one: one.update(continues=claims["since none"])))
-    honest = opening.segments_due
+    honest = beginning.segments_due
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "segments_due", lambda *given, **named: honest(*given, **named)[:-1])
+        patch.setattr(beginning, "segments_due", lambda *given, **named: honest(*given, **named)[:-1])
         cases.answer("shorter", world, open_day(8))
     return cases.judge()
 
@@ -160,11 +159,11 @@ def test_segment_is_there_once_its_batch_is_whole(tmp_path, is_before):
     world, cases = World.make(tmp_path / "world"), Cases(tmp_path)
     world.epoch("2016-09-01", "2016-09-02")
     world.ingest(RECORDS)
-    key, (first, second), honest = world.vault.operator_key("ingester"), half_batches(world), opening.segments_due
+    key, (first, second), honest = world.vault.operator_key("ingester"), half_batches(world), beginning.segments_due
     log_entries(world, *([first, second] if is_before else [first]), key=key)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            opening,
+            beginning,
             "segments_due",
             lambda *given, **named: [one for one in honest(*given, **named) if any(one[0].line.seg_id)],
         )
@@ -245,7 +244,7 @@ def add_false_emergencies(cases, world):
         return replace(countersigned, is_emergency=False)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "verify_signed_for_segments", hide)
+        patch.setattr(beginning, "verify_signed_for_segments", hide)
         patch.setattr(decide, "verify_countersigned", lambda *given: hide(verify_countersigned(*given)))
         cases.answer("hidden", world, world.open(night.ask(world, *night.AT_NIGHT)))
     for name, more in (("raised at night", ()), ("raised by the rule", ("judge",))):
