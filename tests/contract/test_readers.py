@@ -290,7 +290,7 @@ def test_with_few_events_open_everything_is_still_accounted_for(name, max_open):
     data = case.data
     if case.is_lines or name.startswith("freeswitch"):
         make = partial(type(format_named(name).open(case.feed, WINDOW)), max_open=max_open)
-        for size in (1, 200, 1 << 20):
+        for size in (max(1, len(data) // MAX_PIECES), 200, 1 << 20):
             found = read(case, [data], size=size, make=make)
             assert counts(found)[0] == case.records
             assert table(found) == table(read(case, [data], make=make))
