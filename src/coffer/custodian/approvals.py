@@ -8,6 +8,7 @@ again whenever the file is read. This file alone says when a request is approved
 import datetime as dt
 import hmac
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -143,7 +144,11 @@ class Approvals:
 
     def is_settled(self, about: Agreeable) -> bool:
         """Whether enough agreed, so that nobody takes an agreement back alone."""
-        return about in (self.ratified if isinstance(about, Ratification) else self.approved)
+        return _is_settled(about, self.approved, self.ratified)
+
+
+def _is_settled(about: Agreeable, approved: AbstractSet[Commitment], ratified: AbstractSet[Ratification]) -> bool:
+    return about in ratified if isinstance(about, Ratification) else about in approved
 
 
 class _Reader:
@@ -184,7 +189,7 @@ class _Reader:
         self._lines = lines
 
     def _is_settled(self, about: Agreeable) -> bool:
-        return about in (self._ratified if isinstance(about, Ratification) else self._approved)
+        return _is_settled(about, self._approved, self._ratified)
 
     def _look_again(self, refused: Commitment) -> None:
         """Agreements to ratify under it end: whoever looks again agrees after the refusal."""

@@ -32,8 +32,8 @@ function readSubject(subject, asked, { paper, roster: home, segments, rosters, i
   const others = [...versions.keys()].filter((version) => version !== home.numbering);
   const countriesOf = (version) => {
     const cells = (versions.get(version) ?? []).filter((one) => asked.has(one.line.segId));
-    const found = findCountries(subject, cells, rosters);
-    return found.length ? found : findCountries(subject, [], rosters); // an earlier step has told of it
+    const countries = findCountries(subject, cells, rosters);
+    return countries.length ? countries : findCountries(subject, [], rosters); // an earlier step has told of it
   };
   const read = (version, country, moved = []) => {
     const isMissing = ({ line, roster }) => line.rule === ruleUnder(country, roster) && !asked.has(line.segId);

@@ -84,22 +84,22 @@ export class Board {
   };
 
   /**
-   * Run `audit(tell)` and show how it ends. A failed one offers a file first, in which `evidenceOf(found)` is too; but
-   * not where there are debts alone, since the log itself is the evidence.
+   * Run `audit(tell)` and show how it ends. A failed one offers a file first, in which `evidenceOf(audited)` is too;
+   * but not where there are debts alone, since the log itself is the evidence.
    */
   async run(audit, evidenceOf) {
     this.root.setAttribute("aria-busy", "true");
     try {
-      const found = await audit(this.tell);
-      const { isClean, isComplete = true, violations, conditions, part } = found;
+      const audited = await audit(this.tell);
+      const { isClean, isComplete = true, violations, conditions, part } = audited;
       const told = part && { [isComplete ? "part" : "claimed"]: part.number, ...(part.since && { since: part.since }) };
-      const [isPartly, isOwed] = [!isComplete && { partly: true }, found.isProven && { owed: true }];
+      const [isPartly, isOwed] = [!isComplete && { partly: true }, audited.isProven && { owed: true }];
       const more = { ...isPartly, ...(conditions.length && { conditions }), ...isOwed, ...told };
       this.verdict(violations.length ? "failed" : isClean ? "proven" : "not-run", more);
-      this.#list("warnings", found.warnings);
+      this.#list("warnings", audited.warnings);
       this.#list("conditions", isClean ? conditions : []);
-      if (violations.length && !found.isProven) this.#offer(violations, await evidenceOf(found));
-      return found;
+      if (violations.length && !audited.isProven) this.#offer(violations, await evidenceOf(audited));
+      return audited;
     } catch (error) {
       this.verdict(error instanceof Stopped ? "stopped" : "failed");
       if (!(error instanceof Stopped)) throw error;

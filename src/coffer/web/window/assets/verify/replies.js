@@ -112,9 +112,9 @@ export function verifyCountersignatures({ claims, state, opening, paper, roster:
     const cells = claims.cells.filter((cell) => cell.subject === line).map((cell) => segmentOf(state, cell.segment));
     const countriesBy = (numbering) => {
       const own = cells.filter(({ roster }) => roster.numbering === numbering);
-      const found = findCountries(subject, own, state.rosters);
-      verifyThat(found.length, `subject line ${line}: a segment of another rule than the subject's`, { line });
-      return found;
+      const countries = findCountries(subject, own, state.rosters);
+      verifyThat(countries.length, `subject line ${line}: a segment of another rule than the subject's`, { line });
+      return countries;
     };
     new Set(cells.map((one) => one.roster.numbering)).forEach(countriesBy);
     // if the cells leave the rule open, the note decides: it names the rules of its subjects, and all must hold
